@@ -1,0 +1,167 @@
+//! What a package has to say about its input: one type on every route.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// How grave a diagnostic is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The input is refused.
+    Error,
+    /// The input is rendered, but its author should know this.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// A place in a text, as editors count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// A kind of diagnostic that code of ours can give, declared once in a static table that the documentation and the
+/// tests read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The stable identifier in kebab-case: `unknown-field`.
+    pub id: &'static str,
+    /// How grave it is, always.
+    pub severity: Severity,
+    /// What is wrong, in one sentence.
+    pub summary: &'static str,
+}
+
+/// One thing that is wrong, or worth knowing, about a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How grave it is.
+    pub severity: Severity,
+    /// A stable identifier. Text, because a host shows diagnostics of packages whose codes it does not know.
+    pub code: Cow<'static, str>,
+    /// The place in the user's document (`storage.data.size`); empty for the document as a whole.
+    pub path: String,
+    /// The same place in the text, where it is known.
+    pub position: Option<Position>,
+    /// What was found and what is accepted: a lower-case phrase without a full stop.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A diagnostic of kind `code` at `path`, nowhere in particular in the text.
+    pub fn new(code: &Code, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            severity: code.severity,
+            code: Cow::Borrowed(code.id),
+            path: path.into(),
+            position: None,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// The same with a remedy.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same with a place in the text.
+    #[must_use]
+    pub fn at(mut self, position: Option<Position>) -> Self {
+        self.position = position;
+        self
+    }
+
+    /// Writes it as the text that every command line of ours prints, with the name of the text that positions refer to.
+    ///
+    /// ```text
+    /// error[unknown-field]: storage.dta: unknown field `dta`
+    ///   --> values.yaml:2:3
+    ///   help: did you mean `data`?
+    /// ```
+    pub fn display<'a>(&'a self, source: &'a str) -> impl fmt::Display + 'a {
+        Plain {
+            diagnostic: self,
+            source,
+        }
+    }
+}
+
+struct Plain<'a> {
+    diagnostic: &'a Diagnostic,
+    source: &'a str,
+}
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Diagnostic {
+            severity,
+            code,
+            path,
+            position,
+            message,
+            help,
+        } = self.diagnostic;
+        write!(f, "{severity}[{code}]: ")?;
+        if !path.is_empty() {
+            write!(f, "{path}: ")?;
+        }
+        writeln!(f, "{message}")?;
+        if let Some(position) = position {
+            writeln!(f, "  --> {}:{position}", self.source)?;
+        }
+        if let Some(help) = help {
+            writeln!(f, "  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Diagnostics as they are found, and whether any of them refuses the input.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
+    }
+
+    /// Whether the input is refused.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.0.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// All of them, in the order in which they were found.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<Diagnostic> {
+        self.0
+    }
+}
+
+impl Extend<Diagnostic> for Diagnostics {
+    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, iter: T) {
+        self.0.extend(iter);
+    }
+}

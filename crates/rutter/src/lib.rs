@@ -1,0 +1,10 @@
+//! The SDK for Rutter packages: the contract of `wit/` in Rust, and the envelopes in which hosts hand over values.
+//!
+//! It is pure: text in, text or diagnostics out. It knows neither any one package nor any one host, does no I/O and
+//! builds for every target.
+
+mod contract;
+mod diagnostic;
+
+pub use contract::{Capabilities, Description, Manifest, Package, Release, Rendering, Request};
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Position, Severity};
