@@ -3,8 +3,13 @@
 //! It is pure: text in, text or diagnostics out. It knows neither any one package nor any one host, does no I/O and
 //! builds for every target.
 
+pub mod command;
 mod contract;
 mod diagnostic;
+pub mod quantity;
+pub mod stream;
+mod suggest;
+pub mod yaml;
 
 pub use contract::{Capabilities, Description, Manifest, Package, Release, Rendering, Request};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Position, Severity};

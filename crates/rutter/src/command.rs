@@ -1,0 +1,241 @@
+//! A package as a command: what `wasmtime run PACKAGE.wasm [ARGS] < INPUT` does.
+//!
+//! It takes arguments and text and gives back text and a status, so that it can be tested without a process.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::io;
+
+use crate::stream::{self, Input};
+use crate::{Description, Diagnostic, Package, Request};
+
+/// What a run of the command gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The document asked for, whole; empty if the input was refused.
+    pub stdout: String,
+    /// Diagnostics, for people.
+    pub stderr: String,
+    /// The exit status: 0 done, 1 input refused, 2 bad command line, 3 the host failed.
+    pub status: u8,
+}
+
+impl Outcome {
+    fn done(stdout: String) -> Self {
+        Self {
+            stdout,
+            ..Self::default()
+        }
+    }
+
+    fn bad_command_line(name: &str, problem: impl std::fmt::Display) -> Self {
+        Self {
+            stderr: format!("error: {problem}\n  help: `{name} --help` shows what is accepted\n"),
+            status: 2,
+            ..Self::default()
+        }
+    }
+}
+
+/// What positions in the diagnostics of standard input refer to.
+const STDIN: &str = "<stdin>";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Render,
+    Validate,
+    Schema,
+    Defaults,
+}
+
+struct Arguments {
+    verb: Verb,
+    name: String,
+    namespace: String,
+}
+
+/// Runs the command with `args` (the program's own name left out), reading standard input only if it is needed.
+pub fn run(
+    package: &dyn Package,
+    args: impl IntoIterator<Item = OsString>,
+    stdin: impl FnOnce() -> io::Result<Vec<u8>>,
+) -> Outcome {
+    let description = package.describe();
+    let arguments = match parse(args, &description) {
+        Ok(Ok(arguments)) => arguments,
+        Ok(Err(text)) => return Outcome::done(text),
+        Err(error) => return Outcome::bad_command_line(&description.name, error),
+    };
+    match arguments.verb {
+        Verb::Schema => Outcome::done(package.schema()),
+        Verb::Defaults => Outcome::done(package.defaults()),
+        Verb::Render | Verb::Validate => {
+            let input = match stdin() {
+                Ok(input) => input,
+                Err(error) => {
+                    return Outcome {
+                        stderr: format!("error: standard input cannot be read: {error}\n"),
+                        status: 3,
+                        ..Outcome::default()
+                    };
+                }
+            };
+            let rendered = std::str::from_utf8(&input)
+                .map_err(|error| vec![not_utf8(&input, error)])
+                .and_then(|text| render(package, &description, text, &arguments));
+            outcome(rendered, &description, &arguments)
+        }
+    }
+}
+
+/// The arguments, or the text that was asked for instead of a run.
+fn parse(
+    args: impl IntoIterator<Item = OsString>,
+    description: &Description,
+) -> Result<Result<Arguments, String>, lexopt::Error> {
+    use lexopt::prelude::{Long, Short, Value};
+
+    let mut arguments = Arguments {
+        verb: Verb::Render,
+        name: description.name.clone(),
+        namespace: "default".to_owned(),
+    };
+    let mut parser = lexopt::Parser::from_args(args);
+    let mut verb = None;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(Err(help(description))),
+            Short('V') | Long("version") => {
+                return Ok(Err(format!("{} {}\n", description.name, description.version)));
+            }
+            Long("name") => arguments.name = parser.value()?.string()?,
+            Short('n') | Long("namespace") => arguments.namespace = parser.value()?.string()?,
+            Value(word) if verb.is_none() => {
+                verb = Some(match word.to_str() {
+                    Some("render") => Verb::Render,
+                    Some("validate") => Verb::Validate,
+                    Some("schema") => Verb::Schema,
+                    Some("defaults") => Verb::Defaults,
+                    _ => return Err(Value(word).unexpected()),
+                });
+            }
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    arguments.verb = verb.unwrap_or(Verb::Render);
+    Ok(Ok(arguments))
+}
+
+fn help(description: &Description) -> String {
+    let Description {
+        name,
+        version,
+        summary,
+        api_version,
+        kind,
+        ..
+    } = description;
+    format!(
+        "\
+{summary}
+
+Usage: {name} [COMMAND] [OPTIONS] < INPUT
+
+Standard input is one of
+  a values document, YAML or JSON          its manifests are written
+  nothing                                  the manifests of the defaults are written
+  a stream of Kubernetes objects           each {kind} ({api_version}) is replaced
+                                           by its manifests, all else passes through untouched
+
+Commands:
+  render      Write the manifests to standard output (the default)
+  validate    Only say what is wrong with the input
+  schema      Print the JSON Schema of the values
+  defaults    Print all values with their defaults, as commented YAML
+
+Options:
+      --name NAME            Name of what is rendered from values [default: {name}]
+  -n, --namespace NAMESPACE  Namespace of what names none itself [default: default]
+  -h, --help                 Print this help
+  -V, --version              Print the version ({version})
+
+Examples:
+  wasmtime run {name}.wasm < /dev/null
+  wasmtime run {name}.wasm defaults > values.yaml
+  wasmtime run {name}.wasm --name {name}-a --namespace databases < values.yaml
+
+The exit status is 0 if the input was accepted and 1 if not; then nothing is written to standard output.
+"
+    )
+}
+
+struct Rendered {
+    text: String,
+    warnings: Vec<Diagnostic>,
+}
+
+fn render(
+    package: &dyn Package,
+    description: &Description,
+    text: &str,
+    arguments: &Arguments,
+) -> Result<Rendered, Vec<Diagnostic>> {
+    match stream::read(text, description, &arguments.namespace)? {
+        Input::Values(values) => {
+            let rendering = package.render(&Request {
+                name: arguments.name.clone(),
+                namespace: arguments.namespace.clone(),
+                values: values.to_owned(),
+                release: None,
+                capabilities: None,
+            })?;
+            Ok(Rendered {
+                text: stream::join(&rendering.manifests),
+                warnings: rendering.warnings,
+            })
+        }
+        Input::Stream(documents) => {
+            let rendered = stream::render_with(documents, package)?;
+            Ok(Rendered {
+                text: rendered.to_text(),
+                warnings: rendered.warnings,
+            })
+        }
+    }
+}
+
+fn outcome(rendered: Result<Rendered, Vec<Diagnostic>>, description: &Description, arguments: &Arguments) -> Outcome {
+    let (stdout, diagnostics, status) = match rendered {
+        Ok(Rendered { text, warnings }) if arguments.verb == Verb::Render => (text, warnings, 0),
+        Ok(Rendered { warnings, .. }) => (String::new(), warnings, 0),
+        Err(diagnostics) => (String::new(), diagnostics, 1),
+    };
+    let mut stderr = String::new();
+    for diagnostic in &diagnostics {
+        // Writing to a string cannot fail.
+        let _ = write!(stderr, "{}", diagnostic.display(STDIN));
+    }
+    if status == 1 {
+        let _ = writeln!(
+            stderr,
+            "{}: the input is refused; nothing was rendered",
+            description.name
+        );
+    } else if arguments.verb == Verb::Validate {
+        let _ = writeln!(stderr, "{}: the input is accepted", description.name);
+    }
+    Outcome { stdout, stderr, status }
+}
+
+fn not_utf8(input: &[u8], error: std::str::Utf8Error) -> Diagnostic {
+    let before = &input[..error.valid_up_to()];
+    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+    let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Diagnostic::new(&crate::yaml::YAML_SYNTAX, "", "the text is not UTF-8")
+        .help("save the file as UTF-8")
+        .at(Some(crate::Position {
+            line: number(line),
+            column: number(column),
+        }))
+}

@@ -1,0 +1,345 @@
+//! A stream of YAML documents in which some are a package's and all others are somebody else's.
+//!
+//! `---` at the start of a line always begins a document, whatever it stands in (YAML 1.2.2, 9.1.2), so the stream is cut
+//! at lines and foreign documents are never parsed: they come out as the very bytes that went in.
+
+use std::convert::Infallible;
+
+use crate::yaml::{self, INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, WRONG_TYPE};
+use crate::{Description, Diagnostic, Diagnostics, Manifest, Package, Rendering, Request};
+
+/// What a text turned out to be.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A values document, or nothing, which stands for empty values.
+    Values(&'a str),
+    /// Kubernetes objects, the package's kind perhaps among them.
+    Stream(Vec<Document<'a>>),
+}
+
+/// One document of a stream.
+#[derive(Debug)]
+pub enum Document<'a> {
+    /// Not ours: its bytes, separator included.
+    Foreign(&'a str),
+    /// An object of the package's kind.
+    Ours(Box<Object>),
+}
+
+/// An object of the package's kind, taken apart.
+#[derive(Debug)]
+pub struct Object {
+    /// What to render, its `values` being the object's `spec`.
+    pub request: Request,
+    /// Where each part of these values stands in the stream.
+    map: SourceMap,
+}
+
+impl Object {
+    /// Turns diagnostics about the request's values into diagnostics about the stream.
+    #[must_use]
+    pub fn relocate(&self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        let relocate = |mut diagnostic: Diagnostic| {
+            diagnostic.path = match diagnostic.path.as_str() {
+                "" => "spec".to_owned(),
+                path if path.starts_with('[') => format!("spec{path}"),
+                path => format!("spec.{path}"),
+            };
+            diagnostic.position = diagnostic
+                .position
+                .and_then(|position| self.map.origin(position))
+                .map(|place| place.position);
+            diagnostic
+        };
+        diagnostics.into_iter().map(relocate).collect()
+    }
+}
+
+/// Finds out what `text` is and takes it apart.
+///
+/// `namespace` is where objects that name none belong.
+///
+/// # Errors
+///
+/// Whatever is wrong with the documents that are the package's, and several documents none of which is a Kubernetes
+/// object.
+pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result<Input<'a>, Vec<Diagnostic>> {
+    let documents = split(text);
+    let filled: Vec<&Chunk<'_>> = documents.iter().filter(|document| !document.is_blank()).collect();
+    match filled.as_slice() {
+        [] => return Ok(Input::Values("")),
+        [only] if !is_object(&parse(only)?) => return Ok(Input::Values(text)),
+        _ => {}
+    }
+    let mut diagnostics = Diagnostics::default();
+    let mut stream = Vec::with_capacity(documents.len());
+    let mut any_object = false;
+    for document in &documents {
+        let read = if document.text.contains(&package.kind) {
+            parse(document).and_then(|node| {
+                any_object |= is_object(&node);
+                match ours(&node, package) {
+                    Some(node) => object(node, package, namespace).map(|o| Document::Ours(Box::new(o))),
+                    None => Ok(Document::Foreign(document.text)),
+                }
+            })
+        } else {
+            any_object = any_object || document.looks_like_object();
+            Ok(Document::Foreign(document.text))
+        };
+        match read {
+            Ok(document) => stream.push(document),
+            Err(problems) => diagnostics.extend(problems),
+        }
+    }
+    if diagnostics.has_errors() {
+        return Err(diagnostics.into_vec());
+    }
+    if !any_object
+        && !filled
+            .iter()
+            .any(|document| parse(document).is_ok_and(|node| is_object(&node)))
+    {
+        let message = format!(
+            "{} documents, none of which is a Kubernetes object; one values document is expected",
+            filled.len()
+        );
+        let help = format!(
+            "put the values into one document, or give each `apiVersion: {}`, `kind: {}`, `metadata` and `spec`",
+            package.api_version, package.kind
+        );
+        return Err(vec![Diagnostic::new(&yaml::YAML_FEATURE, "", message).help(help)]);
+    }
+    Ok(Input::Stream(stream))
+}
+
+/// What a rendered stream consists of.
+#[derive(Debug)]
+pub struct Rendered<'a> {
+    /// In the order of the stream: what passed through, and what took an object's place.
+    pub parts: Vec<Part<'a>>,
+    /// The warnings of all renderings.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A part of a rendered stream.
+#[derive(Debug)]
+pub enum Part<'a> {
+    /// The bytes of a foreign document, separator included.
+    Foreign(&'a str),
+    /// The manifests in place of one object.
+    Manifests(Vec<Manifest>),
+}
+
+impl Rendered<'_> {
+    /// The stream as text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Foreign(bytes) => text.push_str(bytes),
+                Part::Manifests(manifests) => {
+                    // Only the stream's last document can lack its line end, unless what follows it is ours.
+                    if !text.is_empty() && !text.ends_with('\n') {
+                        text.push('\n');
+                    }
+                    text.push_str(&join(manifests));
+                }
+            }
+        }
+        text
+    }
+}
+
+/// Manifests as a YAML stream.
+#[must_use]
+pub fn join(manifests: &[Manifest]) -> String {
+    let mut text = String::new();
+    for manifest in manifests {
+        text.push_str("---\n");
+        text.push_str(&manifest.document);
+    }
+    text
+}
+
+/// Renders each object of a stream with `render`, whose own failure (not a refusal of values) ends it.
+///
+/// # Errors
+///
+/// The outer error is `render`'s own; the inner one holds the diagnostics of all objects, located in the stream.
+pub fn render<'a, E>(
+    documents: Vec<Document<'a>>,
+    mut render: impl FnMut(&Request) -> Result<Result<Rendering, Vec<Diagnostic>>, E>,
+) -> Result<Result<Rendered<'a>, Vec<Diagnostic>>, E> {
+    let mut parts = Vec::with_capacity(documents.len());
+    let mut diagnostics = Diagnostics::default();
+    for document in documents {
+        match document {
+            Document::Foreign(bytes) => parts.push(Part::Foreign(bytes)),
+            Document::Ours(object) => match render(&object.request)? {
+                Ok(rendering) => {
+                    diagnostics.extend(object.relocate(rendering.warnings));
+                    parts.push(Part::Manifests(rendering.manifests));
+                }
+                Err(problems) => diagnostics.extend(object.relocate(problems)),
+            },
+        }
+    }
+    Ok(if diagnostics.has_errors() {
+        Err(diagnostics.into_vec())
+    } else {
+        Ok(Rendered {
+            parts,
+            warnings: diagnostics.into_vec(),
+        })
+    })
+}
+
+/// [`render`] with a package that is at hand.
+///
+/// # Errors
+///
+/// The diagnostics of all objects, located in the stream.
+pub fn render_with<'a>(documents: Vec<Document<'a>>, package: &dyn Package) -> Result<Rendered<'a>, Vec<Diagnostic>> {
+    match render(documents, |request| Ok::<_, Infallible>(package.render(request))) {
+        Ok(result) => result,
+    }
+}
+
+/// The text of one document of a stream, its `---` line included.
+struct Chunk<'a> {
+    text: &'a str,
+    first_line: u32,
+}
+
+impl Chunk<'_> {
+    /// Nothing but separators and comments.
+    fn is_blank(&self) -> bool {
+        self.text.lines().all(|line| {
+            let line = line.trim_start_matches('\u{feff}');
+            let line = line.strip_prefix("---").or(line.strip_prefix("...")).unwrap_or(line);
+            let line = line.trim();
+            line.is_empty() || line.starts_with('#')
+        })
+    }
+
+    /// Whether this is block style with `kind:` among its top-level keys. Other spellings are found by parsing.
+    fn looks_like_object(&self) -> bool {
+        self.text.lines().any(|line| line.starts_with("kind:"))
+    }
+}
+
+fn split(text: &str) -> Vec<Chunk<'_>> {
+    let mut chunks = Vec::new();
+    let (mut start, mut first_line) = (0, 1);
+    let mut offset = 0;
+    for (line, number) in text.split_inclusive('\n').zip(1u32..) {
+        let begins = line
+            .strip_prefix("---")
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
+        if begins && offset > start {
+            chunks.push(Chunk {
+                text: &text[start..offset],
+                first_line,
+            });
+            (start, first_line) = (offset, number);
+        }
+        offset += line.len();
+    }
+    if start < text.len() {
+        chunks.push(Chunk {
+            text: &text[start..],
+            first_line,
+        });
+    }
+    chunks
+}
+
+fn parse(chunk: &Chunk<'_>) -> Result<Node, Vec<Diagnostic>> {
+    let place = yaml::Place {
+        source: 0,
+        position: crate::Position {
+            line: chunk.first_line,
+            column: 1,
+        },
+    };
+    Ok(yaml::parse(chunk.text, 0, chunk.first_line)?.unwrap_or(Node::empty(place)))
+}
+
+fn is_object(node: &Node) -> bool {
+    node.get("apiVersion").is_some() && node.get("kind").is_some()
+}
+
+/// The node, if it is an object of the package's group and kind, in whatever version.
+fn ours<'n>(node: &'n Node, package: &Description) -> Option<&'n Node> {
+    let group = |api_version: &str| api_version.split_once('/').map(|(group, _)| group.to_owned());
+    let same_kind = node.get("kind")?.as_str()? == package.kind;
+    let same_group = group(node.get("apiVersion")?.as_str()?) == group(&package.api_version);
+    (same_kind && same_group).then_some(node)
+}
+
+fn object(node: &Node, package: &Description, namespace: &str) -> Result<Object, Vec<Diagnostic>> {
+    let mut diagnostics = Diagnostics::default();
+    let api_version = node.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+    if api_version != package.api_version {
+        let message = format!("found {api_version:?}; this package renders {}", package.api_version);
+        diagnostics.push(
+            Diagnostic::new(&INVALID_VALUE, "apiVersion", message)
+                .help(format!("write apiVersion: {}", package.api_version))
+                .at(Some(node.locate("apiVersion").position)),
+        );
+    }
+    for entry in node.entries().unwrap_or_default() {
+        let key = entry.key.scalar.text.as_str();
+        if !["apiVersion", "kind", "metadata", "spec", "status"].contains(&key) {
+            diagnostics.push(
+                Diagnostic::new(&UNKNOWN_FIELD, key, format!("there is no field `{key}` here"))
+                    .help(format!("the values of {} stand under `spec`", package.kind))
+                    .at(Some(entry.key.place.position)),
+            );
+        }
+    }
+    let metadata = node.get("metadata");
+    let mut text_of = |field: &str| {
+        let value = metadata
+            .and_then(|metadata| metadata.get(field))
+            .filter(|v| !v.is_null())?;
+        let text = value.as_str().map(str::to_owned);
+        if text.is_none() {
+            diagnostics.push(
+                Diagnostic::new(
+                    &WRONG_TYPE,
+                    format!("metadata.{field}"),
+                    format!("expected a string, found {}", value.describe()),
+                )
+                .at(Some(value.place.position)),
+            );
+        }
+        text
+    };
+    let (name, own_namespace) = (text_of("name"), text_of("namespace"));
+    if name.is_none() && !diagnostics.has_errors() {
+        diagnostics.push(
+            Diagnostic::new(&MISSING_FIELD, "metadata.name", "an object has a name")
+                .help("it becomes the name of what is rendered")
+                .at(Some(node.locate("metadata").position)),
+        );
+    }
+    let empty = Node::empty(node.place);
+    let spec = node.get("spec").filter(|spec| !spec.is_null()).unwrap_or(&empty);
+    let (values, map) = spec.to_text();
+    if diagnostics.has_errors() {
+        return Err(diagnostics.into_vec());
+    }
+    Ok(Object {
+        request: Request {
+            name: name.unwrap_or_default(),
+            namespace: own_namespace.unwrap_or_else(|| namespace.to_owned()),
+            values,
+            release: None,
+            capabilities: None,
+        },
+        map,
+    })
+}

@@ -1,0 +1,30 @@
+//! The word that was probably meant.
+
+/// The one of `known` that `word` is most likely a misspelling of.
+///
+/// As near as rustc asks for: at most a third of the longer word may differ, case aside.
+pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let lower = word.to_lowercase();
+    known
+        .iter()
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(distance, candidate)| *distance <= word.chars().count().max(candidate.len()).max(3) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| *candidate)
+}
+
+/// `a, b or c`, shortened where it would fill the screen.
+pub(crate) fn list(words: &[&str]) -> String {
+    const MOST: usize = 20;
+    match words {
+        [] => "nothing".to_owned(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] if words.len() <= MOST => format!("{} or {last}", first.join(", ")),
+        _ => format!("{} and {} more", words[..MOST].join(", "), words.len() - MOST),
+    }
+}

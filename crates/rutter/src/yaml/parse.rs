@@ -1,0 +1,320 @@
+//! Text to tree, within limits that no honest values document reaches.
+
+use std::collections::BTreeMap;
+
+use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
+
+use super::node::{Entry, Key, Node, Place, Value, push_key};
+use super::scalar::{Scalar, excerpt};
+use super::{DUPLICATE_KEY, YAML_FEATURE, YAML_LIMIT, YAML_SYNTAX};
+use crate::{Diagnostic, Diagnostics, Position};
+
+/// Largest text, in bytes.
+const MAX_BYTES: usize = 8 << 20;
+/// Deepest nesting; it bounds the recursion of everything that walks a tree.
+const MAX_DEPTH: usize = 64;
+/// Most nodes of a document after its aliases are expanded: what stops a "billion laughs".
+const MAX_NODES: usize = 200_000;
+
+/// Reads one YAML document, or none.
+///
+/// `first_line` is the number that the text's first line has in its `source`.
+///
+/// # Errors
+///
+/// Everything that is wrong with the text: [`YAML_SYNTAX`], [`YAML_LIMIT`], [`YAML_FEATURE`] and every
+/// [`DUPLICATE_KEY`]. A second document is [`YAML_FEATURE`]: a stream of them is split by
+/// [`stream`](crate::stream) first.
+pub fn parse(text: &str, source: u32, first_line: u32) -> Result<Option<Node>, Vec<Diagnostic>> {
+    if text.len() > MAX_BYTES {
+        let message = format!("the text has {} bytes; at most {MAX_BYTES} are accepted", text.len());
+        return Err(vec![Diagnostic::new(&YAML_LIMIT, "", message)]);
+    }
+    let mut builder = Builder {
+        source,
+        first_line,
+        anchors: BTreeMap::new(),
+        nodes: 0,
+        path: Vec::new(),
+        diagnostics: Diagnostics::default(),
+    };
+    let document = builder.document(&mut Parser::new_from_str(text));
+    let mut diagnostics = builder.diagnostics;
+    let document = match document {
+        Ok(document) => document,
+        Err(Stop(diagnostic)) => {
+            diagnostics.push(diagnostic);
+            None
+        }
+    };
+    if diagnostics.has_errors() {
+        Err(diagnostics.into_vec())
+    } else {
+        Ok(document)
+    }
+}
+
+/// The problem after which nothing more can be read.
+struct Stop(Diagnostic);
+
+type Events<'a> = Parser<'a, granit_parser::StrInput<'a>>;
+
+struct Builder {
+    source: u32,
+    first_line: u32,
+    anchors: BTreeMap<usize, Node>,
+    nodes: usize,
+    /// The steps from the root to the node being read, for the paths of diagnostics.
+    path: Vec<String>,
+    diagnostics: Diagnostics,
+}
+
+impl Builder {
+    fn document(&mut self, events: &mut Events<'_>) -> Result<Option<Node>, Stop> {
+        let mut document = None;
+        loop {
+            let (event, span) = self.next(events)?;
+            match event {
+                Event::StreamEnd => return Ok(document),
+                Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
+                event if document.is_none() => document = Some(self.node(event, &span, events)?),
+                _ => {
+                    return Err(self.stop(&YAML_FEATURE, &span, "a second document starts here; one is expected"));
+                }
+            }
+        }
+    }
+
+    fn next<'a>(&self, events: &mut Events<'a>) -> Result<(Event<'a>, Span), Stop> {
+        match events.next_event() {
+            Some(Ok(next)) => Ok(next),
+            Some(Err(error)) => {
+                let position = self.position(error.marker());
+                Err(Stop(
+                    Diagnostic::new(&YAML_SYNTAX, self.path(), error.info().to_string()).at(Some(position)),
+                ))
+            }
+            None => Ok((Event::StreamEnd, Span::default())),
+        }
+    }
+
+    fn node<'a>(&mut self, event: Event<'a>, span: &Span, events: &mut Events<'a>) -> Result<Node, Stop> {
+        if self.path.len() >= MAX_DEPTH {
+            let message = format!("nested deeper than {MAX_DEPTH} levels");
+            return Err(self.stop(&YAML_LIMIT, span, message));
+        }
+        let place = self.place(span);
+        let (value, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let scalar = self.scalar(text.into_owned(), style, tag.as_deref(), span)?;
+                (Value::Scalar(scalar), anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.check_tag(tag.as_deref(), "seq", span)?;
+                (Value::Sequence(self.sequence(events)?), anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.check_tag(tag.as_deref(), "map", span)?;
+                (Value::Mapping(self.mapping(events)?), anchor)
+            }
+            Event::Alias(anchor) => {
+                let Some(node) = self.anchors.get(&anchor).cloned() else {
+                    return Err(self.stop(&YAML_FEATURE, span, "an alias inside the node that it stands for"));
+                };
+                self.count(size(&node), span)?;
+                return Ok(node);
+            }
+            _ => return Err(self.stop(&YAML_SYNTAX, span, "a value was expected here")),
+        };
+        self.count(1, span)?;
+        let node = Node { value, place };
+        if anchor != 0 {
+            self.count(size(&node), span)?;
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn sequence(&mut self, events: &mut Events<'_>) -> Result<Vec<Node>, Stop> {
+        let mut items = Vec::new();
+        loop {
+            let (event, span) = self.next(events)?;
+            if event == Event::SequenceEnd {
+                return Ok(items);
+            }
+            self.path.push(format!("[{}]", items.len()));
+            items.push(self.node(event, &span, events)?);
+            self.path.pop();
+        }
+    }
+
+    fn mapping(&mut self, events: &mut Events<'_>) -> Result<Vec<Entry>, Stop> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut merges: Vec<Node> = Vec::new();
+        let mut seen: BTreeMap<String, Place> = BTreeMap::new();
+        loop {
+            let (event, span) = self.next(events)?;
+            if event == Event::MappingEnd {
+                break;
+            }
+            let key = self.key(event, &span)?;
+            let (event, value_span) = self.next(events)?;
+            let mut step = String::new();
+            push_key(&mut step, &key.scalar.text);
+            self.path.push(step);
+            let value = self.node(event, &value_span, events)?;
+            if key.scalar.plain && key.scalar.text == "<<" {
+                self.path.pop();
+                merges.push(value);
+                continue;
+            }
+            match seen.get(&key.scalar.text) {
+                Some(first) => {
+                    let message = format!("the key `{}` stands here again", excerpt(&key.scalar.text));
+                    let help = format!("it already stands in line {}: keep one of the two", first.position.line);
+                    let diagnostic = Diagnostic::new(&DUPLICATE_KEY, self.path(), message)
+                        .help(help)
+                        .at(Some(key.place.position));
+                    self.diagnostics.push(diagnostic);
+                }
+                None => {
+                    seen.insert(key.scalar.text.clone(), key.place);
+                    entries.push(Entry { key, value });
+                }
+            }
+            self.path.pop();
+        }
+        for merge in merges {
+            self.merge(merge, &mut entries, &mut seen)?;
+        }
+        Ok(entries)
+    }
+
+    /// Adds what `<<` stands for: the entries of a mapping, or of several of which the first wins. What stands in the
+    /// mapping itself wins over both.
+    fn merge(&self, merge: Node, entries: &mut Vec<Entry>, seen: &mut BTreeMap<String, Place>) -> Result<(), Stop> {
+        match merge.value {
+            Value::Mapping(merged) => {
+                for entry in merged {
+                    if !seen.contains_key(&entry.key.scalar.text) {
+                        seen.insert(entry.key.scalar.text.clone(), entry.key.place);
+                        entries.push(entry);
+                    }
+                }
+                Ok(())
+            }
+            Value::Sequence(items) if items.iter().all(|item| item.entries().is_some()) => {
+                items.into_iter().try_for_each(|item| self.merge(item, entries, seen))
+            }
+            _ => Err(Stop(
+                Diagnostic::new(
+                    &YAML_FEATURE,
+                    self.path(),
+                    "`<<` merges a mapping or a list of mappings",
+                )
+                .help("quote the key if it is meant literally: \"<<\"")
+                .at(Some(merge.place.position)),
+            )),
+        }
+    }
+
+    fn key(&mut self, event: Event<'_>, span: &Span) -> Result<Key, Stop> {
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let scalar = self.scalar(text.into_owned(), style, tag.as_deref(), span)?;
+                let place = self.place(span);
+                if anchor != 0 {
+                    self.anchors.insert(
+                        anchor,
+                        Node {
+                            value: Value::Scalar(scalar.clone()),
+                            place,
+                        },
+                    );
+                }
+                Ok(Key { scalar, place })
+            }
+            Event::Alias(anchor) => match self.anchors.get(&anchor).map(|node| &node.value) {
+                Some(Value::Scalar(scalar)) => Ok(Key {
+                    scalar: scalar.clone(),
+                    place: self.place(span),
+                }),
+                _ => Err(self.stop(&YAML_FEATURE, span, "a key must be a string")),
+            },
+            _ => Err(self.stop(&YAML_FEATURE, span, "a key must be a string, not a list or a mapping")),
+        }
+    }
+
+    fn scalar(&self, text: String, style: ScalarStyle, tag: Option<&Tag>, span: &Span) -> Result<Scalar, Stop> {
+        let plain = style == ScalarStyle::Plain;
+        let plain = match tag.map(|tag| (tag.core_suffix(), tag)) {
+            None => plain,
+            Some((Some("str"), _)) => false,
+            Some((Some("int" | "float" | "bool" | "null"), _)) => true,
+            // The non-specific tag `!` makes any scalar a string.
+            Some((None, tag)) if tag.handle().is_empty() && tag.suffix() == "!" => false,
+            Some((_, tag)) => return Err(self.unsupported_tag(tag, span)),
+        };
+        Ok(Scalar { text, plain })
+    }
+
+    fn check_tag(&self, tag: Option<&Tag>, accepted: &str, span: &Span) -> Result<(), Stop> {
+        match tag {
+            Some(tag) if tag.core_suffix() != Some(accepted) => Err(self.unsupported_tag(tag, span)),
+            _ => Ok(()),
+        }
+    }
+
+    fn unsupported_tag(&self, tag: &Tag, span: &Span) -> Stop {
+        let message = format!("the tag `{}` means nothing here", excerpt(&tag.original()));
+        self.stop(&YAML_FEATURE, span, message)
+    }
+
+    /// Counts nodes that now exist, copies for anchors and aliases included.
+    fn count(&mut self, nodes: usize, span: &Span) -> Result<(), Stop> {
+        self.nodes += nodes;
+        if self.nodes > MAX_NODES {
+            let message = format!("more than {MAX_NODES} nodes, aliases expanded");
+            return Err(self.stop(&YAML_LIMIT, span, message));
+        }
+        Ok(())
+    }
+
+    fn stop(&self, code: &'static crate::Code, span: &Span, message: impl Into<String>) -> Stop {
+        Stop(Diagnostic::new(code, self.path(), message).at(Some(self.place(span).position)))
+    }
+
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for step in &self.path {
+            if !path.is_empty() && !step.starts_with('[') {
+                path.push('.');
+            }
+            path.push_str(step);
+        }
+        path
+    }
+
+    fn place(&self, span: &Span) -> Place {
+        Place {
+            source: self.source,
+            position: self.position(&span.start),
+        }
+    }
+
+    fn position(&self, marker: &granit_parser::Marker) -> Position {
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Position {
+            line: number(marker.line()).saturating_sub(1).saturating_add(self.first_line),
+            column: number(marker.col()).saturating_add(1),
+        }
+    }
+}
+
+fn size(node: &Node) -> usize {
+    1 + match &node.value {
+        Value::Scalar(_) => 0,
+        Value::Sequence(items) => items.iter().map(size).sum(),
+        Value::Mapping(entries) => entries.iter().map(|entry| size(&entry.value)).sum(),
+    }
+}
