@@ -93,7 +93,7 @@ fn parse(
     args: impl IntoIterator<Item = OsString>,
     description: &Description,
 ) -> Result<Result<Arguments, String>, lexopt::Error> {
-    use lexopt::prelude::{Long, Short, Value};
+    use lexopt::prelude::*;
 
     let mut arguments = Arguments {
         verb: Verb::Render,

@@ -6,9 +6,13 @@
 pub mod command;
 mod contract;
 mod diagnostic;
+pub mod duration;
+pub mod names;
 pub mod quantity;
+pub mod schema;
 pub mod stream;
 mod suggest;
+mod text;
 pub mod yaml;
 
 pub use contract::{Capabilities, Description, Manifest, Package, Release, Rendering, Request};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::text::text_type;
 use crate::yaml::Refusal;
 
 /// An amount of storage, memory or CPU, as Kubernetes writes it.
@@ -55,6 +56,8 @@ impl FromStr for Quantity {
         }
     }
 }
+
+text_type!(Quantity, types = ["string", "number"]);
 
 const SUFFIXES: [(&str, Scale); 16] = [
     ("", Scale::Ten(0)),

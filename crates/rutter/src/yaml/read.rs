@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::value::StrDeserializer;
@@ -62,13 +62,7 @@ pub fn read<T: DeserializeOwned + Default>(node: &Node, diagnostics: &mut Diagno
             break T::default();
         }
     };
-    found.extend(
-        session
-            .unknown
-            .into_inner()
-            .into_iter()
-            .map(|(_, diagnostic)| diagnostic),
-    );
+    found.extend(session.unknown.into_inner().into_values());
     found.sort_by_key(|diagnostic| diagnostic.position);
     diagnostics.extend(found);
     value
@@ -135,7 +129,7 @@ struct Session {
     /// Nodes that were refused in earlier rounds. They live as long as the tree, which [`read`] borrows.
     hidden: RefCell<BTreeSet<*const Node>>,
     /// Unknown fields, each once however many rounds there are.
-    unknown: RefCell<std::collections::BTreeMap<*const Entry, Diagnostic>>,
+    unknown: RefCell<BTreeMap<*const Entry, Diagnostic>>,
 }
 
 impl Session {

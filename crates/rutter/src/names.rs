@@ -1,0 +1,138 @@
+//! The names that Kubernetes accepts, each as a type: parsed once, then never checked again.
+//!
+//! Grammar and lengths: `k8s.io/apimachinery/pkg/util/validation/validation.go`.
+
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
+
+use crate::text::text_type;
+use crate::yaml::Refusal;
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident($check:ident);)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl FromStr for $name {
+            type Err = Refusal;
+
+            fn from_str(text: &str) -> Result<Self, Refusal> {
+                $check(text).map(|()| Self(text.to_owned()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        text_type!($name, types = "string");
+    )*};
+}
+
+names! {
+    /// An RFC 1123 label, as namespaces are: lower-case letters, digits and `-`, at most 63 characters.
+    DnsLabel(dns_label);
+    /// An RFC 1035 label, as Services are: a [`DnsLabel`] that starts with a letter.
+    ServiceName(service_name);
+    /// An RFC 1123 subdomain, as most objects are and as domains are: labels joined by dots, at most 253 characters.
+    DnsSubdomain(dns_subdomain);
+    /// The key of a label or an annotation: a name of at most 63 characters, after a [`DnsSubdomain`] and `/` or alone.
+    LabelKey(label_key);
+    /// The value of a label: at most 63 letters, digits, `-`, `_` and `.`, or nothing.
+    LabelValue(label_value);
+}
+
+fn dns_label(text: &str) -> Result<(), Refusal> {
+    if text.len() > 63 {
+        return Err(too_long(text, "a DNS label", 63));
+    }
+    if is_label(text) {
+        Ok(())
+    } else {
+        Err(not_a(text, "a DNS label")
+            .help("use lower-case letters, digits and `-`, with a letter or digit at both ends"))
+    }
+}
+
+fn service_name(text: &str) -> Result<(), Refusal> {
+    dns_label(text)?;
+    if text.starts_with(|c: char| c.is_ascii_lowercase()) {
+        Ok(())
+    } else {
+        Err(not_a(text, "the name of a Service").help(format!("start it with a letter: svc-{text}")))
+    }
+}
+
+fn dns_subdomain(text: &str) -> Result<(), Refusal> {
+    if text.len() > 253 {
+        return Err(too_long(text, "a DNS name", 253));
+    }
+    if text.split('.').all(is_label) {
+        Ok(())
+    } else {
+        Err(not_a(text, "a DNS name").help("use lower-case labels joined by dots, such as cluster.local"))
+    }
+}
+
+fn label_key(text: &str) -> Result<(), Refusal> {
+    let name = match text.split_once('/') {
+        Some((prefix, name)) => {
+            dns_subdomain(prefix)?;
+            name
+        }
+        None => text,
+    };
+    if name.len() > 63 {
+        return Err(too_long(name, "the name of a label", 63));
+    }
+    if is_qualified(name) {
+        Ok(())
+    } else {
+        Err(not_a(text, "a label key").help("such as app or app.kubernetes.io/name"))
+    }
+}
+
+fn label_value(text: &str) -> Result<(), Refusal> {
+    if text.len() > 63 {
+        return Err(too_long(text, "a label value", 63));
+    }
+    if text.is_empty() || is_qualified(text) {
+        Ok(())
+    } else {
+        Err(not_a(text, "a label value")
+            .help("use letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"))
+    }
+}
+
+fn is_label(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+fn is_qualified(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let end = |c: char| c.is_ascii_alphanumeric();
+    text.bytes().all(inner) && text.starts_with(end) && text.ends_with(end)
+}
+
+fn not_a(text: &str, what: &str) -> Refusal {
+    Refusal::invalid(format!("{text:?} is not {what}"))
+}
+
+fn too_long(text: &str, what: &str, most: usize) -> Refusal {
+    let length = text.len();
+    Refusal::invalid(format!("{what} has at most {most} characters, this one has {length}"))
+        .help(format!("shorten it by {}", length - most))
+}

@@ -1,0 +1,95 @@
+//! The JSON Schema of a values type, and the commented defaults that follow from it: one source for both.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value};
+
+/// The JSON Schema (draft-07, every definition in place) of `T`, as indented JSON with a line feed at the end.
+#[must_use]
+pub fn json<T: JsonSchema>() -> String {
+    let schema = of::<T>();
+    // A tree of JSON values has a text.
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// All fields of `T` with their defaults, as YAML with each field's documentation above it. A field without a default
+/// is a comment that shows an example.
+#[must_use]
+pub fn defaults<T: JsonSchema>() -> String {
+    let mut text = String::new();
+    if let Value::Object(schema) = of::<T>() {
+        fields(&schema, 0, &mut text);
+    }
+    text
+}
+
+fn of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+fn fields(schema: &Map<String, Value>, depth: usize, text: &mut String) {
+    let Some(Value::Object(properties)) = schema.get("properties") else {
+        return;
+    };
+    let indent = "  ".repeat(depth);
+    for (index, (name, property)) in properties.iter().enumerate() {
+        let Value::Object(property) = property else { continue };
+        if depth == 0 && index > 0 {
+            text.push('\n');
+        }
+        if let Some(Value::String(description)) = property.get("description") {
+            for line in wrap(description, 100 - indent.len()) {
+                text.push_str(format!("{indent}# {line}").trim_end());
+                text.push('\n');
+            }
+        }
+        let default = property.get("default").filter(|default| !default.is_null());
+        match default {
+            Some(Value::Object(default))
+                if property.contains_key("properties") && !default.is_empty() && is_ours(property) =>
+            {
+                text.push_str(&format!("{indent}{name}:\n"));
+                fields(property, depth + 1, text);
+            }
+            Some(default) => text.push_str(&format!("{indent}{name}: {default}\n")),
+            None => {
+                let example = property
+                    .get("examples")
+                    .and_then(|examples| examples.get(0))
+                    .map_or_else(String::new, ToString::to_string);
+                text.push_str(format!("{indent}# {name}: {example}").trim_end());
+                text.push('\n');
+            }
+        }
+    }
+}
+
+/// Whether a struct is one of the package's own, all of whose fields are worth showing. Those of Kubernetes accept
+/// unknown fields as far as their schema goes.
+fn is_ours(property: &Map<String, Value>) -> bool {
+    property.get("additionalProperties") == Some(&Value::Bool(false))
+}
+
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.split("\n\n") {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
+}
