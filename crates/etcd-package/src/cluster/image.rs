@@ -1,0 +1,112 @@
+//! The image, and whether it holds the version that it is said to hold.
+
+use super::Report;
+use crate::codes::{INVALID_IMAGE, TAG_CONTRADICTS_VERSION, TAG_WITHOUT_VERSION};
+use crate::etcd::Version;
+use crate::values::{self, PullPolicy};
+
+/// The container image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// `repository:tag`, with a digest if one was given.
+    pub reference: String,
+    /// Kubernetes' `imagePullPolicy`.
+    pub pull_policy: &'static str,
+    /// The Secrets with which it is pulled.
+    pub pull_secrets: Vec<String>,
+}
+
+pub(super) fn resolve(image: values::Image, version: Version, report: &mut Report<'_>) -> Option<Image> {
+    let tag = image.tag.unwrap_or_else(|| format!("v{version}"));
+    let repository = check(
+        is_repository(&image.repository),
+        "image.repository",
+        &format!("{:?} is not an image repository", image.repository),
+        "such as quay.io/coreos/etcd; the tag has a field of its own",
+        report,
+    );
+    let well_formed = check(
+        is_tag(&tag),
+        "image.tag",
+        &format!("{tag:?} is not an image tag"),
+        &format!("such as v{version}: letters, digits, `_`, `.` and `-`, at most 128"),
+        report,
+    );
+    let digest = match &image.digest {
+        None => Some(String::new()),
+        Some(digest) => check(
+            is_digest(digest),
+            "image.digest",
+            &format!("{digest:?} is not an image digest"),
+            "`sha256:` and 64 hexadecimal digits",
+            report,
+        )
+        .map(|()| format!("@{digest}")),
+    };
+    if well_formed.is_some() {
+        match Version::of_tag(&tag) {
+            Some(numbers) if numbers == version.numbers() => {}
+            Some((major, minor, patch)) => report
+                .add(
+                    &TAG_CONTRADICTS_VERSION,
+                    "image.tag",
+                    format!("the tag {tag:?} holds etcd {major}.{minor}.{patch}, but `version` is {version}"),
+                )
+                .help(format!("write version: {major}.{minor}.{patch}, or leave the tag out")),
+            None => report
+                .add(
+                    &TAG_WITHOUT_VERSION,
+                    "image.tag",
+                    format!("the tag {tag:?} does not say which etcd it holds; {version} is assumed"),
+                )
+                .help(format!("use a tag that starts with v{version}")),
+        }
+    }
+    repository?;
+    well_formed?;
+    Some(Image {
+        reference: format!("{}:{tag}{}", image.repository, digest?),
+        pull_policy: match image.pull_policy {
+            PullPolicy::Always => "Always",
+            PullPolicy::IfNotPresent => "IfNotPresent",
+            PullPolicy::Never => "Never",
+        },
+        pull_secrets: image.pull_secrets.iter().map(ToString::to_string).collect(),
+    })
+}
+
+fn check(holds: bool, path: &str, message: &str, help: &str, report: &mut Report<'_>) -> Option<()> {
+    if !holds {
+        report.add(&INVALID_IMAGE, path, message).help(help);
+    }
+    holds.then_some(())
+}
+
+/// `[HOST[:PORT]/]PATH`, in the grammar of `distribution/reference`.
+fn is_repository(text: &str) -> bool {
+    let component = |part: &str| {
+        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
+        let end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        part.bytes().all(inner) && part.starts_with(end) && part.ends_with(end)
+    };
+    let host = |part: &str| {
+        let (name, port) = part.split_once(':').unwrap_or((part, "0"));
+        let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+        !name.is_empty() && name.bytes().all(inner) && port.parse::<u16>().is_ok()
+    };
+    match text.split_once('/') {
+        Some((first, rest)) => (host(first) || component(first)) && rest.split('/').all(component) && text.len() <= 255,
+        None => component(text),
+    }
+}
+
+fn is_tag(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (1..=128).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with(['-', '.'])
+}
+
+fn is_digest(text: &str) -> bool {
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    text.strip_prefix("sha256:")
+        .is_some_and(|digits| digits.len() == 64 && digits.bytes().all(hex))
+}

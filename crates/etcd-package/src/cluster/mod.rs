@@ -1,0 +1,269 @@
+//! What values mean: one etcd cluster, every default applied, every name derived, every rule checked.
+//!
+//! [`resolve`] is the only step that can refuse values, and it reports every problem. A [`Cluster`] is right: after it
+//! no module decides, parses or fails.
+
+mod compaction;
+mod flags;
+mod image;
+mod names;
+mod report;
+mod storage;
+mod tls;
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use rutter::names::{DnsLabel, LabelKey};
+
+pub use compaction::Compaction;
+pub use image::Image;
+pub use names::Names;
+pub use report::Report;
+pub use storage::{Storage, Volume};
+pub use tls::{Authority, Certificates, Identity, Leaf, Tls};
+
+use crate::codes::{
+    END_OF_LIFE, EVEN_REPLICAS, INVALID_REPLICAS, INVALID_RESOURCES, INVALID_TOKEN, MANY_REPLICAS, PORT_COLLISION,
+};
+use crate::etcd::Version;
+use crate::values::{AntiAffinity, BootstrapState, Ports, Probes, RetentionPolicy, Values};
+
+/// Most members that are rendered. etcd has no limit of its own; without one, a slip of the keyboard would render
+/// certificates with millions of names.
+const MAX_REPLICAS: u32 = 100;
+
+/// An etcd cluster on Kubernetes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// Names of everything.
+    pub names: Names,
+    /// Labels by which pods are found.
+    pub selector: BTreeMap<String, String>,
+    /// Labels of every object, those of the selector among them.
+    pub labels: BTreeMap<String, String>,
+    /// How many members there are: 1 to 100.
+    pub replicas: u32,
+    /// The release of etcd.
+    pub version: Version,
+    /// The container image.
+    pub image: Image,
+    /// The ports, all different.
+    pub ports: Ports,
+    /// Whether the members form the cluster or join it.
+    pub state: BootstrapState,
+    /// What keeps the members of different clusters apart.
+    pub token: String,
+    /// The volumes.
+    pub storage: Storage,
+    /// Encryption and authentication.
+    pub tls: Tls,
+    /// The removal of old revisions, unless it is off.
+    pub compaction: Option<Compaction>,
+    /// Whether members keep away from each other.
+    pub anti_affinity: AntiAffinity,
+    /// The node label by which they do.
+    pub topology_key: LabelKey,
+    /// The times of the probes.
+    pub probes: Probes,
+    /// Compute resources.
+    pub resources: ResourceRequirements,
+    /// Whether there is a Service for clients.
+    pub client_service: bool,
+    /// How many members may be down for a drain while the rest keep quorum, if there is a disruption budget.
+    pub max_unavailable: Option<u32>,
+}
+
+impl Cluster {
+    /// The members' ordinals.
+    pub fn members(&self) -> impl Iterator<Item = u32> {
+        0..self.replicas
+    }
+
+    /// The URL at which the other members reach a member.
+    #[must_use]
+    pub fn peer_url(&self, host: &str) -> String {
+        format!("{}://{host}:{}", self.tls.peer_scheme(), self.ports.peer)
+    }
+
+    /// The URL at which clients reach a member.
+    #[must_use]
+    pub fn client_url(&self, host: &str) -> String {
+        format!("{}://{host}:{}", self.tls.client_scheme(), self.ports.client)
+    }
+
+    /// etcd's `--initial-cluster`: every member and its peer URL.
+    #[must_use]
+    pub fn initial_cluster(&self) -> String {
+        let members: Vec<String> = self
+            .members()
+            .map(|ordinal| {
+                let host = self.names.member_host(ordinal);
+                format!("{}={}", self.names.member(ordinal), self.peer_url(&host))
+            })
+            .collect();
+        members.join(",")
+    }
+}
+
+/// Works out the cluster that `values` ask for, or reports why there is none.
+pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<'_>) -> Option<Cluster> {
+    let replicas = replicas(values.replicas, report);
+    let version = version(values.version, report);
+    let names = names::resolve(name, namespace, &values, report);
+    let labels = names::labels(name, &values, report);
+    let image = image::resolve(values.image, version, report);
+    let ports = ports(values.ports, report);
+    let storage = storage::resolve(values.storage, &values.naming.data_claim, report);
+    let compaction = compaction::resolve(&values.compaction, report);
+    let resources = resources(values.resources, report);
+    let names = names?;
+    let tls = tls::resolve(values.tls, &names, replicas, values.service.client.enabled, report);
+    let token = token(values.bootstrap.token, &names.namespace, name, report);
+    let labels = labels?;
+    Some(Cluster {
+        selector: labels.selector,
+        labels: labels.all,
+        replicas,
+        version,
+        image: image?,
+        ports,
+        state: values.bootstrap.state,
+        token,
+        storage,
+        tls: tls?,
+        compaction: compaction?,
+        anti_affinity: values.scheduling.anti_affinity,
+        topology_key: values.scheduling.topology_key,
+        probes: values.probes,
+        resources,
+        client_service: values.service.client.enabled,
+        max_unavailable: (values.disruption_budget.enabled && replicas > 1).then(|| (replicas - 1) / 2),
+        names,
+    })
+}
+
+fn replicas(replicas: u32, report: &mut Report<'_>) -> u32 {
+    match replicas {
+        0 => report
+            .add(&INVALID_REPLICAS, "replicas", "a cluster has at least one member")
+            .help("write 1, 3 or 5"),
+        1 | 3 | 5 | 7 => {}
+        2 | 4 | 6 => report
+            .add(
+                &EVEN_REPLICAS,
+                "replicas",
+                format!("{replicas} members tolerate no more failures than {}", replicas - 1),
+            )
+            .help(format!("write {} or {}", replicas - 1, replicas + 1)),
+        8..=MAX_REPLICAS => report
+            .add(
+                &MANY_REPLICAS,
+                "replicas",
+                format!("each write waits for a majority of {replicas} members"),
+            )
+            .help("etcd's maintainers advise at most 7"),
+        _ => report
+            .add(
+                &INVALID_REPLICAS,
+                "replicas",
+                format!("{replicas} members are more than the {MAX_REPLICAS} accepted"),
+            )
+            .help("etcd's maintainers advise at most 7"),
+    }
+    replicas.min(MAX_REPLICAS)
+}
+
+fn version(version: Version, report: &mut Report<'_>) -> Version {
+    if !version.minor().is_maintained() {
+        report
+            .add(
+                &END_OF_LIFE,
+                "version",
+                format!("etcd {} gets no more fixes", version.minor()),
+            )
+            .help(format!(
+                "plan the upgrade to {}, one minor version at a time",
+                Version::DEFAULT
+            ));
+    }
+    version
+}
+
+fn ports(ports: Ports, report: &mut Report<'_>) -> Ports {
+    for (path, port, others) in [
+        ("ports.peer", ports.peer, &[("client", ports.client)][..]),
+        (
+            "ports.metrics",
+            ports.metrics,
+            &[("client", ports.client), ("peer", ports.peer)],
+        ),
+    ] {
+        for (other, _) in others.iter().filter(|(_, other)| *other == port) {
+            report
+                .add(&PORT_COLLISION, path, format!("{port} is the {other} port already"))
+                .help("give each listener a port of its own: 2379, 2380 and 8080 are usual");
+        }
+    }
+    ports
+}
+
+/// The token reaches etcd as an argument, in which the kubelet expands `$(NAME)`, so `$` is not accepted.
+fn token(token: Option<String>, namespace: &DnsLabel, name: &str, report: &mut Report<'_>) -> String {
+    let default = format!("{namespace}-{name}");
+    if let Some(token) = &token {
+        let accepted = |c: char| c.is_ascii_graphic() && c != '$';
+        if token.is_empty() || token.len() > 253 || !token.chars().all(accepted) {
+            report
+                .add(
+                    &INVALID_TOKEN,
+                    "bootstrap.token",
+                    "a token has 1 to 253 printable ASCII characters, none of them a blank or `$`",
+                )
+                .help(format!("such as {default}"));
+        }
+    }
+    token.unwrap_or(default)
+}
+
+/// Kubernetes refuses a request above its limit.
+fn resources(resources: ResourceRequirements, report: &mut Report<'_>) -> ResourceRequirements {
+    let parse = |quantity: &k8s_openapi::apimachinery::pkg::api::resource::Quantity| {
+        quantity.0.parse::<rutter::quantity::Quantity>().ok()
+    };
+    for (resource, request) in resources.requests.iter().flatten() {
+        let path = format!("resources.requests.{resource}");
+        let Some(request) = parse(request) else { continue };
+        if request.milli_value() < 0 {
+            report
+                .add(&INVALID_RESOURCES, &path, format!("{request} is less than nothing"))
+                .help("write 0 or more");
+        }
+        let limit = resources
+            .limits
+            .as_ref()
+            .and_then(|limits| limits.get(resource))
+            .and_then(parse);
+        if let Some(limit) = limit
+            && request.milli_value() > limit.milli_value()
+        {
+            report
+                .add(
+                    &INVALID_RESOURCES,
+                    &path,
+                    format!("the request {request} is above the limit {limit}"),
+                )
+                .help(format!("write at most {limit}, or raise resources.limits.{resource}"));
+        }
+    }
+    resources
+}
+
+/// What becomes of claims, as Kubernetes spells it.
+#[must_use]
+pub fn retention(policy: RetentionPolicy) -> &'static str {
+    match policy {
+        RetentionPolicy::Retain => "Retain",
+        RetentionPolicy::Delete => "Delete",
+    }
+}

@@ -1,0 +1,213 @@
+//! Names and labels of everything that belongs to a cluster.
+
+use std::collections::BTreeMap;
+
+use rutter::names::{DnsLabel, DnsSubdomain, LabelValue, ServiceName};
+
+use super::Report;
+use crate::codes::{INVALID_NAME, NAME_TOO_LONG};
+use crate::values::Values;
+
+/// Longest name of a StatefulSet: its pods carry the label `controller-revision-hash`, whose value is this name, a dash
+/// and a hash of ten characters, and a label's value has at most 63 (kubernetes/kubernetes#64023).
+const MAX_FULLNAME: usize = 63 - 11;
+
+/// Longest name in a certificate and in DNS.
+const MAX_DNS_NAME: usize = 253;
+
+/// The names of everything that belongs to a cluster. That they are short enough is checked once, here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The name of the StatefulSet, with which all others start.
+    pub fullname: ServiceName,
+    /// Where everything is.
+    pub namespace: DnsLabel,
+    /// The domain of the Kubernetes cluster.
+    pub domain: DnsSubdomain,
+    /// The template of the data volume claims.
+    pub data_claim: DnsLabel,
+}
+
+impl Names {
+    /// The Service that gives each member its DNS name.
+    #[must_use]
+    pub fn headless_service(&self) -> String {
+        self.fullname.to_string()
+    }
+
+    /// The Service for clients.
+    #[must_use]
+    pub fn client_service(&self) -> String {
+        self.suffixed("client")
+    }
+
+    /// The ConfigMap with what members read on their first start.
+    #[must_use]
+    pub fn bootstrap(&self) -> String {
+        self.suffixed("bootstrap")
+    }
+
+    /// The authority's Issuer, and its Certificate.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        self.suffixed("ca")
+    }
+
+    /// The Secret of the authority's Certificate.
+    #[must_use]
+    pub fn authority_secret(&self) -> String {
+        self.suffixed("ca-tls")
+    }
+
+    /// The Issuer that signs the authority's Certificate.
+    #[must_use]
+    pub fn self_signed(&self) -> String {
+        self.suffixed("selfsigned")
+    }
+
+    /// A member and its pod.
+    #[must_use]
+    pub fn member(&self, ordinal: u32) -> String {
+        self.suffixed(ordinal)
+    }
+
+    /// The DNS name of a pod: resolvable from every namespace, as etcd's URLs must be for clients elsewhere.
+    #[must_use]
+    pub fn host(&self, pod: &str) -> String {
+        let Self {
+            fullname,
+            namespace,
+            domain,
+            ..
+        } = self;
+        format!("{pod}.{fullname}.{namespace}.svc.{domain}")
+    }
+
+    /// The DNS name of a member.
+    #[must_use]
+    pub fn member_host(&self, ordinal: u32) -> String {
+        self.host(&self.member(ordinal))
+    }
+
+    /// The fullname and a suffix.
+    #[must_use]
+    pub fn suffixed(&self, suffix: impl std::fmt::Display) -> String {
+        format!("{}-{suffix}", self.fullname)
+    }
+}
+
+pub(super) fn resolve(name: &str, namespace: &str, values: &Values, report: &mut Report<'_>) -> Option<Names> {
+    let namespace = match namespace.parse::<DnsLabel>() {
+        Ok(namespace) => Some(namespace),
+        Err(refusal) => {
+            report
+                .add(&INVALID_NAME, "", format!("the namespace: {}", refusal.message))
+                .help(help(refusal.help));
+            None
+        }
+    };
+    let (path, fullname) = match &values.naming.fullname {
+        Some(fullname) => ("naming.fullname", Some(fullname.clone())),
+        None => match name.parse::<ServiceName>() {
+            Ok(fullname) => ("", Some(fullname)),
+            Err(refusal) => {
+                report
+                    .add(&INVALID_NAME, "", format!("the name: {}", refusal.message))
+                    .help("rename the installation, or set naming.fullname");
+                ("", None)
+            }
+        },
+    };
+    let (fullname, namespace) = (fullname?, namespace?);
+    if fullname.len() > MAX_FULLNAME {
+        report
+            .add(
+                &NAME_TOO_LONG,
+                path,
+                format!(
+                    "{fullname:?} has {} characters; a StatefulSet's name has at most {MAX_FULLNAME}",
+                    fullname.len()
+                ),
+            )
+            .help(format!(
+                "shorten it by {}, or set naming.fullname",
+                fullname.len() - MAX_FULLNAME
+            ));
+        return None;
+    }
+    let names = Names {
+        fullname,
+        namespace,
+        domain: values.cluster_domain.clone(),
+        data_claim: values.naming.data_claim.clone(),
+    };
+    let longest = names.member_host(super::MAX_REPLICAS).len();
+    if longest > MAX_DNS_NAME {
+        report
+            .add(
+                &NAME_TOO_LONG,
+                "clusterDomain",
+                format!("the members' DNS names would have up to {longest} characters; {MAX_DNS_NAME} are possible"),
+            )
+            .help(format!(
+                "shorten it, the name or the namespace by {}",
+                longest - MAX_DNS_NAME
+            ));
+        return None;
+    }
+    Some(names)
+}
+
+/// The labels of a cluster.
+pub(super) struct Labels {
+    pub(super) selector: BTreeMap<String, String>,
+    pub(super) all: BTreeMap<String, String>,
+}
+
+/// The labels that Kubernetes recommends, of which name and instance select. The instance is unique in its namespace
+/// because the objects' names are.
+pub(super) fn labels(name: &str, values: &Values, report: &mut Report<'_>) -> Option<Labels> {
+    let instance = match name.parse::<LabelValue>() {
+        Ok(instance) => instance,
+        Err(refusal) => {
+            // Said already where the name is also the fullname.
+            if values.naming.fullname.is_some() {
+                report
+                    .add(&INVALID_NAME, "", format!("the name: {}", refusal.message))
+                    .help(help(refusal.help));
+            }
+            return None;
+        }
+    };
+    let owned = |labels: &[(&str, &str)]| -> BTreeMap<String, String> {
+        labels
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    };
+    let identity = owned(&[
+        ("app.kubernetes.io/name", "etcd"),
+        ("app.kubernetes.io/instance", &instance),
+    ]);
+    let selector = if values.naming.selector_labels.is_empty() {
+        identity.clone()
+    } else {
+        let labels = values.naming.selector_labels.iter();
+        labels
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect()
+    };
+    let version = values.version.to_string();
+    let mut all = identity;
+    all.extend(owned(&[
+        ("app.kubernetes.io/version", &version),
+        ("app.kubernetes.io/managed-by", "rutter"),
+    ]));
+    // Last, so that a selector that reuses a recommended key still matches the pods.
+    all.extend(selector.clone());
+    Some(Labels { selector, all })
+}
+
+fn help(help: Option<String>) -> String {
+    help.unwrap_or_else(|| "use lower-case letters, digits and `-`".to_owned())
+}

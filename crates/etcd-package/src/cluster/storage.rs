@@ -1,0 +1,145 @@
+//! The volumes.
+
+use std::collections::BTreeMap;
+
+use rutter::names::DnsLabel;
+
+use super::Report;
+use crate::codes::{INVALID_STORAGE, NAME_COLLISION, VOLUME_BELOW_QUOTA};
+use crate::etcd::DEFAULT_QUOTA_BYTES;
+use crate::values::{self, AccessMode, Claim, Retention};
+
+/// The name of the template of the log's claims.
+const WAL_CLAIM: &str = "etcd-wal";
+
+/// The volumes of each member.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Storage {
+    /// The database's.
+    pub data: Volume,
+    /// The write-ahead log's, if it has one of its own.
+    pub wal: Option<Volume>,
+    /// What becomes of the claims.
+    pub retention: Retention,
+}
+
+/// A volume and its claim.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Volume {
+    /// The name of the claim template and of the volume in the pod.
+    pub name: String,
+    /// Where it is mounted.
+    pub mount_path: &'static str,
+    /// Its size.
+    pub size: String,
+    /// Its class: none for the default class, empty for no dynamic provisioning.
+    pub storage_class_name: Option<String>,
+    /// How it is mounted.
+    pub access_modes: Vec<&'static str>,
+    /// Labels of the claims.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations of the claims.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Storage {
+    /// etcd's `--data-dir`.
+    #[must_use]
+    pub fn data_dir(&self) -> &'static str {
+        self.data.mount_path
+    }
+
+    /// etcd's `--wal-dir`: below its mount, because etcd creates it by renaming a folder beside it
+    /// (`server/storage/wal/wal.go`, `Create`).
+    #[must_use]
+    pub fn wal_dir(&self) -> String {
+        let mount_path = self.wal.as_ref().unwrap_or(&self.data).mount_path;
+        format!("{mount_path}/wal")
+    }
+
+    /// All volumes.
+    pub fn volumes(&self) -> impl Iterator<Item = &Volume> {
+        std::iter::once(&self.data).chain(&self.wal)
+    }
+}
+
+pub(super) fn resolve(storage: values::Storage, data_claim: &DnsLabel, report: &mut Report<'_>) -> Storage {
+    if storage.data.size.value() < DEFAULT_QUOTA_BYTES && storage.data.size.value() > 0 {
+        report
+            .add(
+                &VOLUME_BELOW_QUOTA,
+                "storage.data.size",
+                format!("etcd's database may grow to 2Gi, the volume has {}", storage.data.size),
+            )
+            .help("make the volume 4Gi or larger, to have room for the log and for snapshots too");
+    }
+    if storage.wal.is_some() && **data_claim == *WAL_CLAIM {
+        report
+            .add(
+                &NAME_COLLISION,
+                "naming.dataClaim",
+                format!("{WAL_CLAIM:?} is the claim of the write-ahead log"),
+            )
+            .help("write etcd-data, or leave it out");
+    }
+    Storage {
+        data: volume(data_claim, "/data", storage.data, "storage.data", report),
+        wal: storage
+            .wal
+            .map(|claim| volume(WAL_CLAIM, "/wal", claim, "storage.wal", report)),
+        retention: storage.retention,
+    }
+}
+
+fn volume(name: &str, mount_path: &'static str, claim: Claim, path: &str, report: &mut Report<'_>) -> Volume {
+    if claim.size.milli_value() <= 0 {
+        report
+            .add(
+                &INVALID_STORAGE,
+                &format!("{path}.size"),
+                format!("a volume of {} cannot be claimed", claim.size),
+            )
+            .help("such as 8Gi");
+    }
+    if claim.access_modes.is_empty() {
+        report
+            .add(
+                &INVALID_STORAGE,
+                &format!("{path}.accessModes"),
+                "a claim has at least one access mode",
+            )
+            .help("write [ReadWriteOnce], or leave it out");
+    }
+    if let Some(class) = claim.storage_class_name.as_ref().filter(|class| !class.is_empty())
+        && let Err(refusal) = class.parse::<rutter::names::DnsSubdomain>()
+    {
+        report
+            .add(&INVALID_STORAGE, &format!("{path}.storageClassName"), refusal.message)
+            .help("the name of a StorageClass: `kubectl get storageclass` lists them");
+    }
+    Volume {
+        name: name.to_owned(),
+        mount_path,
+        size: claim.size.to_string(),
+        storage_class_name: claim.storage_class_name,
+        access_modes: claim.access_modes.iter().map(access_mode).collect(),
+        labels: claim
+            .labels
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect(),
+        annotations: claim
+            .annotations
+            .into_iter()
+            .map(|(key, value)| (key.to_string(), value))
+            .collect(),
+    }
+}
+
+fn access_mode(mode: &AccessMode) -> &'static str {
+    match mode {
+        AccessMode::ReadWriteOnce => "ReadWriteOnce",
+        AccessMode::ReadWriteOncePod => "ReadWriteOncePod",
+        AccessMode::ReadWriteMany => "ReadWriteMany",
+    }
+}

@@ -1,0 +1,40 @@
+//! What the package can say about values, beyond what their types say.
+
+use rutter::{Code, Severity};
+
+macro_rules! codes {
+    ($($severity:ident $name:ident = $id:literal, $summary:literal;)*) => {
+        $(
+            #[doc = concat!("`", $id, "`: ", $summary, ".")]
+            pub static $name: Code = Code { id: $id, severity: Severity::$severity, summary: $summary };
+        )*
+        /// All of them, for the documentation and the tests.
+        pub static ALL: &[&Code] = &[$(&$name),*];
+    };
+}
+
+codes! {
+    Error INVALID_NAME = "invalid-name", "a name is not one that Kubernetes accepts";
+    Error NAME_TOO_LONG = "name-too-long", "a name that is derived from the installation's would be too long";
+    Error NAME_COLLISION = "name-collision", "two things would have one name";
+    Error INVALID_REPLICAS = "invalid-replicas", "the number of members is impossible";
+    Error UNSUPPORTED_VERSION = "unsupported-version", "the package does not know this etcd version";
+    Error INVALID_IMAGE = "invalid-image", "the image reference is not well-formed";
+    Error TAG_CONTRADICTS_VERSION = "tag-contradicts-version", "the image's tag names another etcd version";
+    Error PORT_COLLISION = "port-collision", "two listeners would have one port";
+    Error INVALID_TOKEN = "invalid-token", "the bootstrap token has characters that do not survive";
+    Error INVALID_RETENTION = "invalid-retention", "what to keep does not fit the compaction mode";
+    Error SECRET_REQUIRED = "secret-required", "the mode Secret needs the Secret's name";
+    Error SECRET_UNUSED = "secret-unused", "a Secret is named, but the mode does not use it";
+    Error CERTIFICATE_LIFETIME = "certificate-lifetime", "cert-manager refuses these durations";
+    Error INVALID_STORAGE = "invalid-storage", "the volume claim cannot be bound";
+    Error INVALID_RESOURCES = "invalid-resources", "Kubernetes refuses these resources";
+    Warning TLS_DISABLED = "tls-disabled", "traffic is neither encrypted nor authenticated";
+    Warning SELF_SIGNED = "self-signed", "self-signed certificates stop being trusted when they are renewed";
+    Warning EVEN_REPLICAS = "even-replicas", "an even number of members tolerates no more failures than one fewer";
+    Warning MANY_REPLICAS = "many-replicas", "more than seven members slow each write down";
+    Warning END_OF_LIFE = "end-of-life", "the etcd version gets no more fixes";
+    Warning TAG_WITHOUT_VERSION = "tag-without-version", "the image's tag does not say which etcd version it holds";
+    Warning VOLUME_BELOW_QUOTA = "volume-below-quota", "the database may grow larger than its volume";
+    Warning COMPACTION_DISABLED = "compaction-disabled", "the database grows until its quota is full";
+}

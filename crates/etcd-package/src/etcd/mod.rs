@@ -1,0 +1,8 @@
+//! What etcd itself knows, as data.
+
+mod version;
+
+pub use version::{MINORS, Minor, Version};
+
+/// What `--quota-backend-bytes` is when nobody sets it: 2 GiB (`server/storage/quota.go`, `DefaultQuotaBytes`).
+pub const DEFAULT_QUOTA_BYTES: i128 = 2 << 30;

@@ -1,0 +1,148 @@
+//! The versions of etcd that the package knows.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use rutter::yaml::Refusal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::codes::UNSUPPORTED_VERSION;
+
+/// A release of etcd that the package can render: of a minor version in [`MINORS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    minor: Minor,
+    patch: u32,
+}
+
+/// A minor version: `3.6`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Minor(u32);
+
+/// The minor versions that the package knows, oldest first.
+pub const MINORS: [Minor; 4] = [Minor(4), Minor(5), Minor(6), Minor(7)];
+
+impl Minor {
+    /// Whether the etcd project still fixes it: it maintains the two latest minor versions, and 3.5 beside them.
+    #[must_use]
+    pub fn is_maintained(self) -> bool {
+        self.0 >= 5
+    }
+}
+
+impl fmt::Display for Minor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "3.{}", self.0)
+    }
+}
+
+impl Version {
+    /// What is run unless another is asked for: the minor version before the newest, so that what there was to find
+    /// in a `.0` has been found.
+    pub const DEFAULT: Self = Self {
+        minor: Minor(6),
+        patch: 14,
+    };
+
+    /// Its minor version.
+    #[must_use]
+    pub fn minor(self) -> Minor {
+        self.minor
+    }
+
+    /// Whether `/livez` and `/readyz` exist: since 3.5.11 and 3.4.29 (etcd's `CHANGELOG-3.5.md`, `CHANGELOG-3.4.md`).
+    #[must_use]
+    pub fn serves_livez(self) -> bool {
+        match self.minor.0 {
+            4 => self.patch >= 29,
+            5 => self.patch >= 11,
+            _ => true,
+        }
+    }
+
+    /// The version that an image tag starts with, and whether anything follows it: `v3.5.15`, `3.5.15-0`.
+    #[must_use]
+    pub fn of_tag(tag: &str) -> Option<(u32, u32, u32)> {
+        let text = tag.strip_prefix('v').unwrap_or(tag);
+        let end = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
+        numbers(&text[..end])
+    }
+
+    /// Its three numbers.
+    #[must_use]
+    pub fn numbers(self) -> (u32, u32, u32) {
+        (3, self.minor.0, self.patch)
+    }
+}
+
+fn numbers(text: &str) -> Option<(u32, u32, u32)> {
+    let mut parts = text.split('.');
+    let mut number = || {
+        let part = parts.next()?;
+        let canonical = !part.is_empty() && part.len() <= 6 && (part == "0" || !part.starts_with('0'));
+        let digits = part.bytes().all(|b| b.is_ascii_digit());
+        (canonical && digits).then(|| part.parse().ok())?
+    };
+    let numbers = (number()?, number()?, number()?);
+    parts.next().is_none().then_some(numbers)
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.minor, self.patch)
+    }
+}
+
+impl FromStr for Version {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let Some((major, minor, patch)) = numbers(text.strip_prefix('v').unwrap_or(text)) else {
+            return Err(Refusal::invalid(format!("{text:?} is not an etcd version"))
+                .help(format!("write all three numbers, such as {}", Self::DEFAULT)));
+        };
+        let known = MINORS.iter().find(|known| major == 3 && known.0 == minor);
+        match known {
+            Some(minor) => Ok(Self { minor: *minor, patch }),
+            None => {
+                let [oldest, .., newest] = MINORS;
+                Err(Refusal::new(
+                    &UNSUPPORTED_VERSION,
+                    format!("etcd {major}.{minor} is not supported; {oldest} to {newest} are"),
+                )
+                .help(format!("such as {}", Self::DEFAULT)))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(Refusal::into_serde)
+    }
+}
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Version {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Version".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": r"^v?3\.[4-7]\.(0|[1-9][0-9]*)$" })
+    }
+}

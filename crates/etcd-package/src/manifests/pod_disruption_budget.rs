@@ -1,0 +1,23 @@
+//! How many members a drain may take at once.
+
+use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::metadata;
+use crate::cluster::Cluster;
+
+pub(super) fn pod_disruption_budget(cluster: &Cluster, max_unavailable: u32) -> PodDisruptionBudget {
+    PodDisruptionBudget {
+        metadata: metadata(cluster, cluster.names.fullname.to_string()),
+        spec: Some(PodDisruptionBudgetSpec {
+            max_unavailable: Some(IntOrString::Int(max_unavailable.cast_signed())),
+            selector: Some(LabelSelector {
+                match_labels: Some(cluster.selector.clone()),
+                ..LabelSelector::default()
+            }),
+            ..PodDisruptionBudgetSpec::default()
+        }),
+        ..PodDisruptionBudget::default()
+    }
+}

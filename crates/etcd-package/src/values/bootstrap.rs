@@ -1,0 +1,25 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How the members find each other on their first start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Bootstrap {
+    /// `New` for a cluster that does not exist yet, `Existing` for members that join one (after `etcdctl member add`).
+    pub state: BootstrapState,
+
+    /// The token that keeps members of different clusters apart, unique to each cluster. The default is
+    /// `<namespace>-<name>`.
+    #[schemars(example = &"default-etcd")]
+    pub token: Option<String>,
+}
+
+/// etcd's `--initial-cluster-state`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum BootstrapState {
+    /// The members form a cluster.
+    #[default]
+    New,
+    /// The members join a cluster that knows of them.
+    Existing,
+}

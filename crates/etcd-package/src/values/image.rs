@@ -1,0 +1,48 @@
+use rutter::names::DnsSubdomain;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The container image.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Image {
+    /// The repository. etcd's releases are at gcr.io/etcd-development/etcd and quay.io/coreos/etcd.
+    pub repository: String,
+
+    /// The tag. It must not contradict `version`. The default is `v` and the version.
+    #[schemars(example = &"v3.6.14")]
+    pub tag: Option<String>,
+
+    /// The digest, which then decides what is pulled.
+    #[schemars(example = &"sha256:0000000000000000000000000000000000000000000000000000000000000000")]
+    pub digest: Option<String>,
+
+    /// When the image is pulled.
+    pub pull_policy: PullPolicy,
+
+    /// Names of the Secrets with which it is pulled.
+    pub pull_secrets: Vec<DnsSubdomain>,
+}
+
+impl Default for Image {
+    fn default() -> Self {
+        Self {
+            repository: "gcr.io/etcd-development/etcd".to_owned(),
+            tag: None,
+            digest: None,
+            pull_policy: PullPolicy::IfNotPresent,
+            pull_secrets: Vec::new(),
+        }
+    }
+}
+
+/// Kubernetes' `imagePullPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PullPolicy {
+    /// Every time a container starts.
+    Always,
+    /// Unless the node has it.
+    IfNotPresent,
+    /// Only what the node has.
+    Never,
+}

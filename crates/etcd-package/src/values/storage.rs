@@ -1,0 +1,97 @@
+use std::collections::BTreeMap;
+
+use rutter::names::{LabelKey, LabelValue};
+use rutter::quantity::Quantity;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The volumes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Storage {
+    /// The volume of the database, and of the write-ahead log unless that has its own.
+    pub data: Claim,
+
+    /// A volume of its own for the write-ahead log, best on the fastest disk there is: every write waits for it. Without
+    /// this the log shares the data volume. A running cluster cannot be moved from one to the other.
+    #[schemars(example = serde_json::json!({"size": "4Gi", "storageClassName": "fast"}))]
+    pub wal: Option<Claim>,
+
+    /// What becomes of the claims.
+    pub retention: Retention,
+}
+
+/// A volume claim, one for each member.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Claim {
+    /// The size. etcd's database takes up to 2 GiB unless its quota says otherwise, and twice that while a snapshot is
+    /// received.
+    pub size: Quantity,
+
+    /// The storage class. Without it the cluster's default class is used; the empty string `""` turns dynamic
+    /// provisioning off.
+    #[schemars(example = &"fast")]
+    pub storage_class_name: Option<String>,
+
+    /// How the volume is mounted. A member needs its volume for itself.
+    pub access_modes: Vec<AccessMode>,
+
+    /// Labels of the claims.
+    pub labels: BTreeMap<LabelKey, LabelValue>,
+
+    /// Annotations of the claims.
+    pub annotations: BTreeMap<LabelKey, String>,
+}
+
+impl Default for Claim {
+    fn default() -> Self {
+        Self {
+            size: crate::literal("8Gi"),
+            storage_class_name: None,
+            access_modes: vec![AccessMode::ReadWriteOnce],
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        }
+    }
+}
+
+/// How a volume can be mounted, as far as a member can use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AccessMode {
+    /// By the pods of one node.
+    ReadWriteOnce,
+    /// By one pod.
+    ReadWriteOncePod,
+    /// By many pods; etcd still needs it for itself.
+    ReadWriteMany,
+}
+
+/// What becomes of the claims.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Retention {
+    /// When the StatefulSet is deleted.
+    pub when_deleted: RetentionPolicy,
+    /// When a member is scaled away. A member that was removed and returns on its old volume exits, so its claim is
+    /// deleted.
+    pub when_scaled: RetentionPolicy,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            when_deleted: RetentionPolicy::Retain,
+            when_scaled: RetentionPolicy::Delete,
+        }
+    }
+}
+
+/// Whether claims stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RetentionPolicy {
+    /// They stay, with the data.
+    Retain,
+    /// They go, and the data with them.
+    Delete,
+}
