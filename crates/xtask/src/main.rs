@@ -1,3 +1,141 @@
-//! Work in progress.
+//! `cargo xtask`: everything one does with this checkout, one verb each.
+//!
+//! It exists so that nobody has to know which artifact is built from which, for which target and in which order, nor
+//! where the real hosts come from that the tests need. It knows cargo, the tools' installers and the layout of the
+//! checkout. It must not know etcd, nor depend on a crate of the workspace: it has to compile in seconds on a machine
+//! where nothing was built yet.
 
-fn main() {}
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "telling people what happens is what this program is for"
+)]
+
+mod bench;
+mod build;
+mod cache;
+mod command;
+mod direction;
+mod doctor;
+mod test;
+mod tools;
+mod wasm;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::cache::Cache;
+use crate::workspace::Workspace;
+
+/// Sets up, builds, renders, tests and measures Rutter
+///
+/// Every verb first brings about what it needs, and what is already there costs nothing. On a fresh machine start
+/// with `cargo xtask render`, which ends with the manifests of a default etcd cluster, then `cargo xtask test`.
+#[derive(Debug, Parser)]
+#[command(
+    bin_name = "cargo xtask",
+    arg_required_else_help = true,
+    after_long_help = "\
+Built things lie in dist/:
+  dist/etcd.wasm  the etcd package as a component:  wasmtime run dist/etcd.wasm < values.yaml
+  dist/rutter     the command, with the component inside:  dist/rutter render -f values.yaml
+
+Environment:
+  RUTTER_CACHE           where tools are kept [default: $XDG_CACHE_HOME/rutter, else ~/.cache/rutter]
+  RUTTER_WASM_TOOLCHAIN  `debian`: build the component with Debian's compiler even where rustup's would do
+
+The fast inner loop needs no xtask: plain `cargo test`."
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Build dist/etcd.wasm and dist/rutter
+    ///
+    /// Adds the wasm32-wasip2 target if it is missing, builds the component, compiles it ahead of time for this
+    /// machine and builds the `rutter` command around it.
+    Build,
+    /// Build, then run `dist/rutter render`
+    ///
+    /// Progress goes to stderr, so that stdout holds the manifests and nothing else. The exit status is that of
+    /// `rutter render`.
+    #[command(after_help = "\
+Examples:
+  cargo xtask render > etcd.yaml               the default cluster
+  cargo xtask render -f examples/page.yaml     the values of a file
+  cargo xtask render -- --help                 what `rutter render` accepts")]
+    Render {
+        /// Passed on to `rutter render`, flags included
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Run everything that must hold: format, lints, docs, licences, and the tests through every real host
+    ///
+    /// Installs the real hosts first (wasmtime, helm, kustomize: the latter two need Go), each once per user. Stops
+    /// at the first failure and says what to try.
+    Test,
+    /// Build, then measure whole processes against `true`, wasmtime, helm and kustomize
+    ///
+    /// The commands run in turns, so that a busy moment of the machine hits all alike. Compare the ratios: times of
+    /// different runs or machines say little. helm and kustomize take part once `cargo xtask test` has installed them.
+    Bench {
+        /// How many times each command is measured
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+        runs: u32,
+    },
+    /// Say what is there, what is missing, and which commands `build` and `test` would run about it
+    ///
+    /// Changes nothing. Exits with 0 if `build` needs to set up nothing, with 1 otherwise.
+    Doctor,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().verb) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    let cache = Cache::find()?;
+    match verb {
+        Verb::Build => build::build(&workspace, &cache)?,
+        Verb::Render { args } => return build::render(&workspace, &cache, &args),
+        Verb::Test => test::test(&workspace, &cache)?,
+        Verb::Bench { runs } => bench::bench(&workspace, &cache, runs)?,
+        Verb::Doctor => return doctor::doctor(&workspace, &cache),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn render_passes_flags_on() {
+        let cli = Cli::try_parse_from(["xtask", "render", "-f", "a.yaml", "--set", "replicas=5", "--help"]).unwrap();
+        let Verb::Render { args } = cli.verb else {
+            panic!("not render: {cli:?}")
+        };
+        assert_eq!(args, ["-f", "a.yaml", "--set", "replicas=5", "--help"]);
+    }
+}

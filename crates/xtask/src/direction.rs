@@ -1,0 +1,97 @@
+//! Proves that dependencies between the crates point the way that the design wants.
+//!
+//! Which crate may know which is what keeps hosts ignorant of packages, and packages free of hosts. A wrong line in a
+//! `Cargo.toml` undoes that silently, so cargo is asked.
+
+use anyhow::{Result, ensure};
+
+use crate::command;
+use crate::workspace::Workspace;
+
+/// A dependency that must not exist, neither directly nor by way of others.
+struct Rule {
+    krate: &'static str,
+    must_not_use: &'static str,
+    because: &'static str,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        krate: "rutter-host",
+        must_not_use: "etcd-package",
+        because: "a host meets a package as a component",
+    },
+    Rule {
+        krate: "rutter-cli",
+        must_not_use: "etcd-package",
+        because: "a host meets a package as a component",
+    },
+    Rule {
+        krate: "rutter",
+        must_not_use: "wasmtime",
+        because: "the SDK builds for any target",
+    },
+    Rule {
+        krate: "etcd-package",
+        must_not_use: "wasmtime",
+        because: "a package is a pure function",
+    },
+    Rule {
+        krate: "etcd-component",
+        must_not_use: "wasmtime",
+        because: "a component does not know its host",
+    },
+];
+
+/// Checks all rules.
+///
+/// # Errors
+///
+/// If one is broken, or cargo cannot tell.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    for Rule {
+        krate,
+        must_not_use,
+        because,
+    } in RULES
+    {
+        // Tests may use what they like, so without dev-dependencies; otherwise everything that a feature or a
+        // target could bring in.
+        let tree = command::read(workspace.cargo().args([
+            "tree",
+            "--package",
+            krate,
+            "--edges",
+            "normal,build",
+            "--all-features",
+            "--target",
+            "all",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ]))?;
+        ensure!(
+            !uses(&tree, must_not_use),
+            "{krate} depends on {must_not_use}, but {because}: see `cargo tree -p {krate} -i {must_not_use}`"
+        );
+    }
+    Ok(())
+}
+
+/// Whether a list of packages, one `name version` a line, has one of that name.
+fn uses(tree: &str, name: &str) -> bool {
+    tree.lines().any(|line| line.split(' ').next() == Some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_whole() {
+        let tree = "rutter-host v0.1.0 (/a/wasmtime)\nwasmtime-wasi v48.0.8\n";
+        assert!(uses(tree, "wasmtime-wasi"));
+        assert!(!uses(tree, "wasmtime"));
+    }
+}

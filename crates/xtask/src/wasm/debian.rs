@@ -1,0 +1,223 @@
+//! Debian's Rust as a compiler for wasm32-wasip2.
+//!
+//! Debian 12 and 13 keep a recent compiler for their web browsers, `rustc-web`, with its sources in `rust-web-src`:
+//! cargo builds the standard library from those. `wasi-libc` has the C library and `lld` the linker behind
+//! `wasm-component-ld`, the one piece that Debian lacks and cargo installs.
+//!
+//! It must be told before it is done: packages change the machine for all its users.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::cache::Cache;
+use crate::command;
+use crate::tools;
+use crate::wasm::TARGET;
+
+/// What is installed, for messages.
+pub(crate) const PACKAGES: &str = "rustc-web, rust-web-src, wasi-libc and newest lld";
+
+const RUSTC: &str = "/usr/bin/rustc";
+const STD_SOURCES: &str = "/usr/lib/rustlib/src/rust/library/std";
+const LIBC: &str = "/usr/lib/wasm32-wasip2";
+
+/// Debian 13 is the first whose `wasi-libc` knows wasm32-wasip2; before, backports have it.
+const FIRST_WITH_LIBC: u32 = 13;
+
+/// Debian's Rust, with everything beside it that it needs.
+#[derive(Debug)]
+pub(crate) struct DebianBuildStd {
+    wasm_ld: PathBuf,
+    component_ld: PathBuf,
+}
+
+impl DebianBuildStd {
+    /// Looks for it without changing anything.
+    pub(crate) fn find(cache: &Cache) -> Option<Self> {
+        let wasm_ld = packages_are_there().then(newest_wasm_ld)??;
+        let component_ld = tools::WASM_COMPONENT_LD.find(cache)?.binary;
+        Some(Self { wasm_ld, component_ld })
+    }
+
+    /// Says what it will install, then installs it.
+    ///
+    /// # Errors
+    ///
+    /// If the rights are missing, which is said with the commands to run, or Debian does not offer what it takes.
+    pub(crate) fn install(cache: &Cache) -> Result<Self> {
+        if !packages_are_there() || newest_wasm_ld().is_none() {
+            install_packages()?;
+        }
+        tools::WASM_COMPONENT_LD.ensure(cache)?;
+        Self::find(cache).context("Debian's packages are installed, yet hold something else than expected")
+    }
+
+    /// Names it in one line.
+    pub(crate) fn describe(&self) -> String {
+        format!(
+            "{RUSTC}, with a standard library of its own, and {}",
+            self.wasm_ld.display()
+        )
+    }
+
+    /// Makes a `cargo build` use it.
+    pub(crate) fn configure(&self, cargo: &mut Command) {
+        let flags = [
+            // Or rustc would start the linker of the rustup toolchain, which is not there.
+            "-Clink-self-contained=no".to_owned(),
+            format!("-Clink-arg=--wasm-ld-path={}", self.wasm_ld.display()),
+            format!("-Lnative={LIBC}"),
+            format!("-Clink-arg={LIBC}/crt1-command.o"),
+        ];
+        cargo
+            .arg("-Zbuild-std=std,panic_abort")
+            .env("RUSTC", RUSTC)
+            // Building the standard library is unstable only because its interface may change, and this compiler
+            // does not change under us.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO_TARGET_WASM32_WASIP2_LINKER", &self.component_ld)
+            // The one variable for flags that no other overrules.
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+            // Leads to the libraries of the compiler that built xtask.
+            .env_remove("LD_LIBRARY_PATH");
+    }
+}
+
+/// Whether Debian's packages are for this machine.
+pub(crate) fn is_debian() -> bool {
+    command::find_program("apt-get").is_some() && os_release("ID").is_some_and(|id| id == "debian")
+}
+
+fn packages_are_there() -> bool {
+    [RUSTC, STD_SOURCES, &format!("{LIBC}/crt1-command.o")]
+        .iter()
+        .all(|path| Path::new(path).exists())
+}
+
+fn newest_wasm_ld() -> Option<PathBuf> {
+    let entries = fs::read_dir("/usr/bin").ok()?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    newest(names, "wasm-ld-").map(|name| Path::new("/usr/bin").join(name))
+}
+
+fn install_packages() -> Result<()> {
+    eprintln!(
+        "xtask: {TARGET} has to come from Debian's packages: {PACKAGES}.\n\
+         xtask: they lie beside a rustup toolchain and do not change it."
+    );
+    let mut prepare = Vec::new();
+    let mut libc = "wasi-libc".to_owned();
+    let version = os_release("VERSION_ID").and_then(|version| version.parse::<u32>().ok());
+    if version.is_some_and(|version| version < FIRST_WITH_LIBC) {
+        let codename = os_release("VERSION_CODENAME").context("/etc/os-release has no VERSION_CODENAME")?;
+        let suite = format!("{codename}-backports");
+        if !archives()?.iter().any(|(_, release)| *release == suite) {
+            let (mirror, _) = archives()?
+                .into_iter()
+                .find(|(_, release)| *release == codename)
+                .with_context(|| format!("apt knows no archive of {codename}"))?;
+            prepare.push(format!(
+                "echo 'deb {mirror} {suite} main' > /etc/apt/sources.list.d/rutter-backports.list"
+            ));
+        }
+        libc = format!("wasi-libc/{suite}");
+    }
+    prepare.push("apt-get update".to_owned());
+    run_as_root(&prepare)?;
+
+    let wanted = env!("CARGO_PKG_RUST_VERSION");
+    let offered = candidate("rustc-web")?.context("Debian offers no package rustc-web for this release")?;
+    ensure!(
+        is_at_least(&offered, wanted),
+        "Debian's rustc-web is {offered}, older than the {wanted} that this workspace needs"
+    );
+    let found = command::read(Command::new("apt-cache").args(["search", "--names-only", "^lld-[0-9]+$"]))?;
+    let names = found
+        .lines()
+        .filter_map(|line| Some(line.split_once(' ')?.0.to_owned()));
+    let lld = newest(names, "lld-").context("Debian offers no package lld-N")?;
+    // `--no-remove`: rustc-web conflicts with rustc, and which of them to have is not for us to choose.
+    run_as_root(&[format!(
+        "apt-get install --yes --no-install-recommends --no-remove rustc-web rust-web-src {lld} {libc}"
+    )])
+}
+
+/// Shows shell commands, then runs them as root, by sudo if need be.
+fn run_as_root(lines: &[String]) -> Result<()> {
+    let am_root = command::read(Command::new("id").arg("-u"))?.trim() == "0";
+    let all = lines.iter().map(|line| format!("\n  {line}")).collect::<String>();
+    if !am_root && command::find_program("sudo").is_none() {
+        bail!("that takes root, and there is no sudo. Run as root, then try again:{all}");
+    }
+    eprintln!("xtask: running as root:{all}");
+    for line in lines {
+        let mut shell = Command::new(if am_root { "env" } else { "sudo" });
+        shell.args(["DEBIAN_FRONTEND=noninteractive", "sh", "-c", line]);
+        command::run_aside(&mut shell).with_context(|| format!("run as root, then try again:{all}"))?;
+    }
+    Ok(())
+}
+
+/// The package archives that apt is set up for: address and release.
+fn archives() -> Result<Vec<(String, String)>> {
+    let targets = command::read(Command::new("apt-get").args(["indextargets", "--format", "$(REPO_URI) $(RELEASE)"]))?;
+    Ok(targets
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .collect())
+}
+
+/// The version of a package that apt would install.
+fn candidate(package: &str) -> Result<Option<String>> {
+    let policy = command::read(Command::new("apt-cache").args(["policy", package]))?;
+    let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
+    Ok(version.filter(|version| *version != "(none)").map(str::to_owned))
+}
+
+fn os_release(key: &str) -> Option<String> {
+    let text = fs::read_to_string("/etc/os-release").ok()?;
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+    Some(value.trim_matches('"').to_owned())
+}
+
+/// Of names like `lld-19`, the one with the highest number.
+fn newest(names: impl Iterator<Item = String>, prefix: &str) -> Option<String> {
+    let number = |name: &String| name.strip_prefix(prefix)?.parse::<u32>().ok();
+    names.filter(|name| number(name).is_some()).max_by_key(number)
+}
+
+/// Whether a Debian version like `1.96.0+dfsg1-1~deb12u2` is at least a Rust version like `1.95`.
+fn is_at_least(debian: &str, wanted: &str) -> bool {
+    let parts = |version: &str| -> Vec<u32> {
+        version
+            .split(|c: char| !c.is_ascii_digit())
+            .map_while(|part| part.parse().ok())
+            .take(2)
+            .collect()
+    };
+    parts(debian) >= parts(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newest_counts_rather_than_sorts() {
+        let names = ["lld-9", "lld-22", "lld-19", "lld-x"].map(str::to_owned);
+        assert_eq!(newest(names.into_iter(), "lld-").as_deref(), Some("lld-22"));
+    }
+
+    #[test]
+    fn debian_versions_compare_with_rust_versions() {
+        assert!(is_at_least("1.96.0+dfsg1-1~deb12u2", "1.95"));
+        assert!(is_at_least("1.100.0-1", "1.95"));
+        assert!(!is_at_least("1.85.0+dfsg3-1", "1.95"));
+    }
+}
