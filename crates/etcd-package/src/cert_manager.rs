@@ -142,16 +142,26 @@ pub struct ClusterIssuer {
     pub spec: IssuerSpec,
 }
 
-/// How an issuer signs.
+/// How an issuer signs: in one of these ways.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerSpec {
+    /// With a certificate that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca: Option<CaIssuer>,
+    /// With the key of the certificate itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub self_signed: Option<SelfSignedIssuer>,
+}
+
+/// An issuer with a certificate of its own.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum IssuerSpec {
-    /// With the certificate in a Secret.
-    #[serde(rename_all = "camelCase")]
-    Ca {
-        /// The Secret's name.
-        secret_name: String,
-    },
-    /// With the key of the certificate itself.
-    SelfSigned {},
+pub struct CaIssuer {
+    /// The Secret that holds it.
+    pub secret_name: String,
 }
+
+/// An issuer that has nothing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SelfSignedIssuer {}

@@ -4,6 +4,8 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
+use crate::yaml;
+
 /// The JSON Schema (draft-07, every definition in place) of `T`, as indented JSON with a line feed at the end.
 #[must_use]
 pub fn json<T: JsonSchema>() -> String {
@@ -46,24 +48,26 @@ fn fields(schema: &Map<String, Value>, depth: usize, text: &mut String) {
                 text.push('\n');
             }
         }
-        let default = property.get("default").filter(|default| !default.is_null());
-        match default {
-            Some(Value::Object(default))
-                if property.contains_key("properties") && !default.is_empty() && is_ours(property) =>
-            {
+        match property.get("default").filter(|default| !default.is_null()) {
+            Some(Value::Object(_)) if is_ours(property) => {
                 text.push_str(&format!("{indent}{name}:\n"));
                 fields(property, depth + 1, text);
             }
-            Some(default) => text.push_str(&format!("{indent}{name}: {default}\n")),
+            Some(default) => entry(name, default, &indent, "", text),
             None => {
-                let example = property
-                    .get("examples")
-                    .and_then(|examples| examples.get(0))
-                    .map_or_else(String::new, ToString::to_string);
-                text.push_str(format!("{indent}# {name}: {example}").trim_end());
-                text.push('\n');
+                let example = property.get("examples").and_then(|examples| examples.get(0));
+                entry(name, example.unwrap_or(&Value::Null), &indent, "# ", text);
             }
         }
+    }
+}
+
+/// Writes one entry in block style, each line after `indent` and `prefix`.
+fn entry(name: &str, value: &Value, indent: &str, prefix: &str, text: &mut String) {
+    let entry = Map::from_iter([(name.to_owned(), value.clone())]);
+    // A tree of JSON values has a YAML form.
+    for line in yaml::to_string(&entry).unwrap_or_default().lines() {
+        text.push_str(&format!("{indent}{prefix}{line}\n"));
     }
 }
 

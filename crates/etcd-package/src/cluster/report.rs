@@ -2,21 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use rutter::yaml::Node;
+use rutter::yaml::{Node, UNKNOWN_FIELD};
 use rutter::{Code, Diagnostic, Diagnostics};
 
 /// Problems found while values are resolved.
 pub struct Report<'a> {
     document: &'a Node,
     diagnostics: &'a mut Diagnostics,
-    /// Paths that were refused as they were read. Their values are defaults now, of which nothing is said.
+    /// Paths of values that were refused as they were read. Defaults stand in for them, of which nothing is said.
     refused: BTreeSet<String>,
 }
 
 impl<'a> Report<'a> {
     /// Reports about `document` into `diagnostics`, which holds what was found while it was read.
     pub fn new(document: &'a Node, diagnostics: &'a mut Diagnostics) -> Self {
-        let refused = diagnostics.iter().map(|diagnostic| diagnostic.path.clone()).collect();
+        let refused = diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.code != UNKNOWN_FIELD.id)
+            .map(|diagnostic| diagnostic.path.clone())
+            .collect();
         Self {
             document,
             diagnostics,
@@ -26,7 +30,11 @@ impl<'a> Report<'a> {
 
     /// Adds a problem with the value at `path`; an empty path is the document as a whole.
     pub fn add(&mut self, code: &'static Code, path: &str, message: impl Into<String>) -> Added<'_> {
-        if self.refused.contains(path) {
+        if self
+            .refused
+            .iter()
+            .any(|refused| contains(path, refused) || contains(refused, path))
+        {
             return Added(None);
         }
         let position = self.document.locate(path).position;
@@ -34,6 +42,12 @@ impl<'a> Report<'a> {
             .push(Diagnostic::new(code, path, message).at(Some(position)));
         Added(self.diagnostics.last_mut())
     }
+}
+
+/// Whether `inner` is `outer` or lies in it.
+fn contains(outer: &str, inner: &str) -> bool {
+    let rest = inner.strip_prefix(outer).filter(|_| !outer.is_empty());
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// A problem that was just added, to which a remedy can be added.

@@ -1,14 +1,17 @@
 //! Who signs the certificates.
 
 use super::{cluster_metadata, metadata};
-use crate::cert_manager::{ClusterIssuer, Issuer, IssuerSpec};
+use crate::cert_manager::{CaIssuer, ClusterIssuer, Issuer, IssuerSpec, SelfSignedIssuer};
 use crate::cluster::Cluster;
 
 /// Signs the authority's certificate, once in ten years.
 pub(super) fn self_signed(cluster: &Cluster) -> Issuer {
     Issuer {
         metadata: metadata(cluster, cluster.names.self_signed()),
-        spec: IssuerSpec::SelfSigned {},
+        spec: IssuerSpec {
+            self_signed: Some(SelfSignedIssuer {}),
+            ..IssuerSpec::default()
+        },
     }
 }
 
@@ -16,8 +19,11 @@ pub(super) fn self_signed(cluster: &Cluster) -> Issuer {
 pub(super) fn authority(cluster: &Cluster) -> Issuer {
     Issuer {
         metadata: metadata(cluster, cluster.names.authority()),
-        spec: IssuerSpec::Ca {
-            secret_name: cluster.names.authority_secret(),
+        spec: IssuerSpec {
+            ca: Some(CaIssuer {
+                secret_name: cluster.names.authority_secret(),
+            }),
+            ..IssuerSpec::default()
         },
     }
 }
@@ -26,6 +32,9 @@ pub(super) fn authority(cluster: &Cluster) -> Issuer {
 pub(super) fn cluster_self_signed(cluster: &Cluster, name: &str) -> ClusterIssuer {
     ClusterIssuer {
         metadata: cluster_metadata(cluster, name.to_owned()),
-        spec: IssuerSpec::SelfSigned {},
+        spec: IssuerSpec {
+            self_signed: Some(SelfSignedIssuer {}),
+            ..IssuerSpec::default()
+        },
     }
 }

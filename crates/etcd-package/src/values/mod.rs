@@ -39,6 +39,7 @@ use rutter::names::DnsSubdomain;
 pub struct Values {
     /// The number of members, 1 to 100. Odd sizes are advised: an even one tolerates no more failures than the odd one
     /// below it. More than 7 slow each write down.
+    #[schemars(range(min = 1, max = 100))]
     pub replicas: u32,
 
     /// The etcd release, such as 3.6.14. It decides which flags exist, so it is needed whatever the image is called.

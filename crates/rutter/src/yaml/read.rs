@@ -273,19 +273,21 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     fn int<T: TryFrom<i64>>(&self, least: i128, most: i128) -> Result<T, Error<'a>> {
-        let expected = || format!("a whole number from {least} to {most}");
         let Some(scalar) = self.scalar() else {
-            return Err(self.wrong_type(&expected()));
+            return Err(self.wrong_type("a whole number"));
         };
         match scalar.as_int() {
             Some(int) => T::try_from(int).map_err(|_| {
                 Error::new(
                     &INVALID_VALUE,
-                    format!("expected {}, found {}", expected(), self.node.describe()),
+                    format!(
+                        "expected a whole number from {least} to {most}, found {}",
+                        self.node.describe()
+                    ),
                 )
             }),
             None => {
-                let error = self.wrong_type(&expected());
+                let error = self.wrong_type("a whole number");
                 // A number in quotes: say so, because the message alone ("found the string") is easily misread.
                 match Scalar::plain(&*scalar.text).as_int() {
                     Some(int) if !scalar.plain => Err(error.help(format!("write it without quotes: {int}"))),
