@@ -69,10 +69,7 @@ fn precompile(workspace: &Workspace) -> Result<()> {
     }
     eprintln!("xtask: compiling dist/etcd.wasm ahead of time");
     fs::create_dir_all(workspace.scratch())?;
-    let partial = precompiled.with_extension("partial");
-    command::run_aside(Command::new(compiler).arg(component).arg("-o").arg(&partial))?;
-    fs::rename(partial, precompiled)?;
-    Ok(())
+    command::run_aside(Command::new(compiler).arg(component).arg("-o").arg(precompiled))
 }
 
 fn release_binary(workspace: &Workspace, name: &str) -> PathBuf {

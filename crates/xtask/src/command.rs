@@ -94,7 +94,7 @@ pub(crate) fn run_aside_within(limit: Duration, command: &mut Command) -> Result
             .kill()
             .with_context(|| format!("`{}` cannot be ended", line(command)))?;
         child.wait()?;
-        bail!("`{}` took longer than {} s", line(command), limit.as_secs());
+        bail!("`{}` took longer than {limit:?}", line(command));
     }
     let status = child.wait()?;
     if !status.success() {
@@ -118,4 +118,32 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
         bail!("`{}` failed ({}): {}", line(command), output.status, messages.trim());
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{}` printed something else than text", line(command)))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_without_end_is_ended() {
+        let mut command = Command::new("tail");
+        let error = run_aside_within(Duration::from_millis(50), command.args(["-f", "/dev/null"])).unwrap_err();
+        assert_eq!(error.to_string(), "`tail -f /dev/null` took longer than 50ms");
+    }
+
+    #[test]
+    fn a_command_that_fails_in_time_is_reported() {
+        let error = run_aside_within(Duration::from_secs(60), &mut Command::new("false")).unwrap_err();
+        assert_eq!(error.to_string(), "`false` failed (exit status: 1)");
+    }
+
+    #[test]
+    fn lines_can_be_pasted_into_a_shell() {
+        let mut command = Command::new("/usr/bin/printf");
+        command.args(["%s", "it's", "", "$HOME"]).env("LC_ALL", "C");
+        assert_eq!(
+            line_with_environment(&command),
+            r"LC_ALL=C printf %s 'it'\''s' '' '$HOME'"
+        );
+    }
 }
