@@ -1,1 +1,220 @@
-//! Work in progress.
+//! Every case through every route, and independent oracles for what comes out.
+//!
+//! Cases are data: a folder in `cases/` holds `input.yaml`, perhaps `args` (one a line), and what is expected:
+//! `expected.yaml` on standard output, `diagnostics.txt` on standard error. Each file in `examples/` is a case too.
+//! `BLESS=1` writes what is expected anew; read the difference before you commit it.
+
+pub mod kubelet;
+pub mod oracles;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// The root of the repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Reads a file below `host-tests/data/`.
+///
+/// # Errors
+///
+/// If there is no such text file.
+pub fn data(path: &str) -> Result<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(path);
+    fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+/// What goes in, and where what should come out is kept.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The folder's name.
+    pub name: String,
+    /// Standard input.
+    pub input: Vec<u8>,
+    /// Command line arguments.
+    pub args: Vec<String>,
+    folder: PathBuf,
+}
+
+/// What a route made of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Standard output.
+    pub stdout: String,
+    /// The diagnostics on standard error, without what a route says of itself.
+    pub diagnostics: String,
+    /// Whether the route reports success.
+    pub success: bool,
+}
+
+const EXPECTED: &str = "expected.yaml";
+const DIAGNOSTICS: &str = "diagnostics.txt";
+
+impl Case {
+    /// All cases: those of `cases/`, and `example-NAME` for each of `examples/`.
+    ///
+    /// # Errors
+    ///
+    /// If a folder holds a file that no test would read, or lacks its input.
+    pub fn all() -> Result<Vec<Self>> {
+        let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+        let examples: BTreeSet<PathBuf> = list(&root().join("examples"))?;
+        let mut names = BTreeSet::new();
+        let mut all = Vec::new();
+        for example in examples {
+            let stem = example
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .context("an example's name")?;
+            let case = Self {
+                name: format!("example-{stem}"),
+                input: fs::read(&example)?,
+                args: Vec::new(),
+                folder: cases.join(format!("example-{stem}")),
+            };
+            names.insert(case.folder.clone());
+            all.push(case);
+        }
+        for folder in list(&cases)? {
+            if names.contains(&folder) {
+                check_files(&folder, &[EXPECTED, DIAGNOSTICS])?;
+                continue;
+            }
+            check_files(&folder, &["input.yaml", "args", EXPECTED, DIAGNOSTICS])?;
+            let args = fs::read_to_string(folder.join("args")).unwrap_or_default();
+            all.push(Self {
+                name: folder
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .context("a case's name")?
+                    .to_owned(),
+                input: fs::read(folder.join("input.yaml")).with_context(|| folder.display().to_string())?,
+                args: args.lines().map(str::to_owned).collect(),
+                folder,
+            });
+        }
+        Ok(all)
+    }
+
+    /// Compares what a route made of the case with what is expected.
+    ///
+    /// # Errors
+    ///
+    /// If they differ, showing where.
+    pub fn check(&self, outcome: &Outcome) -> Result<()> {
+        ensure!(
+            outcome.success != outcome.stdout.is_empty() || self.input_renders_nothing(outcome),
+            "standard output must hold everything on success and nothing otherwise: {outcome:?}"
+        );
+        let expected_stdout = fs::read_to_string(self.folder.join(EXPECTED));
+        ensure!(
+            outcome.success == expected_stdout.is_ok(),
+            "{}\n{}",
+            if outcome.success {
+                "accepted, but expected to be refused"
+            } else {
+                "refused, but expected to be accepted"
+            },
+            outcome.diagnostics
+        );
+        same("standard output", &expected_stdout.unwrap_or_default(), &outcome.stdout)?;
+        let expected = fs::read_to_string(self.folder.join(DIAGNOSTICS)).unwrap_or_default();
+        same("diagnostics", &expected, &outcome.diagnostics)
+    }
+
+    /// A stream without objects is accepted and comes out as empty as it came in.
+    fn input_renders_nothing(&self, outcome: &Outcome) -> bool {
+        outcome.success && outcome.stdout.as_bytes() == self.input
+    }
+
+    /// Writes what is expected.
+    ///
+    /// # Errors
+    ///
+    /// If files cannot be written.
+    pub fn bless(&self, outcome: &Outcome) -> Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        write_or_remove(&self.folder.join(EXPECTED), outcome.success.then_some(&outcome.stdout))?;
+        let diagnostics = (!outcome.diagnostics.is_empty()).then_some(&outcome.diagnostics);
+        write_or_remove(&self.folder.join(DIAGNOSTICS), diagnostics)
+    }
+}
+
+/// Runs `route` on every case, as one named test each.
+///
+/// # Errors
+///
+/// If the cases cannot be read.
+pub fn trials(
+    route: &'static str,
+    run: impl Fn(&Case) -> Result<Outcome> + Clone + Send + 'static,
+) -> Result<Vec<libtest_mimic::Trial>> {
+    let trial = |case: Case| {
+        let run = run.clone();
+        libtest_mimic::Trial::test(format!("{route}::{}", case.name), move || {
+            let outcome = run(&case)?;
+            Ok(case.check(&outcome)?)
+        })
+    };
+    Ok(Case::all()?.into_iter().map(trial).collect())
+}
+
+/// The diagnostics among what a route wrote to standard error: everything but the line in which it sums up.
+#[must_use]
+pub fn diagnostics(stderr: &str) -> String {
+    let summary = |line: &&str| line.starts_with("etcd: ") || line.starts_with("rutter: ");
+    stderr.split_inclusive('\n').filter(|line| !summary(line)).collect()
+}
+
+fn list(folder: &Path) -> Result<BTreeSet<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    entries.map(|entry| Ok(entry?.path())).collect()
+}
+
+fn check_files(folder: &Path, known: &[&str]) -> Result<()> {
+    for file in list(folder)? {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if !known.contains(&name) {
+            bail!(
+                "{} is read by no test; a case consists of {}",
+                file.display(),
+                known.join(", ")
+            );
+        }
+    }
+    Ok(())
+}
+
+fn write_or_remove(path: &Path, content: Option<&String>) -> Result<()> {
+    match content {
+        Some(content) => fs::write(path, content)?,
+        None if path.exists() => fs::remove_file(path)?,
+        None => {}
+    }
+    Ok(())
+}
+
+/// Compares two texts.
+///
+/// # Errors
+///
+/// The first line in which they differ.
+pub fn same(what: &str, expected: &str, found: &str) -> Result<()> {
+    if expected == found {
+        return Ok(());
+    }
+    let mut expected_lines = expected.split_inclusive('\n');
+    let mut found_lines = found.split_inclusive('\n');
+    for line in 1.. {
+        let (expected, found) = (expected_lines.next(), found_lines.next());
+        if expected != found {
+            bail!("{what} differ in line {line}:\n  expected: {expected:?}\n  found:    {found:?}");
+        }
+    }
+    Ok(())
+}

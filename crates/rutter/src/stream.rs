@@ -3,10 +3,11 @@
 //! `---` at the start of a line always begins a document, whatever it stands in (YAML 1.2.2, 9.1.2), so the stream is cut
 //! at lines and foreign documents are never parsed: they come out as the very bytes that went in.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use crate::yaml::{self, INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, WRONG_TYPE};
-use crate::{Description, Diagnostic, Diagnostics, Manifest, Package, Rendering, Request};
+use crate::{Description, Diagnostic, Diagnostics, Manifest, Package, Position, Rendering, Request};
 
 /// What a text turned out to be.
 #[derive(Debug)]
@@ -33,6 +34,10 @@ pub struct Object {
     pub request: Request,
     /// Where each part of these values stands in the stream.
     map: SourceMap,
+    /// What is wrong with the object around its `spec`.
+    problems: Vec<Diagnostic>,
+    /// Where its name stands, or should.
+    name: Position,
 }
 
 impl Object {
@@ -48,7 +53,9 @@ impl Object {
             diagnostic.position = diagnostic
                 .position
                 .and_then(|position| self.map.origin(position))
-                .map(|place| place.position);
+                .map(|place| place.position)
+                // What was not written has no place of its own; its object's name says at least whose it is.
+                .or(Some(self.name));
             diagnostic
         };
         diagnostics.into_iter().map(relocate).collect()
@@ -61,8 +68,9 @@ impl Object {
 ///
 /// # Errors
 ///
-/// Whatever is wrong with the documents that are the package's, and several documents none of which is a Kubernetes
-/// object.
+/// Documents that may be the package's and are not YAML, and several documents none of which is a Kubernetes object.
+/// What else is wrong with an object is kept with it, so that [`render`] reports it together with what is wrong with
+/// its values.
 pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result<Input<'a>, Vec<Diagnostic>> {
     let documents = split(text);
     let filled: Vec<&Chunk<'_>> = documents.iter().filter(|document| !document.is_blank()).collect();
@@ -76,11 +84,11 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
     let mut any_object = false;
     for document in &documents {
         let read = if document.text.contains(&package.kind) {
-            parse(document).and_then(|node| {
+            parse(document).map(|node| {
                 any_object |= is_object(&node);
                 match ours(&node, package) {
-                    Some(node) => object(node, package, namespace).map(|o| Document::Ours(Box::new(o))),
-                    None => Ok(Document::Foreign(document.text)),
+                    Some(node) => Document::Ours(Box::new(object(node, package, namespace))),
+                    None => Document::Foreign(document.text),
                 }
             })
         } else {
@@ -95,6 +103,7 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
     if diagnostics.has_errors() {
         return Err(diagnostics.into_vec());
     }
+    refuse_twins(&mut stream);
     if !any_object
         && !filled
             .iter()
@@ -111,6 +120,24 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
         return Err(vec![Diagnostic::new(&yaml::YAML_FEATURE, "", message).help(help)]);
     }
     Ok(Input::Stream(stream))
+}
+
+/// Adds a problem to each object that has the name and namespace of an earlier one: of two such sets of manifests the
+/// later would silently overwrite the former.
+fn refuse_twins(stream: &mut [Document<'_>]) {
+    let mut seen = BTreeSet::new();
+    for document in stream {
+        let Document::Ours(object) = document else { continue };
+        let Request { name, namespace, .. } = &object.request;
+        if !seen.insert((namespace.clone(), name.clone())) {
+            let message = format!("another object in this stream is called {name:?} in {namespace:?} too");
+            object.problems.push(
+                Diagnostic::new(&INVALID_VALUE, "metadata.name", message)
+                    .help("give each its own name")
+                    .at(Some(object.name)),
+            );
+        }
+    }
 }
 
 /// What a rendered stream consists of.
@@ -177,13 +204,16 @@ pub fn render<'a, E>(
     for document in documents {
         match document {
             Document::Foreign(bytes) => parts.push(Part::Foreign(bytes)),
-            Document::Ours(object) => match render(&object.request)? {
-                Ok(rendering) => {
-                    diagnostics.extend(object.relocate(rendering.warnings));
-                    parts.push(Part::Manifests(rendering.manifests));
+            Document::Ours(mut object) => {
+                diagnostics.extend(std::mem::take(&mut object.problems));
+                match render(&object.request)? {
+                    Ok(rendering) => {
+                        diagnostics.extend(object.relocate(rendering.warnings));
+                        parts.push(Part::Manifests(rendering.manifests));
+                    }
+                    Err(problems) => diagnostics.extend(object.relocate(problems)),
                 }
-                Err(problems) => diagnostics.extend(object.relocate(problems)),
-            },
+            }
         }
     }
     Ok(if diagnostics.has_errors() {
@@ -259,7 +289,7 @@ fn split(text: &str) -> Vec<Chunk<'_>> {
 fn parse(chunk: &Chunk<'_>) -> Result<Node, Vec<Diagnostic>> {
     let place = yaml::Place {
         source: 0,
-        position: crate::Position {
+        position: Position {
             line: chunk.first_line,
             column: 1,
         },
@@ -279,21 +309,21 @@ fn ours<'n>(node: &'n Node, package: &Description) -> Option<&'n Node> {
     (same_kind && same_group).then_some(node)
 }
 
-fn object(node: &Node, package: &Description, namespace: &str) -> Result<Object, Vec<Diagnostic>> {
-    let mut diagnostics = Diagnostics::default();
+fn object(node: &Node, package: &Description, namespace: &str) -> Object {
+    let mut problems = Vec::new();
     let api_version = node.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
     if api_version != package.api_version {
         let message = format!("found {api_version:?}; this package renders {}", package.api_version);
-        diagnostics.push(
+        problems.push(
             Diagnostic::new(&INVALID_VALUE, "apiVersion", message)
                 .help(format!("write apiVersion: {}", package.api_version))
-                .at(Some(node.locate("apiVersion").position)),
+                .at(node.locate("apiVersion").map(|place| place.position)),
         );
     }
     for entry in node.entries().unwrap_or_default() {
         let key = entry.key.scalar.text.as_str();
         if !["apiVersion", "kind", "metadata", "spec", "status"].contains(&key) {
-            diagnostics.push(
+            problems.push(
                 Diagnostic::new(&UNKNOWN_FIELD, key, format!("there is no field `{key}` here"))
                     .help(format!("the values of {} stand under `spec`", package.kind))
                     .at(Some(entry.key.place.position)),
@@ -304,42 +334,37 @@ fn object(node: &Node, package: &Description, namespace: &str) -> Result<Object,
     let mut text_of = |field: &str| {
         let value = metadata
             .and_then(|metadata| metadata.get(field))
-            .filter(|v| !v.is_null())?;
-        let text = value.as_str().map(str::to_owned);
-        if text.is_none() {
-            diagnostics.push(
-                Diagnostic::new(
-                    &WRONG_TYPE,
-                    format!("metadata.{field}"),
-                    format!("expected a string, found {}", value.describe()),
-                )
-                .at(Some(value.place.position)),
+            .filter(|value| !value.is_null())?;
+        if value.as_str().is_none() {
+            let message = format!("expected a string, found {}", value.describe());
+            problems.push(
+                Diagnostic::new(&WRONG_TYPE, format!("metadata.{field}"), message).at(Some(value.place.position)),
             );
         }
-        text
+        Some(value.as_str().unwrap_or(&package.name).to_owned())
     };
-    let (name, own_namespace) = (text_of("name"), text_of("namespace"));
-    if name.is_none() && !diagnostics.has_errors() {
-        diagnostics.push(
+    let name = text_of("name");
+    let namespace = text_of("namespace").unwrap_or_else(|| namespace.to_owned());
+    if name.is_none() {
+        problems.push(
             Diagnostic::new(&MISSING_FIELD, "metadata.name", "an object has a name")
-                .help("it becomes the name of what is rendered")
-                .at(Some(node.locate("metadata").position)),
+                .help(format!("such as {}", package.name))
+                .at(Some(node.locate("metadata.name").unwrap_or(node.place).position)),
         );
     }
     let empty = Node::empty(node.place);
     let spec = node.get("spec").filter(|spec| !spec.is_null()).unwrap_or(&empty);
     let (values, map) = spec.to_text();
-    if diagnostics.has_errors() {
-        return Err(diagnostics.into_vec());
-    }
-    Ok(Object {
+    Object {
         request: Request {
-            name: name.unwrap_or_default(),
-            namespace: own_namespace.unwrap_or_else(|| namespace.to_owned()),
+            name: name.unwrap_or_else(|| package.name.clone()),
+            namespace,
             values,
             release: None,
             capabilities: None,
         },
         map,
-    })
+        problems,
+        name: node.locate("metadata.name").unwrap_or(node.place).position,
+    }
 }

@@ -18,13 +18,13 @@ pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
         .map(|(_, candidate)| *candidate)
 }
 
-/// `a, b or c`, shortened where it would fill the screen.
-pub(crate) fn list(words: &[&str]) -> String {
+/// `a, b or c`, with `conjunction` before the last, shortened where it would fill the screen.
+pub(crate) fn list(words: &[&str], conjunction: &str) -> String {
     const MOST: usize = 20;
     match words {
         [] => "nothing".to_owned(),
         [only] => (*only).to_owned(),
-        [first @ .., last] if words.len() <= MOST => format!("{} or {last}", first.join(", ")),
+        [first @ .., last] if words.len() <= MOST => format!("{} {conjunction} {last}", first.join(", ")),
         _ => format!("{} and {} more", words[..MOST].join(", "), words.len() - MOST),
     }
 }

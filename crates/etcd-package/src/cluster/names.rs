@@ -125,7 +125,8 @@ pub(super) fn resolve(name: &str, namespace: &str, values: &Values, report: &mut
                 &NAME_TOO_LONG,
                 path,
                 format!(
-                    "{fullname:?} has {} characters; a StatefulSet's name has at most {MAX_FULLNAME}",
+                    "the name {:?} has {} characters; a StatefulSet's name has at most {MAX_FULLNAME}",
+                    &*fullname,
                     fullname.len()
                 ),
             )

@@ -37,17 +37,16 @@ impl<'a> Report<'a> {
         {
             return Added(None);
         }
-        let position = self.document.locate(path).position;
-        self.diagnostics
-            .push(Diagnostic::new(code, path, message).at(Some(position)));
+        let position = self.document.locate(path).map(|place| place.position);
+        self.diagnostics.push(Diagnostic::new(code, path, message).at(position));
         Added(self.diagnostics.last_mut())
     }
 }
 
-/// Whether `inner` is `outer` or lies in it.
+/// Whether `inner` is `outer` or lies in it. Everything lies in the document as a whole.
 fn contains(outer: &str, inner: &str) -> bool {
-    let rest = inner.strip_prefix(outer).filter(|_| !outer.is_empty());
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    let rest = inner.strip_prefix(outer);
+    rest.is_some_and(|rest| outer.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// A problem that was just added, to which a remedy can be added.

@@ -103,11 +103,12 @@ impl Node {
         }
     }
 
-    /// The place of `path`, or of its nearest ancestor that was written.
+    /// The place of `path`, or of its nearest ancestor that was written; none if not even its first step was.
     ///
     /// `path` is spelt as diagnostics spell it: `tls.certificates[2].name`, `labels["app.kubernetes.io/name"]`.
     #[must_use]
-    pub fn locate(&self, path: &str) -> Place {
+    pub fn locate(&self, path: &str) -> Option<Place> {
+        let mut place = None;
         let mut node = self;
         for step in steps(path) {
             let next = match (&node.value, step) {
@@ -115,12 +116,11 @@ impl Node {
                 (Value::Sequence(items), Step::Index(index)) => items.get(index),
                 _ => None,
             };
-            match next {
-                Some(next) => node = next,
-                None => break,
-            }
+            let Some(next) = next else { break };
+            place = Some(next.place);
+            node = next;
         }
-        node.place
+        place
     }
 }
 

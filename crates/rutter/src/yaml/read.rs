@@ -223,7 +223,7 @@ impl de::Error for Error<'_> {
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let error = Self::new(
             &UNKNOWN_VARIANT,
-            format!("found {:?}, expected {}", excerpt(variant), list(expected)),
+            format!("found {:?}, expected {}", excerpt(variant), list(expected, "or")),
         );
         match nearest(variant, expected) {
             Some(nearest) => error.help(format!("did you mean {nearest}?")),
@@ -313,7 +313,15 @@ impl<'a, 'p> Reader<'a, 'p> {
         let entries: &'a [Entry] = match &self.node.value {
             Value::Mapping(entries) => entries,
             _ if self.node.is_null() => &[],
-            _ => return Err(self.wrong_type("a mapping")),
+            _ => {
+                let error = self.wrong_type("a mapping");
+                return Err(match fields {
+                    Fields::These(fields) if !fields.is_empty() => {
+                        error.help(format!("the fields here are {}", list(fields, "and")))
+                    }
+                    _ => error,
+                });
+            }
         };
         Ok(Entries {
             entries: entries.iter(),
@@ -337,7 +345,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             let help = match nearest(key, fields) {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None if fields.is_empty() => "nothing can stand here".to_owned(),
-                None => format!("the fields here are {}", list(fields)),
+                None => format!("the fields here are {}", list(fields, "and")),
             };
             let diagnostic = Diagnostic::new(
                 &UNKNOWN_FIELD,
@@ -509,7 +517,7 @@ impl<'de, 'a: 'de, 'p> de::Deserializer<'de> for Reader<'a, 'p> {
     ) -> Result<V::Value, Self::Error> {
         match self.scalar() {
             Some(scalar) => visitor.visit_enum(Variant(&scalar.text)),
-            None => Err(self.wrong_type(&list(variants))),
+            None => Err(self.wrong_type(&list(variants, "or"))),
         }
     }
 

@@ -1,0 +1,285 @@
+//! What everybody else says of what the package renders, and what the package says of itself.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, ensure};
+use etcd_package::EtcdPackage;
+use host_tests::oracles::{check, documents, kind};
+use host_tests::{Case, data};
+use rutter::{Package, Rendering, Request, Severity};
+use serde_json::Value;
+
+fn render(name: &str, values: &str) -> Result<Rendering> {
+    let request = Request {
+        name: name.to_owned(),
+        namespace: "default".to_owned(),
+        values: values.to_owned(),
+        release: None,
+        capabilities: None,
+    };
+    EtcdPackage
+        .render(&request)
+        .map_err(|diagnostics| anyhow::anyhow!("{diagnostics:#?}"))
+}
+
+/// The renderings of all cases that are values and are accepted.
+fn renderings() -> Result<Vec<(String, Rendering)>> {
+    let mut renderings = Vec::new();
+    for case in Case::all()? {
+        if let Ok(values) = String::from_utf8(case.input)
+            && let Ok(rendering) = render("etcd", &values)
+        {
+            renderings.push((case.name, rendering));
+        }
+    }
+    ensure!(renderings.len() > 15, "most cases are accepted values");
+    Ok(renderings)
+}
+
+#[test]
+fn every_object_has_its_type_and_loses_nothing_in_it() -> Result<()> {
+    let mut kinds = BTreeSet::new();
+    for (case, rendering) in renderings()? {
+        for manifest in rendering.manifests {
+            let context = || format!("{case}: {}", manifest.file_name);
+            let read = documents(&manifest.document).with_context(context)?;
+            let [object] = read.as_slice() else {
+                anyhow::bail!("{}: one document", context())
+            };
+            check(object).with_context(context)?;
+            let metadata = &object["metadata"];
+            ensure!(object["apiVersion"] == manifest.api_version.as_str(), "{}", context());
+            ensure!(object["kind"] == manifest.kind.as_str(), "{}", context());
+            ensure!(metadata["name"] == manifest.name.as_str(), "{}", context());
+            ensure!(
+                metadata.get("namespace").and_then(Value::as_str) == manifest.namespace.as_deref(),
+                "{}",
+                context()
+            );
+            kinds.insert(kind(object).to_owned());
+        }
+    }
+    let expected = [
+        "Certificate",
+        "ClusterIssuer",
+        "ConfigMap",
+        "Issuer",
+        "PodDisruptionBudget",
+        "Service",
+        "StatefulSet",
+    ];
+    assert_eq!(kinds, expected.map(str::to_owned).into(), "every kind occurs in a case");
+    Ok(())
+}
+
+#[test]
+fn an_oracle_refuses_what_is_wrong() -> Result<()> {
+    let (_, rendering) = renderings()?
+        .into_iter()
+        .find(|(case, _)| case == "tls-ca")
+        .context("the case tls-ca")?;
+    for manifest in rendering.manifests {
+        let mut object = documents(&manifest.document)?.remove(0);
+        object["spec"]["nonsense"] = true.into();
+        assert!(
+            kind(&object) == "ConfigMap" || check(&object).is_err(),
+            "{}",
+            manifest.file_name
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn awkward_strings_stay_strings() -> Result<()> {
+    let strings: Vec<String> = serde_json::from_str(&data("awkward-strings.json")?)?;
+    assert!(strings.len() > 70);
+    for string in &strings {
+        // As JSON, which every YAML reader reads alike.
+        let values = serde_json::json!({"storage": {"data": {"annotations": {"a": string}}}}).to_string();
+        let values = escaped(&values);
+        let rendering = render("etcd", &values)?;
+        let stateful_set = rendering.manifests.last().context("a StatefulSet")?;
+        let object = documents(&stateful_set.document)?.remove(0);
+        let annotation = &object["spec"]["volumeClaimTemplates"][0]["metadata"]["annotations"]["a"];
+        assert_eq!(annotation, &Value::String(string.clone()), "{}", stateful_set.document);
+    }
+    Ok(())
+}
+
+/// JSON in ASCII without control characters.
+fn escaped(json: &str) -> String {
+    let mut units = [0; 2];
+    json.chars()
+        .map(|c| match c {
+            ' '..='~' => c.to_string(),
+            _ => c
+                .encode_utf16(&mut units)
+                .iter()
+                .map(|unit| format!("\\u{unit:04x}"))
+                .collect(),
+        })
+        .collect()
+}
+
+#[test]
+fn file_names_are_plain_and_unique() -> Result<()> {
+    for (case, rendering) in renderings()? {
+        let mut names = BTreeSet::new();
+        for manifest in rendering.manifests {
+            let plain = manifest
+                .file_name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
+            assert!(
+                plain && names.insert(manifest.file_name.clone()),
+                "{case}: {}",
+                manifest.file_name
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The flags of a release, from its `etcd --help`.
+fn flags_of(release: &str) -> Result<BTreeSet<String>> {
+    Ok(data(&format!("etcd-flags/{release}.txt"))?
+        .lines()
+        .map(str::to_owned)
+        .collect())
+}
+
+#[test]
+fn every_flag_exists_in_its_release() -> Result<()> {
+    let tls = "tls: {client: {mode: CertManager}, peer: {mode: CertManager}}";
+    for release in ["v3.5.33", "v3.6.14", "v3.7.1"] {
+        let known = flags_of(release)?;
+        let rendering = render("etcd", &format!("version: {release}\nstorage: {{wal: {{}}}}\n{tls}\n"))?;
+        let stateful_set = documents(&rendering.manifests.last().context("a StatefulSet")?.document)?.remove(0);
+        let args = &stateful_set["spec"]["template"]["spec"]["containers"][0]["args"];
+        for arg in args.as_array().context("arguments")? {
+            let flag = arg
+                .as_str()
+                .unwrap_or_default()
+                .trim_start_matches("--")
+                .split('=')
+                .next()
+                .unwrap_or_default();
+            assert!(known.contains(flag), "etcd {release} has no --{flag}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn defaults_are_the_default_and_fit_the_schema() -> Result<()> {
+    let defaults = EtcdPackage.defaults();
+    assert_eq!(render("etcd", &defaults)?.manifests, render("etcd", "")?.manifests);
+    let values: Value = serde_yaml::from_str(&defaults)?;
+    let schema: Value = serde_json::from_str(&EtcdPackage.schema())?;
+    let validator = jsonschema::draft7::new(&schema)?;
+    let errors: Vec<String> = validator.iter_errors(&values).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    Ok(())
+}
+
+#[test]
+fn the_schema_accepts_what_the_package_accepts() -> Result<()> {
+    let schema: Value = serde_json::from_str(&EtcdPackage.schema())?;
+    let validator = jsonschema::draft7::new(&schema)?;
+    for case in Case::all()? {
+        let Ok(text) = String::from_utf8(case.input) else {
+            continue;
+        };
+        let Ok(values) = serde_yaml::from_str::<Value>(&text) else {
+            continue;
+        };
+        // Values as Helm would hand them to the schema: without what is null.
+        if !values.is_object() || values.get("kind").is_some() || case.name == "null-is-absent" {
+            continue;
+        }
+        if render("etcd", &text).is_ok() {
+            let errors: Vec<String> = validator
+                .iter_errors(&values)
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
+            assert!(errors.is_empty(), "{}: {errors:?}", case.name);
+        }
+        if case.name == "refused-unknown-fields" || case.name == "refused-types" {
+            assert!(!validator.is_valid(&values), "{}", case.name);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn codes_are_unique_and_each_occurs_in_a_case() -> Result<()> {
+    let all: Vec<&rutter::Code> = rutter::yaml::CODES
+        .iter()
+        .chain(etcd_package::codes::ALL)
+        .copied()
+        .collect();
+    let ids: BTreeSet<&str> = all.iter().map(|code| code.id).collect();
+    assert_eq!(ids.len(), all.len(), "two codes have one name");
+    let mut seen = BTreeSet::new();
+    for case in Case::all()? {
+        let args = case.args.iter().map(Into::into);
+        let stderr = rutter::command::run(&EtcdPackage, args, || Ok(case.input)).stderr;
+        for code in &all {
+            let severity = if code.severity == Severity::Error {
+                "error"
+            } else {
+                "warning"
+            };
+            if stderr.contains(&format!("{severity}[{}]", code.id)) {
+                seen.insert(code.id);
+            }
+        }
+    }
+    let missing: Vec<_> = ids.difference(&seen).collect();
+    assert!(missing.is_empty(), "in no case: {missing:?}");
+    Ok(())
+}
+
+#[test]
+fn every_field_occurs_in_an_accepted_case() -> Result<()> {
+    let schema: Value = serde_json::from_str(&EtcdPackage.schema())?;
+    let mut known = BTreeSet::new();
+    collect_known(&schema, "", &mut known);
+    let mut seen = BTreeSet::new();
+    for case in Case::all()? {
+        if let Ok(text) = String::from_utf8(case.input)
+            && render("etcd", &text).is_ok()
+            && let Ok(values) = serde_yaml::from_str(&text)
+        {
+            collect_seen(&values, "", &mut seen);
+        }
+    }
+    let missing: Vec<_> = known.difference(&seen).collect();
+    assert!(missing.is_empty(), "in no case: {missing:?}");
+    Ok(())
+}
+
+fn collect_known(schema: &Value, path: &str, known: &mut BTreeSet<String>) {
+    // An optional struct is a choice between it and null.
+    for choice in schema["anyOf"].as_array().into_iter().flatten() {
+        collect_known(choice, path, known);
+    }
+    // Kubernetes' own types, which are open, are Kubernetes' to test.
+    if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
+        return;
+    }
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        collect_known(schema, &path, known);
+        known.insert(path);
+    }
+}
+
+fn collect_seen(values: &Value, path: &str, seen: &mut BTreeSet<String>) {
+    for (name, value) in values.as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        collect_seen(value, &path, seen);
+        seen.insert(path);
+    }
+}
