@@ -1,0 +1,93 @@
+//! The contract's records as the component model hands them over, and their translation to and from `rutter`'s types.
+//! Generated types stop here.
+
+use rutter::{Description, Diagnostic, Manifest, Position, Rendering, Request, Severity};
+
+pub(crate) use self::world::PackagePre;
+pub(crate) use self::world::exports::rutter::package::renderer::Guest as Renderer;
+use self::world::rutter::package::types as wit;
+
+mod world {
+    wasmtime::component::bindgen!({
+        path: "wit/contract",
+        world: "%package",
+    });
+}
+
+/// The exported instance that makes a component a package.
+pub(crate) const RENDERER: &str = "rutter:package/renderer@0.1.0";
+
+/// The interface whose types the functions of [`RENDERER`] use.
+pub(crate) const TYPES: &str = "rutter:package/types";
+
+/// The functions of [`RENDERER`].
+pub(crate) const FUNCTIONS: [&str; 4] = ["describe", "schema", "defaults", "render"];
+
+pub(crate) fn request(request: &Request) -> wit::Request {
+    wit::Request {
+        name: request.name.clone(),
+        namespace: request.namespace.clone(),
+        values: request.values.clone(),
+        release: request.release.as_ref().map(|release| wit::Release {
+            service: release.service.clone(),
+            revision: release.revision,
+            is_install: release.is_install,
+            is_upgrade: release.is_upgrade,
+        }),
+        capabilities: request.capabilities.as_ref().map(|capabilities| wit::Capabilities {
+            kube_version: capabilities.kube_version.clone(),
+            api_versions: capabilities.api_versions.clone(),
+        }),
+    }
+}
+
+pub(crate) fn description(description: wit::Description) -> Description {
+    Description {
+        name: description.name,
+        version: description.version,
+        summary: description.summary,
+        api_version: description.api_version,
+        kind: description.kind,
+        app_versions: description.app_versions,
+    }
+}
+
+pub(crate) fn rendering(rendering: wit::Rendering) -> Rendering {
+    Rendering {
+        manifests: rendering.manifests.into_iter().map(manifest).collect(),
+        warnings: diagnostics(rendering.warnings),
+        notes: rendering.notes,
+    }
+}
+
+pub(crate) fn diagnostics(diagnostics: Vec<wit::Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.into_iter().map(diagnostic).collect()
+}
+
+fn manifest(manifest: wit::Manifest) -> Manifest {
+    Manifest {
+        api_version: manifest.api_version,
+        kind: manifest.kind,
+        name: manifest.name,
+        namespace: manifest.namespace,
+        file_name: manifest.file_name,
+        document: manifest.document,
+    }
+}
+
+fn diagnostic(diagnostic: wit::Diagnostic) -> Diagnostic {
+    Diagnostic {
+        severity: match diagnostic.severity {
+            wit::Severity::Error => Severity::Error,
+            wit::Severity::Warning => Severity::Warning,
+        },
+        code: diagnostic.code.into(),
+        path: diagnostic.path,
+        position: diagnostic.position.map(|position| Position {
+            line: position.line,
+            column: position.column,
+        }),
+        message: diagnostic.message,
+        help: diagnostic.help,
+    }
+}

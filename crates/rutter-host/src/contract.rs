@@ -1,0 +1,130 @@
+//! What the contract asks of an answer beyond its type. A package is not trusted to keep to it: a file name is where
+//! somebody will write, and a document goes into a stream next to others.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use rutter::{Diagnostic, Manifest, Rendering, Severity};
+
+/// How a package's answer breaks the contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Breach {
+    /// The file name of a manifest is not one plain name that is valid everywhere.
+    FileName(String),
+    /// Two manifests have this file name, as file systems compare that ignore case.
+    DuplicateFileName(String),
+    /// The document in the manifest with this file name does not end with a line feed.
+    UnfinishedDocument(String),
+    /// The document in the manifest with this file name is several, or starts with a marker.
+    DocumentMarker(String),
+    /// The diagnostic with this code, beside a rendering, is an error.
+    ErrorAmongWarnings(String),
+    /// The values are refused without any error that says why.
+    RefusalWithoutError,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FileName(name) => write!(f, "{name:?} is not a plain file name"),
+            Self::DuplicateFileName(name) => write!(f, "two manifests have the file name {name:?}"),
+            Self::UnfinishedDocument(name) => write!(f, "the document in {name:?} does not end with a line feed"),
+            Self::DocumentMarker(name) => write!(f, "the document in {name:?} has a `---` or `...` line"),
+            Self::ErrorAmongWarnings(code) => write!(f, "the error `{code}` stands among the warnings of a rendering"),
+            Self::RefusalWithoutError => f.write_str("the values are refused without an error that says why"),
+        }
+    }
+}
+
+impl std::error::Error for Breach {}
+
+/// Checks a successful render.
+pub(crate) fn check_rendering(rendering: &Rendering) -> Result<(), Breach> {
+    let mut names = BTreeSet::new();
+    for manifest in &rendering.manifests {
+        let Manifest {
+            file_name, document, ..
+        } = manifest;
+        if !is_plain(file_name) {
+            return Err(Breach::FileName(file_name.clone()));
+        }
+        if !names.insert(file_name.to_lowercase()) {
+            return Err(Breach::DuplicateFileName(file_name.clone()));
+        }
+        if !document.ends_with('\n') {
+            return Err(Breach::UnfinishedDocument(file_name.clone()));
+        }
+        if document.split(['\n', '\r']).any(is_marker) {
+            return Err(Breach::DocumentMarker(file_name.clone()));
+        }
+    }
+    match rendering
+        .warnings
+        .iter()
+        .find(|warning| warning.severity == Severity::Error)
+    {
+        Some(error) => Err(Breach::ErrorAmongWarnings(error.code.clone().into_owned())),
+        None => Ok(()),
+    }
+}
+
+/// Checks a refusal.
+pub(crate) fn check_refusal(diagnostics: &[Diagnostic]) -> Result<(), Breach> {
+    if diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error)
+    {
+        Ok(())
+    } else {
+        Err(Breach::RefusalWithoutError)
+    }
+}
+
+/// Whether `name` names a file in any folder on any system, and nothing else. A leading dot is refused because it hides
+/// the file, a colon because Windows takes it for a drive or a stream.
+fn is_plain(name: &str) -> bool {
+    const LONGEST: usize = 255;
+    !name.is_empty()
+        && name.len() <= LONGEST
+        && !name.starts_with('.')
+        && !name.ends_with(['.', ' '])
+        && !name.contains(|c: char| c.is_control() || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|'))
+}
+
+/// Whether a line ends a document or starts one, for YAML.
+fn is_marker(line: &str) -> bool {
+    ["---", "..."]
+        .iter()
+        .filter_map(|marker| line.strip_prefix(marker))
+        .any(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names() {
+        for name in ["service-etcd.yaml", "a", "é.yaml", "a b.yaml"] {
+            assert!(is_plain(name), "{name:?}");
+        }
+        let long = "a".repeat(256);
+        for name in [
+            "", ".", "..", ".hidden", "a/b", "/a", "a\\b", "..\\a", "c:a", "a\n", "a\0", "a\u{7f}", "a\u{85}", "a.",
+            "a ", "a*", &long,
+        ] {
+            assert!(!is_plain(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn markers() {
+        for line in ["---", "--- a", "...", "---\t"] {
+            assert!(is_marker(line), "{line:?}");
+        }
+        for line in ["", "----", "---a", " ---", "a: ---"] {
+            assert!(!is_marker(line), "{line:?}");
+        }
+    }
+}

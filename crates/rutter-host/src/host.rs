@@ -1,0 +1,152 @@
+//! Loading packages.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::bindings;
+use crate::engine;
+use crate::error::HostError;
+use crate::limits::Limits;
+use crate::package::Package;
+use crate::sandbox::{OFFERED, Sandbox};
+use crate::watchdog::Watchdog;
+
+/// What loads packages: an engine, the imports that packages are given, and the limits that they run under.
+///
+/// Making one takes tens of microseconds. It is cheap to clone and can be used from many threads.
+#[derive(Clone)]
+pub struct Host {
+    runtime: Arc<Runtime>,
+}
+
+/// What all packages of one host share.
+pub(crate) struct Runtime {
+    pub(crate) engine: Engine,
+    pub(crate) limits: Limits,
+    pub(crate) watchdog: Watchdog,
+    linker: Linker<Sandbox>,
+}
+
+impl Host {
+    /// Makes a host whose packages run under `limits`.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Engine`] if wasmtime cannot run on this machine.
+    pub fn new(limits: Limits) -> Result<Self, HostError> {
+        let engine = Engine::new(&engine::running()).map_err(|error| HostError::Engine(error.into()))?;
+        let mut linker = Linker::new(&engine);
+        Sandbox::add_to_linker(&mut linker).map_err(|error| HostError::Engine(error.into()))?;
+        Ok(Self {
+            runtime: Arc::new(Runtime {
+                watchdog: Watchdog::new(engine.clone()),
+                engine,
+                limits,
+                linker,
+            }),
+        })
+    }
+
+    /// Loads the component in the file `path`, which need not be trusted. See [`Host::load_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Read`] and the errors of [`Host::load_bytes`].
+    pub fn load(&self, path: impl AsRef<Path>) -> Result<Package, HostError> {
+        let path = path.as_ref();
+        let component = fs::read(path).map_err(|source| HostError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        self.load_bytes(&component)
+    }
+
+    /// Loads a component in the binary format, which need not be trusted.
+    ///
+    /// Compiling takes about a second per megabyte, and is not subject to the limits.
+    ///
+    /// # Errors
+    ///
+    /// - [`HostError::NotAComponent`], [`HostError::Precompiled`] if it is something else;
+    /// - [`HostError::MissingExport`], [`HostError::WrongExport`] if it is not a package;
+    /// - [`HostError::ForbiddenImport`], [`HostError::WrongImport`] if it wants what packages are not given;
+    /// - [`HostError::NoCompiler`] if this build cannot compile.
+    pub fn load_bytes(&self, component: &[u8]) -> Result<Package, HostError> {
+        if Engine::detect_precompiled(component).is_some() {
+            return Err(HostError::Precompiled);
+        }
+        #[cfg(feature = "compile")]
+        {
+            let image = crate::compile::precompile(component)?;
+            // SAFETY: The compiler of this very process has just made the image.
+            #[allow(unsafe_code, reason = "the engine that compiles is not the one that runs")]
+            unsafe {
+                self.load_precompiled(&image)
+            }
+        }
+        #[cfg(not(feature = "compile"))]
+        Err(HostError::NoCompiler)
+    }
+
+    /// Loads a component that [`precompile`](crate::precompile) compiled, for programs that carry their packages inside.
+    ///
+    /// # Safety
+    ///
+    /// `image` is native code, and what it does is up to it. It must be what [`precompile`](crate::precompile) gave,
+    /// unchanged. Images for other versions of wasmtime or other machines are noticed, malice is not.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Incompatible`] if the image is for another version or another machine, and what
+    /// [`Host::load_bytes`] says of components that are not packages.
+    #[allow(
+        unsafe_code,
+        reason = "only the caller can know whether native code is to be trusted"
+    )]
+    pub unsafe fn load_precompiled(&self, image: &[u8]) -> Result<Package, HostError> {
+        // SAFETY: The caller promises what wasmtime asks: an unchanged image of wasmtime's own making.
+        let component = unsafe { Component::deserialize(&self.runtime.engine, image) };
+        self.link(&component.map_err(|error| HostError::Incompatible(error.into()))?)
+    }
+
+    fn link(&self, component: &Component) -> Result<Package, HostError> {
+        let linked = self.runtime.linker.instantiate_pre(component);
+        let linked = linked.map_err(|error| match forbidden_import(component) {
+            Some(name) => HostError::ForbiddenImport(name),
+            None => HostError::WrongImport(error.into()),
+        })?;
+        let package = bindings::PackagePre::new(linked).map_err(|error| match missing_export(component) {
+            Some(name) => HostError::MissingExport(name),
+            None => HostError::WrongExport(error.into()),
+        })?;
+        Ok(Package::new(package, Arc::clone(&self.runtime)))
+    }
+}
+
+/// The first import of a component that is not offered, whatever its version.
+fn forbidden_import(component: &Component) -> Option<String> {
+    let ty = component.component_type();
+    ty.imports(component.engine())
+        .map(|(name, _)| name)
+        .find(|name| {
+            let interface = name.split_once('@').map_or(*name, |(interface, _)| interface);
+            // The contract's own types are imported as names for what the exports consist of.
+            !OFFERED.contains(&interface) && interface != bindings::TYPES
+        })
+        .map(str::to_owned)
+}
+
+/// The first thing that packages export and a component does not.
+fn missing_export(component: &Component) -> Option<String> {
+    let Some(renderer) = component.get_export_index(None, bindings::RENDERER) else {
+        return Some(bindings::RENDERER.to_owned());
+    };
+    bindings::FUNCTIONS
+        .iter()
+        .find(|function| component.get_export_index(Some(&renderer), function).is_none())
+        .map(|function| format!("{}#{function}", bindings::RENDERER))
+}

@@ -1,0 +1,34 @@
+//! What one call may use.
+
+use std::time::Duration;
+
+/// What one call of a package may use. Each call is measured on its own, so calls in parallel each get all of it.
+///
+/// The defaults are far above what any sensible package needs, and far below what hurts the machine that renders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The linear memories and tables of the package together, in bytes. Default: 256 MiB.
+    ///
+    /// A package whose memories are larger at the start cannot run at all.
+    pub memory: usize,
+    /// The time from the start of the call to its end. Default: 10 s.
+    ///
+    /// It is wall-clock time: on a machine that does other work a call is given less processor time. Zero stops a
+    /// package at its first loop or call.
+    pub time: Duration,
+    /// The data that the package hands back, in bytes of the host's memory. Default: 64 MiB.
+    ///
+    /// It is counted before it is copied out of the package's memory, element by element: a list of a million strings
+    /// that all lie in the same place counts a million times.
+    pub output: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 256 << 20,
+            time: Duration::from_secs(10),
+            output: 64 << 20,
+        }
+    }
+}

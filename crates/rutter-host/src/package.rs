@@ -1,0 +1,105 @@
+//! Running packages.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rutter::{Description, Diagnostic, Rendering, Request};
+use wasmtime::Store;
+
+use crate::bindings::{self, PackagePre, Renderer};
+use crate::contract;
+use crate::error::HostError;
+use crate::host::Runtime;
+use crate::sandbox::Sandbox;
+
+/// A package that is loaded and linked.
+///
+/// Each call runs in a fresh instance that knows nothing of other calls and is gone afterwards, under the host's
+/// [`Limits`](crate::Limits). Calls from many threads run in parallel. Cloning is cheap.
+///
+/// What a package writes to standard error is kept only to explain a crash.
+#[derive(Clone)]
+pub struct Package {
+    linked: PackagePre<Sandbox>,
+    runtime: Arc<Runtime>,
+}
+
+impl Package {
+    pub(crate) fn new(linked: PackagePre<Sandbox>, runtime: Arc<Runtime>) -> Self {
+        Self { linked, runtime }
+    }
+
+    /// Who the package is.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Trap`] and the limits.
+    pub fn describe(&self) -> Result<Description, HostError> {
+        self.call(|store, renderer| renderer.call_describe(store))
+            .map(bindings::description)
+    }
+
+    /// The JSON Schema (draft-07) of its values, as JSON text.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Trap`] and the limits.
+    pub fn schema(&self) -> Result<String, HostError> {
+        self.call(|store, renderer| renderer.call_schema(store))
+    }
+
+    /// All its values with their defaults, as commented YAML.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Trap`] and the limits.
+    pub fn defaults(&self) -> Result<String, HostError> {
+        self.call(|store, renderer| renderer.call_defaults(store))
+    }
+
+    /// Renders manifests, or gives everything that is wrong with the values and the warnings beside it; at least one of
+    /// these is an error.
+    ///
+    /// The file names of the manifests are safe to use in any folder: each is one plain name, and no two are equal.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Trap`], the limits, and [`HostError::Contract`]. None of them says anything about the values.
+    pub fn render(&self, request: &Request) -> Result<Result<Rendering, Vec<Diagnostic>>, HostError> {
+        let request = bindings::request(request);
+        let answer = self.call(|store, renderer| renderer.call_render(store, &request))?;
+        let answer = answer.map(bindings::rendering).map_err(bindings::diagnostics);
+        match &answer {
+            Ok(rendering) => contract::check_rendering(rendering),
+            Err(diagnostics) => contract::check_refusal(diagnostics),
+        }
+        .map_err(HostError::Contract)?;
+        Ok(answer)
+    }
+
+    fn call<T>(
+        &self,
+        function: impl FnOnce(&mut Store<Sandbox>, &Renderer) -> wasmtime::Result<T>,
+    ) -> Result<T, HostError> {
+        let Runtime {
+            engine,
+            limits,
+            watchdog,
+            ..
+        } = &*self.runtime;
+        let mut store = Store::new(engine, Sandbox::new(limits.memory));
+        store.limiter(|sandbox| sandbox);
+        store.set_hostcall_fuel(limits.output);
+        let watch = watchdog.watch(&mut store, limits.time);
+        let _watch = watch.map_err(|error| HostError::Engine(error.into()))?;
+        let result = self.linked.instantiate(&mut store);
+        let result = result.and_then(|instance| function(&mut store, instance.rutter_package_renderer()));
+        result.map_err(|error| HostError::from_call(&error, store.into_data().into_stderr(), limits))
+    }
+}
+
+impl fmt::Debug for Package {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Package").finish_non_exhaustive()
+    }
+}

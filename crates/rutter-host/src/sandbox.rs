@@ -1,0 +1,367 @@
+//! What a package sees of the world: nothing.
+//!
+//! A package needs no imports, but the runtime of the language it is written in does: Rust's standard library imports
+//! `wasi:io` and `wasi:cli` for standard streams, arguments and exit whether they are used or not. They are answered
+//! here, and not by `wasmtime-wasi`, because the answers are so poor: an empty environment, a closed standard input, an
+//! output that leads nowhere. That needs no asynchronous runtime, cannot block, and so cannot outlast a time limit or
+//! fail inside another runtime's threads.
+//!
+//! This module must not come to know clocks, random numbers, files or sockets: a component that imports them is refused.
+
+use std::fmt;
+
+use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::{ResourceLimiter, Result};
+
+use self::world::wasi::cli::{
+    environment, exit, stderr, stdin, stdout, terminal_input, terminal_output, terminal_stderr, terminal_stdin,
+    terminal_stdout,
+};
+use self::world::wasi::io::streams::StreamError;
+use self::world::wasi::io::{error, poll, streams};
+
+mod world {
+    wasmtime::component::bindgen!({
+        path: "wit/sandbox",
+        world: "rutter:host/sandbox",
+        imports: {
+            "wasi:cli/exit": trappable,
+            "wasi:io/poll.poll": trappable,
+        },
+    });
+}
+
+/// The interfaces that packages may import, without their versions.
+pub(crate) const OFFERED: [&str; 13] = [
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+];
+
+/// How much of what a package writes to standard error is kept. A panic message with its location fits many times.
+const STDERR: usize = 16 << 10;
+
+/// How many bytes a stream takes at a time.
+const PERMIT: u64 = 64 << 10;
+
+/// How many core instances a component may consist of. A Rust component has about four; the host pays for each, outside
+/// of what the memory limit counts.
+const INSTANCES: usize = 64;
+
+/// What stands behind the handles that a package holds. None has any state, so the number is all there is.
+mod handle {
+    pub(super) const STDIN: u32 = 0;
+    pub(super) const STDOUT: u32 = 1;
+    pub(super) const STDERR: u32 = 2;
+    pub(super) const READY: u32 = 3;
+}
+
+/// The state of one call.
+pub(crate) struct Sandbox {
+    stderr: Vec<u8>,
+    memory: Budget,
+}
+
+/// The bytes that memories and tables may still take.
+struct Budget {
+    limit: usize,
+    used: usize,
+}
+
+/// A memory or table would have grown past the limit.
+#[derive(Debug)]
+pub(crate) struct MemoryExhausted;
+
+impl fmt::Display for MemoryExhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the memory limit is reached")
+    }
+}
+
+impl std::error::Error for MemoryExhausted {}
+
+/// The package ended the program that it is not.
+#[derive(Debug)]
+struct Exited;
+
+impl fmt::Display for Exited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it exited instead of returning")
+    }
+}
+
+impl std::error::Error for Exited {}
+
+impl Sandbox {
+    /// A sandbox whose memories and tables may take `memory` bytes together.
+    pub(crate) fn new(memory: usize) -> Self {
+        Self {
+            stderr: Vec::new(),
+            memory: Budget { limit: memory, used: 0 },
+        }
+    }
+
+    /// Offers the interfaces of [`OFFERED`] to components.
+    pub(crate) fn add_to_linker(linker: &mut Linker<Self>) -> Result<()> {
+        world::Sandbox::add_to_linker::<_, HasSelf<Self>>(linker, |sandbox| sandbox)
+    }
+
+    /// What the package wrote to standard error, without the blanks around it.
+    pub(crate) fn into_stderr(self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim().to_owned()
+    }
+
+    fn write_to(&mut self, stream: &Resource<streams::OutputStream>, contents: &[u8]) {
+        if stream.rep() == handle::STDERR {
+            let room = STDERR.saturating_sub(self.stderr.len());
+            self.stderr.extend_from_slice(&contents[..contents.len().min(room)]);
+        }
+    }
+}
+
+impl Budget {
+    fn grow(&mut self, current: usize, desired: usize) -> Result<bool> {
+        let used = self.used.saturating_add(desired.saturating_sub(current));
+        if used > self.limit {
+            return Err(wasmtime::Error::new(MemoryExhausted));
+        }
+        self.used = used;
+        Ok(true)
+    }
+}
+
+impl ResourceLimiter for Sandbox {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        // Growth past a memory's own maximum fails in any case, and must not be counted.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.memory.grow(current, desired)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let bytes = |elements: usize| elements.saturating_mul(size_of::<usize>());
+        self.memory.grow(bytes(current), bytes(desired))
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+}
+
+impl environment::Host for Sandbox {
+    fn get_environment(&mut self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn get_arguments(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn initial_cwd(&mut self) -> Option<String> {
+        None
+    }
+}
+
+impl exit::Host for Sandbox {
+    fn exit(&mut self, _status: Result<(), ()>) -> Result<()> {
+        Err(wasmtime::Error::new(Exited))
+    }
+
+    fn exit_with_code(&mut self, _status: u8) -> Result<()> {
+        Err(wasmtime::Error::new(Exited))
+    }
+}
+
+impl stdin::Host for Sandbox {
+    fn get_stdin(&mut self) -> Resource<streams::InputStream> {
+        Resource::new_own(handle::STDIN)
+    }
+}
+
+impl stdout::Host for Sandbox {
+    fn get_stdout(&mut self) -> Resource<streams::OutputStream> {
+        Resource::new_own(handle::STDOUT)
+    }
+}
+
+impl stderr::Host for Sandbox {
+    fn get_stderr(&mut self) -> Resource<streams::OutputStream> {
+        Resource::new_own(handle::STDERR)
+    }
+}
+
+impl terminal_stdin::Host for Sandbox {
+    fn get_terminal_stdin(&mut self) -> Option<Resource<terminal_input::TerminalInput>> {
+        None
+    }
+}
+
+impl terminal_stdout::Host for Sandbox {
+    fn get_terminal_stdout(&mut self) -> Option<Resource<terminal_output::TerminalOutput>> {
+        None
+    }
+}
+
+impl terminal_stderr::Host for Sandbox {
+    fn get_terminal_stderr(&mut self) -> Option<Resource<terminal_output::TerminalOutput>> {
+        None
+    }
+}
+
+impl terminal_input::Host for Sandbox {}
+
+impl terminal_input::HostTerminalInput for Sandbox {
+    fn drop(&mut self, _input: Resource<terminal_input::TerminalInput>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl terminal_output::Host for Sandbox {}
+
+impl terminal_output::HostTerminalOutput for Sandbox {
+    fn drop(&mut self, _output: Resource<terminal_output::TerminalOutput>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl error::Host for Sandbox {}
+
+impl error::HostError for Sandbox {
+    fn to_debug_string(&mut self, _error: Resource<error::Error>) -> String {
+        // No stream here fails in any other way than by being closed, so no package ever holds an error.
+        String::new()
+    }
+
+    fn drop(&mut self, _error: Resource<error::Error>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl poll::Host for Sandbox {
+    fn poll(&mut self, pollables: Vec<Resource<poll::Pollable>>) -> Result<Vec<u32>> {
+        if pollables.is_empty() {
+            return Err(wasmtime::Error::msg("it polled an empty list"));
+        }
+        Ok((0..).take(pollables.len()).collect())
+    }
+}
+
+impl poll::HostPollable for Sandbox {
+    fn ready(&mut self, _pollable: Resource<poll::Pollable>) -> bool {
+        true
+    }
+
+    fn block(&mut self, _pollable: Resource<poll::Pollable>) {}
+
+    fn drop(&mut self, _pollable: Resource<poll::Pollable>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl streams::Host for Sandbox {}
+
+impl streams::HostInputStream for Sandbox {
+    fn read(&mut self, _stream: Resource<streams::InputStream>, _len: u64) -> Result<Vec<u8>, StreamError> {
+        Err(StreamError::Closed)
+    }
+
+    fn blocking_read(&mut self, _stream: Resource<streams::InputStream>, _len: u64) -> Result<Vec<u8>, StreamError> {
+        Err(StreamError::Closed)
+    }
+
+    fn skip(&mut self, _stream: Resource<streams::InputStream>, _len: u64) -> Result<u64, StreamError> {
+        Err(StreamError::Closed)
+    }
+
+    fn blocking_skip(&mut self, _stream: Resource<streams::InputStream>, _len: u64) -> Result<u64, StreamError> {
+        Err(StreamError::Closed)
+    }
+
+    fn subscribe(&mut self, _stream: Resource<streams::InputStream>) -> Resource<poll::Pollable> {
+        Resource::new_own(handle::READY)
+    }
+
+    fn drop(&mut self, _stream: Resource<streams::InputStream>) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl streams::HostOutputStream for Sandbox {
+    fn check_write(&mut self, _stream: Resource<streams::OutputStream>) -> Result<u64, StreamError> {
+        Ok(PERMIT)
+    }
+
+    fn write(&mut self, stream: Resource<streams::OutputStream>, contents: Vec<u8>) -> Result<(), StreamError> {
+        self.write_to(&stream, &contents);
+        Ok(())
+    }
+
+    fn blocking_write_and_flush(
+        &mut self,
+        stream: Resource<streams::OutputStream>,
+        contents: Vec<u8>,
+    ) -> Result<(), StreamError> {
+        self.write_to(&stream, &contents);
+        Ok(())
+    }
+
+    fn flush(&mut self, _stream: Resource<streams::OutputStream>) -> Result<(), StreamError> {
+        Ok(())
+    }
+
+    fn blocking_flush(&mut self, _stream: Resource<streams::OutputStream>) -> Result<(), StreamError> {
+        Ok(())
+    }
+
+    fn subscribe(&mut self, _stream: Resource<streams::OutputStream>) -> Resource<poll::Pollable> {
+        Resource::new_own(handle::READY)
+    }
+
+    fn write_zeroes(&mut self, _stream: Resource<streams::OutputStream>, _len: u64) -> Result<(), StreamError> {
+        Ok(())
+    }
+
+    fn blocking_write_zeroes_and_flush(
+        &mut self,
+        _stream: Resource<streams::OutputStream>,
+        _len: u64,
+    ) -> Result<(), StreamError> {
+        Ok(())
+    }
+
+    fn splice(
+        &mut self,
+        _stream: Resource<streams::OutputStream>,
+        _source: Resource<streams::InputStream>,
+        _len: u64,
+    ) -> Result<u64, StreamError> {
+        Err(StreamError::Closed)
+    }
+
+    fn blocking_splice(
+        &mut self,
+        _stream: Resource<streams::OutputStream>,
+        _source: Resource<streams::InputStream>,
+        _len: u64,
+    ) -> Result<u64, StreamError> {
+        Err(StreamError::Closed)
+    }
+
+    fn drop(&mut self, _stream: Resource<streams::OutputStream>) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,469 @@
+//! What the host does with packages that misbehave, and that one that does not gets through.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
+
+mod guest;
+
+use std::error::Error;
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use rutter::{Request, Severity};
+use rutter_host::{Breach, Host, HostError, Limits, Package};
+
+use guest::Guest;
+
+/// Limits that a guest runs into at once.
+const TIGHT: Limits = Limits {
+    memory: 1 << 20,
+    time: Duration::from_millis(20),
+    output: 64 << 10,
+};
+
+fn request() -> Request {
+    Request {
+        name: "name".to_owned(),
+        namespace: "namespace".to_owned(),
+        values: "a: 1".to_owned(),
+        release: None,
+        capabilities: None,
+    }
+}
+
+/// Loads a guest under limits that leave room for a slow machine.
+fn load(guest: Guest) -> Package {
+    load_under(Limits::default(), guest)
+}
+
+fn load_under(limits: Limits, guest: Guest) -> Package {
+    let host = Host::new(limits).expect("a host");
+    host.load_bytes(&guest.component()).expect("a package")
+}
+
+fn refused(component: &[u8]) -> HostError {
+    let host = Host::new(Limits::default()).expect("a host");
+    host.load_bytes(component).expect_err("it must be refused")
+}
+
+fn breach(guest: Guest) -> Breach {
+    match load(guest).render(&request()) {
+        Err(HostError::Contract(breach)) => breach,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_good_package_gets_through() {
+    let package = load(Guest::answer(|memory| {
+        let manifests = [
+            memory.manifest("a.yaml", "kind: A\n"),
+            memory.manifest("b.yaml", "kind: B\n"),
+        ];
+        let warnings = [memory.diagnostic(1)];
+        memory.rendering(&manifests, &warnings)
+    }));
+    assert_eq!(package.schema().expect("a schema"), "text");
+    assert_eq!(package.defaults().expect("defaults"), "text");
+    assert_eq!(package.describe().expect("a description").api_version, "text");
+    let rendering = package.render(&request()).expect("an answer").expect("a rendering");
+    let documents: Vec<_> = rendering.manifests.iter().map(|m| m.document.as_str()).collect();
+    assert_eq!(documents, ["kind: A\n", "kind: B\n"]);
+    assert_eq!(rendering.manifests[0].namespace, None);
+    assert_eq!(rendering.warnings[0].severity, Severity::Warning);
+}
+
+#[test]
+fn a_refusal_gets_through() {
+    let package = load(Guest::answer(|memory| {
+        let diagnostics = [memory.diagnostic(1), memory.diagnostic(0)];
+        memory.refusal(&diagnostics)
+    }));
+    let diagnostics = package.render(&request()).expect("an answer").expect_err("a refusal");
+    assert_eq!(diagnostics.len(), 2);
+}
+
+#[test]
+fn calls_in_parallel_give_equal_answers() {
+    let package = load(Guest::answer(|memory| {
+        let manifests = [memory.manifest("a.yaml", "kind: A\n")];
+        memory.rendering(&manifests, &[])
+    }));
+    let expected = package.render(&request()).expect("an answer");
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    assert_eq!(package.render(&request()).expect("an answer"), expected);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn an_endless_loop_hits_the_time_limit() {
+    let package = load_under(TIGHT, Guest::render("(loop (br 0)) unreachable"));
+    // Once and again: the second call finds a clock that has already run down once.
+    for _ in 0..2 {
+        let error = package.render(&request()).expect_err("it never ends");
+        assert!(
+            matches!(error, HostError::TimeLimit(time) if time == TIGHT.time),
+            "{error:?}"
+        );
+    }
+    assert!(package.schema().is_ok(), "other calls are not affected");
+}
+
+#[test]
+fn a_short_call_outlives_the_limit_of_a_long_one() {
+    let host = Host::new(TIGHT).expect("a host");
+    let guest = |body: &str| host.load_bytes(&Guest::render(body).component()).expect("a package");
+    let (endless, good) = (guest("(loop (br 0)) unreachable"), guest("unreachable"));
+    thread::scope(|scope| {
+        let endless = scope.spawn(|| endless.render(&request()));
+        while !endless.is_finished() {
+            assert!(good.schema().is_ok());
+        }
+    });
+}
+
+#[test]
+fn growth_hits_the_memory_limit() {
+    let grow = "(loop (drop (memory.grow (i32.const 1))) (br 0)) unreachable";
+    let limits = Limits {
+        memory: 1 << 20,
+        ..Limits::default()
+    };
+    let error = load_under(limits, Guest::render(grow))
+        .render(&request())
+        .expect_err("too much");
+    assert!(matches!(error, HostError::MemoryLimit(1_048_576)), "{error:?}");
+}
+
+#[test]
+fn a_memory_that_is_too_large_at_the_start_hits_the_memory_limit() {
+    let guest = Guest {
+        pages: 17,
+        ..Guest::render("unreachable")
+    };
+    let limits = Limits {
+        memory: 1 << 20,
+        ..Limits::default()
+    };
+    let error = load_under(limits, guest).schema().expect_err("too much");
+    assert!(matches!(error, HostError::MemoryLimit(_)), "{error:?}");
+}
+
+#[test]
+fn a_long_text_hits_the_output_limit() {
+    let package = load_under(
+        Limits {
+            output: 64 << 10,
+            ..Limits::default()
+        },
+        Guest::answer(|memory| {
+            let mut manifest = memory.manifest("a.yaml", "");
+            manifest[11..13].copy_from_slice(&[0, 65_537]);
+            memory.rendering(&[manifest], &[])
+        }),
+    );
+    let error = package.render(&request()).expect_err("too much");
+    assert!(matches!(error, HostError::OutputLimit(65_536)), "{error:?}");
+}
+
+#[test]
+fn texts_that_share_their_memory_count_each() {
+    // 2^16 manifests, all but the file name of which are the same 64 KiB of zeros: 4 MiB of memory, 20 GiB of answer.
+    let mut guest = Guest::answer(|memory| memory.record(&[&[0], &[131_072, 65_536], &[0, 0], &[0, 0]]));
+    guest.pages = 64;
+    guest.render = format!(
+        "(local $at i32) (local.set $at (i32.const 131072))
+         (loop
+            (i32.store offset=4 (local.get $at) (i32.const 65536))
+            (i32.store offset=12 (local.get $at) (i32.const 65536))
+            (i32.store offset=20 (local.get $at) (i32.const 65536))
+            (i32.store offset=48 (local.get $at) (i32.const 65536))
+            (local.set $at (i32.add (local.get $at) (i32.const 52)))
+            (br_if 0 (i32.lt_u (local.get $at) (i32.const 3538944))))
+         {}",
+        guest.render
+    );
+    let error = load(guest).render(&request()).expect_err("too much");
+    assert!(matches!(error, HostError::OutputLimit(_)), "{error:?}");
+}
+
+#[test]
+fn a_trap_says_what_happened() {
+    let error = load(Guest::render("unreachable"))
+        .render(&request())
+        .expect_err("a trap");
+    let HostError::Trap { reason, stderr } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(reason.contains("unreachable"), "{reason}");
+    assert_eq!(stderr, "");
+    assert!(error.source().is_none());
+}
+
+/// A guest that writes `text` to standard error so many times and then traps.
+fn writer(text: &str, times: u32) -> Guest {
+    let mut guest = Guest {
+        imports: r#"
+            (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
+            (alias export $error "error" (type $error-type))
+            (import "wasi:io/streams@0.2.0" (instance $streams
+                (alias outer 1 $error-type (type $error))
+                (export "output-stream" (type $stream (sub resource)))
+                (type $failure (variant (case "last-operation-failed" (own $error)) (case "closed")))
+                (export "stream-error" (type $stream-error (eq $failure)))
+                (export "[method]output-stream.blocking-write-and-flush"
+                    (func (param "self" (borrow $stream)) (param "contents" (list u8))
+                        (result (result (error $stream-error)))))))
+            (alias export $streams "output-stream" (type $stream-type))
+            (import "wasi:cli/stderr@0.2.0" (instance $stderr
+                (alias outer 1 $stream-type (type $stream))
+                (export "output-stream" (type $output-stream (eq $stream)))
+                (export "get-stderr" (func (result (own $output-stream))))))
+            (core func $get-stderr (canon lower (func $stderr "get-stderr")))
+            (core func $write (canon lower (func $streams "[method]output-stream.blocking-write-and-flush")
+                (memory (core memory $memory "memory"))))"#,
+        host: r#"(export "get-stderr" (func $get-stderr)) (export "write" (func $write))"#,
+        core_imports: r#"
+            (import "host" "get-stderr" (func $get-stderr (result i32)))
+            (import "host" "write" (func $write (param i32 i32 i32 i32)))"#,
+        ..Guest::render("")
+    };
+    let [address, length] = guest.memory.string(text);
+    guest.render = format!(
+        "(local $left i32) (local.set $left (i32.const {times}))
+         (loop
+            (call $write (call $get-stderr) (i32.const {address}) (i32.const {length}) (i32.const 16))
+            (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+            (br_if 0 (local.get $left)))
+         unreachable"
+    );
+    guest
+}
+
+#[test]
+fn a_trap_carries_the_panic_message() {
+    let error = load(writer("panicked at src/lib.rs:1:2:\nboom\n", 1))
+        .render(&request())
+        .expect_err("a trap");
+    let HostError::Trap { stderr, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(stderr, "panicked at src/lib.rs:1:2:\nboom");
+    assert!(error.to_string().ends_with("boom"), "{error}");
+}
+
+#[test]
+fn what_is_kept_of_standard_error_is_bounded() {
+    let error = load(writer(&"a".repeat(1 << 12), 1 << 10))
+        .render(&request())
+        .expect_err("a trap");
+    let HostError::Trap { stderr, .. } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(stderr.len(), 16 << 10);
+}
+
+#[test]
+fn exiting_is_a_trap() {
+    let guest = Guest {
+        imports: r#"
+            (import "wasi:cli/exit@0.2.0" (instance $exit (export "exit" (func (param "status" (result))))))
+            (core func $exit (canon lower (func $exit "exit")))"#,
+        host: r#"(export "exit" (func $exit))"#,
+        core_imports: r#"(import "host" "exit" (func $exit (param i32)))"#,
+        ..Guest::render("(call $exit (i32.const 0)) unreachable")
+    };
+    let error = load(guest).render(&request()).expect_err("no answer");
+    assert!(
+        matches!(&error, HostError::Trap { reason, .. } if reason.contains("exited")),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn file_names_are_plain() {
+    for name in ["../a.yaml", "a/b.yaml", "a\\b.yaml", "", "..", "a\0.yaml"] {
+        let guest = Guest::answer(|memory| {
+            let manifest = memory.manifest(name, "kind: A\n");
+            memory.rendering(&[manifest], &[])
+        });
+        assert_eq!(breach(guest), Breach::FileName(name.to_owned()));
+    }
+}
+
+#[test]
+fn file_names_are_unique() {
+    let guest = Guest::answer(|memory| {
+        let manifests = [
+            memory.manifest("a.yaml", "kind: A\n"),
+            memory.manifest("A.yaml", "kind: A\n"),
+        ];
+        memory.rendering(&manifests, &[])
+    });
+    assert_eq!(breach(guest), Breach::DuplicateFileName("A.yaml".to_owned()));
+}
+
+#[test]
+fn documents_cannot_become_others() {
+    let document = |document: &'static str| {
+        breach(Guest::answer(|memory| {
+            let manifest = memory.manifest("a.yaml", document);
+            memory.rendering(&[manifest], &[])
+        }))
+    };
+    let name = || "a.yaml".to_owned();
+    assert_eq!(document("kind: A"), Breach::UnfinishedDocument(name()));
+    assert_eq!(document("kind: A\n---\nkind: B\n"), Breach::DocumentMarker(name()));
+    assert_eq!(document("---\nkind: A\n"), Breach::DocumentMarker(name()));
+}
+
+#[test]
+fn severities_fit_the_outcome() {
+    let guest = Guest::answer(|memory| {
+        let error = memory.diagnostic(0);
+        memory.rendering(&[], &[error])
+    });
+    assert_eq!(breach(guest), Breach::ErrorAmongWarnings("text".to_owned()));
+    let guest = Guest::answer(|memory| {
+        let warning = memory.diagnostic(1);
+        memory.refusal(&[warning])
+    });
+    assert_eq!(breach(guest), Breach::RefusalWithoutError);
+}
+
+#[test]
+fn other_bytes_are_not_components() {
+    for bytes in [&b""[..], b"kind: A\n", b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0\xff"] {
+        let error = refused(bytes);
+        assert!(matches!(error, HostError::NotAComponent(_)), "{error:?}");
+    }
+}
+
+#[test]
+fn a_component_without_the_exports_is_named_so() {
+    let error = refused(&wat::parse_str("(component)").expect("a component"));
+    assert!(
+        matches!(&error, HostError::MissingExport(name) if name == "rutter:package/renderer@0.1.0"),
+        "{error:?}"
+    );
+}
+
+/// A component that exports something else under the contract's name, with one function `schema` of type `ty`.
+fn impostor(ty: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+            (core module $m
+                (memory (export "memory") 1)
+                (func (export "schema") (result i32) i32.const 0))
+            (core instance $i (instantiate $m))
+            (func $schema {ty} (canon lift (core func $i "schema") (memory (core memory $i "memory"))))
+            (instance $renderer (export "schema" (func $schema)))
+            (export "rutter:package/renderer@0.1.0" (instance $renderer)))"#
+    );
+    wat::parse_str(text).expect("a component")
+}
+
+#[test]
+fn a_missing_function_is_named() {
+    let error = refused(&impostor("(result string)"));
+    assert!(
+        matches!(&error, HostError::MissingExport(name) if name == "rutter:package/renderer@0.1.0#describe"),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn forbidden_imports_are_named() {
+    let guest = Guest {
+        imports: r#"(import "wasi:clocks/monotonic-clock@0.2.0" (instance (export "now" (func (result u64)))))"#,
+        ..Guest::render("unreachable")
+    };
+    let error = refused(&guest.component());
+    assert!(
+        matches!(&error, HostError::ForbiddenImport(name) if name == "wasi:clocks/monotonic-clock@0.2.0"),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn imports_of_another_type_are_told_apart() {
+    let text = r#"(component
+        (import "wasi:cli/environment@0.2.0" (instance (export "get-arguments" (func (result u8))))))"#;
+    let error = refused(&wat::parse_str(text).expect("a component"));
+    assert!(matches!(error, HostError::WrongImport(_)), "{error:?}");
+}
+
+#[test]
+fn native_code_is_refused() {
+    let image = rutter_host::precompile(&Guest::render("unreachable").component()).expect("an image");
+    assert!(matches!(refused(&image), HostError::Precompiled));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("guest.cwasm");
+    fs::write(&path, image).expect("a file");
+    let error = Host::new(Limits::default())
+        .expect("a host")
+        .load(path)
+        .expect_err("it must be refused");
+    assert!(matches!(error, HostError::Precompiled), "{error:?}");
+    assert!(error.to_string().contains("`.wasm`"), "{error}");
+}
+
+#[test]
+#[allow(unsafe_code, reason = "the function is unsafe")]
+fn what_was_precompiled_runs() {
+    let image = rutter_host::precompile(&Guest::render("unreachable").component()).expect("an image");
+    let host = Host::new(Limits::default()).expect("a host");
+    // SAFETY: The image was made a moment ago.
+    let package = unsafe { host.load_precompiled(&image) }.expect("a package");
+    assert_eq!(package.schema().expect("a schema"), "text");
+    // SAFETY: This is no native code at all, which is noticed.
+    let error = unsafe { host.load_precompiled(b"no image") }.expect_err("it must be refused");
+    assert!(matches!(error, HostError::Incompatible(_)), "{error:?}");
+}
+
+#[test]
+fn an_unreadable_file_is_named() {
+    let error = Host::new(Limits::default())
+        .expect("a host")
+        .load("no-such.wasm")
+        .expect_err("there is none");
+    assert_eq!(error.to_string(), "cannot read no-such.wasm");
+    assert!(error.source().is_some());
+}
+
+#[test]
+fn limits_read_well() {
+    for (error, text) in [
+        (
+            HostError::MemoryLimit(256 << 20),
+            "the package needs more memory than its 256 MiB",
+        ),
+        (
+            HostError::OutputLimit(1500),
+            "the package's answer is larger than 1500 bytes",
+        ),
+        (
+            HostError::TimeLimit(Duration::from_secs(10)),
+            "the package did not answer within 10s",
+        ),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn the_copy_of_the_contract_is_one() {
+    let read = |path| {
+        fs::read_to_string(path)
+            .expect("a contract")
+            .replace("%package", "package")
+    };
+    let copy = read("wit/contract/package.wit");
+    assert!(copy.ends_with(&read("../../wit/package.wit")));
+}
