@@ -1,3 +1,34 @@
-//! Work in progress.
+//! The etcd package as a component: the contract's typed exports, and a command that reads standard input.
+//!
+//! It translates types and does nothing else. Both exports need a `main`, because a binary crate is what gets
+//! `wasi:cli/run` from the tool chain.
 
-fn main() {}
+#[cfg(target_family = "wasm")]
+mod exports;
+
+use std::env;
+use std::io::{self, Read as _, Write as _};
+use std::process::ExitCode;
+
+use etcd_package::EtcdPackage;
+use rutter::command::{self, Outcome};
+
+fn main() -> ExitCode {
+    let outcome = command::run(&EtcdPackage, env::args_os().skip(1), || {
+        let mut input = Vec::new();
+        io::stdin().read_to_end(&mut input)?;
+        Ok(input)
+    });
+    match write(&outcome) {
+        Ok(()) => ExitCode::from(outcome.status),
+        // Not even a broken pipe is success: whoever reads has got half a document. There may be nobody left to tell.
+        Err(_) => ExitCode::from(3),
+    }
+}
+
+fn write(outcome: &Outcome) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(outcome.stdout.as_bytes())?;
+    stdout.flush()?;
+    io::stderr().write_all(outcome.stderr.as_bytes())
+}

@@ -1,0 +1,116 @@
+//! The contract's records as the component model hands them over, and their translation to and from `rutter`'s types.
+//! Generated types stop here.
+
+use etcd_package::EtcdPackage;
+use rutter::{Description, Diagnostic, Manifest, Package as _, Rendering, Request, Severity};
+
+use self::world::exports::rutter::package::renderer::Guest;
+use self::world::rutter::package::types as wit;
+
+#[allow(
+    unsafe_code,
+    unreachable_pub,
+    reason = "generated: the canonical ABI deals in addresses"
+)]
+mod world {
+    wit_bindgen::generate!({
+        path: "../rutter-host/wit/contract",
+        world: "%package",
+    });
+
+    use super::Exports;
+
+    export!(Exports with_types_in self);
+}
+
+struct Exports;
+
+impl Guest for Exports {
+    fn describe() -> wit::Description {
+        description(EtcdPackage.describe())
+    }
+
+    fn schema() -> String {
+        EtcdPackage.schema()
+    }
+
+    fn defaults() -> String {
+        EtcdPackage.defaults()
+    }
+
+    fn render(request: wit::Request) -> Result<wit::Rendering, Vec<wit::Diagnostic>> {
+        EtcdPackage
+            .render(&self::request(request))
+            .map(rendering)
+            .map_err(diagnostics)
+    }
+}
+
+fn request(request: wit::Request) -> Request {
+    Request {
+        name: request.name,
+        namespace: request.namespace,
+        values: request.values,
+        release: request.release.map(|release| rutter::Release {
+            service: release.service,
+            revision: release.revision,
+            is_install: release.is_install,
+            is_upgrade: release.is_upgrade,
+        }),
+        capabilities: request.capabilities.map(|capabilities| rutter::Capabilities {
+            kube_version: capabilities.kube_version,
+            api_versions: capabilities.api_versions,
+        }),
+    }
+}
+
+fn description(description: Description) -> wit::Description {
+    wit::Description {
+        name: description.name,
+        version: description.version,
+        summary: description.summary,
+        api_version: description.api_version,
+        kind: description.kind,
+        app_versions: description.app_versions,
+    }
+}
+
+fn rendering(rendering: Rendering) -> wit::Rendering {
+    wit::Rendering {
+        manifests: rendering.manifests.into_iter().map(manifest).collect(),
+        warnings: diagnostics(rendering.warnings),
+        notes: rendering.notes,
+    }
+}
+
+fn manifest(manifest: Manifest) -> wit::Manifest {
+    wit::Manifest {
+        api_version: manifest.api_version,
+        kind: manifest.kind,
+        name: manifest.name,
+        namespace: manifest.namespace,
+        file_name: manifest.file_name,
+        document: manifest.document,
+    }
+}
+
+fn diagnostics(diagnostics: Vec<Diagnostic>) -> Vec<wit::Diagnostic> {
+    diagnostics.into_iter().map(diagnostic).collect()
+}
+
+fn diagnostic(diagnostic: Diagnostic) -> wit::Diagnostic {
+    wit::Diagnostic {
+        severity: match diagnostic.severity {
+            Severity::Error => wit::Severity::Error,
+            Severity::Warning => wit::Severity::Warning,
+        },
+        code: diagnostic.code.into_owned(),
+        path: diagnostic.path,
+        position: diagnostic.position.map(|position| wit::Position {
+            line: position.line,
+            column: position.column,
+        }),
+        message: diagnostic.message,
+        help: diagnostic.help,
+    }
+}
