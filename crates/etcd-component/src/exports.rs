@@ -14,7 +14,7 @@ use self::world::rutter::package::types as wit;
 )]
 mod world {
     wit_bindgen::generate!({
-        path: "../rutter-host/wit/contract",
+        path: "../../wit",
         world: "%package",
     });
 

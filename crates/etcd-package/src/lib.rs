@@ -34,11 +34,11 @@ impl Package for EtcdPackage {
     }
 
     fn schema(&self) -> String {
-        rutter::schema::json::<Values>()
+        include_str!("../generated/values.schema.json").to_owned()
     }
 
     fn defaults(&self) -> String {
-        rutter::schema::defaults::<Values>()
+        include_str!("../generated/values.yaml").to_owned()
     }
 
     fn render(&self, request: &Request) -> Result<Rendering, Vec<Diagnostic>> {

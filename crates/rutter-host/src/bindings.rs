@@ -9,7 +9,7 @@ use self::world::rutter::package::types as wit;
 
 mod world {
     wasmtime::component::bindgen!({
-        path: "wit/contract",
+        path: "../../wit",
         world: "%package",
     });
 }

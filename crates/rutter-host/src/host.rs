@@ -10,6 +10,7 @@ use wasmtime::component::{Component, Linker};
 use crate::bindings;
 use crate::engine;
 use crate::error::HostError;
+use crate::image;
 use crate::limits::Limits;
 use crate::package::Package;
 use crate::sandbox::{OFFERED, Sandbox};
@@ -84,15 +85,18 @@ impl Host {
             let image = crate::compile::precompile(component)?;
             // SAFETY: The compiler of this very process has just made the image.
             #[allow(unsafe_code, reason = "the engine that compiles is not the one that runs")]
-            unsafe {
-                self.load_precompiled(&image)
-            }
+            let component = unsafe { Component::deserialize(&self.runtime.engine, image) };
+            self.link(component)
         }
         #[cfg(not(feature = "compile"))]
         Err(HostError::NoCompiler)
     }
 
     /// Loads a component that [`precompile`](crate::precompile) compiled, for programs that carry their packages inside.
+    ///
+    /// Where `image` starts at a page of memory it runs in place, which saves a program that renders once most of its
+    /// time: `static IMAGE: &Aligned<[u8]> = &Aligned(*include_bytes!("…"))` with an `Aligned` that is
+    /// `#[repr(C, align(4096))]`. Elsewhere it is copied.
     ///
     /// # Safety
     ///
@@ -107,13 +111,13 @@ impl Host {
         unsafe_code,
         reason = "only the caller can know whether native code is to be trusted"
     )]
-    pub unsafe fn load_precompiled(&self, image: &[u8]) -> Result<Package, HostError> {
-        // SAFETY: The caller promises what wasmtime asks: an unchanged image of wasmtime's own making.
-        let component = unsafe { Component::deserialize(&self.runtime.engine, image) };
-        self.link(&component.map_err(|error| HostError::Incompatible(error.into()))?)
+    pub unsafe fn load_precompiled(&self, image: &'static [u8]) -> Result<Package, HostError> {
+        // SAFETY: The caller's promise is the same.
+        self.link(unsafe { image::load(&self.runtime.engine, image) })
     }
 
-    fn link(&self, component: &Component) -> Result<Package, HostError> {
+    fn link(&self, component: wasmtime::Result<Component>) -> Result<Package, HostError> {
+        let component = &component.map_err(|error| HostError::Incompatible(error.into()))?;
         let linked = self.runtime.linker.instantiate_pre(component);
         let linked = linked.map_err(|error| match forbidden_import(component) {
             Some(name) => HostError::ForbiddenImport(name),

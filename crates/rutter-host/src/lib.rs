@@ -34,6 +34,7 @@ mod contract;
 mod engine;
 mod error;
 mod host;
+mod image;
 mod limits;
 mod package;
 mod sandbox;

@@ -22,7 +22,7 @@ use self::world::wasi::io::{error, poll, streams};
 
 mod world {
     wasmtime::component::bindgen!({
-        path: "wit/sandbox",
+        path: "wit",
         world: "rutter:host/sandbox",
         imports: {
             "wasi:cli/exit": trappable,

@@ -1,0 +1,96 @@
+//! Running native code where it lies.
+//!
+//! A program that carries a compiled package has it in its own read-only pages, which the system loads as they are
+//! touched. Wasmtime can run it there, without the copy that costs more than all else that a short-lived program does;
+//! only the right to execute these pages is left to us.
+
+use std::sync::Arc;
+
+use wasmtime::component::Component;
+use wasmtime::{CustomCodeMemory, Engine, Result};
+
+/// What makes code executable in the engine that [`load`] is used with.
+pub(crate) fn code_memory() -> Option<Arc<dyn CustomCodeMemory>> {
+    in_place::code_memory()
+}
+
+/// Loads a compiled component, in place if its memory allows that.
+///
+/// # Safety
+///
+/// The image is what wasmtime has compiled, unchanged.
+#[allow(
+    unsafe_code,
+    reason = "only the caller can know whether native code is to be trusted"
+)]
+pub(crate) unsafe fn load(engine: &Engine, image: &'static [u8]) -> Result<Component> {
+    if in_place::is_possible(image) {
+        // SAFETY: The caller promises what wasmtime asks of the contents. They are never written, because they are
+        // borrowed, and never go, because they are static.
+        unsafe { Component::deserialize_raw(engine, image.into()) }
+    } else {
+        // SAFETY: As above, and the rest does not matter to a copy.
+        unsafe { Component::deserialize(engine, image) }
+    }
+}
+
+/// Where the instruction cache follows the data by itself: elsewhere code that was just written, as by a compiler, would
+/// need more than permission.
+#[cfg(all(unix, target_arch = "x86_64"))]
+mod in_place {
+    use std::io;
+    use std::sync::Arc;
+
+    use rustix::mm::{MprotectFlags, mprotect};
+    use wasmtime::{CustomCodeMemory, Result};
+
+    struct InPlace;
+
+    pub(super) fn code_memory() -> Option<Arc<dyn CustomCodeMemory>> {
+        Some(Arc::new(InPlace))
+    }
+
+    pub(super) fn is_possible(image: &[u8]) -> bool {
+        image.as_ptr().addr().is_multiple_of(rustix::param::page_size())
+    }
+
+    impl CustomCodeMemory for InPlace {
+        fn required_alignment(&self) -> usize {
+            rustix::param::page_size()
+        }
+
+        fn publish_executable(&self, start: *const u8, length: usize) -> Result<()> {
+            // SAFETY: Wasmtime gives whole pages of an image that it has checked. Nobody writes to them from now on, so
+            // that taking the right to do so takes it from nobody.
+            #[allow(unsafe_code, reason = "there is no safe way to make memory executable")]
+            let result = unsafe {
+                mprotect(
+                    start.cast_mut().cast(),
+                    length,
+                    MprotectFlags::READ | MprotectFlags::EXEC,
+                )
+            };
+            result.map_err(|error| wasmtime::Error::new(io::Error::from(error)))
+        }
+
+        fn unpublish_executable(&self, _: *const u8, _: usize) -> Result<()> {
+            // Another engine may run the same static image. Any other memory is about to be unmapped.
+            Ok(())
+        }
+    }
+}
+
+#[cfg(not(all(unix, target_arch = "x86_64")))]
+mod in_place {
+    use std::sync::Arc;
+
+    use wasmtime::CustomCodeMemory;
+
+    pub(super) fn code_memory() -> Option<Arc<dyn CustomCodeMemory>> {
+        None
+    }
+
+    pub(super) fn is_possible(_: &[u8]) -> bool {
+        false
+    }
+}
