@@ -100,7 +100,7 @@ fn built(what: &'static str, path: &Path) -> Finding {
 fn wasm_toolchain(cache: &Cache) -> Result<Finding> {
     let state = match WasmToolchain::find(cache)? {
         Some(toolchain) => State::There(toolchain.describe()),
-        None => State::Missing(WasmToolchain::plan()?),
+        None => State::Missing(WasmToolchain::plan(cache)?),
     };
     Ok(Finding { what: TARGET, state })
 }

@@ -77,19 +77,23 @@ impl WasmToolchain {
         Ok(Self::DebianBuildStd(toolchain))
     }
 
-    /// What [`ensure`](Self::ensure) would run first if there is none.
+    /// What [`ensure`](Self::ensure) would do if there is none, in its order.
     ///
     /// # Errors
     ///
     /// If the override names none.
-    pub(crate) fn plan() -> Result<String> {
-        Ok(if !debian_is_forced()? && command::find_program("rustup").is_some() {
-            command::line(&rustup_target_add())
-        } else if debian::is_debian() {
-            format!("install Debian's {}", debian::PACKAGES)
-        } else {
-            "nothing: install Rust with rustup".to_owned()
-        })
+    pub(crate) fn plan(cache: &Cache) -> Result<String> {
+        let mut ways = Vec::new();
+        if !debian_is_forced()? && command::find_program("rustup").is_some() {
+            ways.push(format!("will run `{}`", command::line(&rustup_target_add())));
+        }
+        if debian::is_debian() {
+            ways.push(DebianBuildStd::plan(cache)?);
+        }
+        if ways.is_empty() {
+            ways.push("install Rust with rustup".to_owned());
+        }
+        Ok(ways.join("; should that fail, "))
     }
 
     /// Names it in one line.

@@ -17,8 +17,8 @@ use crate::command;
 use crate::tools;
 use crate::wasm::TARGET;
 
-/// What is installed, for messages.
-pub(crate) const PACKAGES: &str = "rustc-web, rust-web-src, wasi-libc and newest lld";
+/// What is installed, but for the linker, of which the newest is, and the C library, which may come from backports.
+const PACKAGES: &str = "rustc-web rust-web-src";
 
 const RUSTC: &str = "/usr/bin/rustc";
 const STD_SOURCES: &str = "/usr/lib/rustlib/src/rust/library/std";
@@ -53,6 +53,18 @@ impl DebianBuildStd {
         }
         tools::WASM_COMPONENT_LD.ensure(cache)?;
         Self::find(cache).context("Debian's packages are installed, yet hold something else than expected")
+    }
+
+    /// What [`install`](Self::install) would do.
+    ///
+    /// # Errors
+    ///
+    /// If the one tool that is not Debian's cannot be had.
+    pub(crate) fn plan(cache: &Cache) -> Result<String> {
+        let linker = tools::WASM_COMPONENT_LD.plan(cache)?;
+        Ok(format!(
+            "will run, as root, `apt-get install {PACKAGES} wasi-libc lld-N` (the newest N), and `{linker}`"
+        ))
     }
 
     /// Names it in one line.
@@ -105,7 +117,7 @@ fn newest_wasm_ld() -> Option<PathBuf> {
 
 fn install_packages() -> Result<()> {
     eprintln!(
-        "xtask: {TARGET} has to come from Debian's packages: {PACKAGES}.\n\
+        "xtask: {TARGET} has to come from Debian's packages: {PACKAGES} wasi-libc and the newest lld.\n\
          xtask: they lie beside a rustup toolchain and do not change it."
     );
     let mut prepare = Vec::new();
@@ -141,7 +153,7 @@ fn install_packages() -> Result<()> {
     let lld = newest(names, "lld-").context("Debian offers no package lld-N")?;
     // `--no-remove`: rustc-web conflicts with rustc, and which of them to have is not for us to choose.
     run_as_root(&[format!(
-        "apt-get install --yes --no-install-recommends --no-remove rustc-web rust-web-src {lld} {libc}"
+        "apt-get install --yes --no-install-recommends --no-remove {PACKAGES} {lld} {libc}"
     )])
 }
 
