@@ -39,13 +39,12 @@ pub(crate) fn bench(workspace: &Workspace, cache: &Cache, runs: u32) -> Result<(
         // Once unmeasured: files come into memory, wasmtime fills its cache, and a command that fails is found out.
         command::read(&mut contender.command()).with_context(|| format!("{} cannot be measured", contender.label))?;
     }
-    for run in 1..=runs {
-        eprint!("\rxtask: run {run} of {runs}");
+    eprintln!("xtask: measuring {} commands, {runs} times each", contenders.len());
+    for _ in 0..runs {
         for contender in &mut contenders {
             contender.measure()?;
         }
     }
-    eprintln!();
     print(&mut contenders);
     Ok(())
 }
