@@ -1,3 +1,24 @@
-//! Work in progress.
+//! The `rutter` command: renders packages from a terminal.
+//!
+//! It reads files and arguments, has a package render them through `rutter-host`, and writes what comes out: the
+//! document asked for to standard output, whole or not at all, and all else to standard error. It meets even the package
+//! that it carries as a component, and must not know what values mean.
 
-fn main() {}
+mod args;
+mod commands;
+mod failure;
+mod inputs;
+mod json;
+mod output;
+mod package;
+mod report;
+mod sources;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    commands::run(args::Cli::parse().command)
+}

@@ -1,0 +1,182 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::values::Kind;
+
+/// Render Kubernetes packages that are WebAssembly components
+#[derive(Debug, Parser)]
+#[command(name = "rutter", version, propagate_version = true, after_help = EXIT_STATUS)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_STATUS: &str = "\
+Exit status: 0 done, 1 input refused, 2 bad command line, 3 the package or its host failed.
+Standard output gets the whole result or nothing.";
+
+const RENDER_EXAMPLES: &str = "\
+Examples:
+  rutter render                                     the defaults
+  rutter render -f values.yaml -f production.yaml   values, the later file over the earlier
+  rutter render -f values.yaml --set replicas=5     one value changed
+  rutter render -f cluster.yaml -o manifests        one file per object
+  kubectl get etcdclusters -o yaml | rutter render -f - --output json
+
+A file of Kubernetes objects (one document or several) is rendered in place: each object of the
+package's kind becomes its manifests, and everything else passes through untouched.
+
+Values merge as in Helm: maps merge, lists and scalars replace. Files come first, then --set-json,
+--set, --set-string, --set-file and --set-literal, whatever their order on the command line.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write the manifests
+    #[command(after_help = RENDER_EXAMPLES)]
+    Render(Render),
+    /// Say what is wrong with the input, and write nothing
+    #[command(
+        after_help = "Examples:\n  rutter validate -f values.yaml\n  rutter validate -f values.yaml --output json 2> diagnostics.json"
+    )]
+    Validate(Validate),
+    /// Print the JSON Schema (draft-07) of the values
+    #[command(after_help = "Example:\n  rutter schema > values.schema.json")]
+    Schema(Source),
+    /// Print all values with their defaults, as commented YAML
+    #[command(after_help = "Example:\n  rutter defaults > values.yaml")]
+    Defaults(Source),
+    /// Print who the package is
+    #[command(after_help = "Example:\n  rutter describe --component other.wasm --output json")]
+    Describe(Describe),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Render {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Write one file per object into this folder, which is made if need be, and nothing to standard output
+    #[arg(short = 'o', long, value_name = "DIR", conflicts_with = "output")]
+    pub(crate) output_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Describe {
+    #[command(flatten)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// Where the package comes from.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// Use this component instead of the package that rutter carries
+    ///
+    /// It need not be trusted: it sees nothing of this machine, and is held to 256 MiB of memory, 10 s and 64 MiB of
+    /// output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) component: Option<PathBuf>,
+}
+
+/// How to write.
+#[derive(Debug, Args)]
+pub(crate) struct Format {
+    /// How to write what is asked for; with json, diagnostics are JSON too
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: OutputFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// A stream of YAML documents
+    #[default]
+    Yaml,
+    /// An array of objects
+    Json,
+}
+
+/// What to render.
+#[derive(Debug, Args)]
+pub(crate) struct Input {
+    /// Read values, or Kubernetes objects, from this file (- for standard input); may be repeated
+    #[arg(short = 'f', long = "values", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    set: Set,
+    /// Name what is rendered [default: the package's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Put what is rendered into this namespace
+    #[arg(short = 'n', long, value_name = "NAMESPACE", default_value = "default")]
+    pub(crate) namespace: String,
+}
+
+#[derive(Debug, Args)]
+struct Set {
+    /// Set values: a=1,b.c=x,d[0]=y,e={1,2}
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Set values to strings, whatever they look like
+    #[arg(long, value_name = "KEY=VALUE")]
+    set_string: Vec<String>,
+    /// Set values given as JSON, or merge a JSON object
+    #[arg(long, value_name = "KEY=JSON")]
+    set_json: Vec<String>,
+    /// Set values to the contents of files (- for standard input)
+    #[arg(long, value_name = "KEY=FILE")]
+    set_file: Vec<String>,
+    /// Set one value to all that follows the =
+    #[arg(long, value_name = "KEY=TEXT")]
+    set_literal: Vec<String>,
+}
+
+impl Input {
+    /// The expressions that set values, in the order in which they count.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = (Kind, &str)> {
+        let Set {
+            set,
+            set_string,
+            set_json,
+            set_file,
+            set_literal,
+        } = &self.set;
+        [
+            (Kind::Json, set_json),
+            (Kind::Typed, set),
+            (Kind::String, set_string),
+            (Kind::File, set_file),
+            (Kind::Literal, set_literal),
+        ]
+        .into_iter()
+        .flat_map(|(kind, texts)| texts.iter().map(move |text| (kind, text.as_str())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

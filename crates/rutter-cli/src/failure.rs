@@ -1,0 +1,48 @@
+//! The ways in which a command fails, and the exit status of each.
+
+use rutter::Diagnostic;
+use rutter_host::HostError;
+
+/// A diagnostic and the number of the source that its position is in.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) source: u32,
+    pub(crate) diagnostic: Diagnostic,
+}
+
+impl Located {
+    /// Diagnostics of one source.
+    pub(crate) fn all(source: u32, diagnostics: Vec<Diagnostic>) -> Vec<Self> {
+        let located = |diagnostic| Self { source, diagnostic };
+        diagnostics.into_iter().map(located).collect()
+    }
+}
+
+/// Why a command gave no result.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The input is wrong, and this is how.
+    Refused(Vec<Located>),
+    /// An expression on the command line is wrong, and this is how.
+    BadExpression(Located),
+    /// The command line asks for something that cannot be.
+    BadCommandLine(anyhow::Error),
+    /// The package, its host or this machine failed. The input may be right.
+    Host(anyhow::Error),
+}
+
+impl Failure {
+    pub(crate) fn exit_status(&self) -> u8 {
+        match self {
+            Self::Refused(_) => 1,
+            Self::BadExpression(_) | Self::BadCommandLine(_) => 2,
+            Self::Host(_) => 3,
+        }
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        Self::Host(error.into())
+    }
+}

@@ -1,0 +1,175 @@
+//! What the command line asks to render, read and put together.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use rutter::stream::{self, Document, Part, Rendered};
+use rutter::yaml::{YAML_FEATURE, YAML_SYNTAX};
+use rutter::{Description, Diagnostic, Position, Request};
+use rutter_host::Package;
+
+use crate::args::Input;
+use crate::failure::{Failure, Located};
+use crate::sources::Sources;
+use crate::values::{Expression, Values};
+
+/// What was rendered.
+#[derive(Debug)]
+pub(crate) struct Outcome<'a> {
+    pub(crate) parts: Vec<Part<'a>>,
+    pub(crate) warnings: Vec<Located>,
+}
+
+/// Reads everything that the command line names into `sources`: first the files, then the expressions, in the order in
+/// which they count.
+pub(crate) fn read(input: &Input, sources: &mut Sources) -> Result<(), Failure> {
+    for path in &input.files {
+        let (name, bytes) = read_path(path)?;
+        match String::from_utf8(bytes) {
+            Ok(text) => sources.add(name, text),
+            Err(error) => {
+                let diagnostic = not_utf8(error.as_bytes(), error.utf8_error().valid_up_to());
+                let source = sources.add(name, String::from_utf8_lossy(error.as_bytes()));
+                return Err(Failure::Refused(Located::all(source, vec![diagnostic])));
+            }
+        };
+    }
+    for (kind, text) in input.expressions() {
+        sources.add(kind.option(), text);
+    }
+    Ok(())
+}
+
+/// Renders what [`read`] has read.
+pub(crate) fn render<'a>(
+    package: &Package,
+    description: &Description,
+    input: &Input,
+    sources: &'a Sources,
+) -> Result<Outcome<'a>, Failure> {
+    let request = |values: &str| Request {
+        name: input.name.clone().unwrap_or_else(|| description.name.clone()),
+        namespace: input.namespace.clone(),
+        values: values.to_owned(),
+        release: None,
+        capabilities: None,
+    };
+    let only = match (&*input.files, input.expressions().next()) {
+        ([], None) => Some(""),
+        ([_], None) => sources.get(0).map(|source| source.text.as_str()),
+        _ => None,
+    };
+    let Some(text) = only else {
+        let merged = merge(description, input, sources)?;
+        let locate = |diagnostic: Diagnostic| {
+            let origin = merged.origin(&diagnostic);
+            Located {
+                source: origin.map_or(0, |place| place.source),
+                diagnostic: diagnostic.at(origin.map(|place| place.position)),
+            }
+        };
+        return match package.render(&request(&merged.text))? {
+            Ok(rendering) => Ok(Outcome {
+                parts: vec![Part::Manifests(rendering.manifests)],
+                warnings: rendering.warnings.into_iter().map(locate).collect(),
+            }),
+            Err(diagnostics) => Err(Failure::Refused(diagnostics.into_iter().map(locate).collect())),
+        };
+    };
+    let refused = |diagnostics| Failure::Refused(Located::all(0, diagnostics));
+    let rendered = match stream::read(text, description, &input.namespace).map_err(refused)? {
+        stream::Input::Values(values) => package.render(&request(values))?.map(|rendering| Rendered {
+            parts: vec![Part::Manifests(rendering.manifests)],
+            warnings: rendering.warnings,
+        }),
+        stream::Input::Stream(documents) => render_stream(documents, input, package)?,
+    };
+    let Rendered { parts, warnings } = rendered.map_err(refused)?;
+    let warnings = Located::all(0, warnings);
+    Ok(Outcome { parts, warnings })
+}
+
+fn render_stream<'a>(
+    documents: Vec<Document<'a>>,
+    input: &Input,
+    package: &Package,
+) -> Result<Result<Rendered<'a>, Vec<Diagnostic>>, Failure> {
+    if input.name.is_some() {
+        return Err(Failure::BadCommandLine(anyhow!(
+            "`--name` names what is rendered from values; the objects in this input have names"
+        )));
+    }
+    Ok(stream::render(documents, |request| package.render(request))?)
+}
+
+/// Merges all sources into one document.
+fn merge(description: &Description, input: &Input, sources: &Sources) -> Result<crate::values::Merged, Failure> {
+    let mut values = Values::default();
+    let mut numbers = 0..;
+    for (_, number) in input.files.iter().zip(&mut numbers) {
+        let Some(source) = sources.get(number) else {
+            continue;
+        };
+        let refused = |diagnostics| Failure::Refused(Located::all(number, diagnostics));
+        if let stream::Input::Stream(_) = stream::read(&source.text, description, &input.namespace).map_err(refused)? {
+            let message = "Kubernetes objects cannot be merged with other values";
+            let diagnostic = Diagnostic::new(&YAML_FEATURE, "", message)
+                .help("give the objects alone, or only what stands under `spec` as values");
+            return Err(refused(vec![diagnostic]));
+        }
+        values.merge_text(&source.text, number).map_err(refused)?;
+    }
+    for ((kind, text), source) in input.expressions().zip(numbers) {
+        let expression = Expression { kind, source, text };
+        let applied = values.apply(&expression, &mut |path| {
+            let (name, bytes) = read_path(Path::new(path)).map_err(Stop::Unreadable)?;
+            String::from_utf8(bytes)
+                .map_err(|_| Stop::Unreadable(Failure::BadCommandLine(anyhow!("{name} is not UTF-8"))))
+        });
+        applied.map_err(|stop| match stop {
+            Stop::Wrong(diagnostic) => Failure::BadExpression(Located { source, diagnostic }),
+            Stop::Unreadable(failure) => failure,
+        })?;
+    }
+    Ok(values.finish())
+}
+
+/// Why an expression could not be applied.
+enum Stop {
+    Wrong(Diagnostic),
+    Unreadable(Failure),
+}
+
+impl From<Diagnostic> for Stop {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Wrong(diagnostic)
+    }
+}
+
+/// Reads a file, or standard input for `-`, and gives it a name for people.
+fn read_path(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+    if path.to_str().is_some_and(|path| path.trim() == "-") {
+        let mut bytes = Vec::new();
+        let read = io::stdin().lock().read_to_end(&mut bytes);
+        read.context("standard input cannot be read").map_err(Failure::Host)?;
+        return Ok(("<stdin>".to_owned(), bytes));
+    }
+    let name = path.display().to_string();
+    let bytes = fs::read(path).with_context(|| format!("{name} cannot be read"));
+    Ok((name, bytes.map_err(Failure::BadCommandLine)?))
+}
+
+fn not_utf8(bytes: &[u8], valid: usize) -> Diagnostic {
+    let before = String::from_utf8_lossy(&bytes[..valid]);
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    Diagnostic::new(&YAML_SYNTAX, "", "the text is not UTF-8")
+        .help("save the file as UTF-8")
+        .at(Some(Position {
+            line: number(line),
+            column: number(column),
+        }))
+}

@@ -1,0 +1,181 @@
+//! Diagnostics for people and for programs.
+
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use miette::{GraphicalReportHandler, LabeledSpan, NamedSource, SourceCode};
+use rutter::{Position, Severity};
+use serde_json::{Value, json};
+
+use crate::args::OutputFormat;
+use crate::failure::Located;
+use crate::sources::Sources;
+
+/// How diagnostics are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// The text that every route of a package gives.
+    Plain,
+    /// With the lines they are about, for a terminal.
+    Drawn,
+    /// A JSON array.
+    Json,
+}
+
+impl Style {
+    fn of(format: OutputFormat) -> Self {
+        match format {
+            OutputFormat::Json => Self::Json,
+            OutputFormat::Yaml if io::stderr().is_terminal() => Self::Drawn,
+            OutputFormat::Yaml => Self::Plain,
+        }
+    }
+}
+
+/// Writes diagnostics to standard error, and then `conclusion` where people read.
+pub(crate) fn write(diagnostics: &[Located], sources: &Sources, format: OutputFormat, conclusion: Option<&str>) {
+    let mut text = String::new();
+    match Style::of(format) {
+        Style::Plain => {
+            for Located { source, diagnostic } in diagnostics {
+                text.push_str(&diagnostic.display(name(*source, sources)).to_string());
+            }
+        }
+        Style::Drawn => {
+            let handler = GraphicalReportHandler::new();
+            for located in diagnostics {
+                let drawn = Drawn::new(located, sources);
+                if handler.render_report(&mut text, &drawn).is_err() {
+                    text.push_str(&located.diagnostic.display(name(located.source, sources)).to_string());
+                }
+            }
+        }
+        Style::Json if diagnostics.is_empty() => return,
+        Style::Json => {
+            let array: Vec<_> = diagnostics.iter().map(|located| to_json(located, sources)).collect();
+            return to_stderr(&format!("{:#}\n", Value::Array(array)));
+        }
+    }
+    if let Some(conclusion) = conclusion {
+        text.push_str(conclusion);
+        text.push('\n');
+    }
+    to_stderr(&text);
+}
+
+/// Writes to standard error as much as it takes. Where nobody listens there is nobody to tell.
+pub(crate) fn to_stderr(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn name(source: u32, sources: &Sources) -> &str {
+    sources.get(source).map_or("<none>", |source| source.name.as_str())
+}
+
+fn to_json(located: &Located, sources: &Sources) -> Value {
+    let Located { source, diagnostic } = located;
+    json!({
+        "severity": diagnostic.severity.to_string(),
+        "code": diagnostic.code,
+        "path": diagnostic.path,
+        "message": diagnostic.message,
+        "help": diagnostic.help,
+        "source": diagnostic.position.map(|_| name(*source, sources)),
+        "line": diagnostic.position.map(|position| position.line),
+        "column": diagnostic.position.map(|position| position.column),
+    })
+}
+
+/// A diagnostic as `miette` wants it.
+#[derive(Debug)]
+struct Drawn<'a> {
+    located: &'a Located,
+    place: Option<(NamedSource<String>, LabeledSpan)>,
+}
+
+impl<'a> Drawn<'a> {
+    fn new(located: &'a Located, sources: &'a Sources) -> Self {
+        let place = located.diagnostic.position.and_then(|position| {
+            let source = sources.get(located.source)?;
+            let (start, end) = span(&source.text, position)?;
+            let label = LabeledSpan::new(None, start, end - start);
+            Some((NamedSource::new(&source.name, source.text.clone()), label))
+        });
+        Self { located, place }
+    }
+}
+
+impl fmt::Display for Drawn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let diagnostic = &self.located.diagnostic;
+        if !diagnostic.path.is_empty() {
+            write!(f, "{}: ", diagnostic.path)?;
+        }
+        f.write_str(&diagnostic.message)
+    }
+}
+
+impl std::error::Error for Drawn<'_> {}
+
+impl miette::Diagnostic for Drawn<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(&self.located.diagnostic.code))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.located.diagnostic.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let help = self.located.diagnostic.help.as_ref()?;
+        Some(Box::new(help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        let (source, _) = self.place.as_ref()?;
+        Some(source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let (_, label) = self.place.as_ref()?;
+        Some(Box::new(std::iter::once(label.clone())))
+    }
+}
+
+/// The bytes of the word at `position`, if the text has that place.
+fn span(text: &str, position: Position) -> Option<(usize, usize)> {
+    let index = |number: u32| usize::try_from(number.checked_sub(1)?).ok();
+    let line_index = index(position.line)?;
+    let line = text.split_inclusive('\n').nth(line_index)?;
+    let line_start: usize = text.split_inclusive('\n').take(line_index).map(str::len).sum();
+    let column = index(position.column)?;
+    let start = line
+        .char_indices()
+        .map(|(offset, _)| offset)
+        .chain([line.len()])
+        .nth(column)?;
+    let word = line[start..]
+        .find(|c: char| c.is_whitespace() || matches!(c, ',' | ':' | '}' | ']'))
+        .unwrap_or(line.len() - start);
+    Some((line_start + start, line_start + start + word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_cover_the_word_at_a_position() {
+        let text = "a: 1\nbé: word, x\n";
+        let at = |line, column| span(text, Position { line, column }).map(|(start, end)| &text[start..end]);
+        assert_eq!(at(1, 1), Some("a"));
+        assert_eq!(at(2, 1), Some("bé"));
+        assert_eq!(at(2, 5), Some("word"));
+        assert_eq!(at(2, 99), None);
+        assert_eq!(at(9, 1), None);
+        assert_eq!(at(0, 0), None);
+    }
+}

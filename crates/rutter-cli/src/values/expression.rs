@@ -1,0 +1,446 @@
+//! The language of `--set` and its kin: `a.b[0]=1,c={x,y}`.
+//!
+//! The parser changes values as it reads, as Helm's does, because the two cannot be told apart: each expression sees what
+//! those before it did, and `a[0].b=1` reads differently where `a` is a list already.
+
+use rutter::yaml::{Entry, Key, Node, Place, Scalar, Value};
+use rutter::{Code, Diagnostic, Position};
+
+use super::json;
+use super::{SET_CONFLICT, SET_LIMIT, SET_SYNTAX, find, merge};
+
+/// The highest index, for it allocates a list of that length.
+const MAX_INDEX: usize = 65_536;
+
+/// The most names in a path that follow another name.
+const MAX_INNER_NAMES: usize = 30;
+
+/// The most steps in a path, names and indices. Helm does not bound indices; the reader of values does, at this depth.
+const MAX_STEPS: usize = 64;
+
+/// The kinds of expressions, in the order in which they are applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// Values are JSON.
+    Json,
+    /// Whole numbers, booleans and `null` are these, all else is a string.
+    Typed,
+    /// Values are strings.
+    String,
+    /// Values are the contents of the files that they name.
+    File,
+    /// All after the first `=` is one string, in which no character is special.
+    Literal,
+}
+
+impl Kind {
+    /// The option of the command line that takes expressions of this kind.
+    pub(crate) fn option(self) -> &'static str {
+        match self {
+            Self::Json => "--set-json",
+            Self::Typed => "--set",
+            Self::String => "--set-string",
+            Self::File => "--set-file",
+            Self::Literal => "--set-literal",
+        }
+    }
+}
+
+/// An expression as it was given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expression<'a> {
+    /// How to read its values.
+    pub(crate) kind: Kind,
+    /// The number of its text among all sources of values.
+    pub(crate) source: u32,
+    /// The expression itself.
+    pub(crate) text: &'a str,
+}
+
+impl Expression<'_> {
+    pub(super) fn apply<E: From<Diagnostic>>(
+        &self,
+        entries: &mut Vec<Entry>,
+        read_file: &mut dyn FnMut(&str) -> Result<String, E>,
+    ) -> Result<(), E> {
+        let mut cursor = Cursor::new(self.text, self.source);
+        cursor.skip_blanks();
+        if self.kind == Kind::Json && cursor.peek() == Some('{') {
+            let node = json::read(&mut cursor)?;
+            cursor.skip_blanks();
+            if cursor.peek().is_some() {
+                return Err(syntax(cursor.place(), "there is more after the end of the JSON object").into());
+            }
+            if let Value::Mapping(over) = node.value {
+                merge(entries, over);
+            }
+            return Ok(());
+        }
+        let mut parser = Parser {
+            kind: self.kind,
+            cursor: Cursor::new(self.text, self.source),
+            read_file,
+        };
+        while parser.cursor.peek().is_some() {
+            parser.assignment(entries, Depth::default())?;
+        }
+        Ok(())
+    }
+}
+
+/// The rest of a text, and where it starts.
+pub(super) struct Cursor<'a> {
+    rest: &'a str,
+    place: Place,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(text: &'a str, source: u32) -> Self {
+        Self {
+            rest: text,
+            place: Place {
+                source,
+                position: Position { line: 1, column: 1 },
+            },
+        }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+
+    pub(super) fn rest(&self) -> &'a str {
+        self.rest
+    }
+
+    pub(super) fn peek(&self) -> Option<char> {
+        self.rest.chars().next()
+    }
+
+    pub(super) fn next(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.rest = &self.rest[c.len_utf8()..];
+        if c == '\n' {
+            self.place.position.line += 1;
+            self.place.position.column = 1;
+        } else {
+            self.place.position.column += 1;
+        }
+        Some(c)
+    }
+
+    pub(super) fn eat(&mut self, expected: char) -> bool {
+        let found = self.peek() == Some(expected);
+        if found {
+            self.next();
+        }
+        found
+    }
+
+    pub(super) fn skip_blanks(&mut self) {
+        while self.peek().is_some_and(char::is_whitespace) {
+            self.next();
+        }
+    }
+}
+
+pub(super) fn syntax(place: Place, message: impl Into<String>) -> Diagnostic {
+    problem(&SET_SYNTAX, place, message)
+}
+
+fn problem(code: &Code, place: Place, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(code, "", message).at(Some(place.position))
+}
+
+/// How many steps a path has taken.
+#[derive(Clone, Copy, Default)]
+struct Depth {
+    names: usize,
+    steps: usize,
+}
+
+struct Parser<'a, 'f, E> {
+    kind: Kind,
+    cursor: Cursor<'a>,
+    read_file: &'f mut dyn FnMut(&str) -> Result<String, E>,
+}
+
+/// How an assignment ended.
+#[derive(PartialEq, Eq)]
+enum Ended {
+    /// With a value.
+    Value,
+    /// With the whole expression, right behind its `=`. That stands for an empty string.
+    Nothing,
+}
+
+impl<E: From<Diagnostic>> Parser<'_, '_, E> {
+    /// `NAME=VALUE`, `NAME.PATH` or `NAME[INDEX]PATH`, with the comma after it.
+    fn assignment(&mut self, entries: &mut Vec<Entry>, depth: Depth) -> Result<Ended, E> {
+        let place = self.cursor.place();
+        let (name, stop) = self.until(&['=', '[', ',', '.']);
+        if name.is_empty() && stop.is_some_and(|stop| stop != ',') {
+            return Err(syntax(place, "a name is missing here").into());
+        }
+        match stop {
+            Some('=') => {
+                let (node, ended) = self.assigned()?;
+                set(entries, name, place, node);
+                Ok(ended)
+            }
+            Some('[') => {
+                let depth = self.step(depth, place)?;
+                let index = self.index()?;
+                match find(entries, &name) {
+                    Some(node) => match &mut node.value {
+                        Value::Sequence(items) => self.item(items, index, depth),
+                        _ => Err(conflict(&name, node, "a list", place).into()),
+                    },
+                    None => {
+                        let mut items = Vec::new();
+                        let ended = self.item(&mut items, index, depth)?;
+                        let value = Value::Sequence(items);
+                        set(entries, name, place, Node { value, place });
+                        Ok(ended)
+                    }
+                }
+            }
+            Some('.') => {
+                let mut depth = self.step(depth, place)?;
+                depth.names += 1;
+                if depth.names > MAX_INNER_NAMES {
+                    let message = format!("a path has at most {} names", MAX_INNER_NAMES + 1);
+                    return Err(problem(&SET_LIMIT, place, message).into());
+                }
+                match find(entries, &name) {
+                    Some(node) => match &mut node.value {
+                        Value::Mapping(inner) => self.assignment(inner, depth),
+                        _ => Err(conflict(&name, node, "a mapping", place).into()),
+                    },
+                    None => {
+                        let mut inner = Vec::new();
+                        let ended = self.assignment(&mut inner, depth)?;
+                        let value = Value::Mapping(inner);
+                        set(entries, name, place, Node { value, place });
+                        Ok(ended)
+                    }
+                }
+            }
+            _ => Err(syntax(place, format!("{name:?} has no value")).into()),
+        }
+    }
+
+    /// What follows `[INDEX]`.
+    fn item(&mut self, items: &mut Vec<Node>, index: usize, depth: Depth) -> Result<Ended, E> {
+        let place = self.cursor.place();
+        let (rest, stop) = self.until(&['[', '.', '=']);
+        if !rest.is_empty() {
+            return Err(syntax(place, format!("{rest:?} stands between an index and what follows it")).into());
+        }
+        match stop {
+            Some('=') => {
+                let (node, _) = self.assigned()?;
+                set_index(items, index, node)?;
+                Ok(Ended::Value)
+            }
+            Some('[') => {
+                let depth = self.step(depth, place)?;
+                let inner_index = self.index()?;
+                let inner = match items.get_mut(index) {
+                    Some(node) if !node.is_null() => node,
+                    _ => {
+                        let value = Value::Sequence(Vec::new());
+                        set_index(items, index, Node { value, place })?
+                    }
+                };
+                match &mut inner.value {
+                    Value::Sequence(items) => self.item(items, inner_index, depth),
+                    _ => Err(conflict("", inner, "a list", place).into()),
+                }
+            }
+            Some('.') => {
+                let depth = self.step(depth, place)?;
+                let known = items.len() > index;
+                let inner = match items.get_mut(index) {
+                    Some(node) if node.entries().is_some() => node,
+                    _ => set_index(items, index, Node::empty(place))?,
+                };
+                let Value::Mapping(entries) = &mut inner.value else {
+                    return Err(conflict("", inner, "a mapping", place).into());
+                };
+                let ended = self.assignment(entries, depth)?;
+                if ended == Ended::Nothing && !known {
+                    // Helm loses the whole item.
+                    let message = "an empty value cannot be the first of a new list item";
+                    return Err(syntax(self.cursor.place(), message).into());
+                }
+                Ok(ended)
+            }
+            _ => Err(syntax(place, "a value is missing here").into()),
+        }
+    }
+
+    fn step(&self, mut depth: Depth, place: Place) -> Result<Depth, Diagnostic> {
+        depth.steps += 1;
+        if depth.steps < MAX_STEPS {
+            Ok(depth)
+        } else {
+            Err(problem(
+                &SET_LIMIT,
+                place,
+                format!("a path has at most {MAX_STEPS} steps"),
+            ))
+        }
+    }
+
+    /// `INDEX]`.
+    fn index(&mut self) -> Result<usize, Diagnostic> {
+        let place = self.cursor.place();
+        let (text, stop) = self.until(&[']']);
+        if stop.is_none() {
+            return Err(syntax(place, "`]` is missing after this index"));
+        }
+        match text.parse::<i64>() {
+            Ok(index) if index < 0 => Err(syntax(place, format!("the index {index} is negative"))),
+            Ok(index) => match usize::try_from(index) {
+                Ok(index) if index <= MAX_INDEX => Ok(index),
+                _ => {
+                    let message = format!("the index {index} is greater than {MAX_INDEX}");
+                    Err(problem(&SET_LIMIT, place, message))
+                }
+            },
+            Err(_) => Err(syntax(place, format!("{text:?} is not an index"))),
+        }
+    }
+
+    /// What follows `=`, with the comma after it.
+    fn assigned(&mut self) -> Result<(Node, Ended), E> {
+        let place = self.cursor.place();
+        match self.kind {
+            Kind::Json => {
+                self.cursor.skip_blanks();
+                let node = match self.cursor.peek() {
+                    None | Some(',') => scalar(Scalar::plain("null"), place),
+                    Some(_) => json::read(&mut self.cursor)?,
+                };
+                self.cursor.skip_blanks();
+                self.cursor.eat(',');
+                Ok((node, Ended::Value))
+            }
+            Kind::Literal => {
+                let (text, _) = self.until(&[]);
+                Ok((scalar(Scalar::quoted(text), place), Ended::Value))
+            }
+            Kind::Typed | Kind::String | Kind::File => {
+                if self.cursor.peek().is_none() {
+                    return Ok((scalar(Scalar::quoted(""), place), Ended::Nothing));
+                }
+                if self.cursor.eat('{') {
+                    return Ok((self.list(place)?, Ended::Value));
+                }
+                let (text, _) = self.until(&[',']);
+                Ok((self.scalar(&text, place)?, Ended::Value))
+            }
+        }
+    }
+
+    /// `A,B}` with the comma after it. `{}` is a list of one empty string, as in Helm.
+    fn list(&mut self, place: Place) -> Result<Node, E> {
+        let mut items = Vec::new();
+        loop {
+            let item = self.cursor.place();
+            let (text, stop) = self.until(&[',', '}']);
+            if stop.is_none() {
+                return Err(syntax(place, "`}` is missing after this list").into());
+            }
+            items.push(self.scalar(&text, item)?);
+            if stop == Some('}') {
+                self.cursor.eat(',');
+                let value = Value::Sequence(items);
+                return Ok(Node { value, place });
+            }
+        }
+    }
+
+    fn scalar(&mut self, text: &str, place: Place) -> Result<Node, E> {
+        let meaning = match self.kind {
+            Kind::File => Scalar::quoted((self.read_file)(text)?),
+            Kind::Typed => typed(text),
+            Kind::Json | Kind::String | Kind::Literal => Scalar::quoted(text),
+        };
+        Ok(scalar(meaning, place))
+    }
+
+    /// The text up to one of `stops`, which is consumed and given beside it. A backslash makes the character after it an
+    /// ordinary one.
+    fn until(&mut self, stops: &[char]) -> (String, Option<char>) {
+        let literal = self.kind == Kind::Literal;
+        let mut text = String::new();
+        while let Some(c) = self.cursor.next() {
+            match c {
+                ',' if literal => text.push(c),
+                c if stops.contains(&c) => return (text, Some(c)),
+                '\\' if !literal => text.extend(self.cursor.next()),
+                c => text.push(c),
+            }
+        }
+        (text, None)
+    }
+}
+
+/// What Helm takes a bare word for: not `3.10`, which stays a string, and not `007`.
+fn typed(text: &str) -> Scalar {
+    for word in ["true", "false", "null"] {
+        if text.eq_ignore_ascii_case(word) {
+            return Scalar::plain(word);
+        }
+    }
+    match text.parse::<i64>() {
+        Ok(number) if text == "0" || !text.starts_with('0') => Scalar::plain(number.to_string()),
+        _ => Scalar::quoted(text),
+    }
+}
+
+pub(super) fn scalar(scalar: Scalar, place: Place) -> Node {
+    Node {
+        value: Value::Scalar(scalar),
+        place,
+    }
+}
+
+pub(super) fn set(entries: &mut Vec<Entry>, name: String, place: Place, node: Node) {
+    match find(entries, &name) {
+        Some(old) => *old = node,
+        None => entries.push(Entry {
+            key: Key {
+                scalar: Scalar::quoted(name),
+                place,
+            },
+            value: node,
+        }),
+    }
+}
+
+fn set_index(items: &mut Vec<Node>, index: usize, node: Node) -> Result<&mut Node, Diagnostic> {
+    let place = node.place;
+    if items.len() <= index {
+        items.resize(index + 1, scalar(Scalar::plain("null"), place));
+    }
+    match items.get_mut(index) {
+        Some(item) => {
+            *item = node;
+            Ok(item)
+        }
+        None => Err(problem(&SET_LIMIT, place, format!("the index {index} is too large"))),
+    }
+}
+
+fn conflict(name: &str, found: &Node, needed: &str, place: Place) -> Diagnostic {
+    let what = if name.is_empty() {
+        "the item".to_owned()
+    } else {
+        format!("`{name}`")
+    };
+    let message = format!("{what} is {}, and {needed} is needed here", found.describe());
+    problem(&SET_CONFLICT, place, message)
+}
