@@ -218,3 +218,19 @@ pub fn same(what: &str, expected: &str, found: &str) -> Result<()> {
     }
     Ok(())
 }
+
+/// A built artifact, by its file name in `dist/`.
+///
+/// # Errors
+///
+/// If it is not there.
+pub fn artifact(name: &str) -> Result<PathBuf> {
+    let dist = std::env::var_os("RUTTER_DIST").map_or_else(|| root().join("dist"), PathBuf::from);
+    let path = dist.join(name);
+    ensure!(
+        path.is_file(),
+        "{} is missing: `cargo xtask build` makes it",
+        path.display()
+    );
+    Ok(path)
+}
