@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
-use crate::yaml::{self, INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, WRONG_TYPE};
+use crate::yaml::{self, INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, Value, WRONG_TYPE};
 use crate::{Description, Diagnostic, Diagnostics, Manifest, Package, Position, Rendering, Request};
 
 /// What a text turned out to be.
@@ -84,12 +84,13 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
     let mut any_object = false;
     for document in &documents {
         let read = if document.text.contains(&package.kind) {
-            parse(document).map(|node| {
+            parse(document).and_then(|node| {
                 any_object |= is_object(&node);
-                match ours(&node, package) {
+                refuse_hidden(&node, package)?;
+                Ok(match ours(&node, package) {
                     Some(node) => Document::Ours(Box::new(object(node, package, namespace))),
                     None => Document::Foreign(document.text),
-                }
+                })
             })
         } else {
             any_object = any_object || document.looks_like_object();
@@ -120,6 +121,26 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
         return Err(vec![Diagnostic::new(&yaml::YAML_FEATURE, "", message).help(help)]);
     }
     Ok(Input::Stream(stream))
+}
+
+/// Refuses a `List` with objects of ours in it: passed through, it would be applied without having been rendered.
+fn refuse_hidden(node: &Node, package: &Description) -> Result<(), Vec<Diagnostic>> {
+    let Some(Value::Sequence(items)) = node.get("items").map(|items| &items.value) else {
+        return Ok(());
+    };
+    let hidden = items
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| ours(item, package).is_some());
+    let problems: Vec<Diagnostic> = hidden
+        .map(|(index, item)| {
+            let message = format!("the {} stands inside of another object", package.kind);
+            Diagnostic::new(&INVALID_VALUE, format!("items[{index}]"), message)
+                .help("write it as a document of its own, behind `---`")
+                .at(Some(item.place.position))
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// Adds a problem to each object that has the name and namespace of an earlier one: of two such sets of manifests the

@@ -1,0 +1,194 @@
+//! What must hold for any input.
+
+use proptest::prelude::*;
+use rutter::stream::{self, Document, Input};
+use rutter::yaml::{self, Node, Scalar, Value};
+use rutter::{Description, Diagnostics};
+
+fn package() -> Description {
+    Description {
+        name: "app".to_owned(),
+        version: "0.1.0".to_owned(),
+        summary: "An app".to_owned(),
+        api_version: "app.example.com/v1".to_owned(),
+        kind: "App".to_owned(),
+        app_versions: Vec::new(),
+    }
+}
+
+/// Texts that have a chance of being YAML.
+fn yamlish() -> impl Strategy<Value = String> {
+    let token = prop_oneof![
+        Just("---\n"),
+        Just("...\n"),
+        Just("\n"),
+        Just("  "),
+        Just("- "),
+        Just("a: "),
+        Just("b: "),
+        Just("kind: App\n"),
+        Just("apiVersion: app.example.com/v1\n"),
+        Just("{"),
+        Just("}"),
+        Just("["),
+        Just("]"),
+        Just(", "),
+        Just("\""),
+        Just("'"),
+        Just("|\n"),
+        Just(">-\n"),
+        Just("&x "),
+        Just("*x"),
+        Just("<<: "),
+        Just("!!str "),
+        Just("# c\n"),
+        Just("~"),
+        Just("on"),
+        Just("0x1F"),
+        Just("1e3"),
+        Just("\t"),
+        Just("\r\n"),
+        Just("é"),
+        Just("\u{85}"),
+        Just("? "),
+        Just("metadata: {name: x}\n"),
+        Just("spec: {}\n"),
+        Just("%YAML 1.2\n"),
+        Just("\u{feff}"),
+    ];
+    prop_oneof![
+        proptest::collection::vec(token, 0..40).prop_map(|tokens| tokens.concat()),
+        any::<String>(),
+    ]
+}
+
+fn scalar() -> impl Strategy<Value = serde_json::Value> {
+    prop_oneof![
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        Just(serde_json::Value::Null),
+        any::<String>().prop_map(Into::into),
+        "[-+0-9._xoeE:ynYN~=<>]{0,8}".prop_map(Into::into),
+    ]
+}
+
+fn tree() -> impl Strategy<Value = serde_json::Value> {
+    scalar().prop_recursive(4, 32, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            proptest::collection::btree_map("[a-z<]{1,6}|.{0,4}", inner, 0..4)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// The tree as JSON has it.
+fn json(node: &Node) -> serde_json::Value {
+    let mut diagnostics = Diagnostics::default();
+    let value = yaml::read(node, &mut diagnostics);
+    assert!(!diagnostics.has_errors(), "{:?}", diagnostics.into_vec());
+    value
+}
+
+fn without_places(node: &Node) -> Value {
+    match &node.value {
+        Value::Scalar(scalar) => Value::Scalar(Scalar {
+            text: if scalar.is_null() {
+                String::new()
+            } else {
+                scalar.text.clone()
+            },
+            // A string that was plain comes back in quotes, which changes nothing.
+            plain: scalar.plain && !matches!(scalar.resolve(), yaml::Resolved::Str(_)),
+        }),
+        Value::Sequence(items) => Value::Sequence(items.iter().map(stripped).collect()),
+        Value::Mapping(entries) => Value::Mapping(
+            entries
+                .iter()
+                .map(|entry| yaml::Entry {
+                    key: yaml::Key {
+                        scalar: Scalar::quoted(entry.key.scalar.text.clone()),
+                        place: nowhere(),
+                    },
+                    value: stripped(&entry.value),
+                })
+                .collect(),
+        ),
+    }
+}
+
+fn stripped(node: &Node) -> Node {
+    Node {
+        value: without_places(node),
+        place: nowhere(),
+    }
+}
+
+fn nowhere() -> yaml::Place {
+    yaml::Place {
+        source: 0,
+        position: rutter::Position { line: 0, column: 0 },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_text_makes_the_parser_panic(text in yamlish()) {
+        let _ = yaml::parse(&text, 0, 1);
+    }
+
+    #[test]
+    fn what_is_not_ours_passes_byte_for_byte(text in yamlish()) {
+        if let Ok(Input::Stream(documents)) = stream::read(&text, &package(), "default") {
+            let mut at = 0;
+            for document in documents {
+                if let Document::Foreign(bytes) = document {
+                    let found = text[at..].find(bytes);
+                    prop_assert!(found.is_some());
+                    at += found.unwrap_or_default() + bytes.len();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_without_ours_comes_out_as_it_went_in(text in yamlish()) {
+        prop_assume!(!text.contains("App"));
+        if let Ok(Input::Stream(documents)) = stream::read(&text, &package(), "default") {
+            let rendered = stream::render(documents, |_| Err(())).expect("nothing to render").expect("nothing to refuse");
+            prop_assert_eq!(rendered.to_text(), text);
+        }
+    }
+
+    #[test]
+    fn a_tree_survives_its_text(text in yamlish()) {
+        if let Ok(Some(node)) = yaml::parse(&text, 0, 1) {
+            let (text, _) = node.to_text();
+            let again = yaml::parse(&text, 0, 1).expect("our own text").expect("a document");
+            prop_assert_eq!(without_places(&again), without_places(&node), "{}", text);
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_what_an_independent_reader_reads(value in tree()) {
+        let text = yaml::to_string(&value).expect("a tree of JSON has a YAML form");
+        let read: serde_json::Value = serde_yaml::from_str(&text).expect("the other reader");
+        prop_assert_eq!(&read, &value, "{}", text);
+        if !matches!(value, serde_json::Value::Null) {
+            let node = yaml::parse(&text, 0, 1).expect("our own text").expect("a document");
+            prop_assert_eq!(json(&node), value, "{}", text);
+        }
+    }
+
+    #[test]
+    fn quantities_are_read_or_refused(text in "[-+]?[0-9.]{0,30}([a-zA-Z]{0,3}|[eE][-+]?[0-9]{0,12})") {
+        let _ = text.parse::<rutter::quantity::Quantity>();
+    }
+
+    #[test]
+    fn durations_are_read_or_refused(text in "([0-9.]{0,22}(ns|us|ms|s|m|h|d|x)){0,4}") {
+        let _ = text.parse::<rutter::duration::Duration>();
+    }
+}
