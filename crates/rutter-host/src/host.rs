@@ -94,9 +94,10 @@ impl Host {
 
     /// Loads a component that [`precompile`](crate::precompile) compiled, for programs that carry their packages inside.
     ///
-    /// Where `image` starts at a page of memory it runs in place, which saves a program that renders once most of its
-    /// time: `static IMAGE: &Aligned<[u8]> = &Aligned(*include_bytes!("…"))` with an `Aligned` that is
-    /// `#[repr(C, align(4096))]`. Elsewhere it is copied.
+    /// Where `image` starts at a page of memory, it runs in place the first time that it is loaded in a process, which
+    /// saves a program that renders once most of its time:
+    /// `static IMAGE: &Aligned<[u8]> = &Aligned(*include_bytes!("…"))` with an `Aligned` that is
+    /// `#[repr(C, align(4096))]`. Otherwise it is copied.
     ///
     /// # Safety
     ///

@@ -24,7 +24,7 @@ pub(crate) fn code_memory() -> Option<Arc<dyn CustomCodeMemory>> {
     reason = "only the caller can know whether native code is to be trusted"
 )]
 pub(crate) unsafe fn load(engine: &Engine, image: &'static [u8]) -> Result<Component> {
-    if in_place::is_possible(image) {
+    if in_place::claim(image) {
         // SAFETY: The caller promises what wasmtime asks of the contents. They are never written, because they are
         // borrowed, and never go, because they are static.
         unsafe { Component::deserialize_raw(engine, image.into()) }
@@ -38,8 +38,9 @@ pub(crate) unsafe fn load(engine: &Engine, image: &'static [u8]) -> Result<Compo
 /// need more than permission.
 #[cfg(all(unix, target_arch = "x86_64"))]
 mod in_place {
+    use std::collections::BTreeSet;
     use std::io;
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex, PoisonError};
 
     use rustix::mm::{MprotectFlags, mprotect};
     use wasmtime::{CustomCodeMemory, Result};
@@ -50,8 +51,14 @@ mod in_place {
         Some(Arc::new(InPlace))
     }
 
-    pub(super) fn is_possible(image: &[u8]) -> bool {
-        image.as_ptr().addr().is_multiple_of(rustix::param::page_size())
+    /// Where the images start that run in place, or did. Wasmtime finds code by its address, and so takes none twice.
+    static CLAIMED: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+
+    /// Whether this image can run in place, which it can once in a process.
+    pub(super) fn claim(image: &[u8]) -> bool {
+        let start = image.as_ptr().addr();
+        start.is_multiple_of(rustix::param::page_size())
+            && CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).insert(start)
     }
 
     impl CustomCodeMemory for InPlace {
@@ -60,23 +67,20 @@ mod in_place {
         }
 
         fn publish_executable(&self, start: *const u8, length: usize) -> Result<()> {
-            // SAFETY: Wasmtime gives whole pages of an image that it has checked. Nobody writes to them from now on, so
-            // that taking the right to do so takes it from nobody.
-            #[allow(unsafe_code, reason = "there is no safe way to make memory executable")]
-            let result = unsafe {
-                mprotect(
-                    start.cast_mut().cast(),
-                    length,
-                    MprotectFlags::READ | MprotectFlags::EXEC,
-                )
-            };
-            result.map_err(|error| wasmtime::Error::new(io::Error::from(error)))
+            protect(start, length, MprotectFlags::READ | MprotectFlags::EXEC)
         }
 
-        fn unpublish_executable(&self, _: *const u8, _: usize) -> Result<()> {
-            // Another engine may run the same static image. Any other memory is about to be unmapped.
-            Ok(())
+        fn unpublish_executable(&self, start: *const u8, length: usize) -> Result<()> {
+            protect(start, length, MprotectFlags::READ)
         }
+    }
+
+    fn protect(start: *const u8, length: usize, flags: MprotectFlags) -> Result<()> {
+        // SAFETY: Wasmtime gives the whole pages that hold the code of an image, and runs none of it when it takes back
+        // the right to. Nobody writes to an image, so that taking the right to do so takes it from nobody.
+        #[allow(unsafe_code, reason = "there is no safe way to make memory executable")]
+        let result = unsafe { mprotect(start.cast_mut().cast(), length, flags) };
+        result.map_err(|error| wasmtime::Error::new(io::Error::from(error)))
     }
 }
 
@@ -90,7 +94,7 @@ mod in_place {
         None
     }
 
-    pub(super) fn is_possible(_: &[u8]) -> bool {
+    pub(super) fn claim(_: &[u8]) -> bool {
         false
     }
 }

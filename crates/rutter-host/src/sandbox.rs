@@ -116,9 +116,12 @@ impl Sandbox {
         world::Sandbox::add_to_linker::<_, HasSelf<Self>>(linker, |sandbox| sandbox)
     }
 
-    /// What the package wrote to standard error, without the blanks around it.
+    /// What the package wrote to standard error, without the blanks around it and without what would command a
+    /// terminal.
     pub(crate) fn into_stderr(self) -> String {
-        String::from_utf8_lossy(&self.stderr).trim().to_owned()
+        let is_safe = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
+        let text = String::from_utf8_lossy(&self.stderr);
+        text.trim().chars().filter(|c| is_safe(*c)).collect()
     }
 
     fn write_to(&mut self, stream: &Resource<streams::OutputStream>, contents: &[u8]) {

@@ -248,7 +248,7 @@ fn writer(text: &str, times: u32) -> Guest {
 
 #[test]
 fn a_trap_carries_the_panic_message() {
-    let error = load(writer("panicked at src/lib.rs:1:2:\nboom\n", 1))
+    let error = load(writer("panicked at src/lib.rs:1:2:\n\u{1b}boom\n", 1))
         .render(&request())
         .expect_err("a trap");
     let HostError::Trap { stderr, .. } = &error else {
