@@ -37,7 +37,7 @@ pub(crate) fn read(input: &Input, sources: &mut Sources) -> Result<(), Failure> 
         };
     }
     for (kind, text) in input.expressions() {
-        sources.add(kind.option(), text);
+        sources.add(format!("{} {text}", kind.option()), text);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use rutter_host::{Host, Limits, Package};
+use rutter_host::{Host, HostError, Limits, Package};
 
 /// The package that this program was built with, as native code.
 #[cfg(rutter_embedded)]
@@ -18,7 +18,11 @@ struct Pages<T: ?Sized>(T);
 pub(crate) fn load(component: Option<&Path>) -> Result<Package> {
     let host = Host::new(Limits::default())?;
     match component {
-        Some(path) => host.load(path).with_context(|| path.display().to_string()),
+        Some(path) => match host.load(path) {
+            // It names the file itself.
+            Err(error @ HostError::Read { .. }) => Err(error.into()),
+            loaded => loaded.with_context(|| path.display().to_string()),
+        },
         None => embedded(&host),
     }
 }

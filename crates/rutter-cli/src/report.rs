@@ -38,7 +38,7 @@ pub(crate) fn write(diagnostics: &[Located], sources: &Sources, format: OutputFo
     match Style::of(format) {
         Style::Plain => {
             for Located { source, diagnostic } in diagnostics {
-                text.push_str(&diagnostic.display(name(*source, sources)).to_string());
+                text.push_str(&harmless(diagnostic.display(name(*source, sources))));
             }
         }
         Style::Drawn => {
@@ -46,7 +46,7 @@ pub(crate) fn write(diagnostics: &[Located], sources: &Sources, format: OutputFo
             for located in diagnostics {
                 let drawn = Drawn::new(located, sources);
                 if handler.render_report(&mut text, &drawn).is_err() {
-                    text.push_str(&located.diagnostic.display(name(located.source, sources)).to_string());
+                    text.push_str(&harmless(located.diagnostic.display(name(located.source, sources))));
                 }
             }
         }
@@ -70,6 +70,12 @@ pub(crate) fn to_stderr(text: &str) {
 
 fn name(source: u32, sources: &Sources) -> &str {
     sources.get(source).map_or("<none>", |source| source.name.as_str())
+}
+
+/// Text of a package without what would command a terminal.
+fn harmless(text: impl fmt::Display) -> String {
+    let is_harmless = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
+    text.to_string().chars().filter(|c| is_harmless(*c)).collect()
 }
 
 fn to_json(located: &Located, sources: &Sources) -> Value {
@@ -109,9 +115,9 @@ impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let diagnostic = &self.located.diagnostic;
         if !diagnostic.path.is_empty() {
-            write!(f, "{}: ", diagnostic.path)?;
+            write!(f, "{}: ", harmless(&diagnostic.path))?;
         }
-        f.write_str(&diagnostic.message)
+        f.write_str(&harmless(&diagnostic.message))
     }
 }
 
@@ -119,7 +125,7 @@ impl std::error::Error for Drawn<'_> {}
 
 impl miette::Diagnostic for Drawn<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(&self.located.diagnostic.code))
+        Some(Box::new(harmless(&self.located.diagnostic.code)))
     }
 
     fn severity(&self) -> Option<miette::Severity> {
@@ -131,7 +137,7 @@ impl miette::Diagnostic for Drawn<'_> {
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         let help = self.located.diagnostic.help.as_ref()?;
-        Some(Box::new(help))
+        Some(Box::new(harmless(help)))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

@@ -1,0 +1,296 @@
+//! The command as a process: statuses, streams and files. What packages do with values is for their own tests; the ones
+//! here give the same answer to everything.
+
+#![allow(clippy::expect_used, reason = "helpers of tests are tests")]
+
+#[path = "../../rutter-host/tests/all/guest.rs"]
+mod guest;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use guest::Guest;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A folder with a package in it.
+struct Setting(TempDir);
+
+impl Setting {
+    fn new(guest: Guest) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("package.wasm"), guest.component()).expect("a file");
+        Self(folder)
+    }
+
+    /// With a package that renders two objects and warns once.
+    fn rendering() -> Self {
+        Self::new(Guest::answer(|memory| {
+            let manifests = [
+                memory.manifest("a.yaml", "kind: A\nvalue: 1.50\n"),
+                memory.manifest("b.yaml", "kind: B\nvalue: \"on\"\n"),
+            ];
+            let warnings = [memory.diagnostic(1)];
+            memory.rendering(&manifests, &warnings)
+        }))
+    }
+
+    /// With a package that refuses what stands at the tenth column of the first line.
+    fn refusing() -> Self {
+        Self::new(Guest::answer(|memory| {
+            let mut diagnostic = memory.diagnostic(0);
+            diagnostic[5..8].copy_from_slice(&[1, 1, 10]);
+            memory.refusal(&[diagnostic])
+        }))
+    }
+
+    fn file(&self, name: &str, text: &str) -> &Self {
+        fs::write(self.path(name), text).expect("a file");
+        self
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rutter"));
+        command
+            .current_dir(&self.0)
+            .args(arguments)
+            .args(["--component", "package.wasm"]);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        finished(self.command(arguments).stdin(Stdio::null()).output().expect("an end"))
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
+        let mut command = self.command(arguments);
+        let command = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("a start");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(input.as_bytes()).expect("a reader");
+        drop(stdin);
+        finished(child.wait_with_output().expect("an end"))
+    }
+}
+
+fn finished(output: Output) -> (i32, String, String) {
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (
+        output.status.code().expect("a status"),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+const STREAM: &str = "---\nkind: A\nvalue: 1.50\n---\nkind: B\nvalue: \"on\"\n";
+const WARNING: &str = "warning[text]: text: text\n";
+const REFUSED: &str = "rutter: the input is refused; nothing was rendered\n";
+
+#[test]
+fn renders_to_standard_output_and_warns_on_the_other() {
+    let done = (0, STREAM.to_owned(), WARNING.to_owned());
+    let setting = Setting::rendering();
+    setting.file("a.yaml", "a: 1\n").file("b.yaml", "b: 1\n");
+    assert_eq!(setting.run(&["render"]), done);
+    assert_eq!(setting.run(&["render", "-f", "a.yaml"]), done);
+    assert_eq!(
+        setting.run(&["render", "-f", "a.yaml", "-f", "b.yaml", "--set", "c=1"]),
+        done
+    );
+    assert_eq!(setting.run_with(&["render", "-f", "-"], "a: 1\n"), done);
+}
+
+#[test]
+fn renders_json() {
+    let (status, stdout, stderr) = Setting::rendering().run(&["render", "--output", "json"]);
+    let parse = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    assert_eq!(status, 0);
+    assert_eq!(
+        parse(&stdout),
+        json!([{"kind": "A", "value": 1.5}, {"kind": "B", "value": "on"}])
+    );
+    assert_eq!(parse(&stderr)[0]["severity"], "warning");
+}
+
+#[test]
+fn renders_into_a_folder_and_nothing_else() {
+    let setting = Setting::rendering();
+    let (status, stdout, _) = setting.run(&["render", "-o", "deep/out"]);
+    assert_eq!((status, stdout.as_str()), (0, ""));
+    let folder = fs::read_dir(setting.path("deep/out")).expect("a folder");
+    let mut names: Vec<_> = folder.map(|entry| entry.expect("an entry").file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["a.yaml", "b.yaml"]);
+    let written = fs::read_to_string(setting.path("deep/out/a.yaml")).expect("a file");
+    assert_eq!(written, "kind: A\nvalue: 1.50\n");
+}
+
+#[test]
+fn a_folder_gets_all_files_or_none() {
+    let setting = Setting::rendering();
+    fs::create_dir_all(setting.path("out/b.yaml")).expect("a folder in the way");
+    let (status, _, stderr) = setting.run(&["render", "-o", "out"]);
+    assert_eq!(status, 3);
+    assert!(stderr.contains("b.yaml is a folder"), "{stderr}");
+    assert_eq!(fs::read_dir(setting.path("out")).expect("a folder").count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_a_folder_are_replaced_and_not_followed() {
+    let setting = Setting::rendering();
+    setting.file("outside", "untouched");
+    fs::create_dir(setting.path("out")).expect("a folder");
+    std::os::unix::fs::symlink("../outside", setting.path("out/a.yaml")).expect("a link");
+    assert_eq!(setting.run(&["render", "-o", "out"]).0, 0);
+    assert_eq!(
+        fs::read_to_string(setting.path("outside")).expect("a file"),
+        "untouched"
+    );
+    assert!(
+        fs::symlink_metadata(setting.path("out/a.yaml"))
+            .expect("a file")
+            .is_file()
+    );
+}
+
+#[test]
+fn one_file_reaches_the_package_as_it_is() {
+    let setting = Setting::refusing();
+    setting.file("a.yaml", "somewhere: x\n");
+    let expected = format!("error[text]: text: text\n  --> a.yaml:1:10\n{REFUSED}");
+    assert_eq!(
+        setting.run(&["render", "-f", "a.yaml"]),
+        (1, String::new(), expected.clone())
+    );
+    assert_eq!(setting.run(&["validate", "-f", "a.yaml"]), (1, String::new(), expected));
+}
+
+#[test]
+fn diagnostics_of_merged_values_name_where_they_were_written() {
+    let setting = Setting::refusing();
+    // The tenth column of `{"abcd": "x"}` is where the value starts.
+    setting.file("a.yaml", "abcd: w\n").file("b.yaml", "# x\nabcd:   x\n");
+    let place = |arguments: &[&str]| {
+        let (status, stdout, stderr) = setting.run(arguments);
+        assert_eq!((status, stdout.as_str()), (1, ""));
+        let place = stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("  --> "))
+            .map(str::to_owned);
+        place.unwrap_or(stderr)
+    };
+    assert_eq!(place(&["render", "-f", "a.yaml", "-f", "b.yaml"]), "b.yaml:2:9");
+    assert_eq!(
+        place(&["render", "-f", "a.yaml", "--set", "abcd=y"]),
+        "--set abcd=y:1:6"
+    );
+    let both = ["render", "--set-string", "abcd=z", "-f", "a.yaml", "--set", "abcd=y"];
+    assert_eq!(place(&both), "--set-string abcd=z:1:6");
+}
+
+#[test]
+fn validation_writes_diagnostics_only() {
+    let accepted = format!("{WARNING}rutter: the input is accepted\n");
+    assert_eq!(Setting::rendering().run(&["validate"]), (0, String::new(), accepted));
+}
+
+#[test]
+fn streams_are_rendered_in_place() {
+    let foreign = "# kept\napiVersion: v1\nkind:   ConfigMap # as it is\nvalue: 0777\n";
+    let ours = "---\napiVersion: text\nkind: text\nmetadata: {name: a}\nspec: {}\n";
+    let setting = Setting::rendering();
+    setting
+        .file("stream.yaml", &format!("{foreign}{ours}"))
+        .file("a.yaml", "a: 1\n");
+    let (status, stdout, _) = setting.run(&["render", "-f", "stream.yaml"]);
+    assert_eq!((status, stdout), (0, format!("{foreign}{STREAM}")));
+
+    let (status, stdout, stderr) = setting.run(&["render", "-f", "a.yaml", "-f", "stream.yaml"]);
+    assert_eq!((status, stdout.as_str()), (1, ""));
+    assert!(stderr.contains("cannot be merged"), "{stderr}");
+
+    let (status, stdout, stderr) = setting.run(&["render", "-f", "stream.yaml", "-o", "out"]);
+    assert_eq!((status, stdout.as_str()), (1, ""));
+    assert!(stderr.contains("has no file name"), "{stderr}");
+    assert!(!setting.path("out").exists());
+
+    let (status, stdout, stderr) = setting.run(&["render", "-f", "stream.yaml", "--output", "json"]);
+    assert_eq!((status, stdout.as_str()), (1, ""));
+    assert!(
+        stderr.contains("ambiguous-scalar") && stderr.contains("\"line\": 4"),
+        "{stderr}"
+    );
+
+    assert_eq!(setting.run(&["render", "-f", "stream.yaml", "--name", "x"]).0, 2);
+}
+
+#[test]
+fn bad_command_lines_have_a_status_of_their_own() {
+    let setting = Setting::rendering();
+    for arguments in [
+        &["render", "--no-such-option"][..],
+        &["render", "--set", "a"],
+        &["render", "--set", "a[0"],
+        &["render", "-f", "none.yaml"],
+        &["render", "--set-file", "a=none.txt"],
+        &["render", "-o", "out", "--output", "json"],
+        &[],
+    ] {
+        let (status, stdout, stderr) = setting.run(arguments);
+        assert_eq!((status, stdout.as_str()), (2, ""), "{arguments:?}: {stderr}");
+        assert!(!stderr.is_empty());
+    }
+}
+
+#[test]
+fn failures_of_the_package_are_not_blamed_on_the_input() {
+    let (status, stdout, stderr) = Setting::new(Guest::render("unreachable")).run(&["render"]);
+    assert_eq!((status, stdout.as_str()), (3, ""));
+    assert!(stderr.starts_with("error: the package crashed"), "{stderr}");
+    let setting = Setting::rendering();
+    setting.file("package.wasm", "no component");
+    assert_eq!(setting.run(&["render"]).0, 3);
+    fs::remove_file(setting.path("package.wasm")).expect("a file");
+    let (status, _, stderr) = setting.run(&["describe"]);
+    assert_eq!(status, 3);
+    assert_eq!(stderr.matches("package.wasm").count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_broken_pipe_is_a_failure() {
+    let setting = Setting::rendering();
+    let mut child = setting
+        .command(&["schema"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a start");
+    drop(child.stdout.take());
+    assert_eq!(finished(child.wait_with_output().expect("an end")).0, 3);
+}
+
+#[test]
+fn the_rest_is_printed() {
+    let setting = Setting::rendering();
+    assert_eq!(setting.run(&["schema"]), (0, "text".to_owned(), String::new()));
+    assert_eq!(setting.run(&["defaults"]), (0, "text".to_owned(), String::new()));
+    let (status, stdout, _) = setting.run(&["describe", "--output", "json"]);
+    assert_eq!(status, 0);
+    assert_eq!(
+        serde_json::from_str::<Value>(&stdout).expect("JSON")["apiVersion"],
+        "text"
+    );
+    let (status, stdout, _) = setting.run(&["describe"]);
+    assert_eq!(status, 0);
+    assert!(stdout.starts_with("name: text\n"), "{stdout}");
+}
