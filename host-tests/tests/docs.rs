@@ -1,3 +1,146 @@
-//! Work in progress.
+//! What README and docs say works: each shell block is run, and each console block gives what it shows.
+//!
+//! A block runs in a folder of its own that has `dist/` and `examples/`, with `dist/` and the tools on the search path;
+//! blocks with `cargo` run where the workspace is. `BLESS=1` writes what console blocks give anew.
 
-fn main() {}
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use host_tests::{artifact, root, same};
+use libtest_mimic::{Arguments, Trial};
+
+/// This test is part of what it would run, so it only checks that continuous integration runs the very same.
+const EVERYTHING: &str = "cargo xtask test";
+
+struct Block {
+    document: PathBuf,
+    line: usize,
+    language: String,
+    text: String,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::from_args();
+    let mut documents = vec![root().join("README.md")];
+    for entry in fs::read_dir(root().join("docs"))? {
+        documents.push(entry?.path());
+    }
+    documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let mut trials = Vec::new();
+    for document in documents {
+        for block in blocks(&document)? {
+            let file = block
+                .document
+                .file_name()
+                .context("a name")?
+                .to_string_lossy()
+                .into_owned();
+            trials.push(Trial::test(format!("{file}:{}", block.line), move || {
+                Ok(check(&block)?)
+            }));
+        }
+    }
+    ensure!(trials.len() > 5, "README has more blocks than {}", trials.len());
+    // One after the other: the blocks of one document build upon each other as a reader runs them.
+    let arguments = Arguments {
+        test_threads: Some(1),
+        ..arguments
+    };
+    libtest_mimic::run(&arguments, trials).exit()
+}
+
+fn blocks(document: &Path) -> Result<Vec<Block>> {
+    let text = fs::read_to_string(document)?;
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for (number, line) in text.lines().enumerate() {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(language), None) => {
+                open = Some(Block {
+                    document: document.to_path_buf(),
+                    line: number + 1,
+                    language: language.to_owned(),
+                    text: String::new(),
+                });
+            }
+            (None, Some(block)) => block.text.push_str(&format!("{line}\n")),
+            (None, None) => {}
+        }
+    }
+    Ok(blocks)
+}
+
+fn check(block: &Block) -> Result<()> {
+    match block.language.as_str() {
+        "sh" if block.text.trim() == EVERYTHING => {
+            let ci = fs::read_to_string(root().join(".ci/run"))?;
+            ensure!(
+                ci.lines().any(|line| line == EVERYTHING),
+                ".ci/run must run `{EVERYTHING}`"
+            );
+            Ok(())
+        }
+        "sh" => run(&block.text, &folder()?.path().canonicalize()?).map(|_| ()),
+        "console" => console(block),
+        // Run as a doctest of rutter-host, and drawings.
+        language if language.starts_with("rust") || language == "text" => Ok(()),
+        language => bail!("no test knows what to do with a block of {language:?}"),
+    }
+}
+
+/// A folder such as a reader of the README stands in.
+fn folder() -> Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir()?;
+    for name in ["dist", "examples"] {
+        let target = root().join(name).canonicalize()?;
+        std::os::unix::fs::symlink(target, folder.path().join(name))?;
+    }
+    Ok(folder)
+}
+
+/// What the script writes to both streams, if it succeeds.
+fn run(script: &str, folder: &Path) -> Result<String> {
+    let output = shell(script, folder)?;
+    let text = String::from_utf8(output.stdout)?;
+    ensure!(output.status.success(), "{script}\n{}: {text}", output.status);
+    Ok(text)
+}
+
+fn shell(script: &str, folder: &Path) -> Result<std::process::Output> {
+    let dist = artifact("rutter")?.canonicalize()?;
+    let mut path = vec![dist.parent().context("dist")?.to_path_buf()];
+    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let folder = if script.contains("cargo ") {
+        root()
+    } else {
+        folder.to_path_buf()
+    };
+    let output = Command::new("sh")
+        .args(["-euc", &format!("exec 2>&1\n{script}")])
+        .current_dir(folder)
+        .env("PATH", std::env::join_paths(path)?)
+        .output()?;
+    Ok(output)
+}
+
+/// Runs each line behind `$ ` and compares what it prints with what stands below it.
+fn console(block: &Block) -> Result<()> {
+    let folder = folder()?;
+    let mut found = String::new();
+    for line in block.text.lines() {
+        if let Some(command) = line.strip_prefix("$ ") {
+            found.push_str(&format!("{line}\n"));
+            let output = shell(command, folder.path())?;
+            found.push_str(&String::from_utf8(output.stdout)?);
+        }
+    }
+    if std::env::var_os("BLESS").is_some() {
+        let document = fs::read_to_string(&block.document)?;
+        fs::write(&block.document, document.replace(&block.text, &found))?;
+        return Ok(());
+    }
+    same("what the commands print", &block.text, &found)
+}

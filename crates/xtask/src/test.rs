@@ -81,11 +81,6 @@ const STEPS: &[Step] = &[
         help: "`cargo test NAME` runs the tests whose name contains NAME",
     },
     Step {
-        name: "xtask's tests",
-        run: |workspace, _| command::run(workspace.cargo().args(["test", "-p", "xtask"])),
-        help: "`cargo test -p xtask NAME` runs the tests whose name contains NAME",
-    },
-    Step {
         name: "build",
         run: build::build,
         help: "see `cargo xtask doctor` for what is missing",
