@@ -24,7 +24,7 @@ Examples:
   rutter render -f values.yaml -f production.yaml   values, the later file over the earlier
   rutter render -f values.yaml --set replicas=5     one value changed
   rutter render -f cluster.yaml -o manifests        one file per object
-  kubectl get etcdclusters -o yaml | rutter render -f - --output json
+  rutter render -f - --output json < objects.yaml
 
 A file of Kubernetes objects (one document or several) is rendered in place: each object of the
 package's kind becomes its manifests, and everything else passes through untouched.
@@ -130,8 +130,7 @@ pub(crate) struct Input {
 
 #[derive(Debug, Args)]
 struct Set {
-    /// Set values: a=1,b.c=x,d[0]=y,e={1,2}
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", help = "Set values: a=1,b.c=x,d[0]=y,e={1,2}")]
     set: Vec<String>,
     /// Set values to strings, whatever they look like
     #[arg(long, value_name = "KEY=VALUE")]
