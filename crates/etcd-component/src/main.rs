@@ -12,11 +12,14 @@ use std::process::ExitCode;
 
 use etcd_package::EtcdPackage;
 use rutter::command::{self, Outcome};
+use rutter::stream;
 
 fn main() -> ExitCode {
     let outcome = command::run(&EtcdPackage, env::args_os().skip(1), || {
         let mut input = Vec::new();
-        io::stdin().read_to_end(&mut input)?;
+        // One byte more than is accepted is enough to be refused.
+        let most = u64::try_from(stream::MAX_BYTES + 1).unwrap_or(u64::MAX);
+        io::stdin().take(most).read_to_end(&mut input)?;
         Ok(input)
     });
     match write(&outcome) {

@@ -1,6 +1,6 @@
 //! What the command line asks to render, read and put together.
 
-use std::fs;
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -148,17 +148,21 @@ impl From<Diagnostic> for Stop {
     }
 }
 
-/// Reads a file, or standard input for `-`, and gives it a name for people.
+/// Reads a file, or standard input for `-`, and gives it a name for people. One byte more than is accepted is read at
+/// most, and refused like any other input.
 fn read_path(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+    let most = u64::try_from(stream::MAX_BYTES + 1).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
     if path.to_str().is_some_and(|path| path.trim() == "-") {
-        let mut bytes = Vec::new();
-        let read = io::stdin().lock().read_to_end(&mut bytes);
+        let read = io::stdin().lock().take(most).read_to_end(&mut bytes);
         read.context("standard input cannot be read").map_err(Failure::Host)?;
         return Ok(("<stdin>".to_owned(), bytes));
     }
     let name = path.display().to_string();
-    let bytes = fs::read(path).with_context(|| format!("{name} cannot be read"));
-    Ok((name, bytes.map_err(Failure::BadCommandLine)?))
+    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    read.with_context(|| format!("{name} cannot be read"))
+        .map_err(Failure::BadCommandLine)?;
+    Ok((name, bytes))
 }
 
 fn not_utf8(bytes: &[u8], valid: usize) -> Diagnostic {

@@ -163,10 +163,11 @@ impl Diagnostics {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }
 
-    /// All of them, in the order of the document; those without a place first.
+    /// All of them, in the order of the document; those without a place last.
     #[must_use]
     pub fn into_vec(mut self) -> Vec<Diagnostic> {
-        self.0.sort_by_key(|diagnostic| diagnostic.position);
+        self.0
+            .sort_by_key(|diagnostic| (diagnostic.position.is_none(), diagnostic.position));
         self.0
     }
 }

@@ -6,8 +6,11 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
-use crate::yaml::{self, INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, Value, WRONG_TYPE};
+use crate::yaml::{self, INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, Value, WRONG_TYPE, YAML_LIMIT};
 use crate::{Description, Diagnostic, Diagnostics, Manifest, Package, Position, Rendering, Request};
+
+/// Largest stream that is read, in bytes. Whoever reads one need not read on beyond this.
+pub const MAX_BYTES: usize = 64 << 20;
 
 /// What a text turned out to be.
 #[derive(Debug)]
@@ -68,10 +71,14 @@ impl Object {
 ///
 /// # Errors
 ///
-/// Documents that may be the package's and are not YAML, and several documents none of which is a Kubernetes object.
+/// More than [`MAX_BYTES`], documents that may be the package's and are not YAML, and several documents none of which is a Kubernetes object.
 /// What else is wrong with an object is kept with it, so that [`render`] reports it together with what is wrong with
 /// its values.
 pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result<Input<'a>, Vec<Diagnostic>> {
+    if text.len() > MAX_BYTES {
+        let message = format!("the input is larger than the {} MiB accepted", MAX_BYTES >> 20);
+        return Err(vec![Diagnostic::new(&YAML_LIMIT, "", message)]);
+    }
     let documents = split(text);
     let filled: Vec<&Chunk<'_>> = documents.iter().filter(|document| !document.is_blank()).collect();
     match filled.as_slice() {
