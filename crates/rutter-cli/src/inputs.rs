@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use rutter::stream::{self, Document, Part, Rendered};
-use rutter::yaml::{YAML_FEATURE, YAML_SYNTAX};
-use rutter::{Description, Diagnostic, Position, Request};
+use rutter::yaml::YAML_FEATURE;
+use rutter::{Description, Diagnostic, Request};
 use rutter_host::Package;
 
 use crate::args::Input;
@@ -27,14 +27,11 @@ pub(crate) struct Outcome<'a> {
 pub(crate) fn read(input: &Input, sources: &mut Sources) -> Result<(), Failure> {
     for path in &input.files {
         let (name, bytes) = read_path(path)?;
-        match String::from_utf8(bytes) {
-            Ok(text) => sources.add(name, text),
-            Err(error) => {
-                let diagnostic = not_utf8(error.as_bytes(), error.utf8_error().valid_up_to());
-                let source = sources.add(name, String::from_utf8_lossy(error.as_bytes()));
-                return Err(Failure::Refused(Located::all(source, vec![diagnostic])));
-            }
-        };
+        let problem = stream::decode(&bytes).err();
+        let source = sources.add(name, String::from_utf8_lossy(&bytes));
+        if let Some(problem) = problem {
+            return Err(Failure::Refused(Located::all(source, vec![problem])));
+        }
     }
     for (kind, text) in input.expressions() {
         sources.add(format!("{} {text}", kind.option()), text);
@@ -163,17 +160,4 @@ fn read_path(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     read.with_context(|| format!("{name} cannot be read"))
         .map_err(Failure::BadCommandLine)?;
     Ok((name, bytes))
-}
-
-fn not_utf8(bytes: &[u8], valid: usize) -> Diagnostic {
-    let before = String::from_utf8_lossy(&bytes[..valid]);
-    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    Diagnostic::new(&YAML_SYNTAX, "", "the text is not UTF-8")
-        .help("save the file as UTF-8")
-        .at(Some(Position {
-            line: number(line),
-            column: number(column),
-        }))
 }

@@ -80,8 +80,8 @@ pub fn run(
                     };
                 }
             };
-            let rendered = std::str::from_utf8(&input)
-                .map_err(|error| vec![not_utf8(&input, error)])
+            let rendered = stream::decode(&input)
+                .map_err(|problem| vec![problem])
                 .and_then(|text| render(package, &description, text, &arguments));
             outcome(rendered, &description, &arguments)
         }
@@ -225,17 +225,4 @@ fn outcome(rendered: Result<Rendered, Vec<Diagnostic>>, description: &Descriptio
         let _ = writeln!(stderr, "{}: the input is accepted", description.name);
     }
     Outcome { stdout, stderr, status }
-}
-
-fn not_utf8(input: &[u8], error: std::str::Utf8Error) -> Diagnostic {
-    let before = &input[..error.valid_up_to()];
-    let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-    let column = 1 + before.iter().rev().take_while(|byte| **byte != b'\n').count();
-    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Diagnostic::new(&crate::yaml::YAML_SYNTAX, "", "the text is not UTF-8")
-        .help("save the file as UTF-8")
-        .at(Some(crate::Position {
-            line: number(line),
-            column: number(column),
-        }))
 }

@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
-use crate::yaml::{self, INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, Value, WRONG_TYPE, YAML_LIMIT};
+use crate::yaml::{
+    self, INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, Value, WRONG_TYPE, YAML_LIMIT, YAML_SYNTAX,
+};
 use crate::{Description, Diagnostic, Diagnostics, Manifest, Package, Position, Rendering, Request};
 
 /// Largest stream that is read, in bytes. Whoever reads one need not read on beyond this.
@@ -63,6 +65,25 @@ impl Object {
         };
         diagnostics.into_iter().map(relocate).collect()
     }
+}
+
+/// Takes bytes for text.
+///
+/// # Errors
+///
+/// If they are not UTF-8; says where.
+pub fn decode(bytes: &[u8]) -> Result<&str, Diagnostic> {
+    str::from_utf8(bytes).map_err(|error| {
+        let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let position = Position {
+            line: number(1 + before.matches('\n').count()),
+            column: number(1 + before.chars().rev().take_while(|c| *c != '\n').count()),
+        };
+        Diagnostic::new(&YAML_SYNTAX, "", "the text is not UTF-8")
+            .help("save the file as UTF-8")
+            .at(Some(position))
+    })
 }
 
 /// Finds out what `text` is and takes it apart.

@@ -1,5 +1,7 @@
 //! A member's pod.
 
+use std::num::NonZeroU16;
+
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, ConfigMapKeySelector, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction,
     LocalObjectReference, ObjectFieldSelector, PodAffinityTerm, PodAntiAffinity, PodSecurityContext, PodSpec,
@@ -11,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_STATE};
 use crate::cluster::{Cluster, Identity};
-use crate::values::{AntiAffinity, Port};
+use crate::values::AntiAffinity;
 
 /// The user and group of the etcd process: nobody in particular, as in images that are made to run without root.
 /// etcd's own image names no user, so `runAsNonRoot` needs one.
@@ -60,10 +62,10 @@ fn etcd(cluster: &Cluster) -> Container {
     }
 }
 
-fn port(name: &str, port: Port) -> ContainerPort {
+fn port(name: &str, port: NonZeroU16) -> ContainerPort {
     ContainerPort {
         name: Some(name.to_owned()),
-        container_port: port.into(),
+        container_port: port.get().into(),
         ..ContainerPort::default()
     }
 }
@@ -123,9 +125,9 @@ fn startup_probe(cluster: &Cluster) -> Probe {
     let times = &cluster.probes.startup;
     Probe {
         initial_delay_seconds: Some(times.initial_delay_seconds.into()),
-        period_seconds: Some(times.period_seconds.into()),
-        timeout_seconds: Some(times.timeout_seconds.into()),
-        failure_threshold: Some(times.failure_threshold.into()),
+        period_seconds: Some(times.period_seconds.get().into()),
+        timeout_seconds: Some(times.timeout_seconds.get().into()),
+        failure_threshold: Some(times.failure_threshold.get().into()),
         ..alive(cluster)
     }
 }
@@ -140,10 +142,10 @@ fn readiness_probe(cluster: &Cluster) -> Probe {
     Probe {
         http_get: Some(http_get(cluster, path)),
         initial_delay_seconds: Some(times.initial_delay_seconds.into()),
-        period_seconds: Some(times.period_seconds.into()),
-        timeout_seconds: Some(times.timeout_seconds.into()),
-        success_threshold: Some(times.success_threshold.into()),
-        failure_threshold: Some(times.failure_threshold.into()),
+        period_seconds: Some(times.period_seconds.get().into()),
+        timeout_seconds: Some(times.timeout_seconds.get().into()),
+        success_threshold: Some(times.success_threshold.get().into()),
+        failure_threshold: Some(times.failure_threshold.get().into()),
         ..Probe::default()
     }
 }
@@ -152,9 +154,9 @@ fn liveness_probe(cluster: &Cluster) -> Probe {
     let times = &cluster.probes.liveness;
     Probe {
         initial_delay_seconds: Some(times.initial_delay_seconds.into()),
-        period_seconds: Some(times.period_seconds.into()),
-        timeout_seconds: Some(times.timeout_seconds.into()),
-        failure_threshold: Some(times.failure_threshold.into()),
+        period_seconds: Some(times.period_seconds.get().into()),
+        timeout_seconds: Some(times.timeout_seconds.get().into()),
+        failure_threshold: Some(times.failure_threshold.get().into()),
         ..alive(cluster)
     }
 }
@@ -170,7 +172,7 @@ fn alive(cluster: &Cluster) -> Probe {
     } else {
         Probe {
             tcp_socket: Some(TCPSocketAction {
-                port: IntOrString::Int(cluster.ports.metrics.into()),
+                port: IntOrString::Int(cluster.ports.metrics.get().into()),
                 ..TCPSocketAction::default()
             }),
             ..Probe::default()
@@ -181,7 +183,7 @@ fn alive(cluster: &Cluster) -> Probe {
 fn http_get(cluster: &Cluster, path: &str) -> HTTPGetAction {
     HTTPGetAction {
         path: Some(path.to_owned()),
-        port: IntOrString::Int(cluster.ports.metrics.into()),
+        port: IntOrString::Int(cluster.ports.metrics.get().into()),
         ..HTTPGetAction::default()
     }
 }

@@ -1,10 +1,11 @@
 //! The Services.
 
+use std::num::NonZeroU16;
+
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 
 use super::metadata;
 use crate::cluster::Cluster;
-use crate::values::Port;
 
 /// The Service by which each member has a DNS name. Members need each other's names before they are ready.
 pub(super) fn headless(cluster: &Cluster) -> Service {
@@ -42,10 +43,10 @@ pub(super) fn client(cluster: &Cluster) -> Service {
     }
 }
 
-fn port(name: &str, port: Port) -> ServicePort {
+fn port(name: &str, port: NonZeroU16) -> ServicePort {
     ServicePort {
         name: Some(name.to_owned()),
-        port: port.into(),
+        port: port.get().into(),
         ..ServicePort::default()
     }
 }

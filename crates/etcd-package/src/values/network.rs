@@ -1,68 +1,27 @@
-use std::fmt;
+use std::num::NonZeroU16;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The ports that etcd listens on.
+/// The ports that etcd listens on: 1 to 65535.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Ports {
     /// For clients.
-    pub client: Port,
+    pub client: NonZeroU16,
     /// Between members.
-    pub peer: Port,
+    pub peer: NonZeroU16,
     /// For metrics and health checks, always without TLS.
-    pub metrics: Port,
+    pub metrics: NonZeroU16,
 }
 
 impl Default for Ports {
     fn default() -> Self {
         Self {
-            client: Port(2379),
-            peer: Port(2380),
-            metrics: Port(8080),
+            client: crate::literal("2379"),
+            peer: crate::literal("2380"),
+            metrics: crate::literal("8080"),
         }
-    }
-}
-
-/// A TCP port: 1 to 65535.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "u16", into = "u16")]
-pub struct Port(#[schemars(range(min = 1))] u16);
-
-impl TryFrom<u16> for Port {
-    type Error = PortZero;
-
-    fn try_from(port: u16) -> Result<Self, PortZero> {
-        if port == 0 { Err(PortZero) } else { Ok(Self(port)) }
-    }
-}
-
-impl From<Port> for u16 {
-    fn from(port: Port) -> Self {
-        port.0
-    }
-}
-
-impl From<Port> for i32 {
-    fn from(port: Port) -> Self {
-        Self::from(port.0)
-    }
-}
-
-impl fmt::Display for Port {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// There is no port 0.
-#[derive(Clone, Copy, Debug)]
-pub struct PortZero;
-
-impl fmt::Display for PortZero {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected a port from 1 to 65535, found 0")
     }
 }
 

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::num::NonZeroU16;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,20 +25,20 @@ pub struct StartupProbe {
     /// Seconds before the first check.
     pub initial_delay_seconds: u16,
     /// Seconds between checks.
-    pub period_seconds: Count,
+    pub period_seconds: NonZeroU16,
     /// Seconds to wait for an answer.
-    pub timeout_seconds: Count,
+    pub timeout_seconds: NonZeroU16,
     /// Failures in a row after which the container is restarted.
-    pub failure_threshold: Count,
+    pub failure_threshold: NonZeroU16,
 }
 
 impl Default for StartupProbe {
     fn default() -> Self {
         Self {
             initial_delay_seconds: 0,
-            period_seconds: Count(5),
-            timeout_seconds: Count(5),
-            failure_threshold: Count(120),
+            period_seconds: crate::literal("5"),
+            timeout_seconds: crate::literal("5"),
+            failure_threshold: crate::literal("120"),
         }
     }
 }
@@ -50,23 +50,23 @@ pub struct ReadinessProbe {
     /// Seconds before the first check.
     pub initial_delay_seconds: u16,
     /// Seconds between checks.
-    pub period_seconds: Count,
+    pub period_seconds: NonZeroU16,
     /// Seconds to wait for an answer.
-    pub timeout_seconds: Count,
+    pub timeout_seconds: NonZeroU16,
     /// Successes in a row after which the member is ready.
-    pub success_threshold: Count,
+    pub success_threshold: NonZeroU16,
     /// Failures in a row after which it is not.
-    pub failure_threshold: Count,
+    pub failure_threshold: NonZeroU16,
 }
 
 impl Default for ReadinessProbe {
     fn default() -> Self {
         Self {
             initial_delay_seconds: 0,
-            period_seconds: Count(5),
-            timeout_seconds: Count(5),
-            success_threshold: Count(1),
-            failure_threshold: Count(3),
+            period_seconds: crate::literal("5"),
+            timeout_seconds: crate::literal("5"),
+            success_threshold: crate::literal("1"),
+            failure_threshold: crate::literal("3"),
         }
     }
 }
@@ -78,56 +78,21 @@ pub struct LivenessProbe {
     /// Seconds before the first check.
     pub initial_delay_seconds: u16,
     /// Seconds between checks.
-    pub period_seconds: Count,
+    pub period_seconds: NonZeroU16,
     /// Seconds to wait for an answer.
-    pub timeout_seconds: Count,
+    pub timeout_seconds: NonZeroU16,
     /// Failures in a row after which the container is restarted.
-    pub failure_threshold: Count,
+    pub failure_threshold: NonZeroU16,
 }
 
 impl Default for LivenessProbe {
     fn default() -> Self {
         Self {
             initial_delay_seconds: 0,
-            period_seconds: Count(10),
-            timeout_seconds: Count(5),
+            period_seconds: crate::literal("10"),
+            timeout_seconds: crate::literal("5"),
             // A minute: a disk that stalls for less recovers by itself, and a restart would only make it read more.
-            failure_threshold: Count(6),
+            failure_threshold: crate::literal("6"),
         }
-    }
-}
-
-/// A number of seconds or of attempts: 1 to 65535.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "u16", into = "u16")]
-pub struct Count(#[schemars(range(min = 1))] u16);
-
-impl TryFrom<u16> for Count {
-    type Error = CountZero;
-
-    fn try_from(count: u16) -> Result<Self, CountZero> {
-        if count == 0 { Err(CountZero) } else { Ok(Self(count)) }
-    }
-}
-
-impl From<Count> for u16 {
-    fn from(count: Count) -> Self {
-        count.0
-    }
-}
-
-impl From<Count> for i32 {
-    fn from(count: Count) -> Self {
-        Self::from(count.0)
-    }
-}
-
-/// A count starts at 1.
-#[derive(Clone, Copy, Debug)]
-pub struct CountZero;
-
-impl fmt::Display for CountZero {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected a whole number from 1 to 65535, found 0")
     }
 }

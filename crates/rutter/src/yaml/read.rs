@@ -217,6 +217,17 @@ impl de::Error for Error<'_> {
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        // serde's own words for `NonZeroU16` and `NonZeroU32` say nothing of how large a number may be.
+        let expected = match expected.to_string().as_str() {
+            "a nonzero u16" => format!("a whole number from 1 to {}", u16::MAX),
+            "a nonzero u32" => format!("a whole number from 1 to {}", u32::MAX),
+            other => other.to_owned(),
+        };
+        let unexpected = match unexpected {
+            Unexpected::Unsigned(number) => format!("the number `{number}`"),
+            Unexpected::Signed(number) => format!("the number `{number}`"),
+            other => other.to_string(),
+        };
         Self::new(&INVALID_VALUE, format!("expected {expected}, found {unexpected}"))
     }
 
