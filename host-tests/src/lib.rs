@@ -48,8 +48,8 @@ pub struct Outcome {
     pub stdout: String,
     /// The diagnostics on standard error, without what a route says of itself.
     pub diagnostics: String,
-    /// Whether the route reports success.
-    pub success: bool,
+    /// The exit status: 0 accepted, 1 refused. Nothing else is expected of a case.
+    pub status: i32,
 }
 
 const EXPECTED: &str = "expected.yaml";
@@ -108,14 +108,19 @@ impl Case {
     /// If they differ, showing where.
     pub fn check(&self, outcome: &Outcome) -> Result<()> {
         ensure!(
-            outcome.success != outcome.stdout.is_empty() || self.input_renders_nothing(outcome),
+            [0, 1].contains(&outcome.status),
+            "neither accepted nor refused: {outcome:?}"
+        );
+        let accepted = outcome.status == 0;
+        ensure!(
+            accepted != outcome.stdout.is_empty() || self.input_renders_nothing(outcome),
             "standard output must hold everything on success and nothing otherwise: {outcome:?}"
         );
         let expected_stdout = fs::read_to_string(self.folder.join(EXPECTED));
         ensure!(
-            outcome.success == expected_stdout.is_ok(),
+            accepted == expected_stdout.is_ok(),
             "{}\n{}",
-            if outcome.success {
+            if accepted {
                 "accepted, but expected to be refused"
             } else {
                 "refused, but expected to be accepted"
@@ -129,7 +134,7 @@ impl Case {
 
     /// A stream without objects is accepted and comes out as empty as it came in.
     fn input_renders_nothing(&self, outcome: &Outcome) -> bool {
-        outcome.success && outcome.stdout.as_bytes() == self.input
+        outcome.status == 0 && outcome.stdout.as_bytes() == self.input
     }
 
     /// Writes what is expected.
@@ -139,7 +144,10 @@ impl Case {
     /// If files cannot be written.
     pub fn bless(&self, outcome: &Outcome) -> Result<()> {
         fs::create_dir_all(&self.folder)?;
-        write_or_remove(&self.folder.join(EXPECTED), outcome.success.then_some(&outcome.stdout))?;
+        write_or_remove(
+            &self.folder.join(EXPECTED),
+            (outcome.status == 0).then_some(&outcome.stdout),
+        )?;
         let diagnostics = (!outcome.diagnostics.is_empty()).then_some(&outcome.diagnostics);
         write_or_remove(&self.folder.join(DIAGNOSTICS), diagnostics)
     }

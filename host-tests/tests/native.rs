@@ -20,6 +20,6 @@ fn native(case: &Case) -> Result<Outcome> {
     Ok(Outcome {
         stdout: outcome.stdout,
         diagnostics: diagnostics(&outcome.stderr),
-        success: outcome.status == 0,
+        status: outcome.status.into(),
     })
 }

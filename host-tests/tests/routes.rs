@@ -5,9 +5,10 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
-use host_tests::{Case, Outcome, artifact, diagnostics, trials};
-use rutter::stream::{self, Input};
+use anyhow::{Context, Result, ensure};
+use etcd_package::EtcdPackage;
+use host_tests::{Case, Outcome, artifact, diagnostics, same, trials};
+use rutter::stream;
 use rutter::{Diagnostic, Request};
 use rutter_host::{Host, Limits, Package};
 
@@ -24,50 +25,87 @@ fn main() -> Result<()> {
         command(wasmtime.arg("run").arg(&component), case)
             .context("the wasmtime command: `cargo xtask test` installs it")
     })?);
+    for args in COMMAND_LINES {
+        all.push(libtest_mimic::Trial::test(
+            format!("wasmtime::command-line::{}", args.join(" ")),
+            move || Ok(command_line(args)?),
+        ));
+    }
+    for verb in ["schema", "defaults"] {
+        all.push(libtest_mimic::Trial::test(format!("rutter::{verb}"), move || {
+            Ok(generated(verb)?)
+        }));
+    }
     libtest_mimic::run(&arguments, all).exit()
+}
+
+/// What the component's own command understands, and what it does not.
+const COMMAND_LINES: [&[&str]; 9] = [
+    &["--help"],
+    &["--version"],
+    &["schema"],
+    &["defaults"],
+    &["validate"],
+    &["render", "--name", "x"],
+    &["rendr"],
+    &["--nme", "x"],
+    &["--name"],
+];
+
+/// The component under wasmtime says what the package says as Rust. WASI knows only success and failure.
+fn command_line(args: &[&str]) -> Result<()> {
+    let expected = rutter::command::run(&EtcdPackage, args.iter().map(Into::into), || Ok(Vec::new()));
+    let output = Command::new("wasmtime")
+        .arg("run")
+        .arg(artifact("etcd.wasm")?)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()?;
+    same("standard output", &expected.stdout, &String::from_utf8(output.stdout)?)?;
+    same("standard error", &expected.stderr, &String::from_utf8(output.stderr)?)?;
+    ensure!(
+        output.status.code() == Some(expected.status.min(1).into()),
+        "status {:?}, expected that of {}",
+        output.status,
+        expected.status
+    );
+    Ok(())
+}
+
+/// `rutter` prints what its package says.
+fn generated(verb: &str) -> Result<()> {
+    let expected = rutter::command::run(&EtcdPackage, [verb.into()], || Ok(Vec::new()));
+    let output = Command::new(artifact("rutter")?).arg(verb).output()?;
+    ensure!(output.status.success() && expected.status == 0, "{:?}", output.status);
+    same("standard output", &expected.stdout, &String::from_utf8(output.stdout)?)
 }
 
 /// The library, by the typed interface.
 fn host(package: &Package, case: &Case) -> Result<Outcome> {
-    let argument = |name: &str, default: &str| {
+    let argument = |name: &str| {
         let mut args = case.args.iter().skip_while(|arg| *arg != name);
-        args.nth(1).map_or(default, String::as_str).to_owned()
+        args.nth(1).map(String::as_str)
     };
-    let (name, namespace) = (argument("--name", "etcd"), argument("--namespace", "default"));
+    let namespace = argument("--namespace").unwrap_or("default");
     let text = str::from_utf8(&case.input)?;
-    let rendered = match stream::read(text, &package.describe()?, &namespace) {
-        Err(problems) => Err(problems),
-        Ok(Input::Stream(documents)) => stream::render(documents, |request| package.render(request))?
-            .map(|rendered| (rendered.to_text(), rendered.warnings)),
-        Ok(Input::Values(values)) => {
-            let request = Request {
-                name,
-                namespace,
-                values: values.to_owned(),
-                release: None,
-                capabilities: None,
-            };
-            package
-                .render(&request)?
-                .map(|rendering| (stream::join(&rendering.manifests), rendering.warnings))
-        }
-    };
+    let render = |request: &Request| package.render(request);
+    let rendered = stream::render_text(text, &package.describe()?, argument("--name"), namespace, render)?;
     let text = |diagnostics: Vec<Diagnostic>| -> String {
-        diagnostics
+        let lines = diagnostics
             .iter()
-            .map(|diagnostic| diagnostic.display("<stdin>").to_string())
-            .collect()
+            .map(|diagnostic| diagnostic.display("<stdin>").to_string());
+        lines.collect()
     };
     Ok(match rendered {
-        Ok((stdout, warnings)) => Outcome {
-            stdout,
-            diagnostics: text(warnings),
-            success: true,
+        Ok(rendered) => Outcome {
+            stdout: rendered.to_text(),
+            diagnostics: text(rendered.warnings),
+            status: 0,
         },
         Err(problems) => Outcome {
             stdout: String::new(),
             diagnostics: text(problems),
-            success: false,
+            status: 1,
         },
     })
 }
@@ -88,6 +126,6 @@ fn command(command: &mut Command, case: &Case) -> Result<Outcome> {
     Ok(Outcome {
         stdout: String::from_utf8(output.stdout)?,
         diagnostics: diagnostics(&String::from_utf8(output.stderr)?),
-        success: output.status.success(),
+        status: output.status.code().context("an exit status")?,
     })
 }

@@ -1,6 +1,11 @@
 //! The files that are generated from the types of `values`. They are checked in, so that a change of a type shows what it
 //! changes for people, and so that the component need not carry what generates them. `BLESS=1` writes them anew.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the crate is pure; its tests read and write what is generated from it"
+)]
+
 use std::path::Path;
 use std::{fs, io};
 

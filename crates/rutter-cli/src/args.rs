@@ -58,6 +58,8 @@ pub(crate) struct Render {
     #[command(flatten)]
     pub(crate) input: Input,
     /// Write one file per object into this folder, which is made if need be, and nothing to standard output
+    ///
+    /// Objects that are not the package's are written to KIND-NAME.yaml, the kind in lower case.
     #[arg(short = 'o', long, value_name = "DIR", conflicts_with = "output")]
     pub(crate) output_dir: Option<PathBuf>,
     #[command(flatten)]

@@ -1,19 +1,17 @@
 //! What each command does.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use rutter::Diagnostic;
 use rutter::stream::{Part, Rendered};
-use rutter::yaml::YAML_FEATURE;
-use rutter::{Diagnostic, Manifest};
 use serde_json::{Value, json};
 
-use crate::args::{Command, Describe, Format, OutputFormat, Render, Source, Validate};
+use crate::args::{Command, Describe, Format, Input, OutputFormat, Render, Source, Validate};
 use crate::failure::{Failure, Located};
 use crate::inputs::{self, Outcome};
 use crate::sources::Sources;
-use crate::{json, output, package, report};
+use crate::{files, json, output, package, report};
 
 /// Runs a command and says on standard error what became of it.
 pub(crate) fn run(command: Command) -> ExitCode {
@@ -30,12 +28,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
     };
     match &failure {
         Failure::Refused(diagnostics) => {
-            report::write(
-                diagnostics,
-                &sources,
-                format,
-                Some("rutter: the input is refused; nothing was rendered"),
-            );
+            report::write(diagnostics, &sources, format, Some("rutter: the input is refused"));
         }
         Failure::BadExpression(diagnostic) => {
             report::write(std::slice::from_ref(diagnostic), &sources, format, None);
@@ -52,7 +45,7 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
     let package = package::load(args.source.component.as_deref()).map_err(Failure::Host)?;
     let Outcome { parts, warnings } = inputs::render(&package, &package.describe()?, &args.input, sources)?;
     let written = match (&args.output_dir, args.format.output) {
-        (Some(folder), _) => output::to_folder(folder, &files(parts)?),
+        (Some(folder), _) => output::to_folder(folder, &files::of(&parts, sources).map_err(refused)?),
         (None, OutputFormat::Json) => output::to_stdout(&to_json(&parts, sources)?),
         (None, OutputFormat::Yaml) => output::to_stdout(
             &Rendered {
@@ -64,6 +57,7 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
     };
     written.map_err(Failure::Host)?;
     report::write(&warnings, sources, args.format.output, None);
+    note_unread(&args.input, args.format.output);
     Ok(())
 }
 
@@ -71,6 +65,7 @@ fn validate(args: &Validate, sources: &mut Sources) -> Result<(), Failure> {
     inputs::read(&args.input, sources)?;
     let package = package::load(args.source.component.as_deref()).map_err(Failure::Host)?;
     let Outcome { warnings, .. } = inputs::render(&package, &package.describe()?, &args.input, sources)?;
+    note_unread(&args.input, args.format.output);
     report::write(
         &warnings,
         sources,
@@ -79,6 +74,25 @@ fn validate(args: &Validate, sources: &mut Sources) -> Result<(), Failure> {
     );
     Ok(())
 }
+
+/// Says that standard input is not read, where nobody asked for that and something waits there to be read. Reading it
+/// unasked would wait for ever wherever it stays open, as it does in many a CI job.
+#[cfg(unix)]
+fn note_unread(input: &Input, format: OutputFormat) {
+    use std::io::{self, IsTerminal as _};
+
+    if input.files.is_empty()
+        && format == OutputFormat::Yaml
+        && !io::stdin().is_terminal()
+        // What cannot tell, such as `/dev/null`, has nothing to say.
+        && rustix::io::ioctl_fionread(io::stdin()).is_ok_and(|bytes| bytes > 0)
+    {
+        report::to_stderr("note: standard input is not read; write `-f -` to read it\n");
+    }
+}
+
+#[cfg(not(unix))]
+fn note_unread(_: &Input, _: OutputFormat) {}
 
 fn schema(component: Option<&std::path::Path>) -> Result<(), Failure> {
     let package = package::load(component).map_err(Failure::Host)?;
@@ -112,34 +126,9 @@ fn describe(args: &Describe) -> Result<(), Failure> {
     output::to_stdout(&text).map_err(Failure::Host)
 }
 
-/// The manifests of an input in which there is nothing else, no two under one name.
-fn files(parts: Vec<Part<'_>>) -> Result<Vec<Manifest>, Failure> {
-    let refused = |message: String| {
-        let diagnostic = Diagnostic::new(&YAML_FEATURE, "", message).help("leave `-o` out and write the whole stream");
-        Failure::Refused(Located::all(0, vec![diagnostic]))
-    };
-    let mut manifests = Vec::new();
-    for part in parts {
-        match part {
-            Part::Manifests(rendered) => manifests.extend(rendered),
-            Part::Foreign(text) if json::read(text, 1).is_ok_and(|document| document.is_none()) => {}
-            Part::Foreign(_) => {
-                return Err(refused(
-                    "an object that is not the package's has no file name".to_owned(),
-                ));
-            }
-        }
-    }
-    let mut names = BTreeSet::new();
-    for manifest in &manifests {
-        if !names.insert(manifest.file_name.to_lowercase()) {
-            return Err(refused(format!(
-                "two objects would be written to {}",
-                manifest.file_name
-            )));
-        }
-    }
-    Ok(manifests)
+/// The failure for what is wrong with a stream, which is always the first source.
+fn refused(diagnostics: Vec<Diagnostic>) -> Failure {
+    Failure::Refused(Located::all(0, diagnostics))
 }
 
 /// All objects as a JSON array.
@@ -162,18 +151,9 @@ fn to_json(parts: &[Part<'_>], sources: &Sources) -> Result<String, Failure> {
                 }
             }
             Part::Foreign(text) => {
-                let object = json::read(text, first_line(text, sources));
-                objects.extend(object.map_err(|diagnostics| Failure::Refused(Located::all(0, diagnostics)))?);
+                objects.extend(json::read(text, sources.line_of(text)).map_err(refused)?);
             }
         }
     }
     Ok(format!("{:#}\n", Value::Array(objects)))
-}
-
-/// The line of the first source at which `part`, a piece of its text, starts.
-fn first_line(part: &str, sources: &Sources) -> u32 {
-    let text = sources.get(0).map_or("", |source| source.text.as_str());
-    let offset = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
-    let before = text.get(..offset).unwrap_or_default();
-    u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX)
 }

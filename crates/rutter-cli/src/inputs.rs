@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use rutter::stream::{self, Document, Part, Rendered};
+use rutter::stream::{self, Part, Rendered};
 use rutter::yaml::YAML_FEATURE;
 use rutter::{Description, Diagnostic, Request};
 use rutter_host::Package;
@@ -67,38 +67,22 @@ pub(crate) fn render<'a>(
                 diagnostic: diagnostic.at(origin.map(|place| place.position)),
             }
         };
+        let locate_all = |diagnostics| stream::for_command_line(diagnostics).into_iter().map(locate).collect();
         return match package.render(&request(&merged.text))? {
             Ok(rendering) => Ok(Outcome {
                 parts: vec![Part::Manifests(rendering.manifests)],
-                warnings: rendering.warnings.into_iter().map(locate).collect(),
+                warnings: locate_all(rendering.warnings),
             }),
-            Err(diagnostics) => Err(Failure::Refused(diagnostics.into_iter().map(locate).collect())),
+            Err(diagnostics) => Err(Failure::Refused(locate_all(diagnostics))),
         };
     };
-    let refused = |diagnostics| Failure::Refused(Located::all(0, diagnostics));
-    let rendered = match stream::read(text, description, &input.namespace).map_err(refused)? {
-        stream::Input::Values(values) => package.render(&request(values))?.map(|rendering| Rendered {
-            parts: vec![Part::Manifests(rendering.manifests)],
-            warnings: rendering.warnings,
-        }),
-        stream::Input::Stream(documents) => render_stream(documents, input, package)?,
-    };
-    let Rendered { parts, warnings } = rendered.map_err(refused)?;
+    let (name, namespace) = (input.name.as_deref(), input.namespace.as_str());
+    let render = |request: &Request| package.render(request);
+    let rendered = stream::render_text(text, description, name, namespace, render)?;
+    let Rendered { parts, warnings } =
+        rendered.map_err(|diagnostics| Failure::Refused(Located::all(0, diagnostics)))?;
     let warnings = Located::all(0, warnings);
     Ok(Outcome { parts, warnings })
-}
-
-fn render_stream<'a>(
-    documents: Vec<Document<'a>>,
-    input: &Input,
-    package: &Package,
-) -> Result<Result<Rendered<'a>, Vec<Diagnostic>>, Failure> {
-    if input.name.is_some() {
-        return Err(Failure::BadCommandLine(anyhow!(
-            "`--name` names what is rendered from values; the objects in this input have names"
-        )));
-    }
-    Ok(stream::render(documents, |request| package.render(request))?)
 }
 
 /// Merges all sources into one document.

@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use rutter::Manifest;
+
+use crate::files::NewFile;
 
 /// Writes to standard output.
 ///
@@ -18,19 +19,18 @@ pub(crate) fn to_stdout(text: &str) -> Result<()> {
     written.context("standard output cannot be written")
 }
 
-/// Writes one file per manifest into `folder`, which is made if need be.
+/// Writes files into `folder`, which is made if need be.
 ///
-/// The files appear under their names only once all of them are written, and each at once. Their names are plain, as the
-/// host has seen to.
+/// They appear under their names only once all of them are written, and each at once.
 ///
 /// # Errors
 ///
 /// If a file cannot be written. Then no file that was there before has changed, unless renaming itself failed.
-pub(crate) fn to_folder(folder: &Path, manifests: &[Manifest]) -> Result<()> {
+pub(crate) fn to_folder(folder: &Path, files: &[NewFile<'_>]) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-    let mut finished = Vec::with_capacity(manifests.len());
-    for manifest in manifests {
-        finished.push(Unfinished::write(folder, manifest)?);
+    let mut finished = Vec::with_capacity(files.len());
+    for file in files {
+        finished.push(Unfinished::write(folder, file)?);
     }
     finished.into_iter().try_for_each(Unfinished::finish)
 }
@@ -42,16 +42,17 @@ struct Unfinished {
 }
 
 impl Unfinished {
-    fn write(folder: &Path, manifest: &Manifest) -> Result<Self> {
-        let target = folder.join(&manifest.file_name);
+    fn write(folder: &Path, file: &NewFile<'_>) -> Result<Self> {
+        let NewFile { name, text } = file;
+        let target = folder.join(&**name);
         if target.is_dir() {
             anyhow::bail!("{} is a folder, where a file is to be written", target.display());
         }
-        let path = folder.join(format!(".{}.{}", manifest.file_name, std::process::id()));
+        let path = folder.join(format!(".{name}.{}", std::process::id()));
         let unfinished = Self { path, target };
         // A new file: a link that somebody put there is not followed.
         File::create_new(&unfinished.path)
-            .and_then(|mut file| file.write_all(manifest.document.as_bytes()))
+            .and_then(|mut file| file.write_all(text.as_bytes()))
             .with_context(|| format!("{} cannot be written", unfinished.target.display()))?;
         Ok(unfinished)
     }

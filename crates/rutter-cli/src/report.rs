@@ -3,13 +3,15 @@
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use miette::{GraphicalReportHandler, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    GraphicalReportHandler, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents,
+};
 use rutter::{Position, Severity};
 use serde_json::{Value, json};
 
 use crate::args::OutputFormat;
 use crate::failure::Located;
-use crate::sources::Sources;
+use crate::sources::{Source, Sources};
 
 /// How diagnostics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +52,8 @@ pub(crate) fn write(diagnostics: &[Located], sources: &Sources, format: OutputFo
                 }
             }
         }
-        Style::Json if diagnostics.is_empty() => return,
+        // Where diagnostics are all that was asked for, none are an answer, too.
+        Style::Json if diagnostics.is_empty() && conclusion.is_none() => return,
         Style::Json => {
             let array: Vec<_> = diagnostics.iter().map(|located| to_json(located, sources)).collect();
             return to_stderr(&format!("{:#}\n", Value::Array(array)));
@@ -96,7 +99,7 @@ fn to_json(located: &Located, sources: &Sources) -> Value {
 #[derive(Debug)]
 struct Drawn<'a> {
     located: &'a Located,
-    place: Option<(NamedSource<String>, LabeledSpan)>,
+    place: Option<(&'a Source, LabeledSpan)>,
 }
 
 impl<'a> Drawn<'a> {
@@ -105,7 +108,7 @@ impl<'a> Drawn<'a> {
             let source = sources.get(located.source)?;
             let (start, end) = span(&source.text, position)?;
             let label = LabeledSpan::new(None, start, end - start);
-            Some((NamedSource::new(&source.name, source.text.clone()), label))
+            Some((source, label))
         });
         Self { located, place }
     }
@@ -142,12 +145,32 @@ impl miette::Diagnostic for Drawn<'_> {
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
         let (source, _) = self.place.as_ref()?;
-        Some(source)
+        Some(*source)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let (_, label) = self.place.as_ref()?;
         Some(Box::new(std::iter::once(label.clone())))
+    }
+}
+
+/// What `miette::NamedSource` does, which would have to own the text, and so one copy for each diagnostic.
+impl SourceCode for Source {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let lines = self.text.read_span(span, before, after)?;
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.name.clone(),
+            lines.data(),
+            *lines.span(),
+            lines.line(),
+            lines.column(),
+            lines.line_count(),
+        )))
     }
 }
 

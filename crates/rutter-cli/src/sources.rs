@@ -24,6 +24,14 @@ impl Sources {
         number
     }
 
+    /// The line of the first text at which `part`, a piece of it, starts.
+    pub(crate) fn line_of(&self, part: &str) -> u32 {
+        let text = self.get(0).map_or("", |source| source.text.as_str());
+        let offset = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+        let before = text.get(..offset).unwrap_or_default();
+        u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX)
+    }
+
     /// The text with this number.
     pub(crate) fn get(&self, number: u32) -> Option<&Source> {
         self.0.get(usize::try_from(number).ok()?)

@@ -3,15 +3,11 @@
 
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 
-#[path = "../../rutter-host/tests/all/guest.rs"]
-mod guest;
-
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use guest::Guest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -19,31 +15,23 @@ use tempfile::TempDir;
 struct Setting(TempDir);
 
 impl Setting {
-    fn new(guest: Guest) -> Self {
+    /// With a package whose `render` is this WebAssembly.
+    fn new(render: &str) -> Self {
+        let package = include_str!("data/package.wat").replace("RENDER)", &format!("{render})"));
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("package.wasm"), guest.component()).expect("a file");
+        let component = wat::parse_str(package).expect("a component");
+        fs::write(folder.path().join("package.wasm"), component).expect("a file");
         Self(folder)
     }
 
     /// With a package that renders two objects and warns once.
     fn rendering() -> Self {
-        Self::new(Guest::answer(|memory| {
-            let manifests = [
-                memory.manifest("a.yaml", "kind: A\nvalue: 1.50\n"),
-                memory.manifest("b.yaml", "kind: B\nvalue: \"on\"\n"),
-            ];
-            let warnings = [memory.diagnostic(1)];
-            memory.rendering(&manifests, &warnings)
-        }))
+        Self::new("(i32.const 768)")
     }
 
     /// With a package that refuses what stands at the tenth column of the first line.
     fn refusing() -> Self {
-        Self::new(Guest::answer(|memory| {
-            let mut diagnostic = memory.diagnostic(0);
-            diagnostic[5..8].copy_from_slice(&[1, 1, 10]);
-            memory.refusal(&[diagnostic])
-        }))
+        Self::new("(i32.const 800)")
     }
 
     fn file(&self, name: &str, text: &str) -> &Self {
@@ -93,7 +81,7 @@ fn finished(output: Output) -> (i32, String, String) {
 
 const STREAM: &str = "---\nkind: A\nvalue: 1.50\n---\nkind: B\nvalue: \"on\"\n";
 const WARNING: &str = "warning[text]: text: text\n";
-const REFUSED: &str = "rutter: the input is refused; nothing was rendered\n";
+const REFUSED: &str = "rutter: the input is refused\n";
 
 #[test]
 fn renders_to_standard_output_and_warns_on_the_other() {
@@ -205,6 +193,44 @@ fn validation_writes_diagnostics_only() {
 }
 
 #[test]
+fn diagnostics_are_json_even_if_there_are_none() {
+    let setting = Setting::rendering();
+    setting.file("foreign.yaml", "apiVersion: v1\nkind: Namespace\n");
+    let validate = ["validate", "-f", "foreign.yaml", "--output", "json"];
+    assert_eq!(setting.run(&validate), (0, String::new(), "[]\n".to_owned()));
+}
+
+#[cfg(unix)]
+#[test]
+fn unread_standard_input_is_noted() {
+    const NOTE: &str = "note: standard input is not read; write `-f -` to read it\n";
+    let setting = Setting::rendering();
+    setting.file("a.yaml", "a: 1\n").file("empty.yaml", "");
+    let run = |arguments: &[&str], stdin: Stdio| {
+        let output = setting.command(arguments).stdin(stdin).output().expect("an end");
+        finished(output).2
+    };
+    let file = |name: &str| Stdio::from(File::open(setting.path(name)).expect("a file"));
+    let pipe = |text: &str| {
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        writer.write_all(text.as_bytes()).expect("room");
+        (Stdio::from(reader), writer)
+    };
+    assert_eq!(run(&["render"], file("a.yaml")), format!("{WARNING}{NOTE}"));
+    let accepted = format!("{NOTE}{WARNING}rutter: the input is accepted\n");
+    assert_eq!(run(&["validate"], file("a.yaml")), accepted);
+    let (reader, _open) = pipe("a: 1\n");
+    assert_eq!(run(&["render"], reader), format!("{WARNING}{NOTE}"));
+    // Nothing waits there, or somebody asked, or a program reads what is said.
+    let (reader, _open) = pipe("");
+    assert_eq!(run(&["render"], reader), WARNING);
+    assert_eq!(run(&["render"], file("empty.yaml")), WARNING);
+    assert_eq!(run(&["render", "-f", "-"], file("a.yaml")), WARNING);
+    assert_eq!(run(&["render", "-f", "a.yaml"], file("a.yaml")), WARNING);
+    assert!(run(&["render", "--output", "json"], file("a.yaml")).starts_with('['));
+}
+
+#[test]
 fn streams_are_rendered_in_place() {
     let foreign = "# kept\napiVersion: v1\nkind:   ConfigMap # as it is\nvalue: 0777\n";
     let ours = "---\napiVersion: text\nkind: text\nmetadata: {name: a}\nspec: {}\n";
@@ -219,11 +245,6 @@ fn streams_are_rendered_in_place() {
     assert_eq!((status, stdout.as_str()), (1, ""));
     assert!(stderr.contains("cannot be merged"), "{stderr}");
 
-    let (status, stdout, stderr) = setting.run(&["render", "-f", "stream.yaml", "-o", "out"]);
-    assert_eq!((status, stdout.as_str()), (1, ""));
-    assert!(stderr.contains("has no file name"), "{stderr}");
-    assert!(!setting.path("out").exists());
-
     let (status, stdout, stderr) = setting.run(&["render", "-f", "stream.yaml", "--output", "json"]);
     assert_eq!((status, stdout.as_str()), (1, ""));
     assert!(
@@ -231,7 +252,72 @@ fn streams_are_rendered_in_place() {
         "{stderr}"
     );
 
-    assert_eq!(setting.run(&["render", "-f", "stream.yaml", "--name", "x"]).0, 2);
+    assert_eq!(setting.run(&["render", "-f", "stream.yaml", "--name", "x"]).0, 1);
+}
+
+#[test]
+fn objects_of_others_get_files_too() {
+    let ours = "---\napiVersion: text\nkind: text\nmetadata: {name: a}\nspec: {}\n";
+    let config = "# kept\napiVersion: v1\nkind:   ConfigMap # as it is\nmetadata: {name: b.c}\nvalue: 0777\n";
+    let last = "--- # kept\n{apiVersion: v1, kind: Namespace, metadata: {name: d}}";
+    let setting = Setting::rendering();
+    setting.file("stream.yaml", &format!("# alone\n---\n{config}{ours}{last}"));
+    let (status, stdout, stderr) = setting.run(&["render", "-f", "stream.yaml", "-o", "out"]);
+    assert_eq!((status, stdout.as_str()), (0, ""), "{stderr}");
+    let read = |name: &str| fs::read_to_string(setting.path("out").join(name)).expect("a file");
+    assert_eq!(fs::read_dir(setting.path("out")).expect("a folder").count(), 4);
+    assert_eq!(read("a.yaml"), "kind: A\nvalue: 1.50\n");
+    assert_eq!(read("configmap-b.c.yaml"), config);
+    assert_eq!(read("namespace-d.yaml"), last);
+}
+
+#[test]
+fn objects_without_a_file_name_are_refused() {
+    let setting = Setting::rendering();
+    let refused = |documents: &str, expected: &[&str]| {
+        setting.file("stream.yaml", documents);
+        let (status, stdout, stderr) = setting.run(&["render", "-f", "stream.yaml", "-o", "out"]);
+        assert_eq!((status, stdout.as_str()), (1, ""), "{documents}{stderr}");
+        for expected in expected {
+            assert!(stderr.contains(expected), "{expected:?} is missing in\n{stderr}");
+        }
+        assert!(stderr.contains("leave `-o` out"), "{stderr}");
+        assert!(!setting.path("out").exists());
+    };
+    let object = |kind: &str, metadata: &str| format!("---\napiVersion: v1\nkind: {kind}\nmetadata: {metadata}\n");
+    let first = object("A", "{name: a}");
+    refused(
+        &format!("{first}{}", object("List", "{generateName: a}")),
+        &["there is no `metadata.name`", "stream.yaml:8:11\n"],
+    );
+    refused(
+        &format!("{first}{}", object("A", "{name: [1]}")),
+        &["found a list", "stream.yaml:8:18\n"],
+    );
+    refused(
+        &format!("{first}{}", object("[A]", "{name: a}")),
+        &["found a list", "stream.yaml:7:7\n"],
+    );
+    for name in ["system:a", "../a", "a/b"] {
+        let expected = format!("\"a-{name}.yaml\" is not a file name that is valid everywhere");
+        refused(
+            &format!("{first}{}", object("A", &format!("{{name: '{name}'}}"))),
+            &[&expected, "stream.yaml:8:18\n"],
+        );
+    }
+    refused(
+        &format!("{first}{}", object("a", "{namespace: b, name: A}")),
+        &["two objects would be written to a-A.yaml", "stream.yaml:8:"],
+    );
+    refused(
+        &format!("{first}{}value: !tag x\n", object("A", "{name: b}")),
+        &["stream.yaml:9:"],
+    );
+    // All at once.
+    refused(
+        &format!("{}{}", object("{}", "{name: a}"), object("A", "")),
+        &["stream.yaml:3:7\n", "stream.yaml:8:"],
+    );
 }
 
 #[test]
@@ -254,7 +340,7 @@ fn bad_command_lines_have_a_status_of_their_own() {
 
 #[test]
 fn failures_of_the_package_are_not_blamed_on_the_input() {
-    let (status, stdout, stderr) = Setting::new(Guest::render("unreachable")).run(&["render"]);
+    let (status, stdout, stderr) = Setting::new("unreachable").run(&["render"]);
     assert_eq!((status, stdout.as_str()), (3, ""));
     assert!(stderr.starts_with("error: the package crashed"), "{stderr}");
     let setting = Setting::rendering();

@@ -46,7 +46,7 @@ pub(crate) fn check_rendering(rendering: &Rendering) -> Result<(), Breach> {
         let Manifest {
             file_name, document, ..
         } = manifest;
-        if !is_plain(file_name) {
+        if !is_plain_file_name(file_name) {
             return Err(Breach::FileName(file_name.clone()));
         }
         if !names.insert(file_name.to_lowercase()) {
@@ -81,15 +81,33 @@ pub(crate) fn check_refusal(diagnostics: &[Diagnostic]) -> Result<(), Breach> {
     }
 }
 
-/// Whether `name` names a file in any folder on any system, and nothing else. A leading dot is refused because it hides
-/// the file, a colon because Windows takes it for a drive or a stream.
-fn is_plain(name: &str) -> bool {
+/// Whether `name` names a file in any folder on any system, and nothing else. Every file name in what
+/// [`Package::render`](crate::Package::render) gives is such a name.
+///
+/// A leading dot is refused because it hides the file, a colon because Windows takes it for a drive or a stream, and
+/// `nul.yaml` because Windows takes it for a device.
+#[must_use]
+pub fn is_plain_file_name(name: &str) -> bool {
     const LONGEST: usize = 255;
     !name.is_empty()
         && name.len() <= LONGEST
         && !name.starts_with('.')
         && !name.ends_with(['.', ' '])
         && !name.contains(|c: char| c.is_control() || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|'))
+        && !is_device(name)
+}
+
+/// Whether Windows takes the name for a device, in whatever folder and with whatever extension. The list is that of
+/// "Naming Files, Paths, and Namespaces" in Microsoft's documentation of Win32.
+fn is_device(name: &str) -> bool {
+    let stem = name.split_once('.').map_or(name, |(stem, _)| stem);
+    let stem = stem.trim_end_matches(' ').to_ascii_lowercase();
+    let number = stem.strip_prefix("com").or_else(|| stem.strip_prefix("lpt"));
+    matches!(&*stem, "con" | "prn" | "aux" | "nul" | "conin$" | "conout$")
+        || number.is_some_and(|number| {
+            let mut characters = number.chars();
+            matches!(characters.next(), Some('0'..='9' | '¹' | '²' | '³')) && characters.next().is_none()
+        })
 }
 
 /// Whether a line ends a document or starts one, for YAML.
@@ -107,14 +125,46 @@ mod tests {
     #[test]
     fn plain_names() {
         for name in ["service-etcd.yaml", "a", "é.yaml", "a b.yaml"] {
-            assert!(is_plain(name), "{name:?}");
+            assert!(is_plain_file_name(name), "{name:?}");
         }
         let long = "a".repeat(256);
         for name in [
             "", ".", "..", ".hidden", "a/b", "/a", "a\\b", "..\\a", "c:a", "a\n", "a\0", "a\u{7f}", "a\u{85}", "a.",
             "a ", "a*", &long,
         ] {
-            assert!(!is_plain(name), "{name:?}");
+            assert!(!is_plain_file_name(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn devices_of_windows_are_not_plain_names() {
+        for name in [
+            "nul",
+            "con.yaml",
+            "NUL.yaml",
+            "Aux.tar.gz",
+            "prn ",
+            "prn .yaml",
+            "com1",
+            "COM9.yaml",
+            "lpt0",
+            "lpt³.yaml",
+            "CONIN$",
+            "conout$.yaml",
+        ] {
+            assert!(!is_plain_file_name(name), "{name:?}");
+        }
+        for name in [
+            "null.yaml",
+            "con-etcd.yaml",
+            "config.yaml",
+            "com.yaml",
+            "com10.yaml",
+            "coma",
+            "a.nul",
+            "auxiliary",
+        ] {
+            assert!(is_plain_file_name(name), "{name:?}");
         }
     }
 

@@ -38,9 +38,9 @@ pub(crate) unsafe fn load(engine: &Engine, image: &'static [u8]) -> Result<Compo
 /// need more than permission.
 #[cfg(all(unix, target_arch = "x86_64"))]
 mod in_place {
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
     use std::io;
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
     use rustix::mm::{MprotectFlags, mprotect};
     use wasmtime::{CustomCodeMemory, Result};
@@ -51,14 +51,27 @@ mod in_place {
         Some(Arc::new(InPlace))
     }
 
-    /// Where the images start that run in place, or did. Wasmtime finds code by its address, and so takes none twice.
-    static CLAIMED: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+    /// Where the images start and end that run in place, or did. Wasmtime finds code by its address, and so takes none
+    /// twice.
+    static CLAIMED: Mutex<BTreeMap<usize, usize>> = Mutex::new(BTreeMap::new());
+
+    fn claimed() -> MutexGuard<'static, BTreeMap<usize, usize>> {
+        CLAIMED.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     /// Whether this image can run in place, which it can once in a process.
-    pub(super) fn claim(image: &[u8]) -> bool {
+    pub(super) fn claim(image: &'static [u8]) -> bool {
         let start = image.as_ptr().addr();
-        start.is_multiple_of(rustix::param::page_size())
-            && CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).insert(start)
+        start.is_multiple_of(rustix::param::page_size()) && claimed().insert(start, start + image.len()).is_none()
+    }
+
+    /// Whether this address lies in an image that was claimed.
+    fn is_claimed(address: usize) -> bool {
+        let claimed = claimed();
+        claimed
+            .range(..=address)
+            .next_back()
+            .is_some_and(|(_, end)| address < *end)
     }
 
     impl CustomCodeMemory for InPlace {
@@ -71,16 +84,57 @@ mod in_place {
         }
 
         fn unpublish_executable(&self, start: *const u8, length: usize) -> Result<()> {
-            protect(start, length, MprotectFlags::READ)
+            let flags = if is_claimed(start.addr()) {
+                // It was read-only before, or may as well have been: nobody may write to what is borrowed for ever.
+                MprotectFlags::READ
+            } else {
+                // Wasmtime's own copy, with which it may do as it likes.
+                MprotectFlags::READ | MprotectFlags::WRITE
+            };
+            protect(start, length, flags)
         }
     }
 
     fn protect(start: *const u8, length: usize, flags: MprotectFlags) -> Result<()> {
         // SAFETY: Wasmtime gives the whole pages that hold the code of an image, and runs none of it when it takes back
-        // the right to. Nobody writes to an image, so that taking the right to do so takes it from nobody.
+        // the right to. Nobody writes to an image while it runs, or ever if it is not wasmtime's own.
         #[allow(unsafe_code, reason = "there is no safe way to make memory executable")]
         let result = unsafe { mprotect(start.cast_mut().cast(), length, flags) };
         result.map_err(|error| wasmtime::Error::new(io::Error::from(error)))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        /// One page, which shares its fate with nothing else.
+        fn page() -> &'static mut [u8] {
+            let size = rustix::param::page_size();
+            let pages = vec![0; 2 * size].leak();
+            let start = pages.as_ptr().align_offset(size);
+            &mut pages[start..start + size]
+        }
+
+        #[test]
+        fn copies_can_be_written_again() {
+            let page = page();
+            for _ in 0..2 {
+                InPlace.publish_executable(page.as_ptr(), page.len()).unwrap();
+                InPlace.unpublish_executable(page.as_ptr(), page.len()).unwrap();
+                page.fill(1);
+            }
+        }
+
+        #[test]
+        fn images_are_claimed_once_and_whole() {
+            let page: &'static [u8] = page();
+            let start = page.as_ptr().addr();
+            assert!(!is_claimed(start));
+            assert!(claim(page) && !claim(page));
+            assert!(!claim(&page[1..]), "it does not start at a page");
+            assert!(is_claimed(start) && is_claimed(start + page.len() - 1));
+            assert!(!is_claimed(start + page.len()) && !is_claimed(start - 1));
+        }
     }
 }
 
@@ -94,7 +148,7 @@ mod in_place {
         None
     }
 
-    pub(super) fn claim(_: &[u8]) -> bool {
+    pub(super) fn claim(_: &'static [u8]) -> bool {
         false
     }
 }

@@ -42,8 +42,13 @@ mod watchdog;
 
 #[cfg(feature = "compile")]
 pub use compile::precompile;
-pub use contract::Breach;
+pub use contract::{Breach, is_plain_file_name};
 pub use error::HostError;
 pub use host::Host;
 pub use limits::Limits;
 pub use package::Package;
+
+/// What the README shows of this crate has to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -2,12 +2,13 @@
 //!
 //! It takes arguments and text and gives back text and a status, so that it can be tested without a process.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io;
 
-use crate::stream::{self, Input};
-use crate::{Description, Diagnostic, Package, Request};
+use crate::stream::{self, Rendered};
+use crate::{Description, Diagnostic, Package};
 
 /// What a run of the command gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +51,7 @@ enum Verb {
 
 struct Arguments {
     verb: Verb,
-    name: String,
+    name: Option<String>,
     namespace: String,
 }
 
@@ -80,9 +81,13 @@ pub fn run(
                     };
                 }
             };
-            let rendered = stream::decode(&input)
-                .map_err(|problem| vec![problem])
-                .and_then(|text| render(package, &description, text, &arguments));
+            let Arguments { name, namespace, .. } = &arguments;
+            let render = |text| match stream::render_text(text, &description, name.as_deref(), namespace, |request| {
+                Ok::<_, Infallible>(package.render(request))
+            }) {
+                Ok(rendered) => rendered,
+            };
+            let rendered = stream::decode(&input).map_err(|problem| vec![problem]).and_then(render);
             outcome(rendered, &description, &arguments)
         }
     }
@@ -97,7 +102,7 @@ fn parse(
 
     let mut arguments = Arguments {
         verb: Verb::Render,
-        name: description.name.clone(),
+        name: None,
         namespace: "default".to_owned(),
     };
     let mut parser = lexopt::Parser::from_args(args);
@@ -108,7 +113,7 @@ fn parse(
             Short('V') | Long("version") => {
                 return Ok(Err(format!("{} {}\n", description.name, description.version)));
             }
-            Long("name") => arguments.name = parser.value()?.string()?,
+            Long("name") => arguments.name = Some(parser.value()?.string()?),
             Short('n') | Long("namespace") => arguments.namespace = parser.value()?.string()?,
             Value(word) if verb.is_none() => {
                 verb = Some(match word.to_str() {
@@ -169,45 +174,17 @@ The exit status is 0 if the input was accepted and 1 if not; then nothing is wri
     )
 }
 
-struct Rendered {
-    text: String,
-    warnings: Vec<Diagnostic>,
-}
-
-fn render(
-    package: &dyn Package,
+fn outcome(
+    rendered: Result<Rendered<'_>, Vec<Diagnostic>>,
     description: &Description,
-    text: &str,
     arguments: &Arguments,
-) -> Result<Rendered, Vec<Diagnostic>> {
-    match stream::read(text, description, &arguments.namespace)? {
-        Input::Values(values) => {
-            let rendering = package.render(&Request {
-                name: arguments.name.clone(),
-                namespace: arguments.namespace.clone(),
-                values: values.to_owned(),
-                release: None,
-                capabilities: None,
-            })?;
-            Ok(Rendered {
-                text: stream::join(&rendering.manifests),
-                warnings: rendering.warnings,
-            })
-        }
-        Input::Stream(documents) => {
-            let rendered = stream::render_with(documents, package)?;
-            Ok(Rendered {
-                text: rendered.to_text(),
-                warnings: rendered.warnings,
-            })
-        }
-    }
-}
-
-fn outcome(rendered: Result<Rendered, Vec<Diagnostic>>, description: &Description, arguments: &Arguments) -> Outcome {
+) -> Outcome {
     let (stdout, diagnostics, status) = match rendered {
-        Ok(Rendered { text, warnings }) if arguments.verb == Verb::Render => (text, warnings, 0),
-        Ok(Rendered { warnings, .. }) => (String::new(), warnings, 0),
+        Ok(rendered) => {
+            let render = arguments.verb == Verb::Render;
+            let text = if render { rendered.to_text() } else { String::new() };
+            (text, rendered.warnings, 0)
+        }
         Err(diagnostics) => (String::new(), diagnostics, 1),
     };
     let mut stderr = String::new();
@@ -216,11 +193,7 @@ fn outcome(rendered: Result<Rendered, Vec<Diagnostic>>, description: &Descriptio
         let _ = write!(stderr, "{}", diagnostic.display(STDIN));
     }
     if status == 1 {
-        let _ = writeln!(
-            stderr,
-            "{}: the input is refused; nothing was rendered",
-            description.name
-        );
+        let _ = writeln!(stderr, "{}: the input is refused", description.name);
     } else if arguments.verb == Verb::Validate {
         let _ = writeln!(stderr, "{}: the input is accepted", description.name);
     }

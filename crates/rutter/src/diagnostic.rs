@@ -55,7 +55,8 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// A stable identifier. Text, because a host shows diagnostics of packages whose codes it does not know.
     pub code: Cow<'static, str>,
-    /// The place in the user's document (`storage.data.size`); empty for the document as a whole.
+    /// The place in the user's document (`storage.data.size`); empty for the document as a whole. [`Diagnostic::NAME`]
+    /// and [`Diagnostic::NAMESPACE`] stand for those of the request.
     pub path: String,
     /// The same place in the text, where it is known.
     pub position: Option<Position>,
@@ -66,6 +67,11 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// The path of the request's name.
+    pub const NAME: &str = "$name";
+    /// The path of the request's namespace.
+    pub const NAMESPACE: &str = "$namespace";
+
     /// A diagnostic of kind `code` at `path`, nowhere in particular in the text.
     pub fn new(code: &Code, path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {

@@ -11,7 +11,7 @@ pub mod names;
 pub mod quantity;
 pub mod schema;
 pub mod stream;
-mod suggest;
+pub mod suggest;
 mod text;
 pub mod yaml;
 

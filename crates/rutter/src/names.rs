@@ -82,7 +82,8 @@ fn dns_subdomain(text: &str) -> Result<(), Refusal> {
     if text.split('.').all(is_label) {
         Ok(())
     } else {
-        Err(not_a(text, "a DNS name").help("use lower-case labels joined by dots, such as cluster.local"))
+        Err(not_a(text, "a DNS name")
+            .help("use lower-case letters, digits, `-` and `.`, with a letter or digit at both ends of each part"))
     }
 }
 

@@ -4,12 +4,13 @@
 //! at lines and foreign documents are never parsed: they come out as the very bytes that went in.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 
+use crate::suggest::remedy;
 use crate::yaml::{
-    self, INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, Value, WRONG_TYPE, YAML_LIMIT, YAML_SYNTAX,
+    self, INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, UNKNOWN_VARIANT, Value, WRONG_TYPE,
+    YAML_FEATURE, YAML_LIMIT, YAML_SYNTAX,
 };
-use crate::{Description, Diagnostic, Diagnostics, Manifest, Package, Position, Rendering, Request};
+use crate::{Description, Diagnostic, Diagnostics, Manifest, Position, Rendering, Request};
 
 /// Largest stream that is read, in bytes. Whoever reads one need not read on beyond this.
 pub const MAX_BYTES: usize = 64 << 20;
@@ -43,6 +44,8 @@ pub struct Object {
     problems: Vec<Diagnostic>,
     /// Where its name stands, or should.
     name: Position,
+    /// Where its namespace stands, or should.
+    namespace: Position,
 }
 
 impl Object {
@@ -51,6 +54,8 @@ impl Object {
     pub fn relocate(&self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let relocate = |mut diagnostic: Diagnostic| {
             diagnostic.path = match diagnostic.path.as_str() {
+                Diagnostic::NAME => return at("metadata.name", self.name, diagnostic),
+                Diagnostic::NAMESPACE => return at("metadata.namespace", self.namespace, diagnostic),
                 "" => "spec".to_owned(),
                 path if path.starts_with('[') => format!("spec{path}"),
                 path => format!("spec.{path}"),
@@ -64,6 +69,33 @@ impl Object {
             diagnostic
         };
         diagnostics.into_iter().map(relocate).collect()
+    }
+
+    /// Says which manifests another object of the stream has given already, and adds the rest to `seen`: of two
+    /// manifests of one name the later would silently overwrite the former.
+    fn refuse_overlap(&self, manifests: &[Manifest], seen: &mut BTreeSet<[String; 4]>) -> Vec<Diagnostic> {
+        let key = |manifest: &Manifest| {
+            [
+                group(&manifest.api_version).to_owned(),
+                manifest.kind.clone(),
+                manifest.namespace.clone().unwrap_or_default(),
+                manifest.name.clone(),
+            ]
+        };
+        let overlaps: Vec<&Manifest> = manifests
+            .iter()
+            .filter(|manifest| seen.contains(&key(manifest)))
+            .collect();
+        seen.extend(manifests.iter().map(key));
+        overlaps
+            .into_iter()
+            .map(|Manifest { kind, name, .. }| {
+                let message = format!("the {kind} {name:?} is rendered for another object in this stream already");
+                Diagnostic::new(&INVALID_VALUE, "metadata.name", message)
+                    .help("rename one of the two, or let only one of them render it")
+                    .at(Some(self.name))
+            })
+            .collect()
     }
 }
 
@@ -104,6 +136,8 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
     let filled: Vec<&Chunk<'_>> = documents.iter().filter(|document| !document.is_blank()).collect();
     match filled.as_slice() {
         [] => return Ok(Input::Values("")),
+        // Somebody else's object need not even be what our parser accepts.
+        [only] if only.looks_like_object() && !only.concerns(package) => {}
         [only] if !is_object(&parse(only)?) => return Ok(Input::Values(text)),
         _ => {}
     }
@@ -111,10 +145,11 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
     let mut stream = Vec::with_capacity(documents.len());
     let mut any_object = false;
     for document in &documents {
-        let read = if document.text.contains(&package.kind) {
+        let read = if document.concerns(package) {
             parse(document).and_then(|node| {
                 any_object |= is_object(&node);
                 refuse_hidden(&node, package)?;
+                refuse_other_kind(&node, package)?;
                 Ok(match ours(&node, package) {
                     Some(node) => Document::Ours(Box::new(object(node, package, namespace))),
                     None => Document::Foreign(document.text),
@@ -132,7 +167,6 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
     if diagnostics.has_errors() {
         return Err(diagnostics.into_vec());
     }
-    refuse_twins(&mut stream);
     if !any_object
         && !filled
             .iter()
@@ -146,7 +180,7 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
             "put the values into one document, or give each `apiVersion: {}`, `kind: {}`, `metadata` and `spec`",
             package.api_version, package.kind
         );
-        return Err(vec![Diagnostic::new(&yaml::YAML_FEATURE, "", message).help(help)]);
+        return Err(vec![Diagnostic::new(&YAML_FEATURE, "", message).help(help)]);
     }
     Ok(Input::Stream(stream))
 }
@@ -171,22 +205,43 @@ fn refuse_hidden(node: &Node, package: &Description) -> Result<(), Vec<Diagnosti
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// Adds a problem to each object that has the name and namespace of an earlier one: of two such sets of manifests the
-/// later would silently overwrite the former.
-fn refuse_twins(stream: &mut [Document<'_>]) {
-    let mut seen = BTreeSet::new();
-    for document in stream {
-        let Document::Ours(object) = document else { continue };
-        let Request { name, namespace, .. } = &object.request;
-        if !seen.insert((namespace.clone(), name.clone())) {
-            let message = format!("another object in this stream is called {name:?} in {namespace:?} too");
-            object.problems.push(
-                Diagnostic::new(&INVALID_VALUE, "metadata.name", message)
-                    .help("give each its own name")
-                    .at(Some(object.name)),
-            );
+/// The fields of Kubernetes' `ObjectMeta`. Of these only name and namespace mean anything here; the others are what tools
+/// and API servers add.
+const METADATA: [&str; 15] = [
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+fn at(path: &str, position: Position, mut diagnostic: Diagnostic) -> Diagnostic {
+    path.clone_into(&mut diagnostic.path);
+    diagnostic.at(Some(position))
+}
+
+/// Turns diagnostics about a request that came from a command line into diagnostics about that.
+#[must_use]
+pub fn for_command_line(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let rename = |mut diagnostic: Diagnostic| {
+        match diagnostic.path.as_str() {
+            Diagnostic::NAME => "--name".clone_into(&mut diagnostic.path),
+            Diagnostic::NAMESPACE => "--namespace".clone_into(&mut diagnostic.path),
+            _ => {}
         }
-    }
+        diagnostic
+    };
+    diagnostics.into_iter().map(rename).collect()
 }
 
 /// What a rendered stream consists of.
@@ -250,6 +305,7 @@ pub fn render<'a, E>(
 ) -> Result<Result<Rendered<'a>, Vec<Diagnostic>>, E> {
     let mut parts = Vec::with_capacity(documents.len());
     let mut diagnostics = Diagnostics::default();
+    let mut seen = BTreeSet::new();
     for document in documents {
         match document {
             Document::Foreign(bytes) => parts.push(Part::Foreign(bytes)),
@@ -258,6 +314,7 @@ pub fn render<'a, E>(
                 match render(&object.request)? {
                     Ok(rendering) => {
                         diagnostics.extend(object.relocate(rendering.warnings));
+                        diagnostics.extend(object.refuse_overlap(&rendering.manifests, &mut seen));
                         parts.push(Part::Manifests(rendering.manifests));
                     }
                     Err(problems) => diagnostics.extend(object.relocate(problems)),
@@ -275,14 +332,44 @@ pub fn render<'a, E>(
     })
 }
 
-/// [`render`] with a package that is at hand.
+/// Renders whatever `text` is: the values of an installation called `name`, by default as the package is, or a stream
+/// with objects that have names of their own.
 ///
 /// # Errors
 ///
-/// The diagnostics of all objects, located in the stream.
-pub fn render_with<'a>(documents: Vec<Document<'a>>, package: &dyn Package) -> Result<Rendered<'a>, Vec<Diagnostic>> {
-    match render(documents, |request| Ok::<_, Infallible>(package.render(request))) {
-        Ok(result) => result,
+/// The outer error is `render`'s own; the inner one holds all diagnostics, located in the text.
+pub fn render_text<'a, E>(
+    text: &'a str,
+    package: &Description,
+    name: Option<&str>,
+    namespace: &str,
+    mut render: impl FnMut(&Request) -> Result<Result<Rendering, Vec<Diagnostic>>, E>,
+) -> Result<Result<Rendered<'a>, Vec<Diagnostic>>, E> {
+    let input = match read(text, package, namespace) {
+        Ok(input) => input,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    match (input, name) {
+        (Input::Values(values), _) => {
+            let answer = render(&Request {
+                name: name.unwrap_or(&package.name).to_owned(),
+                namespace: namespace.to_owned(),
+                values: values.to_owned(),
+                release: None,
+                capabilities: None,
+            })?;
+            Ok(answer.map_err(for_command_line).map(|rendering| Rendered {
+                parts: vec![Part::Manifests(rendering.manifests)],
+                warnings: for_command_line(rendering.warnings),
+            }))
+        }
+        (Input::Stream(_), Some(_)) => {
+            let message = "it names what is rendered from values; the objects in this stream have names";
+            Ok(Err(vec![
+                Diagnostic::new(&YAML_FEATURE, "--name", message).help("leave it out"),
+            ]))
+        }
+        (Input::Stream(documents), None) => self::render(documents, render),
     }
 }
 
@@ -299,13 +386,20 @@ impl Chunk<'_> {
             let line = line.trim_start_matches('\u{feff}');
             let line = line.strip_prefix("---").or(line.strip_prefix("...")).unwrap_or(line);
             let line = line.trim();
-            line.is_empty() || line.starts_with('#')
+            line.is_empty() || line.starts_with(['#', '%'])
         })
+    }
+
+    /// Whether this may be an object of the package's kind, or meant to be one.
+    fn concerns(&self, package: &Description) -> bool {
+        let group = group(&package.api_version);
+        self.text.contains(&package.kind) || (!group.is_empty() && self.text.contains(group))
     }
 
     /// Whether this is block style with `kind:` among its top-level keys. Other spellings are found by parsing.
     fn looks_like_object(&self) -> bool {
-        self.text.lines().any(|line| line.starts_with("kind:"))
+        let has = |key: &str| self.text.lines().any(|line| line.starts_with(key));
+        has("kind:") && has("apiVersion:")
     }
 }
 
@@ -317,7 +411,9 @@ fn split(text: &str) -> Vec<Chunk<'_>> {
         let begins = line
             .strip_prefix("---")
             .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
-        if begins && offset > start {
+        // Directives belong to the document whose `---` ends them.
+        let directives = text[start..offset].starts_with('%');
+        if begins && offset > start && !directives {
             chunks.push(Chunk {
                 text: &text[start..offset],
                 first_line,
@@ -352,10 +448,33 @@ fn is_object(node: &Node) -> bool {
 
 /// The node, if it is an object of the package's group and kind, in whatever version.
 fn ours<'n>(node: &'n Node, package: &Description) -> Option<&'n Node> {
-    let group = |api_version: &str| api_version.split_once('/').map(|(group, _)| group.to_owned());
     let same_kind = node.get("kind")?.as_str()? == package.kind;
     let same_group = group(node.get("apiVersion")?.as_str()?) == group(&package.api_version);
     (same_kind && same_group).then_some(node)
+}
+
+/// The group of an `apiVersion`; that of Kubernetes' core is empty.
+fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
+/// Refuses a kind of our group that does not exist, such as a misspelt one.
+fn refuse_other_kind(node: &Node, package: &Description) -> Result<(), Vec<Diagnostic>> {
+    let text = |key: &str| node.get(key).and_then(Node::as_str);
+    let own_group = group(&package.api_version);
+    match (text("apiVersion"), text("kind")) {
+        (Some(api_version), Some(kind))
+            if !own_group.is_empty() && group(api_version) == own_group && kind != package.kind =>
+        {
+            let message = format!("{own_group} has no kind {kind:?}");
+            Err(vec![
+                Diagnostic::new(&UNKNOWN_VARIANT, "kind", message)
+                    .help(format!("write kind: {}", package.kind))
+                    .at(node.locate("kind").map(|place| place.position)),
+            ])
+        }
+        _ => Ok(()),
+    }
 }
 
 fn object(node: &Node, package: &Description, namespace: &str) -> Object {
@@ -379,7 +498,25 @@ fn object(node: &Node, package: &Description, namespace: &str) -> Object {
             );
         }
     }
-    let metadata = node.get("metadata");
+    let metadata = node.get("metadata").filter(|metadata| !metadata.is_null());
+    if let Some(metadata) = metadata.filter(|metadata| metadata.entries().is_none()) {
+        let message = format!("expected a mapping, found {}", metadata.describe());
+        problems.push(Diagnostic::new(&WRONG_TYPE, "metadata", message).at(Some(metadata.place.position)));
+    }
+    for entry in metadata.and_then(Node::entries).unwrap_or_default() {
+        let key = entry.key.scalar.text.as_str();
+        if !METADATA.contains(&key) {
+            problems.push(
+                Diagnostic::new(
+                    &UNKNOWN_FIELD,
+                    format!("metadata.{key}"),
+                    format!("there is no field `{key}` here"),
+                )
+                .help(remedy(key, &METADATA))
+                .at(Some(entry.key.place.position)),
+            );
+        }
+    }
     let mut text_of = |field: &str| {
         let value = metadata
             .and_then(|metadata| metadata.get(field))
@@ -415,5 +552,6 @@ fn object(node: &Node, package: &Description, namespace: &str) -> Object {
         map,
         problems,
         name: node.locate("metadata.name").unwrap_or(node.place).position,
+        namespace: node.locate("metadata.namespace").unwrap_or(node.place).position,
     }
 }

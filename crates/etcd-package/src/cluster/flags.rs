@@ -50,6 +50,7 @@ impl Cluster {
                 format!("--peer-key-file={}", identity.key()),
             ]);
         }
+        flags.extend(self.server_flags.iter().cloned());
         flags
     }
 }

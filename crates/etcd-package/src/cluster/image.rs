@@ -82,17 +82,21 @@ fn check(holds: bool, path: &str, message: &str, help: &str, report: &mut Report
     holds.then_some(())
 }
 
-/// `[HOST[:PORT]/]PATH`, in the grammar of `distribution/reference`.
+/// `[HOST[:PORT]/]PATH` in the grammar of `distribution/reference`: a path consists of components, and these of
+/// lower-case letters and digits, with one `.`, one or two `_` or any number of `-` between them.
 fn is_repository(text: &str) -> bool {
+    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let separator = |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|b| b == b'-');
     let component = |part: &str| {
-        let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.');
-        let end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        part.bytes().all(inner) && part.starts_with(end) && part.ends_with(end)
+        part.starts_with(alphanumeric) && part.ends_with(alphanumeric) && part.split(alphanumeric).all(separator)
     };
     let host = |part: &str| {
         let (name, port) = part.split_once(':').unwrap_or((part, "0"));
-        let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
-        !name.is_empty() && name.bytes().all(inner) && port.parse::<u16>().is_ok()
+        let label = |label: &str| {
+            let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+            !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+        };
+        name.split('.').all(label) && port.parse::<u16>().is_ok()
     };
     match text.split_once('/') {
         Some((first, rest)) => (host(first) || component(first)) && rest.split('/').all(component) && text.len() <= 255,

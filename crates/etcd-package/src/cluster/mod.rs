@@ -8,13 +8,15 @@ mod flags;
 mod image;
 mod names;
 mod report;
+mod resources;
+mod server;
 mod storage;
 mod tls;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::ResourceRequirements;
-use rutter::names::{DnsLabel, LabelKey};
+use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements};
+use rutter::names::DnsLabel;
 
 pub use compaction::Compaction;
 pub use image::Image;
@@ -24,10 +26,11 @@ pub use storage::{Storage, Volume};
 pub use tls::{Authority, Certificates, Identity, Leaf, Tls};
 
 use crate::codes::{
-    END_OF_LIFE, EVEN_REPLICAS, INVALID_REPLICAS, INVALID_RESOURCES, INVALID_TOKEN, MANY_REPLICAS, PORT_COLLISION,
+    END_OF_LIFE, EVEN_REPLICAS, INVALID_REPLICAS, INVALID_TOKEN, MANY_REPLICAS, OUTDATED_VERSION, PORT_COLLISION,
+    UNSAFE_VERSION,
 };
 use crate::etcd::Version;
-use crate::values::{AntiAffinity, BootstrapState, Ports, Probes, RetentionPolicy, Values};
+use crate::values::{BootstrapState, Pod, Ports, Probes, RetentionPolicy, Scheduling, Values};
 
 /// Most members that are rendered. etcd has no limit of its own; without one, a slip of the keyboard would render
 /// certificates with millions of names.
@@ -42,6 +45,8 @@ pub struct Cluster {
     pub selector: BTreeMap<String, String>,
     /// Labels of every object, those of the selector among them.
     pub labels: BTreeMap<String, String>,
+    /// Annotations of every object.
+    pub annotations: BTreeMap<String, String>,
     /// How many members there are: 1 to 100.
     pub replicas: u32,
     /// The release of etcd.
@@ -60,14 +65,20 @@ pub struct Cluster {
     pub tls: Tls,
     /// The removal of old revisions, unless it is off.
     pub compaction: Option<Compaction>,
-    /// Whether members keep away from each other.
-    pub anti_affinity: AntiAffinity,
-    /// The node label by which they do.
-    pub topology_key: LabelKey,
+    /// Flags of etcd that nothing else depends on.
+    pub server_flags: Vec<String>,
+    /// More environment variables.
+    pub extra_env: Vec<EnvVar>,
+    /// ConfigMaps and Secrets with more of them.
+    pub extra_env_from: Vec<EnvFromSource>,
+    /// Where the members run.
+    pub scheduling: Scheduling,
+    /// The pods, beyond what makes them members.
+    pub pod: Pod,
     /// The times of the probes.
     pub probes: Probes,
-    /// Compute resources.
-    pub resources: ResourceRequirements,
+    /// Compute resources, if any are said.
+    pub resources: Option<ResourceRequirements>,
     /// Whether there is a Service for clients.
     pub client_service: bool,
     /// How many members may be down for a drain while the rest keep quorum, if there is a disruption budget.
@@ -112,11 +123,12 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     let version = version(values.version, report);
     let names = names::resolve(name, namespace, &values, report);
     let labels = names::labels(name, &values, report);
+    let server_flags = server::resolve(&values, report);
     let image = image::resolve(values.image, version, report);
     let ports = ports(values.ports, report);
     let storage = storage::resolve(values.storage, &values.naming.data_claim, report);
     let compaction = compaction::resolve(&values.compaction, report);
-    let resources = resources(values.resources, report);
+    let resources = resources::resolve(values.resources, report);
     let names = names?;
     let tls = tls::resolve(values.tls, &names, replicas, values.service.client.enabled, report);
     let token = token(values.bootstrap.token, &names.namespace, name, report);
@@ -124,6 +136,7 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     Some(Cluster {
         selector: labels.selector,
         labels: labels.all,
+        annotations: names::text(values.common_annotations),
         replicas,
         version,
         image: image?,
@@ -133,8 +146,11 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
         storage,
         tls: tls?,
         compaction: compaction?,
-        anti_affinity: values.scheduling.anti_affinity,
-        topology_key: values.scheduling.topology_key,
+        server_flags,
+        extra_env: values.extra_env,
+        extra_env_from: values.extra_env_from,
+        scheduling: values.scheduling,
+        pod: values.pod,
         probes: values.probes,
         resources,
         client_service: values.service.client.enabled,
@@ -153,7 +169,11 @@ fn replicas(replicas: u32, report: &mut Report<'_>) -> u32 {
             .add(
                 &EVEN_REPLICAS,
                 "replicas",
-                format!("{replicas} members tolerate no more failures than {}", replicas - 1),
+                if replicas == 2 {
+                    "2 members stop when either is down, so the disruption budget lets no drain pass".to_owned()
+                } else {
+                    format!("{replicas} members tolerate no more failures than {}", replicas - 1)
+                },
             )
             .help(format!("write {} or {}", replicas - 1, replicas + 1)),
         8..=MAX_REPLICAS => report
@@ -186,6 +206,23 @@ fn version(version: Version, report: &mut Report<'_>) -> Version {
                 "plan the upgrade to {}, one minor version at a time",
                 Version::DEFAULT
             ));
+    }
+    if version.corrupts_data() {
+        report
+            .add(
+                &UNSAFE_VERSION,
+                "version",
+                format!("etcd {version} can corrupt its data when it is killed"),
+            )
+            .help(format!("write 3.5.33 or {}", Version::DEFAULT));
+    } else if version.is_outdated() {
+        report
+            .add(
+                &OUTDATED_VERSION,
+                "version",
+                format!("the etcd project advises against {version}"),
+            )
+            .help("take the newest release of the same minor version, at least 3.4.22 or 3.5.6");
     }
     version
 }
@@ -224,39 +261,6 @@ fn token(token: Option<String>, namespace: &DnsLabel, name: &str, report: &mut R
         }
     }
     token.unwrap_or(default)
-}
-
-/// Kubernetes refuses a request above its limit.
-fn resources(resources: ResourceRequirements, report: &mut Report<'_>) -> ResourceRequirements {
-    let parse = |quantity: &k8s_openapi::apimachinery::pkg::api::resource::Quantity| {
-        quantity.0.parse::<rutter::quantity::Quantity>().ok()
-    };
-    for (resource, request) in resources.requests.iter().flatten() {
-        let path = format!("resources.requests.{resource}");
-        let Some(request) = parse(request) else { continue };
-        if request.milli_value() < 0 {
-            report
-                .add(&INVALID_RESOURCES, &path, format!("{request} is less than nothing"))
-                .help("write 0 or more");
-        }
-        let limit = resources
-            .limits
-            .as_ref()
-            .and_then(|limits| limits.get(resource))
-            .and_then(parse);
-        if let Some(limit) = limit
-            && request.milli_value() > limit.milli_value()
-        {
-            report
-                .add(
-                    &INVALID_RESOURCES,
-                    &path,
-                    format!("the request {request} is above the limit {limit}"),
-                )
-                .help(format!("write at most {limit}, or raise resources.limits.{resource}"));
-        }
-    }
-    resources
 }
 
 /// What becomes of claims, as Kubernetes spells it.

@@ -1,11 +1,14 @@
 //! Names and labels of everything that belongs to a cluster.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
+use rutter::Diagnostic;
 use rutter::names::{DnsLabel, DnsSubdomain, LabelValue, ServiceName};
+use rutter::yaml::join;
 
 use super::Report;
-use crate::codes::{INVALID_NAME, NAME_TOO_LONG};
+use crate::codes::{INVALID_NAME, LABEL_TAKEN, NAME_TOO_LONG};
 use crate::values::Values;
 
 /// Longest name of a StatefulSet: its pods carry the label `controller-revision-hash`, whose value is this name, a dash
@@ -47,19 +50,7 @@ impl Names {
         self.suffixed("bootstrap")
     }
 
-    /// The authority's Issuer, and its Certificate.
-    #[must_use]
-    pub fn authority(&self) -> String {
-        self.suffixed("ca")
-    }
-
-    /// The Secret of the authority's Certificate.
-    #[must_use]
-    pub fn authority_secret(&self) -> String {
-        self.suffixed("ca-tls")
-    }
-
-    /// The Issuer that signs the authority's Certificate.
+    /// The Issuer that signs the authorities' Certificates.
     #[must_use]
     pub fn self_signed(&self) -> String {
         self.suffixed("selfsigned")
@@ -91,7 +82,7 @@ impl Names {
 
     /// The fullname and a suffix.
     #[must_use]
-    pub fn suffixed(&self, suffix: impl std::fmt::Display) -> String {
+    pub fn suffixed(&self, suffix: impl Display) -> String {
         format!("{}-{suffix}", self.fullname)
     }
 }
@@ -101,7 +92,7 @@ pub(super) fn resolve(name: &str, namespace: &str, values: &Values, report: &mut
         Ok(namespace) => Some(namespace),
         Err(refusal) => {
             report
-                .add(&INVALID_NAME, "", format!("the namespace: {}", refusal.message))
+                .add(&INVALID_NAME, Diagnostic::NAMESPACE, refusal.message)
                 .help(help(refusal.help));
             None
         }
@@ -109,12 +100,12 @@ pub(super) fn resolve(name: &str, namespace: &str, values: &Values, report: &mut
     let (path, fullname) = match &values.naming.fullname {
         Some(fullname) => ("naming.fullname", Some(fullname.clone())),
         None => match name.parse::<ServiceName>() {
-            Ok(fullname) => ("", Some(fullname)),
+            Ok(fullname) => (Diagnostic::NAME, Some(fullname)),
             Err(refusal) => {
                 report
-                    .add(&INVALID_NAME, "", format!("the name: {}", refusal.message))
-                    .help("rename the installation, or set naming.fullname");
-                ("", None)
+                    .add(&INVALID_NAME, Diagnostic::NAME, refusal.message)
+                    .help("rename the installation");
+                (Diagnostic::NAME, None)
             }
         },
     };
@@ -174,7 +165,7 @@ pub(super) fn labels(name: &str, values: &Values, report: &mut Report<'_>) -> Op
             // Said already where the name is also the fullname.
             if values.naming.fullname.is_some() {
                 report
-                    .add(&INVALID_NAME, "", format!("the name: {}", refusal.message))
+                    .add(&INVALID_NAME, Diagnostic::NAME, refusal.message)
                     .help(help(refusal.help));
             }
             return None;
@@ -204,6 +195,21 @@ pub(super) fn labels(name: &str, values: &Values, report: &mut Report<'_>) -> Op
         ("app.kubernetes.io/version", &version),
         ("app.kubernetes.io/managed-by", "rutter"),
     ]));
+    for (path, labels) in [
+        ("commonLabels", &values.common_labels),
+        ("pod.labels", &values.pod.labels),
+    ] {
+        for key in labels.keys().filter(|key| selector.contains_key(&***key)) {
+            report
+                .add(
+                    &LABEL_TAKEN,
+                    &join(path, key),
+                    format!("the label {key} selects the pods"),
+                )
+                .help("leave it out; naming.selectorLabels decides on it");
+        }
+    }
+    all.extend(text(values.common_labels.clone()));
     // Last, so that a selector that reuses a recommended key still matches the pods.
     all.extend(selector.clone());
     Some(Labels { selector, all })
@@ -211,4 +217,11 @@ pub(super) fn labels(name: &str, values: &Values, report: &mut Report<'_>) -> Op
 
 fn help(help: Option<String>) -> String {
     help.unwrap_or_else(|| "use lower-case letters, digits and `-`".to_owned())
+}
+
+/// Labels or annotations as Kubernetes' types have them.
+pub(super) fn text<K: Display + Ord, V: Display>(map: BTreeMap<K, V>) -> BTreeMap<String, String> {
+    map.into_iter()
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect()
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use rutter::names::DnsLabel;
 
-use super::Report;
-use crate::codes::{INVALID_STORAGE, NAME_COLLISION, VOLUME_BELOW_QUOTA};
-use crate::etcd::DEFAULT_QUOTA_BYTES;
-use crate::values::{self, AccessMode, Claim, Retention};
+use super::{Report, names, tls};
+use crate::codes::{CLAIMS_DELETED, INVALID_STORAGE, NAME_COLLISION};
+use crate::values::{self, AccessMode, Claim, Retention, RetentionPolicy};
 
 /// The name of the template of the log's claims.
 const WAL_CLAIM: &str = "etcd-wal";
@@ -64,23 +63,33 @@ impl Storage {
 }
 
 pub(super) fn resolve(storage: values::Storage, data_claim: &DnsLabel, report: &mut Report<'_>) -> Storage {
-    if storage.data.size.value() < DEFAULT_QUOTA_BYTES && storage.data.size.value() > 0 {
-        report
-            .add(
-                &VOLUME_BELOW_QUOTA,
-                "storage.data.size",
-                format!("etcd's database may grow to 2Gi, the volume has {}", storage.data.size),
-            )
-            .help("make the volume 4Gi or larger, to have room for the log and for snapshots too");
-    }
-    if storage.wal.is_some() && **data_claim == *WAL_CLAIM {
+    if [WAL_CLAIM, tls::CLIENT.volume, tls::PEER.volume].contains(&&**data_claim) {
         report
             .add(
                 &NAME_COLLISION,
                 "naming.dataClaim",
-                format!("{WAL_CLAIM:?} is the claim of the write-ahead log"),
+                format!("another volume of the pod is called {:?}", &**data_claim),
             )
             .help("write etcd-data, or leave it out");
+    }
+    let retention = &storage.retention;
+    for (path, policy, when) in [
+        (
+            "storage.retention.whenScaled",
+            retention.when_scaled,
+            "whoever scales to 0 loses all data",
+        ),
+        (
+            "storage.retention.whenDeleted",
+            retention.when_deleted,
+            "whoever deletes the StatefulSet loses all data",
+        ),
+    ] {
+        if policy == RetentionPolicy::Delete {
+            report
+                .add(&CLAIMS_DELETED, path, when)
+                .help("write Retain, and delete claims by hand");
+        }
     }
     Storage {
         data: volume(data_claim, "/data", storage.data, "storage.data", report),
@@ -123,16 +132,8 @@ fn volume(name: &str, mount_path: &'static str, claim: Claim, path: &str, report
         size: claim.size.to_string(),
         storage_class_name: claim.storage_class_name,
         access_modes: claim.access_modes.iter().map(access_mode).collect(),
-        labels: claim
-            .labels
-            .iter()
-            .map(|(key, value)| (key.to_string(), value.to_string()))
-            .collect(),
-        annotations: claim
-            .annotations
-            .into_iter()
-            .map(|(key, value)| (key.to_string(), value))
-            .collect(),
+        labels: names::text(claim.labels),
+        annotations: names::text(claim.annotations),
     }
 }
 

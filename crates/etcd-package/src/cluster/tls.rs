@@ -6,7 +6,7 @@ use rutter::names::DnsSubdomain;
 
 use super::{MAX_REPLICAS, Names, Report};
 use crate::codes::{
-    CERTIFICATE_LIFETIME, INVALID_REPLICAS, NAME_COLLISION, SECRET_REQUIRED, SECRET_UNUSED, SELF_SIGNED, TLS_DISABLED,
+    CERTIFICATE_LIFETIME, INVALID_REPLICAS, NAME_COLLISION, SECRET_REQUIRED, SELF_SIGNED, TLS_DISABLED, UNUSED_VALUE,
 };
 use crate::values::{self, CertManager, IssuerType, TlsMode, TlsSide};
 
@@ -78,11 +78,26 @@ pub struct Leaf {
     pub secret: String,
 }
 
+impl Leaf {
+    /// The Certificate and the Issuer of the authority that signs it. Each side has one of its own: whoever holds a
+    /// certificate for clients must not pass for a peer.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        format!("{}-ca", self.name)
+    }
+
+    /// The Secret of that authority.
+    #[must_use]
+    pub fn authority_secret(&self) -> String {
+        format!("{}-tls", self.authority())
+    }
+}
+
 /// Who signs certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authority {
-    /// An authority of the cluster's own: a self-signed Issuer, a Certificate that it signs, and an Issuer that signs
-    /// with that.
+    /// Authorities of the cluster's own: a self-signed Issuer, and for each leaf a Certificate that it signs and an
+    /// Issuer that signs with that.
     Ca,
     /// Each certificate is its own authority.
     SelfSigned {
@@ -118,21 +133,21 @@ fn scheme(identity: Option<&Identity>) -> &'static str {
 
 /// One side's fixed facts. Names follow the ports, as on the source page: what serves the port `etcd-server`, the peers',
 /// is the certificate `<fullname>-server`.
-struct Side {
+pub(super) struct Side {
     path: &'static str,
     suffix: &'static str,
-    volume: &'static str,
+    pub(super) volume: &'static str,
     mount_path: &'static str,
 }
 
-const CLIENT: Side = Side {
+pub(super) const CLIENT: Side = Side {
     path: "tls.client",
     suffix: "client",
     volume: "etcd-client-tls",
     mount_path: "/etc/etcd/certs/client",
 };
 
-const PEER: Side = Side {
+pub(super) const PEER: Side = Side {
     path: "tls.peer",
     suffix: "server",
     volume: "etcd-server-tls",
@@ -147,6 +162,7 @@ pub(super) fn resolve(
     report: &mut Report<'_>,
 ) -> Option<Tls> {
     warn_of_plain_text(&tls, report);
+    check_lifetime(&tls.cert_manager, report);
     let client = identity(&tls.client, &CLIENT, names, report);
     let peer = identity(&tls.peer, &PEER, names, report);
     let leaves: Vec<Leaf> = [(&tls.client, &CLIENT), (&tls.peer, &PEER)]
@@ -221,7 +237,7 @@ fn identity(values: &TlsSide, side: &Side, names: &Names, report: &mut Report<'_
         (TlsMode::Disabled | TlsMode::CertManager, Some(name)) => {
             report
                 .add(
-                    &SECRET_UNUSED,
+                    &UNUSED_VALUE,
                     &path,
                     format!("the Secret {:?} is not used in the mode {:?}", &**name, values.mode),
                 )
@@ -248,9 +264,27 @@ fn certificates(
     client_service: bool,
     report: &mut Report<'_>,
 ) -> Certificates {
-    check_lifetime(&values, report);
     let authority = match values.issuer.kind {
-        IssuerType::Ca => Authority::Ca,
+        IssuerType::Ca => {
+            let issuer = &values.issuer;
+            for (path, given) in [
+                (
+                    "tls.certManager.issuer.clusterIssuerName",
+                    issuer.cluster_issuer_name.is_some(),
+                ),
+                (
+                    "tls.certManager.issuer.createClusterIssuer",
+                    issuer.create_cluster_issuer.is_some(),
+                ),
+            ] {
+                if given {
+                    report
+                        .add(&UNUSED_VALUE, path, "the issuer type Ca uses no ClusterIssuer")
+                        .help("write type: SelfSigned, or leave it out");
+                }
+            }
+            Authority::Ca
+        }
         IssuerType::SelfSigned => {
             report
                 .add(
@@ -260,8 +294,11 @@ fn certificates(
                 )
                 .help("write type: Ca; with SelfSigned, restart all members at once after each renewal");
             Authority::SelfSigned {
-                cluster_issuer: values.issuer.cluster_issuer_name,
-                create: values.issuer.create_cluster_issuer,
+                cluster_issuer: values
+                    .issuer
+                    .cluster_issuer_name
+                    .unwrap_or_else(|| crate::literal("selfsigned")),
+                create: values.issuer.create_cluster_issuer.unwrap_or(true),
             }
         }
     };
@@ -320,9 +357,14 @@ fn check_lifetime(values: &CertManager, report: &mut Report<'_>) {
             .add(
                 &CERTIFICATE_LIFETIME,
                 path,
-                format!("{renew_before} before its end the certificate would not have begun yet"),
+                format!("{renew_before} before its end is before the certificate begins"),
             )
-            .help("write less than tls.certManager.duration, which is 2160h unless set");
+            .help(match &values.duration {
+                Some(duration) => format!("write less than tls.certManager.duration, which is {duration}"),
+                None => {
+                    "write less than 2160h, which a certificate is good for unless duration says otherwise".to_owned()
+                }
+            });
     }
 }
 

@@ -1,7 +1,9 @@
 //! What etcd itself knows, as data.
 
+mod flags;
 mod version;
 
+pub use flags::Replacement;
 pub use version::{MINORS, Minor, Version};
 
 /// What `--quota-backend-bytes` is when nobody sets it: 2 GiB (`server/storage/quota.go`, `DefaultQuotaBytes`).

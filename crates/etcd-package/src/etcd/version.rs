@@ -19,7 +19,7 @@ pub struct Version {
 
 /// A minor version: `3.6`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Minor(u32);
+pub struct Minor(pub(super) u32);
 
 /// The minor versions that the package knows, oldest first.
 pub const MINORS: [Minor; 4] = [Minor(4), Minor(5), Minor(6), Minor(7)];
@@ -62,7 +62,23 @@ impl Version {
         }
     }
 
-    /// The version that an image tag starts with, and whether anything follows it: `v3.5.15`, `3.5.15-0`.
+    /// Whether a crash of this release can corrupt data: 3.5.0 to 3.5.2 (etcd's `CHANGELOG-3.5.md` on 3.5.3).
+    #[must_use]
+    pub fn corrupts_data(self) -> bool {
+        self.minor.0 == 5 && self.patch < 3
+    }
+
+    /// Whether the project advises against it in production: before 3.4.22 and 3.5.6 (etcd's "Versioning" page).
+    #[must_use]
+    pub fn is_outdated(self) -> bool {
+        match self.minor.0 {
+            4 => self.patch < 22,
+            5 => self.patch < 6,
+            _ => false,
+        }
+    }
+
+    /// The version that an image tag starts with: `v3.5.15`, `3.5.15-0`.
     #[must_use]
     pub fn of_tag(tag: &str) -> Option<(u32, u32, u32)> {
         let text = tag.strip_prefix('v').unwrap_or(tag);

@@ -4,12 +4,12 @@ use super::metadata;
 use crate::cert_manager::{Certificate, CertificateSpec, IssuerRef, PrivateKey};
 use crate::cluster::{Authority, Certificates, Cluster, Leaf};
 
-/// The authority of this cluster. etcd reads it only when it starts, so that it outlives whatever it signs.
-pub(super) fn authority(cluster: &Cluster) -> Certificate {
+/// The authority that signs a leaf. etcd reads it only when it starts, so it outlives whatever it signs.
+pub(super) fn authority(cluster: &Cluster, leaf: &Leaf) -> Certificate {
     Certificate {
-        metadata: metadata(cluster, cluster.names.authority()),
+        metadata: metadata(cluster, leaf.authority()),
         spec: CertificateSpec {
-            common_name: cluster.names.authority(),
+            common_name: leaf.authority(),
             // Ten years, as kubeadm gives its own.
             duration: Some("87600h".to_owned()),
             is_ca: Some(true),
@@ -20,7 +20,7 @@ pub(super) fn authority(cluster: &Cluster) -> Certificate {
                 rotation_policy: "Never".to_owned(),
                 size: 256,
             }),
-            secret_name: cluster.names.authority_secret(),
+            secret_name: leaf.authority_secret(),
             usages: usages(&["digital signature", "key encipherment", "cert sign"]),
             ..CertificateSpec::default()
         },
@@ -38,7 +38,7 @@ pub(super) fn leaf(cluster: &Cluster, certificates: &Certificates, leaf: &Leaf) 
             duration: certificates.duration.clone(),
             ip_addresses: vec!["127.0.0.1".to_owned(), "::1".to_owned()],
             issuer_ref: match &certificates.authority {
-                Authority::Ca => issuer("Issuer", cluster.names.authority()),
+                Authority::Ca => issuer("Issuer", leaf.authority()),
                 Authority::SelfSigned { cluster_issuer, .. } => issuer("ClusterIssuer", cluster_issuer.to_string()),
             },
             renew_before: certificates.renew_before.clone(),

@@ -2,9 +2,9 @@
 
 use super::{cluster_metadata, metadata};
 use crate::cert_manager::{CaIssuer, ClusterIssuer, Issuer, IssuerSpec, SelfSignedIssuer};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Leaf};
 
-/// Signs the authority's certificate, once in ten years.
+/// Signs the authorities' certificates, once in ten years.
 pub(super) fn self_signed(cluster: &Cluster) -> Issuer {
     Issuer {
         metadata: metadata(cluster, cluster.names.self_signed()),
@@ -15,13 +15,13 @@ pub(super) fn self_signed(cluster: &Cluster) -> Issuer {
     }
 }
 
-/// Signs the members' certificates, with the authority's.
-pub(super) fn authority(cluster: &Cluster) -> Issuer {
+/// Signs a leaf, with its authority's certificate.
+pub(super) fn authority(cluster: &Cluster, leaf: &Leaf) -> Issuer {
     Issuer {
-        metadata: metadata(cluster, cluster.names.authority()),
+        metadata: metadata(cluster, leaf.authority()),
         spec: IssuerSpec {
             ca: Some(CaIssuer {
-                secret_name: cluster.names.authority_secret(),
+                secret_name: leaf.authority_secret(),
             }),
             ..IssuerSpec::default()
         },

@@ -28,8 +28,10 @@ pub fn all(cluster: &Cluster) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
         match &certificates.authority {
             Authority::Ca => {
                 manifests.add(&issuer::self_signed(cluster));
-                manifests.add(&certificate::authority(cluster));
-                manifests.add(&issuer::authority(cluster));
+                for leaf in &certificates.leaves {
+                    manifests.add(&certificate::authority(cluster, leaf));
+                    manifests.add(&issuer::authority(cluster, leaf));
+                }
             }
             Authority::SelfSigned {
                 cluster_issuer,
@@ -118,6 +120,7 @@ fn cluster_metadata(cluster: &Cluster, name: String) -> ObjectMeta {
     ObjectMeta {
         name: Some(name),
         labels: Some(cluster.labels.clone()),
+        annotations: some(&cluster.annotations),
         ..ObjectMeta::default()
     }
 }
@@ -128,4 +131,9 @@ where
     BTreeMap<K, V>: Clone,
 {
     (!map.is_empty()).then(|| map.clone())
+}
+
+/// A list that is left out if it is empty.
+fn list<T: Clone>(items: &[T]) -> Option<Vec<T>> {
+    (!items.is_empty()).then(|| items.to_vec())
 }

@@ -1,17 +1,20 @@
 //! A member's pod.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::num::NonZeroU16;
 
 use k8s_openapi::api::core::v1::{
     Affinity, Capabilities, ConfigMapKeySelector, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction,
-    LocalObjectReference, ObjectFieldSelector, PodAffinityTerm, PodAntiAffinity, PodSecurityContext, PodSpec,
-    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecretVolumeSource, SecurityContext, TCPSocketAction,
-    Volume, VolumeMount, WeightedPodAffinityTerm,
+    LocalObjectReference, ObjectFieldSelector, PodAffinityTerm, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
+    SeccompProfile, SecretVolumeSource, SecurityContext, TCPSocketAction, TopologySpreadConstraint, Volume,
+    VolumeMount, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_STATE};
+use super::{list, some};
 use crate::cluster::{Cluster, Identity};
 use crate::values::AntiAffinity;
 
@@ -20,26 +23,52 @@ use crate::values::AntiAffinity;
 const NONROOT: i64 = 65532;
 
 pub(super) fn pod_template(cluster: &Cluster) -> PodTemplateSpec {
+    let pod = &cluster.pod;
+    let scheduling = &cluster.scheduling;
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
-            labels: Some(cluster.labels.clone()),
+            labels: Some(labels(cluster)),
+            annotations: some(&text(&pod.annotations)),
             ..ObjectMeta::default()
         }),
         spec: Some(PodSpec {
             affinity: affinity(cluster),
             automount_service_account_token: Some(false),
-            containers: vec![etcd(cluster)],
+            containers: containers(cluster),
+            dns_config: pod.dns_config.clone(),
             // For a Service called `etcd-x`, service links would add variables `ETCD_X_…`, of each of which etcd warns.
             enable_service_links: Some(false),
+            host_aliases: list(&pod.host_aliases),
             image_pull_secrets: image_pull_secrets(cluster),
-            security_context: Some(pod_security_context()),
+            init_containers: list(&pod.extra_init_containers),
+            node_selector: some(&text(&scheduling.node_selector)),
+            priority_class_name: scheduling.priority_class_name.as_ref().map(ToString::to_string),
+            runtime_class_name: scheduling.runtime_class_name.as_ref().map(ToString::to_string),
+            scheduler_name: scheduling.scheduler_name.as_ref().map(ToString::to_string),
+            security_context: Some(pod.security_context.clone().unwrap_or_else(pod_security_context)),
+            termination_grace_period_seconds: pod.termination_grace_period_seconds.map(Into::into),
+            tolerations: list(&scheduling.tolerations),
+            topology_spread_constraints: list(&topology_spread(cluster)),
             volumes: volumes(cluster),
             ..PodSpec::default()
         }),
     }
 }
 
+fn labels(cluster: &Cluster) -> BTreeMap<String, String> {
+    let mut labels = cluster.labels.clone();
+    labels.extend(text(&cluster.pod.labels));
+    labels
+}
+
+fn containers(cluster: &Cluster) -> Vec<Container> {
+    let mut containers = vec![etcd(cluster)];
+    containers.extend(cluster.pod.extra_containers.iter().cloned());
+    containers
+}
+
 fn etcd(cluster: &Cluster) -> Container {
+    let pod = &cluster.pod;
     Container {
         name: "etcd".to_owned(),
         image: Some(cluster.image.reference.clone()),
@@ -53,10 +82,16 @@ fn etcd(cluster: &Cluster) -> Container {
         readiness_probe: Some(readiness_probe(cluster)),
         liveness_probe: Some(liveness_probe(cluster)),
         env: Some(env(cluster)),
+        env_from: list(&cluster.extra_env_from),
         command: Some(vec!["/usr/local/bin/etcd".to_owned()]),
         args: Some(cluster.flags()),
-        resources: (cluster.resources != ResourceRequirements::default()).then(|| cluster.resources.clone()),
-        security_context: Some(container_security_context()),
+        lifecycle: pod.lifecycle.clone(),
+        resources: cluster.resources.clone(),
+        security_context: Some(
+            pod.container_security_context
+                .clone()
+                .unwrap_or_else(container_security_context),
+        ),
         volume_mounts: Some(volume_mounts(cluster)),
         ..Container::default()
     }
@@ -103,6 +138,7 @@ fn env(cluster: &Cluster) -> Vec<EnvVar> {
             value("ETCDCTL_CACERT", identity.authority()),
         ]);
     }
+    env.extend(cluster.extra_env.iter().cloned());
     env
 }
 
@@ -188,6 +224,7 @@ fn http_get(cluster: &Cluster, path: &str) -> HTTPGetAction {
     }
 }
 
+/// What keeps members away from each other, beside what the user asks for.
 fn affinity(cluster: &Cluster) -> Option<Affinity> {
     let selector = cluster.selector.iter().map(|(key, value)| LabelSelectorRequirement {
         key: key.clone(),
@@ -199,27 +236,41 @@ fn affinity(cluster: &Cluster) -> Option<Affinity> {
             match_expressions: Some(selector.collect()),
             ..LabelSelector::default()
         }),
-        topology_key: cluster.topology_key.to_string(),
+        topology_key: cluster.scheduling.topology_key.to_string(),
         ..PodAffinityTerm::default()
     };
-    let pod_anti_affinity = match cluster.anti_affinity {
-        AntiAffinity::Off => return None,
-        AntiAffinity::Required => PodAntiAffinity {
-            required_during_scheduling_ignored_during_execution: Some(vec![term]),
-            ..PodAntiAffinity::default()
-        },
-        AntiAffinity::Preferred => PodAntiAffinity {
-            preferred_during_scheduling_ignored_during_execution: Some(vec![WeightedPodAffinityTerm {
-                pod_affinity_term: term,
-                weight: 100,
-            }]),
-            ..PodAntiAffinity::default()
-        },
+    let users = cluster.scheduling.affinity.clone();
+    if cluster.scheduling.anti_affinity == AntiAffinity::Disabled {
+        return users;
+    }
+    let mut affinity = users.unwrap_or_default();
+    let terms = affinity.pod_anti_affinity.get_or_insert_default();
+    if cluster.scheduling.anti_affinity == AntiAffinity::Required {
+        let required = &mut terms.required_during_scheduling_ignored_during_execution;
+        required.get_or_insert_default().push(term);
+    } else {
+        let preferred = &mut terms.preferred_during_scheduling_ignored_during_execution;
+        preferred.get_or_insert_default().push(WeightedPodAffinityTerm {
+            pod_affinity_term: term,
+            weight: 100,
+        });
+    }
+    Some(affinity)
+}
+
+/// The user's constraints, about this cluster's pods unless they say otherwise.
+fn topology_spread(cluster: &Cluster) -> Vec<TopologySpreadConstraint> {
+    let own = LabelSelector {
+        match_labels: Some(cluster.selector.clone()),
+        ..LabelSelector::default()
     };
-    Some(Affinity {
-        pod_anti_affinity: Some(pod_anti_affinity),
-        ..Affinity::default()
-    })
+    let constraints = cluster.scheduling.topology_spread.iter().cloned();
+    constraints
+        .map(|constraint| TopologySpreadConstraint {
+            label_selector: constraint.label_selector.or_else(|| Some(own.clone())),
+            ..constraint
+        })
+        .collect()
 }
 
 /// What Pod Security's `restricted` profile demands, and a group that can write to the volumes.
@@ -258,7 +309,7 @@ fn image_pull_secrets(cluster: &Cluster) -> Option<Vec<LocalObjectReference>> {
         .iter()
         .map(|name| LocalObjectReference { name: name.clone() })
         .collect();
-    (!secrets.is_empty()).then_some(secrets)
+    list(&secrets)
 }
 
 fn volume_mounts(cluster: &Cluster) -> Vec<VolumeMount> {
@@ -273,7 +324,8 @@ fn volume_mounts(cluster: &Cluster) -> Vec<VolumeMount> {
         read_only: Some(true),
         ..VolumeMount::default()
     });
-    storage.chain(certificates).collect()
+    let extra = cluster.pod.extra_volume_mounts.iter().cloned();
+    storage.chain(certificates).chain(extra).collect()
 }
 
 fn volumes(cluster: &Cluster) -> Option<Vec<Volume>> {
@@ -286,6 +338,13 @@ fn volumes(cluster: &Cluster) -> Option<Vec<Volume>> {
         }),
         ..Volume::default()
     };
-    let volumes: Vec<_> = cluster.tls.identities().map(secret).collect();
-    (!volumes.is_empty()).then_some(volumes)
+    let extra = cluster.pod.extra_volumes.iter().cloned();
+    list(&cluster.tls.identities().map(secret).chain(extra).collect::<Vec<_>>())
+}
+
+/// Labels or annotations as Kubernetes' types have them.
+fn text<K: Display, V: Display>(map: &BTreeMap<K, V>) -> BTreeMap<String, String> {
+    map.iter()
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect()
 }

@@ -8,13 +8,18 @@ mod compaction;
 mod image;
 mod naming;
 mod network;
+mod pod;
 mod probes;
+mod resources;
 mod scheduling;
+mod server;
 mod storage;
 mod tls;
 
-use k8s_openapi::api::core::v1::ResourceRequirements;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,13 +28,19 @@ pub use compaction::{Compaction, CompactionMode};
 pub use image::{Image, PullPolicy};
 pub use naming::Naming;
 pub use network::{ClientService, DisruptionBudget, Ports, Service};
+pub use pod::Pod;
 pub use probes::{LivenessProbe, Probes, ReadinessProbe, StartupProbe};
+pub use resources::Resources;
 pub use scheduling::{AntiAffinity, Scheduling};
+pub use server::{FlagValue, Log, LogFormat, LogLevel, Metrics};
 pub use storage::{AccessMode, Claim, Retention, RetentionPolicy, Storage};
 pub use tls::{CertManager, Issuer, IssuerType, Tls, TlsMode, TlsSide};
 
+use rutter::duration::Duration;
+use rutter::names::{DnsSubdomain, LabelKey, LabelValue};
+use rutter::quantity::Quantity;
+
 use crate::etcd::Version;
-use rutter::names::DnsSubdomain;
 
 /// The values of an etcd cluster. All are optional; without any, three members of a current etcd release run as is
 /// safe in production.
@@ -67,26 +78,83 @@ pub struct Values {
     /// writes.
     pub compaction: Compaction,
 
+    /// The largest database, at which etcd refuses writes until it is compacted and defragmented. It must fit the data
+    /// volume. etcd's default is 2Gi; more than 8Gi is advised against.
+    #[schemars(example = &"4Gi")]
+    pub quota: Option<Quantity>,
+
+    /// Writes after which etcd makes a snapshot of its state and drops the log before it. etcd's default is 100000, and
+    /// 10000 since 3.6.
+    #[schemars(example = 10000)]
+    pub snapshot_count: Option<NonZeroU32>,
+
+    /// How often the leader says that it is there, in whole milliseconds: about the round-trip time between members.
+    pub heartbeat_interval: Duration,
+
+    /// How long members wait for the leader before they elect another, in whole milliseconds: ten times the round-trip
+    /// time, at least 5 × `heartbeatInterval` and at most 50s.
+    pub election_timeout: Duration,
+
+    /// The largest request. etcd's default is 1.5 MiB; more than 10Mi is advised against.
+    #[schemars(example = &"4Mi")]
+    pub max_request_bytes: Option<Quantity>,
+
+    /// The most operations in one transaction. etcd's default is 128.
+    #[schemars(example = 256)]
+    pub max_txn_ops: Option<NonZeroU32>,
+
+    /// What etcd writes about itself.
+    pub log: Log,
+
+    /// How much the metrics port tells.
+    pub metrics: Metrics,
+
+    /// Features of etcd to switch on or off, by name. Since etcd 3.6; older releases have `experimental-…` flags, for
+    /// `extraArgs`.
+    #[schemars(example = serde_json::json!({"InitialCorruptCheck": true}))]
+    pub feature_gates: BTreeMap<String, bool>,
+
+    /// Flags of etcd that have no value of their own here, without `--`. They must exist in this etcd release.
+    #[schemars(example = serde_json::json!({"max-snapshots": 3}))]
+    pub extra_args: BTreeMap<String, FlagValue>,
+
+    /// More environment variables of the etcd container, as Kubernetes has them. Those that etcd takes for flags are
+    /// refused where they would contradict a flag.
+    #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
+    pub extra_env: Vec<EnvVar>,
+
+    /// ConfigMaps and Secrets whose entries become environment variables of the etcd container.
+    #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
+    pub extra_env_from: Vec<EnvFromSource>,
+
     /// Where the members run.
     pub scheduling: Scheduling,
 
     /// The health checks, which ask the metrics port, so that they need no client certificate.
     pub probes: Probes,
 
-    /// Compute resources of the etcd container, as in Kubernetes' `ResourceRequirements`. etcd's guide advises 2 to 4
-    /// cores and 8 GB of memory for usual loads.
-    pub resources: ResourceRequirements,
+    /// Compute resources of the etcd container. etcd's guide advises 2 to 4 cores and 8 GB of memory for usual loads.
+    pub resources: Resources,
+
+    /// The pods, beyond what makes them members.
+    pub pod: Pod,
 
     /// The Services. The headless one is always there: members find each other by it.
     pub service: Service,
 
     /// The PodDisruptionBudget, which lets drains take only as many members at once as leaves a quorum. There is none
-    /// for a single member, because it would block every drain.
+    /// for a single member, because it would block every drain; that of two members does, too.
     pub disruption_budget: DisruptionBudget,
 
     /// Names and labels of what is rendered. Change them only to adopt a cluster that something else has made: a
     /// StatefulSet cannot change them later.
     pub naming: Naming,
+
+    /// Labels of every object, pods included.
+    pub common_labels: BTreeMap<LabelKey, LabelValue>,
+
+    /// Annotations of every object, pods not included.
+    pub common_annotations: BTreeMap<LabelKey, String>,
 }
 
 impl Default for Values {
@@ -101,26 +169,27 @@ impl Default for Values {
             storage: Storage::default(),
             tls: Tls::default(),
             compaction: Compaction::default(),
+            quota: None,
+            snapshot_count: None,
+            heartbeat_interval: crate::literal("100ms"),
+            election_timeout: crate::literal("1s"),
+            max_request_bytes: None,
+            max_txn_ops: None,
+            log: Log::default(),
+            metrics: Metrics::default(),
+            feature_gates: BTreeMap::new(),
+            extra_args: BTreeMap::new(),
+            extra_env: Vec::new(),
+            extra_env_from: Vec::new(),
             scheduling: Scheduling::default(),
             probes: Probes::default(),
-            resources: resources(),
+            resources: Resources::default(),
+            pod: Pod::default(),
             service: Service::default(),
             disruption_budget: DisruptionBudget::default(),
             naming: Naming::default(),
+            common_labels: BTreeMap::new(),
+            common_annotations: BTreeMap::new(),
         }
-    }
-}
-
-/// Enough to be scheduled anywhere, and not to be the first that a node under pressure evicts, as a pod without
-/// requests is. No limits: etcd that is throttled loses its leadership, and etcd killed for memory loses a member.
-fn resources() -> ResourceRequirements {
-    let requests = [("cpu", "250m"), ("memory", "512Mi")];
-    ResourceRequirements {
-        requests: Some(
-            requests
-                .map(|(resource, amount)| (resource.to_owned(), Quantity(amount.to_owned())))
-                .into(),
-        ),
-        ..ResourceRequirements::default()
     }
 }

@@ -1,4 +1,7 @@
-use rutter::names::LabelKey;
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Affinity, Toleration, TopologySpreadConstraint};
+use rutter::names::{DnsSubdomain, LabelKey, LabelValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,12 +10,40 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Scheduling {
     /// Whether members keep away from each other. `Required` never puts two into one place and leaves a member pending
-    /// instead; `Preferred` does it rather than not run; `Off` does not care.
+    /// instead; `Preferred` does it rather than not run; `Disabled` does not care.
     pub anti_affinity: AntiAffinity,
 
     /// The node label whose values are the places: `kubernetes.io/hostname` for nodes,
     /// `topology.kubernetes.io/zone` for zones.
     pub topology_key: LabelKey,
+
+    /// How members spread over further places, as Kubernetes' `topologySpreadConstraints`. A constraint without a
+    /// `labelSelector` gets the cluster's.
+    #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
+    pub topology_spread: Vec<TopologySpreadConstraint>,
+
+    /// Labels that a node must have.
+    pub node_selector: BTreeMap<LabelKey, LabelValue>,
+
+    /// Taints of nodes that members put up with.
+    #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
+    pub tolerations: Vec<Toleration>,
+
+    /// Kubernetes' `affinity`, in addition to what `antiAffinity` gives.
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub affinity: Option<Affinity>,
+
+    /// The PriorityClass. What evicts members to make room breaks quorum.
+    #[schemars(example = &"system-cluster-critical")]
+    pub priority_class_name: Option<DnsSubdomain>,
+
+    /// The scheduler, if not the default one.
+    #[schemars(example = &"my-scheduler")]
+    pub scheduler_name: Option<DnsSubdomain>,
+
+    /// The RuntimeClass.
+    #[schemars(example = &"kata")]
+    pub runtime_class_name: Option<DnsSubdomain>,
 }
 
 impl Default for Scheduling {
@@ -20,6 +51,13 @@ impl Default for Scheduling {
         Self {
             anti_affinity: AntiAffinity::Required,
             topology_key: crate::literal("kubernetes.io/hostname"),
+            topology_spread: Vec::new(),
+            node_selector: BTreeMap::new(),
+            tolerations: Vec::new(),
+            affinity: None,
+            priority_class_name: None,
+            scheduler_name: None,
+            runtime_class_name: None,
         }
     }
 }
@@ -32,5 +70,5 @@ pub enum AntiAffinity {
     /// If possible.
     Preferred,
     /// Not at all.
-    Off,
+    Disabled,
 }

@@ -73,8 +73,8 @@ pub enum AccessMode {
 pub struct Retention {
     /// When the StatefulSet is deleted.
     pub when_deleted: RetentionPolicy,
-    /// When a member is scaled away. A member that was removed and returns on its old volume exits, so its claim is
-    /// deleted.
+    /// When a member is scaled away. `Delete` takes all data when somebody scales to 0. With `Retain`, delete the claim
+    /// of a member that was removed for good: on its old volume it could not come back.
     pub when_scaled: RetentionPolicy,
 }
 
@@ -82,7 +82,7 @@ impl Default for Retention {
     fn default() -> Self {
         Self {
             when_deleted: RetentionPolicy::Retain,
-            when_scaled: RetentionPolicy::Delete,
+            when_scaled: RetentionPolicy::Retain,
         }
     }
 }

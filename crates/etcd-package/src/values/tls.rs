@@ -69,24 +69,27 @@ pub struct CertManager {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Issuer {
-    /// `Ca` makes an authority for this cluster, in its namespace. `SelfSigned` is the source page's way: each
+    /// `Ca` makes authorities for this cluster, in its namespace, one for clients and one for peers. `SelfSigned` is the source page's way: each
     /// certificate is its own authority, so members stop trusting each other at the first renewal.
     #[serde(rename = "type")]
     pub kind: IssuerType,
 
-    /// The name of the ClusterIssuer of `SelfSigned`, shared by the whole Kubernetes cluster.
-    pub cluster_issuer_name: DnsSubdomain,
+    /// The name of the ClusterIssuer of `SelfSigned`, shared by the whole Kubernetes cluster. The default is
+    /// `selfsigned`.
+    #[schemars(example = &"selfsigned")]
+    pub cluster_issuer_name: Option<DnsSubdomain>,
 
-    /// Whether that ClusterIssuer is rendered, or is there already.
-    pub create_cluster_issuer: bool,
+    /// Whether that ClusterIssuer is rendered, as it is by default, or is there already.
+    #[schemars(example = true)]
+    pub create_cluster_issuer: Option<bool>,
 }
 
 impl Default for Issuer {
     fn default() -> Self {
         Self {
             kind: IssuerType::Ca,
-            cluster_issuer_name: crate::literal("selfsigned"),
-            create_cluster_issuer: true,
+            cluster_issuer_name: None,
+            create_cluster_issuer: None,
         }
     }
 }
@@ -94,8 +97,8 @@ impl Default for Issuer {
 /// The kinds of issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum IssuerType {
-    /// An authority for this cluster.
+    /// Authorities for this cluster.
     Ca,
-    /// None.
+    /// Each certificate signs itself.
     SelfSigned,
 }

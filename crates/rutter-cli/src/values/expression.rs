@@ -7,16 +7,13 @@ use rutter::yaml::{Entry, Key, Node, Place, Scalar, Value};
 use rutter::{Code, Diagnostic, Position};
 
 use super::json;
-use super::{SET_CONFLICT, SET_LIMIT, SET_SYNTAX, find, merge};
+use super::{MAX_DEPTH, SET_CONFLICT, SET_LIMIT, SET_SYNTAX, find, merge};
 
 /// The highest index, for it allocates a list of that length.
 const MAX_INDEX: usize = 65_536;
 
 /// The most names in a path that follow another name.
 const MAX_INNER_NAMES: usize = 30;
-
-/// The most steps in a path, names and indices. Helm does not bound indices; the reader of values does, at this depth.
-const MAX_STEPS: usize = 64;
 
 /// The kinds of expressions, in the order in which they are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -281,14 +278,15 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
     }
 
     fn step(&self, mut depth: Depth, place: Place) -> Result<Depth, Diagnostic> {
+        // Names and indices: Helm does not bound the latter, the reader of values does.
         depth.steps += 1;
-        if depth.steps < MAX_STEPS {
+        if depth.steps < MAX_DEPTH {
             Ok(depth)
         } else {
             Err(problem(
                 &SET_LIMIT,
                 place,
-                format!("a path has at most {MAX_STEPS} steps"),
+                format!("a path has at most {MAX_DEPTH} steps"),
             ))
         }
     }

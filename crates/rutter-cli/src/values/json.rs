@@ -5,10 +5,8 @@
 use rutter::Diagnostic;
 use rutter::yaml::{Entry, Node, Scalar, Value};
 
+use super::MAX_DEPTH;
 use super::expression::{Cursor, scalar, set, syntax};
-
-/// As deep as the reader of values goes.
-const MAX_DEPTH: usize = 64;
 
 /// Reads the value that the text starts with, and no further.
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Node, Diagnostic> {

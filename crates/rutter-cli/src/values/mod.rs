@@ -17,6 +17,9 @@ use rutter::{Code, Diagnostic, Position, Severity};
 
 pub(crate) use expression::{Expression, Kind};
 
+/// How deep values nest at most: what is deeper, the reader of values documents refuses.
+const MAX_DEPTH: usize = 64;
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $id:literal, $summary:literal;)*) => {
         $(

@@ -270,6 +270,30 @@ fn what_is_kept_of_standard_error_is_bounded() {
 }
 
 #[test]
+fn handles_are_bounded() {
+    // Each handle is the host's memory, which the memory limit does not count.
+    let guest = Guest {
+        imports: r#"
+            (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
+            (import "wasi:io/streams@0.2.0" (instance $streams (export "input-stream" (type (sub resource)))))
+            (alias export $streams "input-stream" (type $stream-type))
+            (import "wasi:cli/stdin@0.2.0" (instance $stdin
+                (alias outer 1 $stream-type (type $stream))
+                (export "input-stream" (type $input-stream (eq $stream)))
+                (export "get-stdin" (func (result (own $input-stream))))))
+            (core func $get-stdin (canon lower (func $stdin "get-stdin")))"#,
+        host: r#"(export "get-stdin" (func $get-stdin))"#,
+        core_imports: r#"(import "host" "get-stdin" (func $get-stdin (result i32)))"#,
+        ..Guest::render("(loop (drop (call $get-stdin)) (br 0)) unreachable")
+    };
+    let error = load(guest).render(&request()).expect_err("no answer");
+    assert!(
+        matches!(&error, HostError::Trap { reason, .. } if reason.contains("handle limit")),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn exiting_is_a_trap() {
     let guest = Guest {
         imports: r#"
@@ -445,6 +469,22 @@ fn what_was_precompiled_runs() {
             "the image outlives its first user"
         );
     }
+}
+
+#[test]
+fn packages_come_and_go_in_parallel() {
+    let component = Guest::render("unreachable").component();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..8 {
+                    let host = Host::new(Limits::default()).expect("a host");
+                    let package = host.load_bytes(&component).expect("a package");
+                    assert_eq!(package.schema().expect("a schema"), "text");
+                }
+            });
+        }
+    });
 }
 
 #[test]

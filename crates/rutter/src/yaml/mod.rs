@@ -10,7 +10,7 @@ mod read;
 mod scalar;
 mod write;
 
-pub use node::{Entry, Key, Node, Place, Value};
+pub use node::{Entry, Key, Node, Place, Value, join};
 pub use parse::parse;
 pub use read::{Refusal, read};
 pub use scalar::{Resolved, Scalar};

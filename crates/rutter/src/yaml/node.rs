@@ -150,6 +150,14 @@ fn steps(path: &str) -> impl Iterator<Item = Step<'_>> {
     })
 }
 
+/// The path of `key` in the mapping at `path`, spelt as diagnostics spell it.
+#[must_use]
+pub fn join(path: &str, key: &str) -> String {
+    let mut path = path.to_owned();
+    push_key(&mut path, key);
+    path
+}
+
 /// Appends the step into `key` to a path, quoting a key that would be mistaken for several.
 pub(super) fn push_key(path: &mut String, key: &str) {
     if key.is_empty() || key.contains(['.', '[', ']', '"', ' ']) {

@@ -77,6 +77,8 @@ impl Builder {
             match event {
                 Event::StreamEnd => return Ok(document),
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
+                // A document without content, such as the one behind a trailing `---`.
+                Event::Scalar(text, ScalarStyle::Plain, 0, None) if text.is_empty() => {}
                 event if document.is_none() => document = Some(self.node(event, &span, events)?),
                 _ => {
                     return Err(self.stop(&YAML_FEATURE, &span, "a second document starts here; one is expected"));

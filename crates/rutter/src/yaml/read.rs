@@ -21,9 +21,9 @@ use super::scalar::{Resolved, Scalar, excerpt};
 use super::{AMBIGUOUS_SCALAR, INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, UNKNOWN_VARIANT, WRONG_TYPE};
 use crate::quantity::Quantity;
 use crate::suggest::{list, nearest};
-use crate::{Code, Diagnostic, Diagnostics, Severity};
+use crate::{Code, Diagnostic, Diagnostics, Position, Severity};
 
-/// Most problems of wrong values that one document is told; each costs a round.
+/// Most problems of wrong values, and most unknown fields, that one document is told; each of the former costs a round.
 const MAX_ROUNDS: usize = 100;
 
 /// Reads a `T` from `node` and adds every problem to `diagnostics`, in document order.
@@ -48,12 +48,12 @@ pub fn read<T: DeserializeOwned + Default>(node: &Node, diagnostics: &mut Diagno
             Ok(value) => break value,
             Err(error) => error,
         };
-        let (path, cause) = error.place.unwrap_or((String::new(), node));
+        let (path, cause, position) = error.place.unwrap_or((String::new(), node, node.place.position));
         found.push(Diagnostic {
             severity: Severity::Error,
             code: error.refusal.code,
             path,
-            position: Some(cause.place.position),
+            position: Some(position),
             message: error.refusal.message,
             help: error.refusal.help,
         });
@@ -174,7 +174,7 @@ impl fmt::Display for Path<'_> {
 #[derive(Debug)]
 struct Error<'a> {
     refusal: Refusal,
-    place: Option<(String, &'a Node)>,
+    place: Option<(String, &'a Node, Position)>,
 }
 
 impl<'a> Error<'a> {
@@ -187,8 +187,12 @@ impl<'a> Error<'a> {
         self
     }
 
-    fn within(mut self, path: &Path<'_>, node: &'a Node) -> Self {
-        self.place.get_or_insert_with(|| (path.to_string(), node));
+    fn within(self, path: &Path<'_>, node: &'a Node) -> Self {
+        self.at(path, node, node.place.position)
+    }
+
+    fn at(mut self, path: &Path<'_>, node: &'a Node, position: Position) -> Self {
+        self.place.get_or_insert_with(|| (path.to_string(), node, position));
         self
     }
 }
@@ -289,12 +293,15 @@ impl<'a, 'p> Reader<'a, 'p> {
         };
         match scalar.as_int() {
             Some(int) => T::try_from(int).map_err(|_| {
+                let bound = if i128::from(int) < least {
+                    format!("at least {least}")
+                } else {
+                    format!("at most {most}")
+                };
+                let found = self.node.describe();
                 Error::new(
                     &INVALID_VALUE,
-                    format!(
-                        "expected a whole number from {least} to {most}, found {}",
-                        self.node.describe()
-                    ),
+                    format!("expected a whole number of {bound}, found {found}"),
                 )
             }),
             None => {
@@ -327,9 +334,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             _ => {
                 let error = self.wrong_type("a mapping");
                 return Err(match fields {
-                    Fields::These(fields) if !fields.is_empty() => {
-                        error.help(format!("the fields here are {}", list(fields, "and")))
-                    }
+                    Fields::These(fields) if !fields.is_empty() => error.help(fields_here(fields)),
                     _ => error,
                 });
             }
@@ -346,7 +351,9 @@ impl<'a, 'p> Reader<'a, 'p> {
     fn check_fields(&self, fields: &'static [&'static str]) {
         for entry in self.node.entries().unwrap_or_default() {
             let key = entry.key.scalar.text.as_str();
-            if fields.contains(&key) {
+            let known = fields.contains(&key);
+            let mut unknown = self.session.unknown.borrow_mut();
+            if known || unknown.contains_key(&std::ptr::from_ref(entry)) || unknown.len() >= MAX_ROUNDS {
                 continue;
             }
             let path = Path {
@@ -356,7 +363,7 @@ impl<'a, 'p> Reader<'a, 'p> {
             let help = match nearest(key, fields) {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None if fields.is_empty() => "nothing can stand here".to_owned(),
-                None => format!("the fields here are {}", list(fields, "and")),
+                None => fields_here(fields),
             };
             let diagnostic = Diagnostic::new(
                 &UNKNOWN_FIELD,
@@ -365,12 +372,15 @@ impl<'a, 'p> Reader<'a, 'p> {
             )
             .help(help)
             .at(Some(entry.key.place.position));
-            self.session
-                .unknown
-                .borrow_mut()
-                .entry(std::ptr::from_ref(entry))
-                .or_insert(diagnostic);
+            unknown.insert(std::ptr::from_ref(entry), diagnostic);
         }
+    }
+}
+
+fn fields_here(fields: &[&str]) -> String {
+    match fields {
+        [only] => format!("the only field here is {only}"),
+        _ => format!("the fields here are {}", list(fields, "and")),
     }
 }
 
@@ -601,6 +611,12 @@ impl<'de, 'a: 'de, 'p> MapAccess<'de> for Entries<'a, 'p> {
                 continue;
             }
             self.current = Some(entry);
+            let path = Path {
+                parent: Some(self.path),
+                step: Step::Key(key),
+            };
+            // What is wrong with a key takes its own entry out of sight, and no other.
+            let at_key = |error: Error<'a>| error.at(&path, &entry.value, entry.key.place.position);
             let key_means_itself = entry.key.scalar.as_str().is_some();
             if !key_means_itself {
                 let error = Error::new(
@@ -608,14 +624,10 @@ impl<'de, 'a: 'de, 'p> MapAccess<'de> for Entries<'a, 'p> {
                     format!("expected a string as key, found {}", entry.key.scalar.describe()),
                 )
                 .help(format!("write it in quotes: {:?}", excerpt(key)));
-                let path = Path {
-                    parent: Some(self.path),
-                    step: Step::Key(key),
-                };
-                return Err(error.within(&path, &entry.value));
+                return Err(at_key(error));
             }
-            let key: StrDeserializer<'_, Self::Error> = key.into_deserializer();
-            return seed.deserialize(key).map(Some);
+            let deserializer: StrDeserializer<'_, Self::Error> = key.into_deserializer();
+            return seed.deserialize(deserializer).map(Some).map_err(at_key);
         }
         Ok(None)
     }

@@ -1,0 +1,109 @@
+//! Compute resources, and what Kubernetes refuses of them (`pkg/apis/core/validation/validation.go`,
+//! `ValidateContainerResourceRequirements`).
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource;
+use rutter::names::LabelKey;
+use rutter::quantity::Quantity;
+use rutter::yaml::join;
+
+use super::Report;
+use crate::codes::INVALID_RESOURCES;
+use crate::values::Resources;
+
+type Amounts = BTreeMap<String, Quantity>;
+
+/// The requirements; none if nothing is left of them.
+pub(super) fn resolve(values: Resources, report: &mut Report<'_>) -> Option<ResourceRequirements> {
+    let limits = present(values.limits);
+    let mut requests = Resources::default_requests();
+    requests.retain(|resource, _| !limits.contains_key(resource));
+    requests.extend(values.requests);
+    let requests = present(requests);
+    for (path, amounts) in [("resources.requests", &requests), ("resources.limits", &limits)] {
+        for (resource, amount) in amounts {
+            check(&join(path, resource), resource, amount, report);
+        }
+    }
+    for (resource, request) in &requests {
+        check_against_limit(resource, request, limits.get(resource), report);
+    }
+    let requirements = ResourceRequirements {
+        requests: quantities(requests),
+        limits: quantities(limits),
+        ..ResourceRequirements::default()
+    };
+    (requirements != ResourceRequirements::default()).then_some(requirements)
+}
+
+fn present(amounts: BTreeMap<String, Option<Quantity>>) -> Amounts {
+    let present = |(resource, amount): (String, Option<Quantity>)| amount.map(|amount| (resource, amount));
+    amounts.into_iter().filter_map(present).collect()
+}
+
+fn check(path: &str, resource: &str, amount: &Quantity, report: &mut Report<'_>) {
+    let standard = ["cpu", "memory", "ephemeral-storage"].contains(&resource) || resource.starts_with("hugepages-");
+    let extended = resource.contains('/') && resource.parse::<LabelKey>().is_ok();
+    if !standard && !extended {
+        report
+            .add(
+                &INVALID_RESOURCES,
+                path,
+                format!("Kubernetes knows no resource {resource:?}"),
+            )
+            .help(rutter::suggest::remedy(
+                resource,
+                &["cpu", "memory", "ephemeral-storage"],
+            ));
+    }
+    if amount.milli_value() < 0 {
+        report
+            .add(&INVALID_RESOURCES, path, format!("{amount} is less than nothing"))
+            .help("write 0 or more");
+    } else if resource == "memory" && amount.milli_value() % 1000 != 0 {
+        report
+            .add(
+                &INVALID_RESOURCES,
+                path,
+                format!("{amount} of memory is a fraction of a byte"),
+            )
+            .help(format!("did you mean {}?", amount.to_string().replace('m', "Mi")));
+    }
+}
+
+fn check_against_limit(resource: &str, request: &Quantity, limit: Option<&Quantity>, report: &mut Report<'_>) {
+    let path = join("resources.requests", resource);
+    let overcommit = !resource.contains('/') && !resource.starts_with("hugepages-");
+    match limit {
+        Some(limit) if request.milli_value() > limit.milli_value() => report
+            .add(
+                &INVALID_RESOURCES,
+                &path,
+                format!("the request {request} is above the limit {limit}"),
+            )
+            .help(format!("write at most {limit}, or raise the limit")),
+        Some(limit) if !overcommit && request.milli_value() != limit.milli_value() => report
+            .add(
+                &INVALID_RESOURCES,
+                &path,
+                format!("{resource} cannot be shared: the request must be the limit {limit}"),
+            )
+            .help(format!("write {limit}, or leave the request out")),
+        None if !overcommit => report
+            .add(
+                &INVALID_RESOURCES,
+                &path,
+                format!("{resource} cannot be requested without a limit"),
+            )
+            .help(format!("write it under limits: {request}")),
+        _ => {}
+    }
+}
+
+fn quantities(amounts: Amounts) -> Option<BTreeMap<String, resource::Quantity>> {
+    let quantity = |(resource, amount): (String, Quantity)| (resource, resource::Quantity(amount.to_string()));
+    let quantities: BTreeMap<_, _> = amounts.into_iter().map(quantity).collect();
+    (!quantities.is_empty()).then_some(quantities)
+}
