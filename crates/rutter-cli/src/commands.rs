@@ -134,6 +134,7 @@ fn refused(diagnostics: Vec<Diagnostic>) -> Failure {
 /// All objects as a JSON array.
 fn to_json(parts: &[Part<'_>], sources: &Sources) -> Result<String, Failure> {
     let mut objects = Vec::new();
+    let mut lines = sources.lines();
     for part in parts {
         match part {
             Part::Manifests(manifests) => {
@@ -151,7 +152,7 @@ fn to_json(parts: &[Part<'_>], sources: &Sources) -> Result<String, Failure> {
                 }
             }
             Part::Foreign(text) => {
-                objects.extend(json::read(text, sources.line_of(text)).map_err(refused)?);
+                objects.extend(json::read(text, lines.start_of(text)).map_err(refused)?);
             }
         }
     }

@@ -24,14 +24,18 @@ pub(crate) struct NewFile<'a> {
 /// Every object that has no such name, and every name that is taken.
 pub(crate) fn of<'a>(parts: &'a [Part<'_>], sources: &Sources) -> Result<Vec<NewFile<'a>>, Vec<Diagnostic>> {
     let mut files = Files::default();
+    // Manifests come first, so that of two that want one name it is the written one that is told of, with its place.
     for part in parts {
-        match part {
-            Part::Manifests(manifests) => {
-                for manifest in manifests {
-                    files.add((&manifest.file_name).into(), &manifest.document, None);
-                }
+        if let Part::Manifests(manifests) = part {
+            for manifest in manifests {
+                files.add((&manifest.file_name).into(), &manifest.document, None);
             }
-            Part::Foreign(text) => files.add_foreign(text, sources.line_of(text)),
+        }
+    }
+    let mut lines = sources.lines();
+    for part in parts {
+        if let Part::Foreign(text) = part {
+            files.add_foreign(text, lines.start_of(text));
         }
     }
     if files.problems.is_empty() {

@@ -24,16 +24,48 @@ impl Sources {
         number
     }
 
-    /// The line of the first text at which `part`, a piece of it, starts.
-    pub(crate) fn line_of(&self, part: &str) -> u32 {
-        let text = self.get(0).map_or("", |source| source.text.as_str());
-        let offset = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
-        let before = text.get(..offset).unwrap_or_default();
-        u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX)
+    /// The lines of the first text, from its start.
+    pub(crate) fn lines(&self) -> Lines<'_> {
+        let rest = self.get(0).map_or("", |source| source.text.as_str());
+        Lines { rest, line: 1 }
     }
 
     /// The text with this number.
     pub(crate) fn get(&self, number: u32) -> Option<&Source> {
         self.0.get(usize::try_from(number).ok()?)
+    }
+}
+
+/// Counts the lines of a text up to pieces of it, which are asked for in the order in which they stand in it.
+#[derive(Debug)]
+pub(crate) struct Lines<'a> {
+    rest: &'a str,
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// The line at which `piece` starts.
+    pub(crate) fn start_of(&mut self, piece: &str) -> u32 {
+        let offset = piece.as_ptr().addr().saturating_sub(self.rest.as_ptr().addr());
+        if let Some((before, rest)) = self.rest.split_at_checked(offset) {
+            self.line += before.matches('\n').count();
+            self.rest = rest;
+        }
+        u32::try_from(self.line).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_start_at_their_lines() {
+        let mut sources = Sources::default();
+        sources.add("a", "a\nb\n\nc");
+        let text = &sources.get(0).unwrap().text;
+        let mut lines = sources.lines();
+        let starts = [0, 0, 2, 5, 6].map(|at| lines.start_of(&text[at..]));
+        assert_eq!(starts, [1, 1, 2, 4, 4]);
     }
 }
