@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Print all values with their defaults, as commented YAML
     #[command(after_help = "Example:\n  rutter defaults > values.yaml")]
     Defaults(Source),
-    /// Print who the package is
+    /// Print the package's name, versions and kind
     #[command(after_help = "Example:\n  rutter describe --component other.wasm --output json")]
     Describe(Describe),
 }

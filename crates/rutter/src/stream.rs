@@ -533,7 +533,7 @@ fn object(node: &Node, package: &Description, namespace: &str) -> Object {
     let namespace = text_of("namespace").unwrap_or_else(|| namespace.to_owned());
     if name.is_none() {
         problems.push(
-            Diagnostic::new(&MISSING_FIELD, "metadata.name", "an object has a name")
+            Diagnostic::new(&MISSING_FIELD, "metadata.name", "the name is required")
                 .help(format!("such as {}", package.name))
                 .at(Some(node.locate("metadata.name").unwrap_or(node.place).position)),
         );

@@ -38,7 +38,7 @@ pub(super) fn resolve(compaction: &values::Compaction, report: &mut Report<'_>) 
                 .add(
                     &INVALID_RETENTION,
                     PATH,
-                    "the mode Disabled keeps everything, so nothing can be said of how much",
+                    "the mode Disabled keeps all revisions, so this has no effect",
                 )
                 .help("leave it out, or write mode: Periodic");
             None

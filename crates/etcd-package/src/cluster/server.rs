@@ -149,7 +149,7 @@ fn quota(quota: Option<&Quantity>, volume: &Quantity, report: &mut Report<'_>) -
             .add(
                 &INVALID_QUOTA,
                 "quota",
-                format!("a quota of {quota} would be no quota to etcd"),
+                format!("etcd takes a quota of {quota} for no quota or for its default"),
             )
             .help("such as 4Gi, or leave it out for 2Gi");
     } else if bytes > volume.value() {

@@ -77,12 +77,12 @@ pub(super) fn resolve(storage: values::Storage, data_claim: &DnsLabel, report: &
         (
             "storage.retention.whenScaled",
             retention.when_scaled,
-            "whoever scales to 0 loses all data",
+            "scaling to 0, even for a moment, deletes all data",
         ),
         (
             "storage.retention.whenDeleted",
             retention.when_deleted,
-            "whoever deletes the StatefulSet loses all data",
+            "deleting the StatefulSet deletes all data",
         ),
     ] {
         if policy == RetentionPolicy::Delete {

@@ -216,7 +216,7 @@ fn warn_of_plain_text(tls: &values::Tls, report: &mut Report<'_>) {
         .add(
             &TLS_DISABLED,
             path,
-            format!("{traffic} is plain text, and whoever reaches the port is served"),
+            format!("{traffic} is plain text, and anyone who reaches the port is served"),
         )
         .help("with cert-manager in the cluster, write tls: {client: {mode: CertManager}, peer: {mode: CertManager}}");
 }

@@ -73,8 +73,8 @@ pub enum AccessMode {
 pub struct Retention {
     /// When the StatefulSet is deleted.
     pub when_deleted: RetentionPolicy,
-    /// When a member is scaled away. `Delete` takes all data when somebody scales to 0. With `Retain`, delete the claim
-    /// of a member that was removed for good: on its old volume it could not come back.
+    /// When a member is scaled away. With `Delete`, scaling to 0 deletes all data. With `Retain`, delete the claim of a
+    /// member that was removed for good yourself: etcd exits when such a member returns on its old volume.
     pub when_scaled: RetentionPolicy,
 }
 
