@@ -16,7 +16,7 @@ use crate::etcd::{DEFAULT_QUOTA_BYTES, MINORS, Replacement, Version};
 use crate::values::{FlagValue, LogFormat, LogLevel, Metrics, Values};
 
 /// What `--quota-backend-bytes` and `--max-request-bytes` are advised to stay below (`server/storage/quota.go`,
-/// `MaxQuotaBytes`; `server/embed/etcd.go`, `recommendedMaxRequestBytes`).
+/// `MaxQuotaBytes`; `server/etcdserver/server.go`, `recommendedMaxRequestBytes`).
 const ADVISED_QUOTA: i128 = 8 << 30;
 const ADVISED_REQUEST: i128 = 10 << 20;
 
@@ -209,7 +209,8 @@ fn timing(heartbeat: &Duration, election: &Duration, report: &mut Report<'_>) ->
     ((heartbeat_ms, election_ms) != (100, 1000)).then_some((heartbeat_ms, election_ms))
 }
 
-/// etcd reads the limit as an unsigned 32-bit number where it compares it with gRPC's.
+/// etcd accepts more, but sends at most 2 GiB in one message (`server/etcdserver/api/v3rpc/grpc.go`, `maxSendBytes`), so
+/// what was written in a larger request could not be read again.
 fn request_bytes(limit: Option<&Quantity>, report: &mut Report<'_>) -> Option<i128> {
     let limit = limit?;
     let bytes = limit.value();

@@ -11,18 +11,49 @@ const LISTS: [(Minor, &str); 3] = [
     (Minor(7), include_str!("flags/v3.7.txt")),
 ];
 
-/// Feature gates of 3.6 and later (`server/features/etcd_features.go`), and the flags that they took the place of.
-const GATES: [(&str, &str); 6] = [
-    ("CompactHashCheck", "experimental-compact-hash-check-enabled"),
-    ("InitialCorruptCheck", "experimental-initial-corrupt-check"),
-    ("LeaseCheckpoint", "experimental-enable-lease-checkpoint"),
-    ("LeaseCheckpointPersist", "experimental-enable-lease-checkpoint-persist"),
-    ("StopGRPCServiceOnDefrag", "experimental-stop-grpc-service-on-defrag"),
-    (
+/// A feature gate.
+struct Gate {
+    name: &'static str,
+    since: Minor,
+    /// The flag that it took the place of.
+    flag: Option<&'static str>,
+}
+
+/// Feature gates (`server/features/etcd_features.go` at v3.6.14 and v3.7.1), and the two that switch whole stages
+/// (`pkg/featuregate/feature_gate.go`).
+const GATES: [Gate; 11] = [
+    gate("AllAlpha", 6, None),
+    gate("AllBeta", 6, None),
+    gate("CompactHashCheck", 6, Some("experimental-compact-hash-check-enabled")),
+    gate("FastLeaseKeepAlive", 7, None),
+    gate("InitialCorruptCheck", 6, Some("experimental-initial-corrupt-check")),
+    gate("LeaseCheckpoint", 6, Some("experimental-enable-lease-checkpoint")),
+    gate(
+        "LeaseCheckpointPersist",
+        6,
+        Some("experimental-enable-lease-checkpoint-persist"),
+    ),
+    gate("PriorityRequest", 7, None),
+    gate("SetMemberLocalAddr", 6, None),
+    gate(
+        "StopGRPCServiceOnDefrag",
+        6,
+        Some("experimental-stop-grpc-service-on-defrag"),
+    ),
+    gate(
         "TxnModeWriteWithSharedBuffer",
-        "experimental-txn-mode-write-with-shared-buffer",
+        6,
+        Some("experimental-txn-mode-write-with-shared-buffer"),
     ),
 ];
+
+const fn gate(name: &'static str, since: u32, flag: Option<&'static str>) -> Gate {
+    Gate {
+        name,
+        since: Minor(since),
+        flag,
+    }
+}
 
 impl Minor {
     /// All flags, without `--`.
@@ -44,16 +75,17 @@ impl Minor {
 
     /// All feature gates, of which releases before 3.6 have none.
     pub fn feature_gates(self) -> impl Iterator<Item = &'static str> {
-        GATES.iter().map(|(gate, _)| *gate).filter(move |_| self >= Minor(6))
+        GATES
+            .iter()
+            .filter(move |gate| self >= gate.since)
+            .map(|gate| gate.name)
     }
 
     /// What took the place of a flag that this minor version does not have, or stood in it before there was that flag.
     #[must_use]
     pub fn replacement(self, flag: &str) -> Option<Replacement> {
-        if let Some((gate, _)) = GATES.iter().find(|(_, old)| *old == flag)
-            && self >= Minor(6)
-        {
-            return Some(Replacement::Gate(gate));
+        if let Some(gate) = GATES.iter().find(|gate| gate.flag == Some(flag) && self >= gate.since) {
+            return Some(Replacement::Gate(gate.name));
         }
         let twin = match flag.strip_prefix("experimental-") {
             Some(stable) => stable.to_owned(),
@@ -95,6 +127,11 @@ mod tests {
         for (_, list) in LISTS {
             assert!(list.lines().is_sorted());
         }
-        assert!(GATES.iter().all(|(_, flag)| Minor(5).has_flag(flag)));
+        assert!(
+            GATES
+                .iter()
+                .filter_map(|gate| gate.flag)
+                .all(|flag| Minor(5).has_flag(flag))
+        );
     }
 }

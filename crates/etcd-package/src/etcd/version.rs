@@ -62,13 +62,13 @@ impl Version {
         }
     }
 
-    /// Whether a crash of this release can corrupt data: 3.5.0 to 3.5.2 (etcd's `CHANGELOG-3.5.md` on 3.5.3).
+    /// Whether a crash of this release can corrupt data: 3.5.0 to 3.5.2, mended in 3.5.3 (etcd-io/etcd#13908).
     #[must_use]
     pub fn corrupts_data(self) -> bool {
         self.minor.0 == 5 && self.patch < 3
     }
 
-    /// Whether the project advises against it in production: before 3.4.22 and 3.5.6 (etcd's "Versioning" page).
+    /// Whether the project advises against it in production: before 3.4.22 and 3.5.6 (etcd's `CHANGELOG/README.md`).
     #[must_use]
     pub fn is_outdated(self) -> bool {
         match self.minor.0 {
