@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,6 +37,7 @@ pub fn kind(object: &Value) -> &str {
 pub fn check(object: &Value) -> Result<()> {
     match (object["apiVersion"].as_str().unwrap_or_default(), kind(object)) {
         ("v1", "ConfigMap") => round_trip::<ConfigMap>(object),
+        ("v1", "ServiceAccount") => round_trip::<ServiceAccount>(object),
         ("v1", "Service") => round_trip::<Service>(object),
         ("policy/v1", "PodDisruptionBudget") => round_trip::<PodDisruptionBudget>(object),
         ("apps/v1", "StatefulSet") => round_trip::<StatefulSet>(object),

@@ -10,6 +10,7 @@ mod names;
 mod report;
 mod resources;
 mod server;
+mod service;
 mod storage;
 mod tls;
 
@@ -22,15 +23,18 @@ pub use compaction::Compaction;
 pub use image::Image;
 pub use names::Names;
 pub use report::Report;
+pub use service::ClientService;
 pub use storage::{Storage, Volume};
 pub use tls::{Authority, Certificates, Identity, Leaf, Tls};
 
 use crate::codes::{
     END_OF_LIFE, EVEN_REPLICAS, INVALID_REPLICAS, INVALID_TOKEN, MANY_REPLICAS, OUTDATED_VERSION, PORT_COLLISION,
-    UNSAFE_VERSION,
+    UNSAFE_VERSION, UNUSED_VALUE,
 };
 use crate::etcd::Version;
-use crate::values::{BootstrapState, Pod, Ports, Probes, RetentionPolicy, Scheduling, Values};
+use crate::values::{
+    BootstrapState, Pod, Ports, Probes, RetentionPolicy, Scheduling, ServiceAccount, Update, UpdateType, Values,
+};
 
 /// Most members that are rendered. etcd has no limit of its own; without one, a slip of the keyboard would render
 /// certificates with millions of names.
@@ -79,8 +83,12 @@ pub struct Cluster {
     pub probes: Probes,
     /// Compute resources, if any are said.
     pub resources: Option<ResourceRequirements>,
-    /// Whether there is a Service for clients.
-    pub client_service: bool,
+    /// The Service for clients, if there is one.
+    pub client_service: Option<ClientService>,
+    /// The ServiceAccount.
+    pub service_account: ServiceAccount,
+    /// How a change reaches the members.
+    pub update: Update,
     /// How many members may be down for a drain while the rest keep quorum, if there is a disruption budget.
     pub max_unavailable: Option<u32>,
 }
@@ -129,8 +137,10 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     let storage = storage::resolve(values.storage, &values.naming.data_claim, report);
     let compaction = compaction::resolve(&values.compaction, report);
     let resources = resources::resolve(values.resources, report);
+    let client_service = service::resolve(values.service.client, report);
+    let update = update(values.update, report);
     let names = names?;
-    let tls = tls::resolve(values.tls, &names, replicas, values.service.client.enabled, report);
+    let tls = tls::resolve(values.tls, &names, replicas, client_service.is_some(), report);
     let token = token(values.bootstrap.token, &names.namespace, name, report);
     let labels = labels?;
     Some(Cluster {
@@ -153,7 +163,9 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
         pod: values.pod,
         probes: values.probes,
         resources,
-        client_service: values.service.client.enabled,
+        client_service,
+        service_account: values.service_account,
+        update,
         max_unavailable: (values.disruption_budget.enabled && replicas > 1).then(|| (replicas - 1) / 2),
         names,
     })
@@ -261,6 +273,19 @@ fn token(token: Option<String>, namespace: &DnsLabel, name: &str, report: &mut R
         }
     }
     token.unwrap_or(default)
+}
+
+fn update(update: Update, report: &mut Report<'_>) -> Update {
+    if update.kind == UpdateType::OnDelete && update.partition > 0 {
+        report
+            .add(
+                &UNUSED_VALUE,
+                "update.partition",
+                "with the type OnDelete no member is restarted anyway",
+            )
+            .help("write type: RollingUpdate, or leave it out");
+    }
+    update
 }
 
 /// What becomes of claims, as Kubernetes spells it.

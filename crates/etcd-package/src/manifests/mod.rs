@@ -6,9 +6,11 @@ mod issuer;
 mod pod_disruption_budget;
 mod pod_template;
 mod service;
+mod service_account;
 mod stateful_set;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{Metadata, Resource};
@@ -47,8 +49,11 @@ pub fn all(cluster: &Cluster) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
     }
     manifests.add(&config_map::bootstrap(cluster));
     manifests.add(&service::headless(cluster));
-    if cluster.client_service {
-        manifests.add(&service::client(cluster));
+    if let Some(client_service) = &cluster.client_service {
+        manifests.add(&service::client(cluster, client_service));
+    }
+    if cluster.service_account.create {
+        manifests.add(&service_account::service_account(cluster));
     }
     if let Some(max_unavailable) = cluster.max_unavailable {
         manifests.add(&pod_disruption_budget::pod_disruption_budget(cluster, max_unavailable));
@@ -123,6 +128,20 @@ fn cluster_metadata(cluster: &Cluster, name: String) -> ObjectMeta {
         annotations: some(&cluster.annotations),
         ..ObjectMeta::default()
     }
+}
+
+/// The annotations of an object that has some of its own.
+fn annotated<K: Display, V: Display>(cluster: &Cluster, own: &BTreeMap<K, V>) -> Option<BTreeMap<String, String>> {
+    let mut annotations = cluster.annotations.clone();
+    annotations.extend(text(own));
+    some(&annotations)
+}
+
+/// Labels or annotations as Kubernetes' types have them.
+fn text<K: Display, V: Display>(map: &BTreeMap<K, V>) -> BTreeMap<String, String> {
+    map.iter()
+        .map(|(key, value)| (key.to_string(), value.to_string()))
+        .collect()
 }
 
 /// A map that is left out if it is empty.

@@ -1,7 +1,6 @@
 //! A member's pod.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::num::NonZeroU16;
 
 use k8s_openapi::api::core::v1::{
@@ -14,7 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_STATE};
-use super::{list, some};
+use super::{list, service_account, some, text};
 use crate::cluster::{Cluster, Identity};
 use crate::values::AntiAffinity;
 
@@ -45,6 +44,7 @@ pub(super) fn pod_template(cluster: &Cluster) -> PodTemplateSpec {
             priority_class_name: scheduling.priority_class_name.as_ref().map(ToString::to_string),
             runtime_class_name: scheduling.runtime_class_name.as_ref().map(ToString::to_string),
             scheduler_name: scheduling.scheduler_name.as_ref().map(ToString::to_string),
+            service_account_name: service_account::name(cluster),
             security_context: Some(pod.security_context.clone().unwrap_or_else(pod_security_context)),
             termination_grace_period_seconds: pod.termination_grace_period_seconds.map(Into::into),
             tolerations: list(&scheduling.tolerations),
@@ -340,11 +340,4 @@ fn volumes(cluster: &Cluster) -> Option<Vec<Volume>> {
     };
     let extra = cluster.pod.extra_volumes.iter().cloned();
     list(&cluster.tls.identities().map(secret).chain(extra).collect::<Vec<_>>())
-}
-
-/// Labels or annotations as Kubernetes' types have them.
-fn text<K: Display, V: Display>(map: &BTreeMap<K, V>) -> BTreeMap<String, String> {
-    map.iter()
-        .map(|(key, value)| (key.to_string(), value.to_string()))
-        .collect()
 }

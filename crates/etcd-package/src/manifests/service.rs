@@ -3,9 +3,10 @@
 use std::num::NonZeroU16;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::metadata;
-use crate::cluster::Cluster;
+use super::{annotated, metadata};
+use crate::cluster::{ClientService, Cluster};
 
 /// The Service by which each member has a DNS name. Members need each other's names before they are ready.
 pub(super) fn headless(cluster: &Cluster) -> Service {
@@ -30,13 +31,20 @@ pub(super) fn headless(cluster: &Cluster) -> Service {
 }
 
 /// The Service for clients: one address, members that are ready.
-pub(super) fn client(cluster: &Cluster) -> Service {
+pub(super) fn client(cluster: &Cluster, service: &ClientService) -> Service {
     Service {
-        metadata: metadata(cluster, cluster.names.client_service()),
+        metadata: ObjectMeta {
+            annotations: annotated(cluster, &service.annotations),
+            ..metadata(cluster, cluster.names.client_service())
+        },
         spec: Some(ServiceSpec {
-            type_: Some("ClusterIP".to_owned()),
+            type_: Some(format!("{:?}", service.kind)),
             selector: Some(cluster.selector.clone()),
-            ports: Some(vec![port("etcd-client", cluster.ports.client)]),
+            ports: Some(vec![ServicePort {
+                node_port: service.node_port.map(|port| port.get().into()),
+                ..port("etcd-client", cluster.ports.client)
+            }]),
+            load_balancer_class: service.load_balancer_class.clone(),
             ..ServiceSpec::default()
         }),
         ..Service::default()

@@ -1,7 +1,8 @@
 //! The members.
 
 use k8s_openapi::api::apps::v1::{
-    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
+    RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec,
+    StatefulSetUpdateStrategy,
 };
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -20,9 +21,13 @@ pub(super) fn stateful_set(cluster: &Cluster) -> StatefulSet {
             // Members must reach each other before any of them is ready.
             pod_management_policy: Some("Parallel".to_owned()),
             update_strategy: Some(StatefulSetUpdateStrategy {
-                type_: Some("RollingUpdate".to_owned()),
-                ..StatefulSetUpdateStrategy::default()
+                type_: Some(format!("{:?}", cluster.update.kind)),
+                rolling_update: (cluster.update.partition > 0).then(|| RollingUpdateStatefulSetStrategy {
+                    partition: Some(cluster.update.partition.into()),
+                    ..RollingUpdateStatefulSetStrategy::default()
+                }),
             }),
+            min_ready_seconds: (cluster.update.min_ready_seconds > 0).then(|| cluster.update.min_ready_seconds.into()),
             selector: LabelSelector {
                 match_labels: Some(cluster.selector.clone()),
                 ..LabelSelector::default()

@@ -13,8 +13,10 @@ mod probes;
 mod resources;
 mod scheduling;
 mod server;
+mod service_account;
 mod storage;
 mod tls;
+mod update;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -27,14 +29,16 @@ pub use bootstrap::{Bootstrap, BootstrapState};
 pub use compaction::{Compaction, CompactionMode};
 pub use image::{Image, PullPolicy};
 pub use naming::Naming;
-pub use network::{ClientService, DisruptionBudget, Ports, Service};
+pub use network::{ClientService, DisruptionBudget, Ports, Service, ServiceType};
 pub use pod::Pod;
 pub use probes::{LivenessProbe, Probes, ReadinessProbe, StartupProbe};
 pub use resources::Resources;
 pub use scheduling::{AntiAffinity, Scheduling};
 pub use server::{FlagValue, Log, LogFormat, LogLevel, Metrics};
+pub use service_account::ServiceAccount;
 pub use storage::{AccessMode, Claim, Retention, RetentionPolicy, Storage};
 pub use tls::{CertManager, Issuer, IssuerType, Tls, TlsMode, TlsSide};
+pub use update::{Update, UpdateType};
 
 use rutter::duration::Duration;
 use rutter::names::{DnsSubdomain, LabelKey, LabelValue};
@@ -139,6 +143,12 @@ pub struct Values {
     /// The pods, beyond what makes them members.
     pub pod: Pod,
 
+    /// The ServiceAccount of the pods.
+    pub service_account: ServiceAccount,
+
+    /// How a change reaches the members that run.
+    pub update: Update,
+
     /// The Services. The headless one is always there: members find each other by it.
     pub service: Service,
 
@@ -185,6 +195,8 @@ impl Default for Values {
             probes: Probes::default(),
             resources: Resources::default(),
             pod: Pod::default(),
+            service_account: ServiceAccount::default(),
+            update: Update::default(),
             service: Service::default(),
             disruption_budget: DisruptionBudget::default(),
             naming: Naming::default(),

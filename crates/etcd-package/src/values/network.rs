@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
+use rutter::names::LabelKey;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,12 +42,44 @@ pub struct Service {
 pub struct ClientService {
     /// Whether it is rendered.
     pub enabled: bool,
+
+    /// Where it can be reached from. Whoever can reach it needs a certificate only if `tls.client` is on.
+    #[serde(rename = "type")]
+    pub kind: ServiceType,
+
+    /// Its annotations, by which load balancers are often set up.
+    pub annotations: BTreeMap<LabelKey, String>,
+
+    /// The port on each node, for the types `NodePort` and `LoadBalancer`. Kubernetes chooses one unless it is given.
+    #[schemars(example = 32379)]
+    pub node_port: Option<NonZeroU16>,
+
+    /// What provides the load balancer, for the type `LoadBalancer`.
+    #[schemars(example = &"example.com/internal")]
+    pub load_balancer_class: Option<LabelKey>,
 }
 
 impl Default for ClientService {
     fn default() -> Self {
-        Self { enabled: true }
+        Self {
+            enabled: true,
+            kind: ServiceType::ClusterIP,
+            annotations: BTreeMap::new(),
+            node_port: None,
+            load_balancer_class: None,
+        }
     }
+}
+
+/// Kubernetes' types of Service that have an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ServiceType {
+    /// From inside the Kubernetes cluster.
+    ClusterIP,
+    /// At a port of each node.
+    NodePort,
+    /// At a load balancer.
+    LoadBalancer,
 }
 
 /// The PodDisruptionBudget.
