@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::bindings;
 use crate::engine;
@@ -13,7 +13,7 @@ use crate::error::HostError;
 use crate::image;
 use crate::limits::Limits;
 use crate::package::Package;
-use crate::sandbox::{OFFERED, Sandbox};
+use crate::sandbox::{OFFERED, Sandbox, TRAPPED};
 use crate::watchdog::Watchdog;
 
 /// What loads packages: an engine, the imports that packages are given, and the limits that they run under.
@@ -120,9 +120,9 @@ impl Host {
     fn link(&self, component: wasmtime::Result<Component>) -> Result<Package, HostError> {
         let component = &component.map_err(|error| HostError::Incompatible(error.into()))?;
         let linked = self.runtime.linker.instantiate_pre(component);
-        let linked = linked.map_err(|error| match forbidden_import(component) {
-            Some(name) => HostError::ForbiddenImport(name),
-            None => HostError::WrongImport(error.into()),
+        let linked = linked.or_else(|error| match forbidden_import(component) {
+            Some(name) => Err(HostError::ForbiddenImport(name)),
+            None => self.trapping(component, error),
         })?;
         let package = bindings::PackagePre::new(linked).map_err(|error| match missing_export(component) {
             Some(name) => HostError::MissingExport(name),
@@ -130,17 +130,32 @@ impl Host {
         })?;
         Ok(Package::new(package, Arc::clone(&self.runtime)))
     }
+
+    /// Links a component that imports what is [`TRAPPED`], or gives the `error` of linking it without.
+    fn trapping(&self, component: &Component, error: wasmtime::Error) -> Result<InstancePre<Sandbox>, HostError> {
+        let mut linker = self.runtime.linker.clone();
+        match Sandbox::trap(&mut linker, component) {
+            Ok(0) => Err(error),
+            Ok(_) => linker.instantiate_pre(component),
+            Err(error) => Err(error),
+        }
+        .map_err(|error| HostError::WrongImport(error.into()))
+    }
 }
 
-/// The first import of a component that is not offered, whatever its version.
+fn without_version(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(interface, _)| interface)
+}
+
+/// The first import of a component that is neither offered nor trapped, whatever its version.
 fn forbidden_import(component: &Component) -> Option<String> {
     let ty = component.component_type();
     ty.imports(component.engine())
         .map(|(name, _)| name)
         .find(|name| {
-            let interface = name.split_once('@').map_or(*name, |(interface, _)| interface);
+            let interface = without_version(name);
             // The contract's own types are imported as names for what the exports consist of.
-            !OFFERED.contains(&interface) && interface != bindings::TYPES
+            !OFFERED.contains(&interface) && !TRAPPED.contains(&interface) && interface != bindings::TYPES
         })
         .map(str::to_owned)
 }

@@ -10,7 +10,8 @@
 
 use std::fmt;
 
-use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, HasSelf, Linker, Resource, ResourceType};
 use wasmtime::{ResourceLimiter, Result};
 
 use self::world::wasi::cli::{
@@ -46,6 +47,14 @@ pub(crate) const OFFERED: [&str; 13] = [
     "wasi:io/error",
     "wasi:io/poll",
     "wasi:io/streams",
+];
+
+/// Interfaces that a component may name but not use: a call ends the package. What compiles to WASI's preview 1 and is
+/// adapted, as with the C library of Debian 12, imports them for files that it never opens.
+pub(crate) const TRAPPED: [&str; 3] = [
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
 ];
 
 /// How much of what a package writes to standard error is kept. A panic message with its location fits many times.
@@ -102,6 +111,18 @@ impl fmt::Display for Exited {
 
 impl std::error::Error for Exited {}
 
+/// The package called what it may only name.
+#[derive(Debug)]
+struct Trapped(String);
+
+impl fmt::Display for Trapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it called `{}`, which packages are not given", self.0)
+    }
+}
+
+impl std::error::Error for Trapped {}
+
 impl Sandbox {
     /// A sandbox whose memories and tables may take `memory` bytes together.
     pub(crate) fn new(memory: usize) -> Self {
@@ -114,6 +135,43 @@ impl Sandbox {
     /// Offers the interfaces of [`OFFERED`] to components.
     pub(crate) fn add_to_linker(linker: &mut Linker<Self>) -> Result<()> {
         world::Sandbox::add_to_linker::<_, HasSelf<Self>>(linker, |sandbox| sandbox)
+    }
+
+    /// Offers what `component` imports of [`TRAPPED`], such that any use ends the package; gives the number of these
+    /// imports.
+    pub(crate) fn trap(linker: &mut Linker<Self>, component: &Component) -> Result<usize> {
+        let engine = component.engine();
+        let ty = component.component_type();
+        let mut trapped = 0;
+        for (name, import) in ty.imports(engine) {
+            let interface = name.split_once('@').map_or(name, |(interface, _)| interface);
+            let (true, ComponentItem::ComponentInstance(instance)) = (TRAPPED.contains(&interface), import.ty) else {
+                continue;
+            };
+            trapped += 1;
+            let mut offered = linker.instance(name)?;
+            for (item, export) in instance.exports(engine) {
+                match export.ty {
+                    ComponentItem::ComponentFunc(_) => {
+                        let called = format!("{name}#{item}");
+                        offered.func_new(item, move |_, _, _, _| Err(Trapped(called.clone()).into()))?;
+                    }
+                    // What the interface shares with those that are offered must be the same type.
+                    ComponentItem::Resource(_) => {
+                        let ty = match item {
+                            "error" => ResourceType::host::<error::Error>(),
+                            "input-stream" => ResourceType::host::<streams::InputStream>(),
+                            "output-stream" => ResourceType::host::<streams::OutputStream>(),
+                            "pollable" => ResourceType::host::<poll::Pollable>(),
+                            _ => ResourceType::host::<Trapped>(),
+                        };
+                        offered.resource(item, ty, |_, _| Ok(()))?;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(trapped)
     }
 
     /// What the package wrote to standard error, without the blanks around it and without what would command a

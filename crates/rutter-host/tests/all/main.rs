@@ -415,6 +415,29 @@ fn forbidden_imports_are_named() {
     );
 }
 
+/// What compiles through preview 1 names files and a clock. It may, as long as it leaves them alone.
+#[test]
+fn files_can_be_named_and_not_opened() {
+    let guest = |body: &str| Guest {
+        imports: r#"(import "wasi:clocks/wall-clock@0.2.0" (instance $clock (export "now" (func (result u64)))))
+            (core func $now (canon lower (func $clock "now")))"#,
+        host: r#"(export "now" (func $now))"#,
+        core_imports: r#"(import "host" "now" (func $now (result i64)))"#,
+        ..Guest::render(body)
+    };
+    let render = |body| load(guest(body)).render(&request()).expect_err("a trap");
+    let error = render("(drop (call $now)) unreachable");
+    assert!(
+        matches!(&error, HostError::Trap { reason, .. } if reason.contains("wasi:clocks/wall-clock@0.2.0#now")),
+        "{error:?}"
+    );
+    let error = render("unreachable");
+    assert!(
+        matches!(&error, HostError::Trap { reason, .. } if !reason.contains("wasi:clocks")),
+        "{error:?}"
+    );
+}
+
 #[test]
 fn imports_of_another_type_are_told_apart() {
     let text = r#"(component
