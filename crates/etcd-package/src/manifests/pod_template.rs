@@ -161,10 +161,12 @@ fn startup_probe(cluster: &Cluster) -> Probe {
     let times = &cluster.probes.startup;
     Probe {
         initial_delay_seconds: Some(times.initial_delay_seconds.into()),
-        period_seconds: Some(times.period_seconds.get().into()),
-        timeout_seconds: Some(times.timeout_seconds.get().into()),
-        failure_threshold: Some(times.failure_threshold.get().into()),
-        ..alive(cluster)
+        ..alive(
+            cluster,
+            times.period_seconds,
+            times.timeout_seconds,
+            times.failure_threshold,
+        )
     }
 }
 
@@ -190,29 +192,29 @@ fn liveness_probe(cluster: &Cluster) -> Probe {
     let times = &cluster.probes.liveness;
     Probe {
         initial_delay_seconds: Some(times.initial_delay_seconds.into()),
-        period_seconds: Some(times.period_seconds.get().into()),
-        timeout_seconds: Some(times.timeout_seconds.get().into()),
-        failure_threshold: Some(times.failure_threshold.get().into()),
-        ..alive(cluster)
+        ..alive(
+            cluster,
+            times.period_seconds,
+            times.timeout_seconds,
+            times.failure_threshold,
+        )
     }
 }
 
 /// Whether the process answers. Before there was `/livez`, only `/health` did, which also fails without a leader or for
 /// an alarm; a restart mends neither, so there an open port has to do.
-fn alive(cluster: &Cluster) -> Probe {
-    if cluster.version.serves_livez() {
-        Probe {
-            http_get: Some(http_get(cluster, "/livez")),
-            ..Probe::default()
-        }
-    } else {
-        Probe {
-            tcp_socket: Some(TCPSocketAction {
-                port: IntOrString::Int(cluster.ports.metrics.get().into()),
-                ..TCPSocketAction::default()
-            }),
-            ..Probe::default()
-        }
+fn alive(cluster: &Cluster, period: NonZeroU16, timeout: NonZeroU16, failures: NonZeroU16) -> Probe {
+    let livez = cluster.version.serves_livez();
+    Probe {
+        http_get: livez.then(|| http_get(cluster, "/livez")),
+        tcp_socket: (!livez).then(|| TCPSocketAction {
+            port: IntOrString::Int(cluster.ports.metrics.get().into()),
+            ..TCPSocketAction::default()
+        }),
+        period_seconds: Some(period.get().into()),
+        timeout_seconds: Some(timeout.get().into()),
+        failure_threshold: Some(failures.get().into()),
+        ..Probe::default()
     }
 }
 
