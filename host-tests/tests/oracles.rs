@@ -165,6 +165,21 @@ fn every_flag_exists_in_its_release() -> Result<()> {
     Ok(())
 }
 
+/// A change of the template restarts every member, also those that a change of size need not touch.
+#[test]
+fn scaling_leaves_the_pod_template_alone() -> Result<()> {
+    let template = |replicas: u32, state: &str| -> Result<Value> {
+        let tls = "tls: {client: {mode: CertManager}, peer: {mode: CertManager}}";
+        let values = format!("replicas: {replicas}\nbootstrap: {{state: {state}}}\n{tls}\n");
+        let rendering = render("etcd", &values)?;
+        let stateful_set = documents(&rendering.manifests.last().context("a StatefulSet")?.document)?.remove(0);
+        ensure!(stateful_set["spec"]["replicas"] == replicas, "{stateful_set:#}");
+        Ok(stateful_set["spec"]["template"].clone())
+    };
+    assert_eq!(template(3, "New")?, template(5, "Existing")?);
+    Ok(())
+}
+
 #[test]
 fn defaults_are_the_default_and_fit_the_schema() -> Result<()> {
     let defaults = EtcdPackage.defaults();
