@@ -89,10 +89,11 @@ impl Scalar {
         if matches!(lower.as_str(), ".inf" | ".nan") {
             return Resolved::Ambiguous("not a finite number");
         }
-        let prefixed = ["0x", "0o", "0b"].iter().any(|prefix| {
-            lower
-                .strip_prefix(prefix)
-                .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_hexdigit() || b == b'_'))
+        let prefixed = [("0x", 16), ("0o", 8), ("0b", 2)].iter().any(|(prefix, radix)| {
+            lower.strip_prefix(prefix).is_some_and(|rest| {
+                let digit = |c: char| c.is_digit(*radix);
+                rest.contains(digit) && rest.chars().all(|c| digit(c) || c == '_')
+            })
         });
         let underscored = digits.contains('_') && is_decimal(&digits.replace('_', ""));
         if prefixed || underscored {
