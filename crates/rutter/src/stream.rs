@@ -1,7 +1,8 @@
 //! A stream of YAML documents in which some are a package's and all others are somebody else's.
 //!
 //! `---` at the start of a line always begins a document, whatever it stands in (YAML 1.2.2, 9.1.2), so the stream is cut
-//! at lines and foreign documents are never parsed: they come out as the very bytes that went in.
+//! at lines. Only documents that mention the package's kind or group are parsed, and whatever turns out to be foreign comes
+//! out as the very bytes that went in.
 
 use std::collections::BTreeSet;
 
@@ -124,9 +125,9 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Diagnostic> {
 ///
 /// # Errors
 ///
-/// More than [`MAX_BYTES`], documents that may be the package's and are not YAML, and several documents none of which is a Kubernetes object.
-/// What else is wrong with an object is kept with it, so that [`render`] reports it together with what is wrong with
-/// its values.
+/// More than [`MAX_BYTES`], documents that may be the package's and are not YAML, and several documents none of which is
+/// a Kubernetes object. What else is wrong with an object is kept with it, so that [`render`] reports it together with
+/// what is wrong with its values.
 pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result<Input<'a>, Vec<Diagnostic>> {
     if text.len() > MAX_BYTES {
         let message = format!("the input is larger than the {} MiB accepted", MAX_BYTES >> 20);
@@ -411,9 +412,7 @@ fn split(text: &str) -> Vec<Chunk<'_>> {
         let begins = line
             .strip_prefix("---")
             .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
-        // Directives belong to the document whose `---` ends them.
-        let directives = text[start..offset].starts_with('%');
-        if begins && offset > start && !directives {
+        if begins && offset > start && !is_prologue(&text[start..offset]) {
             chunks.push(Chunk {
                 text: &text[start..offset],
                 first_line,
@@ -429,6 +428,12 @@ fn split(text: &str) -> Vec<Chunk<'_>> {
         });
     }
     chunks
+}
+
+/// Whether this is nothing but directives, and comments among them. They belong to the document whose `---` ends them.
+fn is_prologue(text: &str) -> bool {
+    let in_prologue = |line: &str| line.starts_with(['%', '#']) || line.trim().is_empty();
+    text.starts_with('%') && text.lines().all(in_prologue)
 }
 
 fn parse(chunk: &Chunk<'_>) -> Result<Node, Vec<Diagnostic>> {
