@@ -22,6 +22,7 @@ use rutter::names::DnsLabel;
 pub use compaction::Compaction;
 pub use image::Image;
 pub use names::Names;
+pub(crate) use names::text;
 pub use report::Report;
 pub use service::ClientService;
 pub use storage::{Storage, Volume};
@@ -128,17 +129,18 @@ impl Cluster {
 /// Works out the cluster that `values` ask for, or reports why there is none.
 pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<'_>) -> Option<Cluster> {
     let replicas = replicas(values.replicas, report);
-    let version = version(values.version, report);
+    let version = values.version;
+    check_version(version, report);
     let names = names::resolve(name, namespace, &values, report);
     let labels = names::labels(name, &values, report);
     let server_flags = server::resolve(&values, report);
     let image = image::resolve(values.image, version, report);
-    let ports = ports(values.ports, report);
+    check_ports(&values.ports, report);
     let storage = storage::resolve(values.storage, &values.naming.data_claim, report);
     let compaction = compaction::resolve(&values.compaction, report);
     let resources = resources::resolve(values.resources, report);
     let client_service = service::resolve(values.service.client, report);
-    let update = update(values.update, report);
+    check_update(&values.update, report);
     let names = names?;
     let tls = tls::resolve(values.tls, &names, replicas, client_service.is_some(), report);
     let token = token(values.bootstrap.token, &names.namespace, name, report);
@@ -146,11 +148,11 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     Some(Cluster {
         selector: labels.selector,
         labels: labels.all,
-        annotations: names::text(values.common_annotations),
+        annotations: text(&values.common_annotations),
         replicas,
         version,
         image: image?,
-        ports,
+        ports: values.ports,
         state: values.bootstrap.state,
         token,
         storage,
@@ -165,7 +167,7 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
         resources,
         client_service,
         service_account: values.service_account,
-        update,
+        update: values.update,
         max_unavailable: (values.disruption_budget.enabled && replicas > 1).then(|| (replicas - 1) / 2),
         names,
     })
@@ -206,7 +208,7 @@ fn replicas(replicas: u32, report: &mut Report<'_>) -> u32 {
     replicas.min(MAX_REPLICAS)
 }
 
-fn version(version: Version, report: &mut Report<'_>) -> Version {
+fn check_version(version: Version, report: &mut Report<'_>) {
     if !version.minor().is_maintained() {
         report
             .add(
@@ -236,10 +238,9 @@ fn version(version: Version, report: &mut Report<'_>) -> Version {
             )
             .help("take the newest release of the same minor version, at least 3.4.22 or 3.5.6");
     }
-    version
 }
 
-fn ports(ports: Ports, report: &mut Report<'_>) -> Ports {
+fn check_ports(ports: &Ports, report: &mut Report<'_>) {
     for (path, port, others) in [
         ("ports.peer", ports.peer, &[("client", ports.client)][..]),
         (
@@ -254,7 +255,6 @@ fn ports(ports: Ports, report: &mut Report<'_>) -> Ports {
                 .help("give each listener a port of its own: 2379, 2380 and 8080 are usual");
         }
     }
-    ports
 }
 
 /// The token reaches etcd as an argument, in which the kubelet expands `$(NAME)`, so `$` is not accepted.
@@ -275,7 +275,7 @@ fn token(token: Option<String>, namespace: &DnsLabel, name: &str, report: &mut R
     token.unwrap_or(default)
 }
 
-fn update(update: Update, report: &mut Report<'_>) -> Update {
+fn check_update(update: &Update, report: &mut Report<'_>) {
     if update.kind == UpdateType::OnDelete && update.partition > 0 {
         report
             .add(
@@ -285,7 +285,6 @@ fn update(update: Update, report: &mut Report<'_>) -> Update {
             )
             .help("write type: RollingUpdate, or leave it out");
     }
-    update
 }
 
 /// What becomes of claims, as Kubernetes spells it.

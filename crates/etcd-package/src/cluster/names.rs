@@ -209,7 +209,7 @@ pub(super) fn labels(name: &str, values: &Values, report: &mut Report<'_>) -> Op
                 .help("leave it out; naming.selectorLabels decides on it");
         }
     }
-    all.extend(text(values.common_labels.clone()));
+    all.extend(text(&values.common_labels));
     // Last, so that a selector that reuses a recommended key still matches the pods.
     all.extend(selector.clone());
     Some(Labels { selector, all })
@@ -220,8 +220,8 @@ fn help(help: Option<String>) -> String {
 }
 
 /// Labels or annotations as Kubernetes' types have them.
-pub(super) fn text<K: Display + Ord, V: Display>(map: BTreeMap<K, V>) -> BTreeMap<String, String> {
-    map.into_iter()
+pub(crate) fn text<K: Display, V: Display>(map: &BTreeMap<K, V>) -> BTreeMap<String, String> {
+    map.iter()
         .map(|(key, value)| (key.to_string(), value.to_string()))
         .collect()
 }

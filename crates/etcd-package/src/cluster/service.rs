@@ -50,7 +50,7 @@ pub(super) fn resolve(service: values::ClientService, report: &mut Report<'_>) -
     }
     service.enabled.then(|| ClientService {
         kind: service.kind,
-        annotations: names::text(service.annotations),
+        annotations: names::text(&service.annotations),
         node_port: service.node_port,
         load_balancer_class: service.load_balancer_class.map(|class| class.to_string()),
     })

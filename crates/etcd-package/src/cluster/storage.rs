@@ -132,8 +132,8 @@ fn volume(name: &str, mount_path: &'static str, claim: Claim, path: &str, report
         size: claim.size.to_string(),
         storage_class_name: claim.storage_class_name,
         access_modes: claim.access_modes.iter().map(access_mode).collect(),
-        labels: names::text(claim.labels),
-        annotations: names::text(claim.annotations),
+        labels: names::text(&claim.labels),
+        annotations: names::text(&claim.annotations),
     }
 }
 

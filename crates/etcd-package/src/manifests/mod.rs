@@ -17,7 +17,7 @@ use k8s_openapi::{Metadata, Resource};
 use rutter::{Diagnostic, Manifest, yaml};
 use serde::Serialize;
 
-use crate::cluster::{Authority, Cluster};
+use crate::cluster::{Authority, Cluster, text};
 
 /// All objects, in an order in which they can be applied: what others refer to comes first.
 ///
@@ -135,13 +135,6 @@ fn annotated<K: Display, V: Display>(cluster: &Cluster, own: &BTreeMap<K, V>) ->
     let mut annotations = cluster.annotations.clone();
     annotations.extend(text(own));
     some(&annotations)
-}
-
-/// Labels or annotations as Kubernetes' types have them.
-fn text<K: Display, V: Display>(map: &BTreeMap<K, V>) -> BTreeMap<String, String> {
-    map.iter()
-        .map(|(key, value)| (key.to_string(), value.to_string()))
-        .collect()
 }
 
 /// A map that is left out if it is empty.

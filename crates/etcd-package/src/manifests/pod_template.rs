@@ -13,8 +13,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelecto
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_STATE};
-use super::{list, service_account, some, text};
-use crate::cluster::{Cluster, Identity};
+use super::{list, service_account, some};
+use crate::cluster::{Cluster, Identity, text};
 use crate::values::AntiAffinity;
 
 /// The user and group of the etcd process: nobody in particular, as in images that are made to run without root.
