@@ -7,7 +7,7 @@ mod guest;
 use std::error::Error;
 use std::fs;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rutter::{Request, Severity};
 use rutter_host::{Breach, Host, HostError, Limits, Package};
@@ -123,7 +123,10 @@ fn a_short_call_outlives_the_limit_of_a_long_one() {
     thread::scope(|scope| {
         let endless = scope.spawn(|| endless.render(&request()));
         while !endless.is_finished() {
-            assert!(good.schema().is_ok());
+            let begin = Instant::now();
+            let answer = good.schema();
+            // A machine with other work can starve a call beyond its own limit, which is none of the long one's doing.
+            assert!(answer.is_ok() || begin.elapsed() >= TIGHT.time, "{answer:?}");
         }
     });
 }
