@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
+use k8s_openapi::api::batch::v1::CronJob;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,13 +39,18 @@ pub fn kind(object: &Value) -> &str {
 pub fn check(object: &Value) -> Result<()> {
     match (object["apiVersion"].as_str().unwrap_or_default(), kind(object)) {
         ("v1", "ConfigMap") => round_trip::<ConfigMap>(object),
+        ("v1", "PersistentVolumeClaim") => round_trip::<PersistentVolumeClaim>(object),
         ("v1", "ServiceAccount") => round_trip::<ServiceAccount>(object),
         ("v1", "Service") => round_trip::<Service>(object),
         ("policy/v1", "PodDisruptionBudget") => round_trip::<PodDisruptionBudget>(object),
+        ("batch/v1", "CronJob") => round_trip::<CronJob>(object),
+        ("networking.k8s.io/v1", "NetworkPolicy") => round_trip::<NetworkPolicy>(object),
         ("apps/v1", "StatefulSet") => round_trip::<StatefulSet>(object),
         ("cert-manager.io/v1", "Certificate") => custom_resource(object, "certificates"),
         ("cert-manager.io/v1", "Issuer") => custom_resource(object, "issuers"),
         ("cert-manager.io/v1", "ClusterIssuer") => custom_resource(object, "clusterissuers"),
+        // The Prometheus operator's own types are Go's.
+        ("monitoring.coreos.com/v1", "ServiceMonitor" | "PodMonitor" | "PrometheusRule") => Ok(()),
         (api_version, kind) => bail!("no oracle knows {api_version} {kind}"),
     }
 }

@@ -2,52 +2,26 @@
 //!
 //! Fields and limits: the CRDs of cert-manager v1.21 (`cert-manager.io/v1`).
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::{ClusterResourceScope, Metadata, NamespaceResourceScope, Resource};
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-macro_rules! resource {
-    ($type:ident, $scope:ident, $plural:literal) => {
-        impl Resource for $type {
-            const API_VERSION: &'static str = "cert-manager.io/v1";
-            const GROUP: &'static str = "cert-manager.io";
-            const KIND: &'static str = stringify!($type);
-            const VERSION: &'static str = "v1";
-            const URL_PATH_SEGMENT: &'static str = $plural;
-            type Scope = $scope;
-        }
+use crate::custom_resource::custom_resource;
 
-        impl Metadata for $type {
-            type Ty = ObjectMeta;
-
-            fn metadata(&self) -> &ObjectMeta {
-                &self.metadata
-            }
-
-            fn metadata_mut(&mut self) -> &mut ObjectMeta {
-                &mut self.metadata
-            }
-        }
-
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let mut object = serializer.serialize_struct(Self::KIND, 4)?;
-                object.serialize_field("apiVersion", Self::API_VERSION)?;
-                object.serialize_field("kind", Self::KIND)?;
-                object.serialize_field("metadata", &self.metadata)?;
-                object.serialize_field("spec", &self.spec)?;
-                object.end()
-            }
-        }
-    };
-}
-
-resource!(Certificate, NamespaceResourceScope, "certificates");
-resource!(Issuer, NamespaceResourceScope, "issuers");
-resource!(ClusterIssuer, ClusterResourceScope, "clusterissuers");
+custom_resource!(
+    Certificate,
+    NamespaceResourceScope,
+    "cert-manager.io",
+    "v1",
+    "certificates"
+);
+custom_resource!(Issuer, NamespaceResourceScope, "cert-manager.io", "v1", "issuers");
+custom_resource!(
+    ClusterIssuer,
+    ClusterResourceScope,
+    "cert-manager.io",
+    "v1",
+    "clusterissuers"
+);
 
 /// A certificate that cert-manager keeps in a Secret and renews.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,9 +60,9 @@ pub struct CertificateSpec {
     pub renew_before: Option<String>,
     /// Where it is kept.
     pub secret_name: String,
-    /// What of the Secret is ours to say.
+    /// The subject, beside the common name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret_template: Option<SecretTemplate>,
+    pub subject: Option<Subject>,
     /// What it is good for; empty means `digital signature` and `key encipherment`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub usages: Vec<String>,
@@ -106,22 +80,51 @@ pub struct IssuerRef {
 }
 
 /// The key of a certificate.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PrivateKey {
     /// `RSA`, `ECDSA` or `Ed25519`.
-    pub algorithm: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
+    /// `PKCS1` or `PKCS8`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
     /// `Always` or `Never`: whether a renewal makes a new key.
-    pub rotation_policy: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation_policy: Option<String>,
     /// In bits.
-    pub size: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<i32>,
 }
 
-/// Labels and annotations of the Secret of a certificate.
+/// The subject of a certificate, beside its common name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct SecretTemplate {
-    /// Labels of the Secret.
-    pub labels: BTreeMap<String, String>,
+#[serde(rename_all = "camelCase")]
+pub struct Subject {
+    /// Countries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub countries: Vec<String>,
+    /// Cities.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub localities: Vec<String>,
+    /// Organizational units.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub organizational_units: Vec<String>,
+    /// Organizations.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub organizations: Vec<String>,
+    /// Postal codes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub postal_codes: Vec<String>,
+    /// States or provinces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub provinces: Vec<String>,
+    /// The serial number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial_number: Option<String>,
+    /// Street addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub street_addresses: Vec<String>,
 }
 
 /// Who signs certificates, in one namespace.

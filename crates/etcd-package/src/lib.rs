@@ -7,8 +7,10 @@
 pub mod cert_manager;
 pub mod cluster;
 pub mod codes;
+mod custom_resource;
 pub mod etcd;
 pub mod manifests;
+pub mod prometheus_operator;
 pub mod values;
 
 use rutter::yaml::{self, Node, Place};

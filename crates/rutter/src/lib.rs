@@ -5,9 +5,11 @@
 
 pub mod command;
 mod contract;
+pub mod cron;
 mod diagnostic;
 pub mod duration;
 pub mod names;
+pub mod net;
 pub mod quantity;
 pub mod schema;
 pub mod stream;

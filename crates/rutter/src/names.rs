@@ -48,6 +48,8 @@ names! {
     ServiceName(service_name);
     /// An RFC 1123 subdomain, as most objects are and as domains are: labels joined by dots, at most 253 characters.
     DnsSubdomain(dns_subdomain);
+    /// A name in a certificate: a [`DnsSubdomain`], whose first label may be `*`.
+    DnsPattern(dns_pattern);
     /// The key of a label or an annotation: a name of at most 63 characters, after a [`DnsSubdomain`] and `/` or alone.
     LabelKey(label_key);
     /// The value of a label: at most 63 letters, digits, `-`, `_` and `.`, or nothing.
@@ -85,6 +87,10 @@ fn dns_subdomain(text: &str) -> Result<(), Refusal> {
         Err(not_a(text, "a DNS name")
             .help("use lower-case letters, digits, `-` and `.`, with a letter or digit at both ends of each part"))
     }
+}
+
+fn dns_pattern(text: &str) -> Result<(), Refusal> {
+    dns_subdomain(text.strip_prefix("*.").unwrap_or(text))
 }
 
 fn label_key(text: &str) -> Result<(), Refusal> {

@@ -49,6 +49,10 @@ fn fields(schema: &Map<String, Value>, depth: usize, text: &mut String) {
             }
         }
         match property.get("default").filter(|default| !default.is_null()) {
+            // Of a struct without any default an example stands there: its key alone would mean null.
+            Some(Value::Object(_)) if is_ours(property) && !has_default(property) => {
+                entry(name, &examples(property), &indent, "# ", text);
+            }
             Some(Value::Object(_)) if is_ours(property) => {
                 text.push_str(&format!("{indent}{name}:\n"));
                 fields(property, depth + 1, text);
@@ -60,6 +64,20 @@ fn fields(schema: &Map<String, Value>, depth: usize, text: &mut String) {
             }
         }
     }
+}
+
+/// Whether anything in a struct has a default.
+fn has_default(property: &Map<String, Value>) -> bool {
+    let fields = property.get("properties").and_then(Value::as_object);
+    let default = |field: &Value| field.get("default").is_some_and(|default| !default.is_null());
+    fields.is_some_and(|fields| fields.values().any(default))
+}
+
+/// A struct of its fields' examples.
+fn examples(property: &Map<String, Value>) -> Value {
+    let fields = property.get("properties").and_then(Value::as_object);
+    let example = |(name, field): (&String, &Value)| Some((name.clone(), field.get("examples")?.get(0)?.clone()));
+    Value::Object(fields.into_iter().flatten().filter_map(example).collect())
 }
 
 /// Writes one entry in block style, each line after `indent` and `prefix`.

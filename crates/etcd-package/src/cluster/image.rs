@@ -75,6 +75,28 @@ pub(super) fn resolve(image: values::Image, version: Version, report: &mut Repor
     })
 }
 
+/// Reports a `text` that is not `REPOSITORY[:TAG][@DIGEST]`.
+pub(super) fn check_reference(text: &str, path: &str, report: &mut Report<'_>) {
+    let (name, digest) = match text.split_once('@') {
+        Some((name, digest)) => (name, Some(digest)),
+        None => (text, None),
+    };
+    // A colon before a slash is a port's.
+    let (repository, tag) = match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
+        _ => (name, None),
+    };
+    let well_formed = is_repository(repository) && tag.is_none_or(is_tag) && digest.is_none_or(is_digest);
+    let message = format!("{text:?} is not an image");
+    check(
+        well_formed,
+        path,
+        &message,
+        "such as docker.io/library/busybox:1.37.0-musl",
+        report,
+    );
+}
+
 fn check(holds: bool, path: &str, message: &str, help: &str, report: &mut Report<'_>) -> Option<()> {
     if !holds {
         report.add(&INVALID_IMAGE, path, message).help(help);

@@ -3,12 +3,18 @@
 //! [`resolve`] is the only step that can refuse values, and it reports every problem. A [`Cluster`] is right: after it
 //! no module decides, parses or fails.
 
+mod bootstrap;
 mod compaction;
+mod extra_manifests;
 mod flags;
 mod image;
+mod jobs;
+mod monitoring;
 mod names;
+mod paths;
 mod report;
 mod resources;
+mod restore;
 mod server;
 mod service;
 mod storage;
@@ -17,24 +23,30 @@ mod tls;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements};
-use rutter::names::DnsLabel;
 
+pub use bootstrap::Bootstrap;
 pub use compaction::Compaction;
+pub use extra_manifests::ExtraManifest;
 pub use image::Image;
+pub use jobs::{Backup, JOB_LABEL, JobPods, Jobs, Schedule};
 pub use names::Names;
 pub(crate) use names::text;
 pub use report::Report;
-pub use service::ClientService;
-pub use storage::{Storage, Volume};
-pub use tls::{Authority, Certificates, Identity, Leaf, Tls};
+pub use restore::Restore;
+pub use service::{ClientService, Services};
+pub use storage::{Claim, ClaimTemplate, HELPER_VOLUME, RESTORE_VOLUME, Storage, Volumes};
+pub use tls::{
+    AllowedPeers, Authority, Certificates, ClientTls, Identity, IssuerRef, Issuers, Leaf, PeerTls, Policy, Purpose, Tls,
+};
 
 use crate::codes::{
-    END_OF_LIFE, EVEN_REPLICAS, INVALID_REPLICAS, INVALID_TOKEN, MANY_REPLICAS, OUTDATED_VERSION, PORT_COLLISION,
-    UNSAFE_VERSION, UNUSED_VALUE,
+    END_OF_LIFE, EVEN_REPLICAS, INVALID_REPLICAS, MANY_REPLICAS, OUTDATED_VERSION, PORT_COLLISION, UNSAFE_VERSION,
+    UNUSED_VALUE,
 };
 use crate::etcd::Version;
 use crate::values::{
-    BootstrapState, Pod, Ports, Probes, RetentionPolicy, Scheduling, ServiceAccount, Update, UpdateType, Values,
+    DisruptionBudget, Monitoring, NetworkPolicy, Pod, Ports, Probes, RetentionPolicy, Scheduling, ServiceAccount,
+    UnhealthyPodEvictionPolicy, Update, UpdateType, Values,
 };
 
 /// Most members that are rendered. etcd has no limit of its own; without one, a slip of the keyboard would render
@@ -58,12 +70,12 @@ pub struct Cluster {
     pub version: Version,
     /// The container image.
     pub image: Image,
+    /// An image with a shell.
+    pub helper_image: String,
     /// The ports, all different.
     pub ports: Ports,
-    /// Whether the members form the cluster or join it.
-    pub state: BootstrapState,
-    /// What keeps the members of different clusters apart.
-    pub token: String,
+    /// How members find each other on their first start.
+    pub bootstrap: Bootstrap,
     /// The volumes.
     pub storage: Storage,
     /// Encryption and authentication.
@@ -84,14 +96,33 @@ pub struct Cluster {
     pub probes: Probes,
     /// Compute resources, if any are said.
     pub resources: Option<ResourceRequirements>,
-    /// The Service for clients, if there is one.
-    pub client_service: Option<ClientService>,
+    /// The Services.
+    pub services: Services,
     /// The ServiceAccount.
     pub service_account: ServiceAccount,
     /// How a change reaches the members.
     pub update: Update,
-    /// How many members may be down for a drain while the rest keep quorum, if there is a disruption budget.
-    pub max_unavailable: Option<u32>,
+    /// The disruption budget, if there is one.
+    pub disruption_budget: Option<Budget>,
+    /// The network policy, if there is one.
+    pub network_policy: Option<NetworkPolicy>,
+    /// What the Prometheus operator is told.
+    pub monitoring: Monitoring,
+    /// What is done by the clock.
+    pub jobs: Jobs,
+    /// What a new cluster starts from, if not from nothing.
+    pub restore: Option<Restore>,
+    /// Objects of the user's own.
+    pub extra_manifests: Vec<ExtraManifest>,
+}
+
+/// What a drain may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// How many members may be down while the rest keep quorum.
+    pub max_unavailable: u32,
+    /// Whether members that are not ready count.
+    pub unhealthy_pod_eviction_policy: Option<UnhealthyPodEvictionPolicy>,
 }
 
 impl Cluster {
@@ -134,17 +165,31 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     let names = names::resolve(name, namespace, &values, report);
     let labels = names::labels(name, &values, report);
     let server_flags = server::resolve(&values, report);
-    let image = image::resolve(values.image, version, report);
+    let image = image::resolve(values.image.clone(), version, report);
+    image::check_reference(&values.helper_image, "helperImage", report);
     check_ports(&values.ports, report);
-    let storage = storage::resolve(values.storage, &values.naming.data_claim, report);
+    let storage = storage::resolve(values.storage.clone(), &values.naming, report);
     let compaction = compaction::resolve(&values.compaction, report);
-    let resources = resources::resolve(values.resources, report);
-    let client_service = service::resolve(values.service.client, report);
+    let resources = resources::resolve(values.resources.clone(), report);
+    let services = service::resolve(values.service.clone(), report);
     check_update(&values.update, report);
+    monitoring::check(&values.monitoring, report);
+    let restore = values.restore.clone();
+    let restore = restore.map(|restore| restore::resolve(restore, &values.bootstrap, version, report));
+    let extra_manifests = extra_manifests::resolve(values.extra_manifests.clone(), report);
     let names = names?;
-    let tls = tls::resolve(values.tls, &names, replicas, client_service.is_some(), report);
-    let token = token(values.bootstrap.token, &names.namespace, name, report);
+    let context = tls::Context {
+        names: &names,
+        version,
+        replicas,
+        has_client_service: services.client.is_some(),
+    };
+    let tls = tls::resolve(values.tls.clone(), &context, report);
+    let is_default_helper = values.helper_image == Values::default().helper_image;
+    let sizes = (replicas, is_default_helper);
+    let bootstrap = bootstrap::resolve(values.bootstrap.clone(), &names, name, sizes, report);
     let labels = labels?;
+    let jobs = jobs::resolve(&values, &names, &labels.selector, name, report);
     Some(Cluster {
         selector: labels.selector,
         labels: labels.all,
@@ -152,9 +197,9 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
         replicas,
         version,
         image: image?,
+        helper_image: values.helper_image,
         ports: values.ports,
-        state: values.bootstrap.state,
-        token,
+        bootstrap,
         storage,
         tls: tls?,
         compaction: compaction?,
@@ -165,11 +210,23 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
         pod: values.pod,
         probes: values.probes,
         resources,
-        client_service,
+        services,
         service_account: values.service_account,
         update: values.update,
-        max_unavailable: (values.disruption_budget.enabled && replicas > 1).then(|| (replicas - 1) / 2),
+        disruption_budget: budget(values.disruption_budget, replicas),
+        network_policy: values.network_policy.enabled.then_some(values.network_policy),
+        monitoring: values.monitoring,
+        jobs,
+        restore,
+        extra_manifests,
         names,
+    })
+}
+
+fn budget(values: DisruptionBudget, replicas: u32) -> Option<Budget> {
+    (values.enabled && replicas > 1).then(|| Budget {
+        max_unavailable: (replicas - 1) / 2,
+        unhealthy_pod_eviction_policy: values.unhealthy_pod_eviction_policy,
     })
 }
 
@@ -255,24 +312,6 @@ fn check_ports(ports: &Ports, report: &mut Report<'_>) {
                 .help("give each listener a port of its own: 2379, 2380 and 8080 are usual");
         }
     }
-}
-
-/// The token reaches etcd as an argument, in which the kubelet expands `$(NAME)`, so `$` is not accepted.
-fn token(token: Option<String>, namespace: &DnsLabel, name: &str, report: &mut Report<'_>) -> String {
-    let default = format!("{namespace}-{name}");
-    if let Some(token) = &token {
-        let accepted = |c: char| c.is_ascii_graphic() && c != '$';
-        if token.is_empty() || token.len() > 253 || !token.chars().all(accepted) {
-            report
-                .add(
-                    &INVALID_TOKEN,
-                    "bootstrap.token",
-                    "a token has 1 to 253 printable ASCII characters, none of them a blank or `$`",
-                )
-                .help(format!("such as {default}"));
-        }
-    }
-    token.unwrap_or(default)
 }
 
 fn check_update(update: &Update, report: &mut Report<'_>) {

@@ -8,7 +8,7 @@ use rutter::names::{DnsLabel, DnsSubdomain, LabelValue, ServiceName};
 use rutter::yaml::join;
 
 use super::Report;
-use crate::codes::{INVALID_NAME, LABEL_TAKEN, NAME_TOO_LONG};
+use crate::codes::{INVALID_NAME, LABEL_TAKEN, NAME_COLLISION, NAME_TOO_LONG};
 use crate::values::Values;
 
 /// Longest name of a StatefulSet: its pods carry the label `controller-revision-hash`, whose value is this name, a dash
@@ -27,21 +27,19 @@ pub struct Names {
     pub namespace: DnsLabel,
     /// The domain of the Kubernetes cluster.
     pub domain: DnsSubdomain,
+    /// The Service that gives each member its DNS name.
+    pub headless_service: ServiceName,
+    /// The Service for clients.
+    pub client_service: ServiceName,
     /// The template of the data volume claims.
     pub data_claim: DnsLabel,
 }
 
 impl Names {
-    /// The Service that gives each member its DNS name.
+    /// The DNS name of a Service, resolvable from every namespace.
     #[must_use]
-    pub fn headless_service(&self) -> String {
-        self.fullname.to_string()
-    }
-
-    /// The Service for clients.
-    #[must_use]
-    pub fn client_service(&self) -> String {
-        self.suffixed("client")
+    pub fn service_host(&self, service: &ServiceName) -> String {
+        format!("{service}.{}.svc.{}", self.namespace, self.domain)
     }
 
     /// The ConfigMap with what members read on their first start.
@@ -65,13 +63,7 @@ impl Names {
     /// The DNS name of a pod: resolvable from every namespace, as etcd's URLs must be for clients elsewhere.
     #[must_use]
     pub fn host(&self, pod: &str) -> String {
-        let Self {
-            fullname,
-            namespace,
-            domain,
-            ..
-        } = self;
-        format!("{pod}.{fullname}.{namespace}.svc.{domain}")
+        format!("{pod}.{}", self.service_host(&self.headless_service))
     }
 
     /// The DNS name of a member.
@@ -127,8 +119,33 @@ pub(super) fn resolve(name: &str, namespace: &str, values: &Values, report: &mut
             ));
         return None;
     }
+    let client_service = match &values.naming.client_service {
+        Some(name) => name.clone(),
+        // A Service's name has at most 63 characters, and the fullname was just found to have at most 52.
+        None => format!("{fullname}-client").parse().ok()?,
+    };
+    let headless_service = values
+        .naming
+        .headless_service
+        .clone()
+        .unwrap_or_else(|| fullname.clone());
+    if values.service.client.enabled && headless_service == client_service {
+        report
+            .add(
+                &NAME_COLLISION,
+                if values.naming.client_service.is_some() {
+                    "naming.clientService"
+                } else {
+                    "naming.headlessService"
+                },
+                format!("both Services would be called {:?}", &*client_service),
+            )
+            .help("give each a name of its own, or write service: {client: {enabled: false}}");
+    }
     let names = Names {
         fullname,
+        headless_service,
+        client_service,
         namespace,
         domain: values.cluster_domain.clone(),
         data_claim: values.naming.data_claim.clone(),

@@ -28,13 +28,17 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Adds a problem with the value at `path`; an empty path is the document as a whole.
-    pub fn add(&mut self, code: &'static Code, path: &str, message: impl Into<String>) -> Added<'_> {
-        if self
-            .refused
+    /// Whether the value at `path`, or something in it, was refused as it was read, so that its absence says nothing.
+    #[must_use]
+    pub fn is_refused(&self, path: &str) -> bool {
+        self.refused
             .iter()
             .any(|refused| contains(path, refused) || contains(refused, path))
-        {
+    }
+
+    /// Adds a problem with the value at `path`; an empty path is the document as a whole.
+    pub fn add(&mut self, code: &'static Code, path: &str, message: impl Into<String>) -> Added<'_> {
+        if self.is_refused(path) {
             return Added(None);
         }
         let position = self.document.locate(path).map(|place| place.position);

@@ -11,7 +11,7 @@ use rutter::yaml::join;
 
 use super::Report;
 use crate::codes::INVALID_RESOURCES;
-use crate::values::Resources;
+use crate::values::{JobResources, Resources};
 
 type Amounts = BTreeMap<String, Quantity>;
 
@@ -21,14 +21,28 @@ pub(super) fn resolve(values: Resources, report: &mut Report<'_>) -> Option<Reso
     let mut requests = Resources::default_requests();
     requests.retain(|resource, _| !limits.contains_key(resource));
     requests.extend(values.requests);
-    let requests = present(requests);
-    for (path, amounts) in [("resources.requests", &requests), ("resources.limits", &limits)] {
+    requirements(present(requests), limits, "resources", report)
+}
+
+/// The requirements of `values`, which stand at `path` and have no defaults; none if they are empty.
+pub(super) fn exactly(values: &JobResources, path: &str, report: &mut Report<'_>) -> Option<ResourceRequirements> {
+    requirements(values.requests.clone(), values.limits.clone(), path, report)
+}
+
+fn requirements(
+    requests: Amounts,
+    limits: Amounts,
+    path: &str,
+    report: &mut Report<'_>,
+) -> Option<ResourceRequirements> {
+    for (kind, amounts) in [("requests", &requests), ("limits", &limits)] {
         for (resource, amount) in amounts {
-            check(&join(path, resource), resource, amount, report);
+            check(&join(&format!("{path}.{kind}"), resource), resource, amount, report);
         }
     }
     for (resource, request) in &requests {
-        check_against_limit(resource, request, limits.get(resource), report);
+        let path = join(&format!("{path}.requests"), resource);
+        check_against_limit(&path, resource, request, limits.get(resource), report);
     }
     let requirements = ResourceRequirements {
         requests: quantities(requests),
@@ -73,28 +87,33 @@ fn check(path: &str, resource: &str, amount: &Quantity, report: &mut Report<'_>)
     }
 }
 
-fn check_against_limit(resource: &str, request: &Quantity, limit: Option<&Quantity>, report: &mut Report<'_>) {
-    let path = join("resources.requests", resource);
+fn check_against_limit(
+    path: &str,
+    resource: &str,
+    request: &Quantity,
+    limit: Option<&Quantity>,
+    report: &mut Report<'_>,
+) {
     let overcommit = !resource.contains('/') && !resource.starts_with("hugepages-");
     match limit {
         Some(limit) if request.milli_value() > limit.milli_value() => report
             .add(
                 &INVALID_RESOURCES,
-                &path,
+                path,
                 format!("the request {request} is above the limit {limit}"),
             )
             .help(format!("write at most {limit}, or raise the limit")),
         Some(limit) if !overcommit && request.milli_value() != limit.milli_value() => report
             .add(
                 &INVALID_RESOURCES,
-                &path,
+                path,
                 format!("{resource} cannot be shared: the request must be the limit {limit}"),
             )
             .help(format!("write {limit}, or leave the request out")),
         None if !overcommit => report
             .add(
                 &INVALID_RESOURCES,
-                &path,
+                path,
                 format!("{resource} cannot be requested without a limit"),
             )
             .help(format!("write it under limits: {request}")),

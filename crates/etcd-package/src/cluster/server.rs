@@ -22,15 +22,17 @@ const ADVISED_REQUEST: i128 = 10 << 20;
 
 /// Flags that the package decides on, and the values that do, or why none does. What `config-file` names would make etcd ignore all flags, and
 /// `force-new-cluster` in a pod template makes each member forget all others.
-const TAKEN: [(&str, &str); 48] = [
+const TAKEN: [(&str, &str); 54] = [
     ("advertise-client-urls", "clusterDomain and ports.client"),
     ("auto-compaction-mode", "compaction.mode"),
     ("auto-compaction-retention", "compaction.retention"),
     ("auto-tls", "tls.client"),
     ("cert-file", "tls.client"),
-    ("client-cert-auth", "tls.client"),
+    ("cipher-suites", "tls.cipherSuites"),
+    ("client-cert-allowed-hostname", "tls.client.allowedHostnames"),
+    ("client-cert-auth", "tls.clientAuth"),
     ("config-file", "the other values"),
-    ("data-dir", "storage.data"),
+    ("data-dir", "naming.dataPath"),
     ("discovery", "bootstrap"),
     ("discovery-cacert", "bootstrap"),
     ("discovery-cert", "bootstrap"),
@@ -39,8 +41,8 @@ const TAKEN: [(&str, &str); 48] = [
     ("discovery-key", "bootstrap"),
     ("discovery-password", "bootstrap"),
     ("discovery-proxy", "bootstrap"),
-    ("discovery-srv", "bootstrap"),
-    ("discovery-srv-name", "bootstrap"),
+    ("discovery-srv", "bootstrap.discovery"),
+    ("discovery-srv-name", "bootstrap.discovery"),
     ("discovery-token", "bootstrap"),
     ("discovery-user", "bootstrap"),
     ("election-timeout", "electionTimeout"),
@@ -64,26 +66,31 @@ const TAKEN: [(&str, &str); 48] = [
     ("max-txn-ops", "maxTxnOps"),
     ("metrics", "metrics"),
     ("name", "naming.fullname"),
-    ("peer-auto-tls", "tls.peer"),
+    ("peer-auto-tls", "tls.peer.mode"),
+    ("peer-cert-allowed-cn", "tls.peer.allowedCommonNames"),
+    ("peer-cert-allowed-hostname", "tls.peer.allowedHostnames"),
     ("peer-cert-file", "tls.peer"),
     ("peer-client-cert-auth", "tls.peer"),
     ("peer-key-file", "tls.peer"),
     ("peer-trusted-ca-file", "tls.peer"),
     ("quota-backend-bytes", "quota"),
     ("snapshot-count", "snapshotCount"),
+    ("tls-max-version", "tls.maxVersion"),
+    ("tls-min-version", "tls.minVersion"),
     ("trusted-ca-file", "tls.client"),
     ("version", "none: it prints the version and exits"),
-    ("wal-dir", "storage.wal"),
+    ("wal-dir", "storage.wal and naming.walPath"),
 ];
 
 /// Variables that the container has already.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "ETCDCTL_CACERT",
     "ETCDCTL_CERT",
     "ETCDCTL_ENDPOINTS",
     "ETCDCTL_KEY",
     "HOSTNAME",
     "INITIAL_CLUSTER",
+    "INITIAL_CLUSTER_SIZE",
     "INITIAL_CLUSTER_STATE",
 ];
 
@@ -91,7 +98,7 @@ const VARIABLES: [&str; 7] = [
 pub(super) fn resolve(values: &Values, report: &mut Report<'_>) -> Vec<String> {
     let mut flags = Vec::new();
     let mut flag = |name: &str, value: String| flags.push(format!("--{name}={value}"));
-    if let Some(bytes) = quota(values.quota.as_ref(), &values.storage.data.size, report) {
+    if let Some(bytes) = quota(values, report) {
         flag("quota-backend-bytes", bytes.to_string());
     }
     if let Some(count) = values.snapshot_count {
@@ -130,13 +137,17 @@ pub(super) fn resolve(values: &Values, report: &mut Report<'_>) -> Vec<String> {
 }
 
 /// The quota in bytes. The volume also holds the write-ahead log and snapshots, so it must be larger.
-fn quota(quota: Option<&Quantity>, volume: &Quantity, report: &mut Report<'_>) -> Option<i128> {
-    let Some(quota) = quota else {
-        if (1..DEFAULT_QUOTA_BYTES).contains(&volume.value()) {
+fn quota(values: &Values, report: &mut Report<'_>) -> Option<i128> {
+    let (path, volume) = match &values.storage.ephemeral {
+        Some(ephemeral) => ("storage.ephemeral.sizeLimit", ephemeral.size_limit.as_ref()),
+        None => ("storage.data.size", Some(&values.storage.data.size)),
+    };
+    let Some(quota) = &values.quota else {
+        if let Some(volume) = volume.filter(|volume| (1..DEFAULT_QUOTA_BYTES).contains(&volume.value())) {
             report
                 .add(
                     &VOLUME_BELOW_QUOTA,
-                    "storage.data.size",
+                    path,
                     format!("etcd's database may grow to 2Gi, the volume has {volume}"),
                 )
                 .help("make the volume 4Gi or larger, or write a smaller quota");
@@ -152,12 +163,12 @@ fn quota(quota: Option<&Quantity>, volume: &Quantity, report: &mut Report<'_>) -
                 format!("etcd takes a quota of {quota} for no quota or for its default"),
             )
             .help("such as 4Gi, or leave it out for 2Gi");
-    } else if bytes > volume.value() {
+    } else if let Some(volume) = volume.filter(|volume| bytes > volume.value()) {
         report
             .add(
                 &INVALID_QUOTA,
                 "quota",
-                format!("a database of {quota} does not fit a volume of {volume} (storage.data.size)"),
+                format!("a database of {quota} does not fit a volume of {volume} ({path})"),
             )
             .help("write a smaller quota or a larger volume: the volume also holds the log and snapshots");
     } else if bytes > ADVISED_QUOTA {
@@ -247,7 +258,7 @@ fn log_level(level: LogLevel) -> Option<&'static str> {
 
 fn log_format(format: Option<LogFormat>, version: Version, report: &mut Report<'_>) -> Option<&'static str> {
     let format = format?;
-    if !version.minor().has_flag("log-format") {
+    if !version.has_flag("log-format") {
         report
             .add(
                 &UNKNOWN_FLAG,

@@ -1,11 +1,41 @@
-//! The Service for clients.
+//! The Services, and which addresses they have.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use super::{Report, names};
-use crate::codes::UNUSED_VALUE;
-use crate::values::{self, ServiceType};
+use crate::codes::{INVALID_IP_FAMILIES, UNUSED_VALUE};
+use crate::values::{self, ExternalTrafficPolicy, IpFamily, IpFamilyPolicy, ServiceType};
+
+/// The Services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Services {
+    /// The Service for clients, if there is one.
+    pub client: Option<ClientService>,
+    /// Annotations of the headless Service.
+    pub headless_annotations: BTreeMap<String, String>,
+    /// The IP families of both, if not the Kubernetes cluster's.
+    pub ip_families: Vec<IpFamily>,
+    /// Whether they have addresses of both families.
+    pub ip_family_policy: Option<IpFamilyPolicy>,
+}
+
+impl Services {
+    /// The host part of the URLs that etcd listens on: every address of every family that it may be reached at.
+    #[must_use]
+    pub fn listen_host(&self) -> &'static str {
+        let dual = matches!(
+            self.ip_family_policy,
+            Some(IpFamilyPolicy::PreferDualStack | IpFamilyPolicy::RequireDualStack)
+        );
+        // On Linux, the unspecified address of IPv6 takes connections by IPv4 too.
+        if dual || self.ip_families.contains(&IpFamily::IPv6) {
+            "[::]"
+        } else {
+            "0.0.0.0"
+        }
+    }
+}
 
 /// The Service for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,31 +48,83 @@ pub struct ClientService {
     pub node_port: Option<NonZeroU16>,
     /// What provides the load balancer, if not the default.
     pub load_balancer_class: Option<String>,
+    /// From where the load balancer can be reached, if not from everywhere.
+    pub load_balancer_source_ranges: Vec<String>,
+    /// Where traffic from outside goes.
+    pub external_traffic_policy: Option<ExternalTrafficPolicy>,
+}
+
+pub(super) fn resolve(service: values::Service, report: &mut Report<'_>) -> Services {
+    check_ip_families(&service, report);
+    Services {
+        client: client(service.client, report),
+        headless_annotations: names::text(&service.headless.annotations),
+        ip_families: service.ip_families,
+        ip_family_policy: service.ip_family_policy,
+    }
+}
+
+/// What Kubernetes refuses (`pkg/apis/core/validation/validation.go`, `validateServiceClusterIPsRelatedFields`).
+fn check_ip_families(service: &values::Service, report: &mut Report<'_>) {
+    let path = "service.ipFamilies";
+    match service.ip_families.as_slice() {
+        [] | [_] => {}
+        [first, second] if first == second => report
+            .add(&INVALID_IP_FAMILIES, path, format!("{first:?} stands there twice"))
+            .help("write [IPv4, IPv6] or [IPv6, IPv4]"),
+        [_, _] if service.ip_family_policy == Some(IpFamilyPolicy::SingleStack) => report
+            .add(
+                &INVALID_IP_FAMILIES,
+                "service.ipFamilyPolicy",
+                "SingleStack takes one of service.ipFamilies, found two",
+            )
+            .help("write PreferDualStack or RequireDualStack, or keep one family"),
+        [_, _] => {}
+        more => report
+            .add(
+                &INVALID_IP_FAMILIES,
+                path,
+                format!("there are two families, found {}", more.len()),
+            )
+            .help("write [IPv4, IPv6] or [IPv6, IPv4]"),
+    }
 }
 
 /// The Service, unless there is none.
-pub(super) fn resolve(service: values::ClientService, report: &mut Report<'_>) -> Option<ClientService> {
-    let has_node_port = service.kind != ServiceType::ClusterIP;
+fn client(service: values::ClientService, report: &mut Report<'_>) -> Option<ClientService> {
+    let is_external = service.kind != ServiceType::ClusterIP;
     let has_balancer = service.kind == ServiceType::LoadBalancer;
-    for (path, given, used, types) in [
+    for (field, given, used, types) in [
         (
-            "service.client.nodePort",
+            "nodePort",
             service.node_port.is_some(),
-            has_node_port,
+            is_external,
             "NodePort or LoadBalancer",
         ),
         (
-            "service.client.loadBalancerClass",
+            "loadBalancerClass",
             service.load_balancer_class.is_some(),
             has_balancer,
             "LoadBalancer",
+        ),
+        (
+            "loadBalancerSourceRanges",
+            !service.load_balancer_source_ranges.is_empty(),
+            has_balancer,
+            "LoadBalancer",
+        ),
+        (
+            "externalTrafficPolicy",
+            service.external_traffic_policy.is_some(),
+            is_external,
+            "NodePort or LoadBalancer",
         ),
     ] {
         if given && !used {
             report
                 .add(
                     &UNUSED_VALUE,
-                    path,
+                    &format!("service.client.{field}"),
                     format!("a Service of type {:?} has no such field", service.kind),
                 )
                 .help(format!("write type: {types}, or leave it out"));
@@ -53,5 +135,11 @@ pub(super) fn resolve(service: values::ClientService, report: &mut Report<'_>) -
         annotations: names::text(&service.annotations),
         node_port: service.node_port,
         load_balancer_class: service.load_balancer_class.map(|class| class.to_string()),
+        load_balancer_source_ranges: service
+            .load_balancer_source_ranges
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        external_traffic_policy: service.external_traffic_policy,
     })
 }

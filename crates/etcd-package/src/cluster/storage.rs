@@ -1,77 +1,188 @@
-//! The volumes.
+//! The volumes, and where etcd's files are in them.
 
 use std::collections::BTreeMap;
 
-use rutter::names::DnsLabel;
+use super::{Report, names, paths, tls};
+use crate::codes::{CLAIMS_DELETED, EPHEMERAL_STORAGE, INVALID_STORAGE, NAME_COLLISION, UNUSED_VALUE};
+use crate::values::{self, AccessMode, Ephemeral, Naming, Retention, RetentionPolicy};
 
-use super::{Report, names, tls};
-use crate::codes::{CLAIMS_DELETED, INVALID_STORAGE, NAME_COLLISION};
-use crate::values::{self, AccessMode, Claim, Retention, RetentionPolicy};
+/// Where the data volume is mounted, and the log's.
+const DATA: &str = "/data";
+const WAL: &str = "/wal";
 
 /// The name of the template of the log's claims.
 const WAL_CLAIM: &str = "etcd-wal";
 
+/// The volume that hands busybox from one init container to the next.
+pub const HELPER_VOLUME: &str = "etcd-helper";
+/// The volume with the snapshot to restore.
+pub const RESTORE_VOLUME: &str = "etcd-restore";
+
 /// The volumes of each member.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Storage {
-    /// The database's.
-    pub data: Volume,
-    /// The write-ahead log's, if it has one of its own.
-    pub wal: Option<Volume>,
-    /// What becomes of the claims.
-    pub retention: Retention,
+    /// etcd's `--data-dir`.
+    pub data_dir: String,
+    /// etcd's `--wal-dir`: below its mount, because etcd creates it by renaming a folder beside it
+    /// (`server/storage/wal/wal.go`, `Create`).
+    pub wal_dir: String,
+    /// What holds them.
+    pub volumes: Volumes,
 }
 
-/// A volume and its claim.
+/// What holds a member's files.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Volume {
-    /// The name of the claim template and of the volume in the pod.
+pub enum Volumes {
+    /// Claims, which outlive pods.
+    Claims {
+        /// One for the data, perhaps one for the log.
+        templates: Vec<ClaimTemplate>,
+        /// What becomes of the claims.
+        retention: Retention,
+    },
+    /// A volume that dies with its pod.
+    Ephemeral {
+        /// Its name.
+        name: String,
+        /// Whether it is memory.
+        memory: bool,
+        /// The most that it may hold.
+        size_limit: Option<String>,
+    },
+}
+
+/// A claim that each member gets, and the volume in its pod.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimTemplate {
+    /// The name of both.
     pub name: String,
     /// Where it is mounted.
     pub mount_path: &'static str,
+    /// What is claimed.
+    pub claim: Claim,
+}
+
+/// What is claimed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
     /// Its size.
     pub size: String,
     /// Its class: none for the default class, empty for no dynamic provisioning.
     pub storage_class_name: Option<String>,
     /// How it is mounted.
     pub access_modes: Vec<&'static str>,
-    /// Labels of the claims.
+    /// Labels of the claim.
     pub labels: BTreeMap<String, String>,
-    /// Annotations of the claims.
+    /// Annotations of the claim.
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Storage {
-    /// etcd's `--data-dir`.
+    /// The volumes that a member mounts, by name, and where.
     #[must_use]
-    pub fn data_dir(&self) -> &'static str {
-        self.data.mount_path
-    }
-
-    /// etcd's `--wal-dir`: below its mount, because etcd creates it by renaming a folder beside it
-    /// (`server/storage/wal/wal.go`, `Create`).
-    #[must_use]
-    pub fn wal_dir(&self) -> String {
-        let mount_path = self.wal.as_ref().unwrap_or(&self.data).mount_path;
-        format!("{mount_path}/wal")
-    }
-
-    /// All volumes.
-    pub fn volumes(&self) -> impl Iterator<Item = &Volume> {
-        std::iter::once(&self.data).chain(&self.wal)
+    pub fn mounts(&self) -> Vec<(&str, &'static str)> {
+        match &self.volumes {
+            Volumes::Claims { templates, .. } => templates
+                .iter()
+                .map(|template| (template.name.as_str(), template.mount_path))
+                .collect(),
+            Volumes::Ephemeral { name, .. } => vec![(name, DATA)],
+        }
     }
 }
 
-pub(super) fn resolve(storage: values::Storage, data_claim: &DnsLabel, report: &mut Report<'_>) -> Storage {
-    if [WAL_CLAIM, tls::CLIENT.volume, tls::PEER.volume].contains(&&**data_claim) {
+pub(super) fn resolve(storage: values::Storage, naming: &Naming, report: &mut Report<'_>) -> Storage {
+    let taken = [
+        WAL_CLAIM,
+        HELPER_VOLUME,
+        RESTORE_VOLUME,
+        tls::CLIENT.volume,
+        tls::PEER.volume,
+    ];
+    if taken.contains(&&*naming.data_claim) {
         report
             .add(
                 &NAME_COLLISION,
                 "naming.dataClaim",
-                format!("another volume of the pod is called {:?}", &**data_claim),
+                format!("another volume of the pod is called {:?}", &*naming.data_claim),
             )
             .help("write etcd-data, or leave it out");
     }
+    let own_log = storage.wal.is_some() && storage.ephemeral.is_none();
+    let data_dir = data_dir(naming, report);
+    let wal_dir = wal_dir(naming, own_log, &data_dir, report);
+    let volumes = match &storage.ephemeral {
+        Some(ephemeral) => self::ephemeral(ephemeral, &storage, naming, report),
+        None => claims(storage, naming, report),
+    };
+    Storage {
+        data_dir,
+        wal_dir,
+        volumes,
+    }
+}
+
+fn data_dir(naming: &Naming, report: &mut Report<'_>) -> String {
+    let Some(path) = &naming.data_path else {
+        return DATA.to_owned();
+    };
+    paths::check(path, "naming.dataPath", "leave it out to use the volume itself", report);
+    format!("{DATA}/{path}")
+}
+
+fn wal_dir(naming: &Naming, own_log: bool, data_dir: &str, report: &mut Report<'_>) -> String {
+    let path = &naming.wal_path;
+    paths::check(path, "naming.walPath", "such as wal", report);
+    let wal_dir = format!("{}/{path}", if own_log { WAL } else { DATA });
+    let log_holds_data = data_dir == wal_dir || data_dir.starts_with(&format!("{wal_dir}/"));
+    if log_holds_data {
+        report
+            .add(
+                &NAME_COLLISION,
+                "naming.walPath",
+                format!("the log's folder {wal_dir} would hold the data's, {data_dir}"),
+            )
+            .help("give the log a folder of its own: wal");
+    }
+    wal_dir
+}
+
+fn ephemeral(ephemeral: &Ephemeral, storage: &values::Storage, naming: &Naming, report: &mut Report<'_>) -> Volumes {
+    report
+        .add(
+            &EPHEMERAL_STORAGE,
+            "storage.ephemeral",
+            "a member's data die with its pod, and it cannot come back to its cluster without them",
+        )
+        .help("for anything but tests, leave it out");
+    for (path, given) in [
+        ("storage.data", storage.data != values::Claim::default()),
+        ("storage.wal", storage.wal.is_some()),
+        ("storage.retention", storage.retention != Retention::default()),
+    ] {
+        if given {
+            report
+                .add(&UNUSED_VALUE, path, "with storage.ephemeral there are no claims")
+                .help("leave one of the two out");
+        }
+    }
+    if let Some(limit) = ephemeral.size_limit.as_ref().filter(|limit| limit.milli_value() <= 0) {
+        report
+            .add(
+                &INVALID_STORAGE,
+                "storage.ephemeral.sizeLimit",
+                format!("a volume of {limit} holds nothing"),
+            )
+            .help("such as 1Gi, or leave it out");
+    }
+    Volumes::Ephemeral {
+        name: naming.data_claim.to_string(),
+        memory: ephemeral.memory,
+        size_limit: ephemeral.size_limit.as_ref().map(ToString::to_string),
+    }
+}
+
+fn claims(storage: values::Storage, naming: &Naming, report: &mut Report<'_>) -> Volumes {
     let retention = &storage.retention;
     for (path, policy, when) in [
         (
@@ -91,26 +202,34 @@ pub(super) fn resolve(storage: values::Storage, data_claim: &DnsLabel, report: &
                 .help("write Retain, and delete claims by hand");
         }
     }
-    Storage {
-        data: volume(data_claim, "/data", storage.data, "storage.data", report),
-        wal: storage
-            .wal
-            .map(|claim| volume(WAL_CLAIM, "/wal", claim, "storage.wal", report)),
+    let mut templates = vec![ClaimTemplate {
+        name: naming.data_claim.to_string(),
+        mount_path: DATA,
+        claim: claim(storage.data, "storage.data", report),
+    }];
+    templates.extend(storage.wal.map(|wal| ClaimTemplate {
+        name: WAL_CLAIM.to_owned(),
+        mount_path: WAL,
+        claim: claim(wal, "storage.wal", report),
+    }));
+    Volumes::Claims {
+        templates,
         retention: storage.retention,
     }
 }
 
-fn volume(name: &str, mount_path: &'static str, claim: Claim, path: &str, report: &mut Report<'_>) -> Volume {
-    if claim.size.milli_value() <= 0 {
+/// What `values` claim, which stand at `path`.
+pub(super) fn claim(values: values::Claim, path: &str, report: &mut Report<'_>) -> Claim {
+    if values.size.milli_value() <= 0 {
         report
             .add(
                 &INVALID_STORAGE,
                 &format!("{path}.size"),
-                format!("a volume of {} cannot be claimed", claim.size),
+                format!("a volume of {} cannot be claimed", values.size),
             )
             .help("such as 8Gi");
     }
-    if claim.access_modes.is_empty() {
+    if values.access_modes.is_empty() {
         report
             .add(
                 &INVALID_STORAGE,
@@ -119,21 +238,19 @@ fn volume(name: &str, mount_path: &'static str, claim: Claim, path: &str, report
             )
             .help("write [ReadWriteOnce], or leave it out");
     }
-    if let Some(class) = claim.storage_class_name.as_ref().filter(|class| !class.is_empty())
+    if let Some(class) = values.storage_class_name.as_ref().filter(|class| !class.is_empty())
         && let Err(refusal) = class.parse::<rutter::names::DnsSubdomain>()
     {
         report
             .add(&INVALID_STORAGE, &format!("{path}.storageClassName"), refusal.message)
             .help("the name of a StorageClass: `kubectl get storageclass` lists them");
     }
-    Volume {
-        name: name.to_owned(),
-        mount_path,
-        size: claim.size.to_string(),
-        storage_class_name: claim.storage_class_name,
-        access_modes: claim.access_modes.iter().map(access_mode).collect(),
-        labels: names::text(&claim.labels),
-        annotations: names::text(&claim.annotations),
+    Claim {
+        size: values.size.to_string(),
+        storage_class_name: values.storage_class_name,
+        access_modes: values.access_modes.iter().map(access_mode).collect(),
+        labels: names::text(&values.labels),
+        annotations: names::text(&values.annotations),
     }
 }
 

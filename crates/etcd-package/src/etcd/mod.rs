@@ -1,8 +1,10 @@
 //! What etcd itself knows, as data.
 
+mod cipher_suites;
 mod flags;
 mod version;
 
+pub use cipher_suites::CipherSuite;
 pub use flags::Replacement;
 pub use version::{MINORS, Minor, Version};
 

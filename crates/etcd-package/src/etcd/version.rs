@@ -78,6 +78,30 @@ impl Version {
         }
     }
 
+    /// Whether `--peer-cert-allowed-cn` and its like take several names: since 3.5.15 (`server/embed/config.go`).
+    #[must_use]
+    pub fn takes_lists_of_allowed(self) -> bool {
+        (self.minor, self.patch) >= (Minor(5), 15)
+    }
+
+    /// Whether restoring can raise revisions: since 3.5.10 (`etcdutl/etcdutl/snapshot_command.go`).
+    #[must_use]
+    pub fn bumps_revisions(self) -> bool {
+        (self.minor, self.patch) >= (Minor(5), 10)
+    }
+
+    /// Whether what works on files is `etcdutl` rather than `etcdctl`: since 3.5.0.
+    #[must_use]
+    pub fn has_etcdutl(self) -> bool {
+        self.minor >= Minor(5)
+    }
+
+    /// Whether there is a flag `name`.
+    #[must_use]
+    pub fn has_flag(self, name: &str) -> bool {
+        self.minor.has_flag(name)
+    }
+
     /// The version that an image tag starts with: `v3.5.15`, `3.5.15-0`.
     #[must_use]
     pub fn of_tag(tag: &str) -> Option<(u32, u32, u32)> {

@@ -2,12 +2,12 @@
 
 use super::{cluster_metadata, metadata};
 use crate::cert_manager::{CaIssuer, ClusterIssuer, Issuer, IssuerSpec, SelfSignedIssuer};
-use crate::cluster::{Cluster, Leaf};
+use crate::cluster::{Authority, Cluster};
 
 /// Signs the authorities' certificates, once in ten years.
-pub(super) fn self_signed(cluster: &Cluster) -> Issuer {
+pub(super) fn self_signed(cluster: &Cluster, name: &str) -> Issuer {
     Issuer {
-        metadata: metadata(cluster, cluster.names.self_signed()),
+        metadata: metadata(cluster, name.to_owned()),
         spec: IssuerSpec {
             self_signed: Some(SelfSignedIssuer {}),
             ..IssuerSpec::default()
@@ -15,13 +15,13 @@ pub(super) fn self_signed(cluster: &Cluster) -> Issuer {
     }
 }
 
-/// Signs a leaf, with its authority's certificate.
-pub(super) fn authority(cluster: &Cluster, leaf: &Leaf) -> Issuer {
+/// Signs leaves, with the authority's certificate.
+pub(super) fn authority(cluster: &Cluster, authority: &Authority) -> Issuer {
     Issuer {
-        metadata: metadata(cluster, leaf.authority()),
+        metadata: metadata(cluster, authority.name.clone()),
         spec: IssuerSpec {
             ca: Some(CaIssuer {
-                secret_name: leaf.authority_secret(),
+                secret_name: authority.secret.clone(),
             }),
             ..IssuerSpec::default()
         },

@@ -2,7 +2,12 @@
 
 mod certificate;
 mod config_map;
+mod cron_job;
+mod init_containers;
 mod issuer;
+mod monitoring;
+mod network_policy;
+mod persistent_volume_claim;
 mod pod_disruption_budget;
 mod pod_template;
 mod service;
@@ -17,7 +22,7 @@ use k8s_openapi::{Metadata, Resource};
 use rutter::{Diagnostic, Manifest, yaml};
 use serde::Serialize;
 
-use crate::cluster::{Authority, Cluster, text};
+use crate::cluster::{Certificates, Cluster, ExtraManifest, Issuers, text};
 
 /// All objects, in an order in which they can be applied: what others refer to comes first.
 ///
@@ -27,38 +32,44 @@ use crate::cluster::{Authority, Cluster, text};
 pub fn all(cluster: &Cluster) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
     let mut manifests = Manifests::default();
     if let Some(certificates) = &cluster.tls.certificates {
-        match &certificates.authority {
-            Authority::Ca => {
-                manifests.add(&issuer::self_signed(cluster));
-                for leaf in &certificates.leaves {
-                    manifests.add(&certificate::authority(cluster, leaf));
-                    manifests.add(&issuer::authority(cluster, leaf));
-                }
-            }
-            Authority::SelfSigned {
-                cluster_issuer,
-                create: true,
-            } => {
-                manifests.add(&issuer::cluster_self_signed(cluster, cluster_issuer));
-            }
-            Authority::SelfSigned { create: false, .. } => {}
-        }
-        for leaf in &certificates.leaves {
-            manifests.add(&certificate::leaf(cluster, certificates, leaf));
-        }
+        manifests.add_certificates(cluster, certificates);
     }
     manifests.add(&config_map::bootstrap(cluster));
     manifests.add(&service::headless(cluster));
-    if let Some(client_service) = &cluster.client_service {
+    if let Some(client_service) = &cluster.services.client {
         manifests.add(&service::client(cluster, client_service));
     }
     if cluster.service_account.create {
         manifests.add(&service_account::service_account(cluster));
     }
-    if let Some(max_unavailable) = cluster.max_unavailable {
-        manifests.add(&pod_disruption_budget::pod_disruption_budget(cluster, max_unavailable));
+    if let Some(policy) = &cluster.network_policy {
+        manifests.add(&network_policy::network_policy(cluster, policy));
+    }
+    if let Some(budget) = cluster.disruption_budget {
+        manifests.add(&pod_disruption_budget::pod_disruption_budget(cluster, budget));
     }
     manifests.add(&stateful_set::stateful_set(cluster));
+    if let Some(schedule) = &cluster.jobs.defrag {
+        manifests.add(&cron_job::defrag(cluster, schedule));
+    }
+    if let Some(backup) = &cluster.jobs.backup {
+        if let Some(claim) = &backup.claim {
+            manifests.add(&persistent_volume_claim::backup(cluster, &backup.claim_name, claim));
+        }
+        manifests.add(&cron_job::backup(cluster, backup));
+    }
+    if cluster.monitoring.service_monitor.enabled {
+        manifests.add(&monitoring::service_monitor(cluster));
+    }
+    if cluster.monitoring.pod_monitor.enabled {
+        manifests.add(&monitoring::pod_monitor(cluster));
+    }
+    if cluster.monitoring.rules.enabled {
+        manifests.add(&monitoring::prometheus_rule(cluster));
+    }
+    for manifest in &cluster.extra_manifests {
+        manifests.add_extra(manifest);
+    }
     manifests.into_result()
 }
 
@@ -85,19 +96,88 @@ struct Manifests {
 }
 
 impl Manifests {
+    fn add_certificates(&mut self, cluster: &Cluster, certificates: &Certificates) {
+        match &certificates.issuers {
+            Issuers::Ca {
+                self_signed,
+                authorities,
+            } => {
+                self.add(&issuer::self_signed(cluster, self_signed));
+                for authority in authorities {
+                    self.add(&certificate::authority(cluster, authority, self_signed));
+                    self.add(&issuer::authority(cluster, authority));
+                }
+            }
+            Issuers::SelfSigned {
+                cluster_issuer,
+                create: true,
+            } => self.add(&issuer::cluster_self_signed(cluster, cluster_issuer)),
+            Issuers::SelfSigned { create: false, .. } | Issuers::Existing => {}
+        }
+        for leaf in &certificates.leaves {
+            self.add(&certificate::leaf(cluster, certificates, leaf));
+        }
+    }
+
     fn add<T: Resource + Metadata<Ty = ObjectMeta> + Serialize>(&mut self, object: &T) {
-        let name = object.metadata().name.clone().unwrap_or_default();
+        let metadata = object.metadata();
+        let name = metadata.name.clone().unwrap_or_default();
+        let file_name = format!("{}-{name}.yaml", T::KIND.to_lowercase());
+        self.write(
+            T::API_VERSION,
+            T::KIND,
+            metadata.namespace.clone(),
+            name,
+            file_name,
+            object,
+        );
+    }
+
+    /// Adds an object of the user's own, whose name may be that of another kind's or namespace's.
+    fn add_extra(&mut self, manifest: &ExtraManifest) {
+        let ExtraManifest {
+            api_version,
+            kind,
+            namespace,
+            name,
+            object,
+        } = manifest;
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || "-.".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        };
+        let name_in_file: String = name.chars().map(plain).collect();
+        let file_name = format!(
+            "extra-{}-{}-{name_in_file}.yaml",
+            self.manifests.len(),
+            kind.to_lowercase()
+        );
+        self.write(api_version, kind, namespace.clone(), name.clone(), file_name, object);
+    }
+
+    fn write(
+        &mut self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<String>,
+        name: String,
+        file_name: String,
+        object: &impl Serialize,
+    ) {
         match yaml::to_string(object) {
             Ok(document) => self.manifests.push(Manifest {
-                api_version: T::API_VERSION.to_owned(),
-                kind: T::KIND.to_owned(),
-                namespace: object.metadata().namespace.clone(),
-                file_name: format!("{}-{name}.yaml", T::KIND.to_lowercase()),
+                api_version: api_version.to_owned(),
+                kind: kind.to_owned(),
+                namespace,
+                file_name,
                 name,
                 document,
             }),
             Err(error) => {
-                let message = format!("{} {name:?} cannot be written: {error}", T::KIND);
+                let message = format!("{kind} {name:?} cannot be written: {error}");
                 self.problems.push(Diagnostic::new(&yaml::YAML_FEATURE, "", message));
             }
         }

@@ -5,16 +5,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::metadata;
-use crate::cluster::Cluster;
+use crate::cluster::{Budget, Cluster};
+use crate::values::UnhealthyPodEvictionPolicy;
 
-pub(super) fn pod_disruption_budget(cluster: &Cluster, max_unavailable: u32) -> PodDisruptionBudget {
+pub(super) fn pod_disruption_budget(cluster: &Cluster, budget: Budget) -> PodDisruptionBudget {
     PodDisruptionBudget {
         metadata: metadata(cluster, cluster.names.fullname.to_string()),
         spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(max_unavailable.cast_signed())),
+            max_unavailable: Some(IntOrString::Int(budget.max_unavailable.cast_signed())),
             selector: Some(LabelSelector {
                 match_labels: Some(cluster.selector.clone()),
                 ..LabelSelector::default()
+            }),
+            unhealthy_pod_eviction_policy: budget.unhealthy_pod_eviction_policy.map(|policy| match policy {
+                UnhealthyPodEvictionPolicy::IfHealthyBudget => "IfHealthyBudget".to_owned(),
+                UnhealthyPodEvictionPolicy::AlwaysAllow => "AlwaysAllow".to_owned(),
             }),
             ..PodDisruptionBudgetSpec::default()
         }),

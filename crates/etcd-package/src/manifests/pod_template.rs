@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, ConfigMapKeySelector, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction,
-    LocalObjectReference, ObjectFieldSelector, PodAffinityTerm, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
-    SeccompProfile, SecretVolumeSource, SecurityContext, TCPSocketAction, TopologySpreadConstraint, Volume,
-    VolumeMount, WeightedPodAffinityTerm,
+    Affinity, Capabilities, ConfigMapKeySelector, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
+    HTTPGetAction, LocalObjectReference, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodAffinityTerm,
+    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SeccompProfile, SecretVolumeSource, SecurityContext,
+    TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
 };
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_STATE};
+use super::init_containers::init_containers;
 use super::{list, service_account, some};
-use crate::cluster::{Cluster, Identity, text};
-use crate::values::AntiAffinity;
+use crate::cluster::{ClientTls, Cluster, HELPER_VOLUME, Identity, RESTORE_VOLUME, Volumes, text};
+use crate::values::{AntiAffinity, Discovery};
 
 /// The user and group of the etcd process: nobody in particular, as in images that are made to run without root.
 /// etcd's own image names no user, so `runAsNonRoot` needs one.
@@ -39,13 +41,13 @@ pub(super) fn pod_template(cluster: &Cluster) -> PodTemplateSpec {
             enable_service_links: Some(false),
             host_aliases: list(&pod.host_aliases),
             image_pull_secrets: image_pull_secrets(cluster),
-            init_containers: list(&pod.extra_init_containers),
+            init_containers: init_containers(cluster),
             node_selector: some(&text(&scheduling.node_selector)),
             priority_class_name: scheduling.priority_class_name.as_ref().map(ToString::to_string),
             runtime_class_name: scheduling.runtime_class_name.as_ref().map(ToString::to_string),
             scheduler_name: scheduling.scheduler_name.as_ref().map(ToString::to_string),
             service_account_name: service_account::name(cluster),
-            security_context: Some(pod.security_context.clone().unwrap_or_else(pod_security_context)),
+            security_context: Some(pod_security_context(cluster)),
             termination_grace_period_seconds: pod.termination_grace_period_seconds.map(Into::into),
             tolerations: list(&scheduling.tolerations),
             topology_spread_constraints: list(&topology_spread(cluster)),
@@ -87,11 +89,7 @@ fn etcd(cluster: &Cluster) -> Container {
         args: Some(cluster.flags()),
         lifecycle: pod.lifecycle.clone(),
         resources: cluster.resources.clone(),
-        security_context: Some(
-            pod.container_security_context
-                .clone()
-                .unwrap_or_else(container_security_context),
-        ),
+        security_context: Some(container_security_context(cluster)),
         volume_mounts: Some(volume_mounts(cluster)),
         ..Container::default()
     }
@@ -107,42 +105,50 @@ fn port(name: &str, port: NonZeroU16) -> ContainerPort {
 
 /// What the flags expand, and how etcdctl in the container reaches its own member.
 fn env(cluster: &Cluster) -> Vec<EnvVar> {
-    let value = |name: &str, value: String| EnvVar {
-        name: name.to_owned(),
-        value: Some(value),
-        ..EnvVar::default()
-    };
-    let mut env = vec![
-        EnvVar {
-            name: "HOSTNAME".to_owned(),
-            value_from: Some(EnvVarSource {
-                field_ref: Some(ObjectFieldSelector {
-                    field_path: "metadata.name".to_owned(),
-                    ..ObjectFieldSelector::default()
-                }),
-                ..EnvVarSource::default()
-            }),
-            ..EnvVar::default()
-        },
-        bootstrap(cluster, INITIAL_CLUSTER),
-        bootstrap(cluster, INITIAL_CLUSTER_STATE),
-        value(
-            "ETCDCTL_ENDPOINTS",
-            format!("{}:{}", cluster.names.host("$(HOSTNAME)"), cluster.ports.client),
-        ),
-    ];
-    if let Some(identity) = &cluster.tls.client {
+    let mut env = vec![hostname()];
+    if cluster.bootstrap.discovery == Discovery::Static {
+        env.push(bootstrap_variable(cluster, INITIAL_CLUSTER));
+    }
+    env.push(bootstrap_variable(cluster, INITIAL_CLUSTER_STATE));
+    env.push(variable(
+        "ETCDCTL_ENDPOINTS",
+        format!("{}:{}", cluster.names.host("$(HOSTNAME)"), cluster.ports.client),
+    ));
+    if let Some(ClientTls { identity, .. }) = &cluster.tls.client {
         env.extend([
-            value("ETCDCTL_KEY", identity.key()),
-            value("ETCDCTL_CERT", identity.certificate()),
-            value("ETCDCTL_CACERT", identity.authority()),
+            variable("ETCDCTL_KEY", identity.key()),
+            variable("ETCDCTL_CERT", identity.certificate()),
+            variable("ETCDCTL_CACERT", identity.authority()),
         ]);
     }
     env.extend(cluster.extra_env.iter().cloned());
     env
 }
 
-fn bootstrap(cluster: &Cluster, key: &str) -> EnvVar {
+pub(super) fn variable(name: &str, value: String) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value: Some(value),
+        ..EnvVar::default()
+    }
+}
+
+/// The member's name, which is its pod's.
+pub(super) fn hostname() -> EnvVar {
+    EnvVar {
+        name: "HOSTNAME".to_owned(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector {
+                field_path: "metadata.name".to_owned(),
+                ..ObjectFieldSelector::default()
+            }),
+            ..EnvVarSource::default()
+        }),
+        ..EnvVar::default()
+    }
+}
+
+pub(super) fn bootstrap_variable(cluster: &Cluster, key: &str) -> EnvVar {
     EnvVar {
         name: key.to_owned(),
         value_from: Some(EnvVarSource {
@@ -276,8 +282,8 @@ fn topology_spread(cluster: &Cluster) -> Vec<TopologySpreadConstraint> {
 }
 
 /// What Pod Security's `restricted` profile demands, and a group that can write to the volumes.
-fn pod_security_context() -> PodSecurityContext {
-    PodSecurityContext {
+pub(super) fn pod_security_context(cluster: &Cluster) -> PodSecurityContext {
+    let restricted = || PodSecurityContext {
         run_as_non_root: Some(true),
         run_as_user: Some(NONROOT),
         run_as_group: Some(NONROOT),
@@ -289,11 +295,12 @@ fn pod_security_context() -> PodSecurityContext {
             ..SeccompProfile::default()
         }),
         ..PodSecurityContext::default()
-    }
+    };
+    cluster.pod.security_context.clone().unwrap_or_else(restricted)
 }
 
-fn container_security_context() -> SecurityContext {
-    SecurityContext {
+pub(super) fn container_security_context(cluster: &Cluster) -> SecurityContext {
+    let restricted = || SecurityContext {
         allow_privilege_escalation: Some(false),
         capabilities: Some(Capabilities {
             drop: Some(vec!["ALL".to_owned()]),
@@ -301,10 +308,15 @@ fn container_security_context() -> SecurityContext {
         }),
         read_only_root_filesystem: Some(true),
         ..SecurityContext::default()
-    }
+    };
+    cluster
+        .pod
+        .container_security_context
+        .clone()
+        .unwrap_or_else(restricted)
 }
 
-fn image_pull_secrets(cluster: &Cluster) -> Option<Vec<LocalObjectReference>> {
+pub(super) fn image_pull_secrets(cluster: &Cluster) -> Option<Vec<LocalObjectReference>> {
     let secrets: Vec<_> = cluster
         .image
         .pull_secrets
@@ -315,23 +327,34 @@ fn image_pull_secrets(cluster: &Cluster) -> Option<Vec<LocalObjectReference>> {
 }
 
 fn volume_mounts(cluster: &Cluster) -> Vec<VolumeMount> {
-    let storage = cluster.storage.volumes().map(|volume| VolumeMount {
-        name: volume.name.clone(),
-        mount_path: volume.mount_path.to_owned(),
-        ..VolumeMount::default()
-    });
-    let certificates = cluster.tls.identities().map(|identity| VolumeMount {
+    let mut mounts = storage_mounts(cluster);
+    mounts.extend(cluster.tls.identities().map(identity_mount));
+    mounts.extend(cluster.pod.extra_volume_mounts.iter().cloned());
+    mounts
+}
+
+pub(super) fn storage_mounts(cluster: &Cluster) -> Vec<VolumeMount> {
+    let mounts = cluster.storage.mounts().into_iter();
+    mounts
+        .map(|(name, path)| VolumeMount {
+            name: name.to_owned(),
+            mount_path: path.to_owned(),
+            ..VolumeMount::default()
+        })
+        .collect()
+}
+
+pub(super) fn identity_mount(identity: &Identity) -> VolumeMount {
+    VolumeMount {
         name: identity.volume.to_owned(),
         mount_path: identity.mount_path.to_owned(),
         read_only: Some(true),
         ..VolumeMount::default()
-    });
-    let extra = cluster.pod.extra_volume_mounts.iter().cloned();
-    storage.chain(certificates).chain(extra).collect()
+    }
 }
 
-fn volumes(cluster: &Cluster) -> Option<Vec<Volume>> {
-    let secret = |identity: &Identity| Volume {
+pub(super) fn identity_volume(identity: &Identity) -> Volume {
+    Volume {
         name: identity.volume.to_owned(),
         secret: Some(SecretVolumeSource {
             secret_name: Some(identity.secret.clone()),
@@ -339,7 +362,41 @@ fn volumes(cluster: &Cluster) -> Option<Vec<Volume>> {
             ..SecretVolumeSource::default()
         }),
         ..Volume::default()
-    };
-    let extra = cluster.pod.extra_volumes.iter().cloned();
-    list(&cluster.tls.identities().map(secret).chain(extra).collect::<Vec<_>>())
+    }
+}
+
+fn volumes(cluster: &Cluster) -> Option<Vec<Volume>> {
+    let mut volumes: Vec<Volume> = cluster.tls.identities().map(identity_volume).collect();
+    if let Volumes::Ephemeral {
+        name,
+        memory,
+        size_limit,
+    } = &cluster.storage.volumes
+    {
+        volumes.push(empty_dir(name, *memory, size_limit.as_ref()));
+    }
+    if let Some(restore) = &cluster.restore {
+        volumes.push(empty_dir(HELPER_VOLUME, false, None));
+        volumes.push(Volume {
+            name: RESTORE_VOLUME.to_owned(),
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                claim_name: restore.claim_name.clone(),
+                read_only: Some(true),
+            }),
+            ..Volume::default()
+        });
+    }
+    volumes.extend(cluster.pod.extra_volumes.iter().cloned());
+    list(&volumes)
+}
+
+fn empty_dir(name: &str, memory: bool, size_limit: Option<&String>) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            medium: memory.then(|| "Memory".to_owned()),
+            size_limit: size_limit.map(|limit| Quantity(limit.clone())),
+        }),
+        ..Volume::default()
+    }
 }

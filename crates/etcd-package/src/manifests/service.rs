@@ -5,26 +5,29 @@ use std::num::NonZeroU16;
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{annotated, metadata};
+use super::{annotated, list, metadata};
 use crate::cluster::{ClientService, Cluster};
+use crate::values::Discovery;
 
 /// The Service by which each member has a DNS name. Members need each other's names before they are ready.
 pub(super) fn headless(cluster: &Cluster) -> Service {
     let ports = &cluster.ports;
     Service {
-        metadata: metadata(cluster, cluster.names.headless_service()),
+        metadata: ObjectMeta {
+            annotations: annotated(cluster, &cluster.services.headless_annotations),
+            ..metadata(cluster, cluster.names.headless_service.to_string())
+        },
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
             cluster_ip: Some("None".to_owned()),
             selector: Some(cluster.selector.clone()),
             publish_not_ready_addresses: Some(true),
-            // The first two names are those of etcd's SRV records.
             ports: Some(vec![
-                port("etcd-client", ports.client),
-                port("etcd-server", ports.peer),
+                port(client_port(cluster), ports.client),
+                port(peer_port(cluster), ports.peer),
                 port("etcd-metrics", ports.metrics),
             ]),
-            ..ServiceSpec::default()
+            ..spec(cluster)
         }),
         ..Service::default()
     }
@@ -35,7 +38,7 @@ pub(super) fn client(cluster: &Cluster, service: &ClientService) -> Service {
     Service {
         metadata: ObjectMeta {
             annotations: annotated(cluster, &service.annotations),
-            ..metadata(cluster, cluster.names.client_service())
+            ..metadata(cluster, cluster.names.client_service.to_string())
         },
         spec: Some(ServiceSpec {
             type_: Some(format!("{:?}", service.kind)),
@@ -45,9 +48,43 @@ pub(super) fn client(cluster: &Cluster, service: &ClientService) -> Service {
                 ..port("etcd-client", cluster.ports.client)
             }]),
             load_balancer_class: service.load_balancer_class.clone(),
-            ..ServiceSpec::default()
+            load_balancer_source_ranges: list(&service.load_balancer_source_ranges),
+            external_traffic_policy: service.external_traffic_policy.map(|policy| format!("{policy:?}")),
+            ..spec(cluster)
         }),
         ..Service::default()
+    }
+}
+
+/// What both have.
+fn spec(cluster: &Cluster) -> ServiceSpec {
+    let services = &cluster.services;
+    let families: Vec<String> = services
+        .ip_families
+        .iter()
+        .map(|family| format!("{family:?}"))
+        .collect();
+    ServiceSpec {
+        ip_families: list(&families),
+        ip_family_policy: services.ip_family_policy.map(|policy| format!("{policy:?}")),
+        ..ServiceSpec::default()
+    }
+}
+
+/// The name of the port for clients: by SRV records, etcd's clients find `etcd-client`, or `etcd-client-ssl` with TLS.
+fn client_port(cluster: &Cluster) -> &'static str {
+    match cluster.bootstrap.discovery {
+        Discovery::Srv if cluster.tls.client.is_some() => "etcd-client-ssl",
+        Discovery::Srv | Discovery::Static => "etcd-client",
+    }
+}
+
+/// The name of the port for peers: by SRV records, members find `etcd-server`, or `etcd-server-ssl` with TLS, and refuse
+/// what they find under the other (`client/pkg/srv/srv.go`, `GetCluster`).
+pub(super) fn peer_port(cluster: &Cluster) -> &'static str {
+    match cluster.bootstrap.discovery {
+        Discovery::Srv if cluster.tls.peer_scheme() == "https" => "etcd-server-ssl",
+        Discovery::Srv | Discovery::Static => "etcd-server",
     }
 }
 

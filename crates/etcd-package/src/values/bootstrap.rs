@@ -12,6 +12,10 @@ pub struct Bootstrap {
     /// `<namespace>-<name>`.
     #[schemars(example = &"default-etcd")]
     pub token: Option<String>,
+
+    /// `Static` tells each member of all others. `Srv` has them ask DNS, whose answer is waited for until it names all
+    /// members, by an init container of `helperImage`.
+    pub discovery: Discovery,
 }
 
 /// etcd's `--initial-cluster-state`.
@@ -22,4 +26,14 @@ pub enum BootstrapState {
     New,
     /// The members join a cluster that knows of them.
     Existing,
+}
+
+/// Where members read who the members are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Discovery {
+    /// In `--initial-cluster`.
+    #[default]
+    Static,
+    /// In the SRV records of the headless Service, by `--discovery-srv`.
+    Srv,
 }

@@ -6,8 +6,11 @@
 mod bootstrap;
 mod compaction;
 mod image;
+mod jobs;
+mod monitoring;
 mod naming;
 mod network;
+mod network_policy;
 mod pod;
 mod probes;
 mod resources;
@@ -25,24 +28,34 @@ use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use bootstrap::{Bootstrap, BootstrapState};
+pub use bootstrap::{Bootstrap, BootstrapState, Discovery};
 pub use compaction::{Compaction, CompactionMode};
 pub use image::{Image, PullPolicy};
+pub use jobs::{Backup, Defrag, JobResources, Jobs, Restore};
+pub use monitoring::{Monitor, Monitoring, Rules};
 pub use naming::Naming;
-pub use network::{ClientService, DisruptionBudget, Ports, Service, ServiceType};
+pub use network::{
+    ClientService, DisruptionBudget, ExternalTrafficPolicy, HeadlessService, IpFamily, IpFamilyPolicy, Ports, Service,
+    ServiceType, UnhealthyPodEvictionPolicy,
+};
+pub use network_policy::NetworkPolicy;
 pub use pod::Pod;
 pub use probes::{LivenessProbe, Probes, ReadinessProbe, StartupProbe};
 pub use resources::Resources;
 pub use scheduling::{AntiAffinity, Scheduling};
 pub use server::{FlagValue, Log, LogFormat, LogLevel, Metrics};
 pub use service_account::ServiceAccount;
-pub use storage::{AccessMode, Claim, Retention, RetentionPolicy, Storage};
-pub use tls::{CertManager, Issuer, IssuerType, Tls, TlsMode, TlsSide};
+pub use storage::{AccessMode, Claim, Ephemeral, Retention, RetentionPolicy, Storage};
+pub use tls::{
+    CertManager, ClientCertificate, ClientTls, Issuer, IssuerType, KeyAlgorithm, KeyEncoding, PeerTls, PeerTlsMode,
+    PrivateKey, RotationPolicy, Subject, Tls, TlsMode, TlsVersion,
+};
 pub use update::{Update, UpdateType};
 
 use rutter::duration::Duration;
 use rutter::names::{DnsSubdomain, LabelKey, LabelValue};
 use rutter::quantity::Quantity;
+use rutter::yaml::AnyMap;
 
 use crate::etcd::Version;
 
@@ -62,6 +75,10 @@ pub struct Values {
 
     /// The container image.
     pub image: Image,
+
+    /// An image with a static `busybox`, for what etcd's image, which has no shell, cannot do: to wait for SRV records,
+    /// to delete old snapshots, to restore one.
+    pub helper_image: String,
 
     /// The DNS domain of the Kubernetes cluster.
     pub cluster_domain: DnsSubdomain,
@@ -156,6 +173,28 @@ pub struct Values {
     /// for a single member, because it would block every drain; that of two members does, too.
     pub disruption_budget: DisruptionBudget,
 
+    /// The NetworkPolicy.
+    pub network_policy: NetworkPolicy,
+
+    /// Objects for the Prometheus operator.
+    pub monitoring: Monitoring,
+
+    /// Regular defragmentation by a CronJob. A cluster that is compacted reuses the space of what it removed, so it
+    /// takes this only where much was removed for good.
+    #[schemars(example = serde_json::json!({"schedule": "30 3 * * 0"}))]
+    pub defrag: Option<Defrag>,
+
+    /// Regular snapshots by a CronJob.
+    #[schemars(example = serde_json::json!({"schedule": "0 * * * *", "keep": 48}))]
+    pub backup: Option<Backup>,
+
+    /// A snapshot that a new cluster starts from.
+    #[schemars(example = serde_json::json!({"claimName": "etcd-backup", "snapshot": "etcd-backup-29370000-x7k2p.db"}))]
+    pub restore: Option<Restore>,
+
+    /// The pods of `defrag` and `backup`.
+    pub jobs: Jobs,
+
     /// Names and labels of what is rendered. Change them only to adopt a cluster that something else has made: a
     /// StatefulSet cannot change them later.
     pub naming: Naming,
@@ -165,6 +204,10 @@ pub struct Values {
 
     /// Annotations of every object, pods not included.
     pub common_annotations: BTreeMap<LabelKey, String>,
+
+    /// Further objects, rendered as they are after all others.
+    #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
+    pub extra_manifests: Vec<AnyMap>,
 }
 
 impl Default for Values {
@@ -173,6 +216,7 @@ impl Default for Values {
             replicas: 3,
             version: Version::DEFAULT,
             image: Image::default(),
+            helper_image: "docker.io/library/busybox:1.37.0-musl".to_owned(),
             cluster_domain: crate::literal("cluster.local"),
             ports: Ports::default(),
             bootstrap: Bootstrap::default(),
@@ -199,9 +243,16 @@ impl Default for Values {
             update: Update::default(),
             service: Service::default(),
             disruption_budget: DisruptionBudget::default(),
+            network_policy: NetworkPolicy::default(),
+            monitoring: Monitoring::default(),
+            defrag: None,
+            backup: None,
+            restore: None,
+            jobs: Jobs::default(),
             naming: Naming::default(),
             common_labels: BTreeMap::new(),
             common_annotations: BTreeMap::new(),
+            extra_manifests: Vec::new(),
         }
     }
 }

@@ -8,10 +8,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Naming {
-    /// The name of the StatefulSet and of its headless Service, and what all other names start with: at most 52
-    /// characters. The default is the name of the installation.
+    /// The name of the StatefulSet, and what all other names start with: at most 52 characters. The default is the name
+    /// of the installation.
     #[schemars(example = &"etcd")]
     pub fullname: Option<ServiceName>,
+
+    /// The name of the headless Service, which is part of every member's URLs. The default is the fullname.
+    #[schemars(example = &"etcd-headless")]
+    pub headless_service: Option<ServiceName>,
+
+    /// The name of the Service for clients. The default is `<fullname>-client`.
+    #[schemars(example = &"etcd-client")]
+    pub client_service: Option<ServiceName>,
 
     /// The labels by which the StatefulSet and the Services find their pods. The default,
     /// `app.kubernetes.io/name` and `app.kubernetes.io/instance`, is unique to each installation.
@@ -19,14 +27,27 @@ pub struct Naming {
 
     /// The name of the data volume claim template; a claim is called `<dataClaim>-<fullname>-<ordinal>`.
     pub data_claim: DnsLabel,
+
+    /// The folder of etcd's data in their volume, such as `data` where something else has made one. The default is the
+    /// volume itself.
+    #[schemars(example = &"data")]
+    pub data_path: Option<String>,
+
+    /// The folder of the write-ahead log in its volume: that of the data, or its own. etcd itself uses `member/wal` in
+    /// the folder of the data.
+    pub wal_path: String,
 }
 
 impl Default for Naming {
     fn default() -> Self {
         Self {
             fullname: None,
+            headless_service: None,
+            client_service: None,
             selector_labels: BTreeMap::new(),
             data_claim: crate::literal("etcd-data"),
+            data_path: None,
+            wal_path: "wal".to_owned(),
         }
     }
 }

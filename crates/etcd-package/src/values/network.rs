@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use rutter::names::LabelKey;
+use rutter::net::Cidr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,46 @@ pub struct Service {
     /// The Service for clients, `<fullname>-client`. Unlike the headless one it has an address of its own and lists
     /// only members that are ready.
     pub client: ClientService,
+
+    /// The headless Service.
+    pub headless: HeadlessService,
+
+    /// The IP families of both Services, the first of which is preferred. The default is the Kubernetes cluster's. With
+    /// `IPv6` among them, etcd listens on both families.
+    pub ip_families: Vec<IpFamily>,
+
+    /// Whether the Services have addresses of one family or of both. The default is Kubernetes': `SingleStack`, or
+    /// `RequireDualStack` where two families are given.
+    #[schemars(example = &"PreferDualStack")]
+    pub ip_family_policy: Option<IpFamilyPolicy>,
+}
+
+/// The headless Service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct HeadlessService {
+    /// Its annotations.
+    pub annotations: BTreeMap<LabelKey, String>,
+}
+
+/// Kubernetes' IP families.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum IpFamily {
+    /// 10.0.0.1
+    IPv4,
+    /// fd00::1
+    IPv6,
+}
+
+/// Kubernetes' `ipFamilyPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum IpFamilyPolicy {
+    /// One family.
+    SingleStack,
+    /// Both, where the Kubernetes cluster has both.
+    PreferDualStack,
+    /// Both, or the Service is refused.
+    RequireDualStack,
 }
 
 /// The Service for clients.
@@ -57,6 +98,24 @@ pub struct ClientService {
     /// What provides the load balancer, for the type `LoadBalancer`.
     #[schemars(example = &"example.com/internal")]
     pub load_balancer_class: Option<LabelKey>,
+
+    /// From where the load balancer can be reached, for the type `LoadBalancer`. Empty means from everywhere.
+    #[schemars(extend("examples" = [["10.0.0.0/8"]]))]
+    pub load_balancer_source_ranges: Vec<Cidr>,
+
+    /// Whether traffic from outside goes to members of any node, or keeps its source address and goes to those of the
+    /// node that it came to; for the types `NodePort` and `LoadBalancer`. Kubernetes' default is `Cluster`.
+    #[schemars(example = &"Local")]
+    pub external_traffic_policy: Option<ExternalTrafficPolicy>,
+}
+
+/// Kubernetes' `externalTrafficPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ExternalTrafficPolicy {
+    /// To members of any node.
+    Cluster,
+    /// To members of the node that it came to.
+    Local,
 }
 
 impl Default for ClientService {
@@ -67,6 +126,8 @@ impl Default for ClientService {
             annotations: BTreeMap::new(),
             node_port: None,
             load_balancer_class: None,
+            load_balancer_source_ranges: Vec::new(),
+            external_traffic_policy: None,
         }
     }
 }
@@ -88,10 +149,27 @@ pub enum ServiceType {
 pub struct DisruptionBudget {
     /// Whether it is rendered, for more than one member.
     pub enabled: bool,
+
+    /// Whether members that are not ready can be evicted only while a quorum is, or always: a drain then never waits
+    /// for a member that will not come back. Kubernetes' default is `IfHealthyBudget`.
+    #[schemars(example = &"AlwaysAllow")]
+    pub unhealthy_pod_eviction_policy: Option<UnhealthyPodEvictionPolicy>,
+}
+
+/// Kubernetes' `unhealthyPodEvictionPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum UnhealthyPodEvictionPolicy {
+    /// While enough others are healthy.
+    IfHealthyBudget,
+    /// Always.
+    AlwaysAllow,
 }
 
 impl Default for DisruptionBudget {
     fn default() -> Self {
-        Self { enabled: true }
+        Self {
+            enabled: true,
+            unhealthy_pod_eviction_policy: None,
+        }
     }
 }

@@ -19,6 +19,21 @@ pub struct Storage {
 
     /// What becomes of the claims.
     pub retention: Retention,
+
+    /// No claims at all: the data are in the pod and die with it. For tests.
+    #[schemars(example = serde_json::json!({"memory": false, "sizeLimit": "1Gi"}))]
+    pub ephemeral: Option<Ephemeral>,
+}
+
+/// A volume that dies with its pod.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Ephemeral {
+    /// Whether it is memory, which counts towards the container's limit, instead of the node's disk.
+    pub memory: bool,
+
+    /// The most that it may hold; a pod that exceeds it is evicted.
+    pub size_limit: Option<Quantity>,
 }
 
 /// A volume claim, one for each member.

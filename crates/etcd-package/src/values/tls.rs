@@ -1,37 +1,83 @@
 use rutter::duration::Duration;
-use rutter::names::DnsSubdomain;
+use rutter::names::{DnsLabel, DnsPattern, DnsSubdomain};
+use rutter::net::IpAddress;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::etcd::CipherSuite;
 
 /// Encryption and authentication.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Tls {
-    /// Between clients and members. Clients then need a certificate of the same authority.
-    pub client: TlsSide,
+    /// Between clients and members.
+    pub client: ClientTls,
 
     /// Between members. Changing it on a running cluster takes a `member update` for each member.
-    pub peer: TlsSide,
+    pub peer: PeerTls,
+
+    /// Whether clients need a certificate, as they do by default wherever `tls.client` is on.
+    #[schemars(example = true)]
+    pub client_auth: Option<bool>,
+
+    /// The oldest version of TLS that is spoken. etcd's default is `TLS1.2`.
+    #[schemars(example = &"TLS1.3")]
+    pub min_version: Option<TlsVersion>,
+
+    /// The newest version of TLS that is spoken. By default it is the newest that etcd knows.
+    #[schemars(example = &"TLS1.3")]
+    pub max_version: Option<TlsVersion>,
+
+    /// The cipher suites of TLS 1.2 that are spoken, by the names of IANA; empty means those that Go takes for safe.
+    /// Those of TLS 1.3 cannot be chosen.
+    #[schemars(extend("examples" = [["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]]))]
+    pub cipher_suites: Vec<CipherSuite>,
 
     /// The certificates that cert-manager makes, for the sides whose mode is `CertManager`.
     pub cert_manager: CertManager,
+
+    /// Further identities for clients, as Certificates of the same authority.
+    pub client_certificates: Vec<ClientCertificate>,
 }
 
-/// One side.
+/// The side of clients.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct TlsSide {
+pub struct ClientTls {
     /// `Disabled` for no TLS, `CertManager` for certificates made by cert-manager, `Secret` for a Secret that you
     /// provide.
     pub mode: TlsMode,
 
     /// The Secret with `tls.crt`, `tls.key` and `ca.crt`, for the mode `Secret`. Its certificate must hold for every
     /// member's name and be good for server and client authentication.
-    #[schemars(example = &"my-etcd-tls")]
+    #[schemars(example = &"my-etcd-client-tls")]
     pub secret_name: Option<DnsSubdomain>,
+
+    /// Host names of which a client's certificate must hold for one. Empty means any client of the authority.
+    pub allowed_hostnames: Vec<DnsSubdomain>,
 }
 
-/// Where certificates come from.
+/// The side of peers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct PeerTls {
+    /// `Disabled`, `CertManager` and `Secret` as for clients; `Auto` for certificates that each member makes for itself:
+    /// encryption, but anyone who reaches the port can join.
+    pub mode: PeerTlsMode,
+
+    /// The Secret with `tls.crt`, `tls.key` and `ca.crt`, for the mode `Secret`. Its certificate must hold for every
+    /// member's name and be good for server and client authentication.
+    #[schemars(example = &"my-etcd-peer-tls")]
+    pub secret_name: Option<DnsSubdomain>,
+
+    /// Common names of which a peer's certificate must have one. Empty means any peer of the authority.
+    pub allowed_common_names: Vec<String>,
+
+    /// Host names of which a peer's certificate must hold for one; not together with `allowedCommonNames`.
+    pub allowed_hostnames: Vec<DnsSubdomain>,
+}
+
+/// Where the certificates of clients and members come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TlsMode {
     /// Nowhere: plain text.
@@ -41,6 +87,31 @@ pub enum TlsMode {
     CertManager,
     /// From the user.
     Secret,
+}
+
+/// Where the certificates between members come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PeerTlsMode {
+    /// Nowhere: plain text.
+    #[default]
+    Disabled,
+    /// From each member itself, trusted by all: encryption without identity.
+    Auto,
+    /// From cert-manager.
+    CertManager,
+    /// From the user.
+    Secret,
+}
+
+/// Versions of TLS that etcd speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    #[serde(rename = "TLS1.2")]
+    Tls12,
+    /// TLS 1.3.
+    #[serde(rename = "TLS1.3")]
+    Tls13,
 }
 
 /// The certificates that cert-manager makes.
@@ -63,42 +134,152 @@ pub struct CertManager {
     /// default is `replicas`.
     #[schemars(example = 7)]
     pub max_replicas: Option<u32>,
+
+    /// The key of each certificate.
+    pub private_key: PrivateKey,
+
+    /// The subject of each certificate, beside its common name.
+    pub subject: Subject,
+
+    /// More names that the clients' certificate holds for, such as that of a load balancer. Peers know each other by
+    /// the names of their pods.
+    pub extra_dns_names: Vec<DnsPattern>,
+
+    /// More addresses that the clients' certificate holds for.
+    pub extra_ip_addresses: Vec<IpAddress>,
 }
 
 /// Who signs certificates.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Issuer {
-    /// `Ca` makes authorities for this cluster, in its namespace, one for clients and one for peers. `SelfSigned` is the source page's way: each
-    /// certificate is its own authority, so members stop trusting each other at the first renewal.
+    /// `Ca` makes authorities for this cluster, in its namespace, one for clients and one for peers. `Existing` is an
+    /// issuer that is there; its Secrets must hold a `ca.crt`. `SelfSigned` is the source page's way: each certificate is
+    /// its own authority, so members stop trusting each other at the first renewal.
     #[serde(rename = "type")]
     pub kind: IssuerType,
 
-    /// The name of the ClusterIssuer of `SelfSigned`, shared by the whole Kubernetes cluster. The default is
-    /// `selfsigned`.
-    #[schemars(example = &"selfsigned")]
-    pub cluster_issuer_name: Option<DnsSubdomain>,
+    /// The issuer's name, for `Existing`; for `SelfSigned` that of the ClusterIssuer, `selfsigned` by default.
+    #[schemars(example = &"company-ca")]
+    pub name: Option<DnsSubdomain>,
 
-    /// Whether that ClusterIssuer is rendered, as it is by default, or is there already.
+    /// The issuer's kind, for `Existing`: `Issuer` by default, `ClusterIssuer`, or that of an external issuer's group.
+    #[schemars(example = &"ClusterIssuer")]
+    #[serde(rename = "kind")]
+    pub resource_kind: Option<String>,
+
+    /// The issuer's API group, for `Existing`. The default is `cert-manager.io`.
+    #[schemars(example = &"cert-manager.io")]
+    pub group: Option<DnsSubdomain>,
+
+    /// Whether the ClusterIssuer of `SelfSigned`, which the whole Kubernetes cluster shares, is rendered, as it is by
+    /// default, or is there already.
     #[schemars(example = true)]
-    pub create_cluster_issuer: Option<bool>,
-}
-
-impl Default for Issuer {
-    fn default() -> Self {
-        Self {
-            kind: IssuerType::Ca,
-            cluster_issuer_name: None,
-            create_cluster_issuer: None,
-        }
-    }
+    pub create: Option<bool>,
 }
 
 /// The kinds of issuer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum IssuerType {
     /// Authorities for this cluster.
+    #[default]
     Ca,
+    /// An issuer that is there.
+    Existing,
     /// Each certificate signs itself.
     SelfSigned,
+}
+
+/// The key of a certificate, as cert-manager's `privateKey`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct PrivateKey {
+    /// The algorithm. cert-manager's default is `RSA`.
+    #[schemars(example = &"ECDSA")]
+    pub algorithm: Option<KeyAlgorithm>,
+
+    /// Its size in bits: 2048 to 8192 for `RSA`; 256, 384 or 521 for `ECDSA`; none for `Ed25519`.
+    #[schemars(example = 256)]
+    pub size: Option<u16>,
+
+    /// How it is written. cert-manager's default is `PKCS1`.
+    #[schemars(example = &"PKCS8")]
+    pub encoding: Option<KeyEncoding>,
+
+    /// Whether a renewal makes a new key. cert-manager's default is `Always` since 1.18, and was `Never`.
+    #[schemars(example = &"Always")]
+    pub rotation_policy: Option<RotationPolicy>,
+}
+
+/// Algorithms of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KeyAlgorithm {
+    /// RSA.
+    #[serde(rename = "RSA")]
+    Rsa,
+    /// ECDSA.
+    #[serde(rename = "ECDSA")]
+    Ecdsa,
+    /// Ed25519.
+    Ed25519,
+}
+
+/// Encodings of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KeyEncoding {
+    /// PKCS #1 for RSA, SEC 1 for ECDSA.
+    #[serde(rename = "PKCS1")]
+    Pkcs1,
+    /// PKCS #8.
+    #[serde(rename = "PKCS8")]
+    Pkcs8,
+}
+
+/// Whether a renewal makes a new key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RotationPolicy {
+    /// It does.
+    Always,
+    /// It keeps the key.
+    Never,
+}
+
+/// The subject of a certificate, as cert-manager's `subject`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Subject {
+    /// Organizations (O).
+    pub organizations: Vec<String>,
+    /// Organizational units (OU).
+    pub organizational_units: Vec<String>,
+    /// Countries (C), two letters each.
+    pub countries: Vec<String>,
+    /// States or provinces (ST).
+    pub provinces: Vec<String>,
+    /// Cities (L).
+    pub localities: Vec<String>,
+    /// Street addresses.
+    pub street_addresses: Vec<String>,
+    /// Postal codes.
+    pub postal_codes: Vec<String>,
+    /// The serial number.
+    #[schemars(example = &"42")]
+    pub serial_number: Option<String>,
+}
+
+/// An identity for a client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// Whose it is. The Certificate is called `<fullname>-user-<name>`.
+    pub name: DnsLabel,
+
+    /// The certificate's common name, which etcd takes for the user's name where authentication is on: 1 to 64
+    /// characters. The default is `name`.
+    #[serde(default)]
+    pub common_name: Option<String>,
+
+    /// The Secret in which it is kept. The default is `<fullname>-user-<name>-tls`.
+    #[serde(default)]
+    pub secret_name: Option<DnsSubdomain>,
 }

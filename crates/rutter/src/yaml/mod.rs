@@ -4,12 +4,14 @@
 //! The parser is `granit-parser` (the one under serde-saphyr), used event by event: a serde deserializer above it would
 //! stop at the first error and forget whether `on` was quoted.
 
+mod any;
 mod node;
 mod parse;
 mod read;
 mod scalar;
 mod write;
 
+pub use any::{Any, AnyMap};
 pub use node::{Entry, Key, Node, Place, Value, join};
 pub use parse::parse;
 pub use read::{Refusal, read};

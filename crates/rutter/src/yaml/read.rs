@@ -48,15 +48,20 @@ pub fn read<T: DeserializeOwned + Default>(node: &Node, diagnostics: &mut Diagno
             Ok(value) => break value,
             Err(error) => error,
         };
-        let (path, cause, position) = error.place.unwrap_or((String::new(), node, node.place.position));
-        found.push(Diagnostic {
-            severity: Severity::Error,
-            code: error.refusal.code,
-            path,
-            position: Some(position),
-            message: error.refusal.message,
-            help: error.refusal.help,
-        });
+        let missing = error.missing;
+        let place = error.place.map(|place| *place);
+        let (path, cause, position) = place.unwrap_or((String::new(), node, node.place.position));
+        // What was refused in an earlier round is missing in this one.
+        if !missing.is_some_and(|field| session.refused(cause, field)) {
+            found.push(Diagnostic {
+                severity: Severity::Error,
+                code: error.refusal.code,
+                path,
+                position: Some(position),
+                message: error.refusal.message,
+                help: error.refusal.help,
+            });
+        }
         let newly_hidden = session.hidden.borrow_mut().insert(std::ptr::from_ref(cause));
         if !newly_hidden || std::ptr::eq(cause, node) || found.len() >= MAX_ROUNDS {
             break T::default();
@@ -136,6 +141,12 @@ impl Session {
     fn shows(&self, node: &Node) -> bool {
         !self.hidden.borrow().contains(&std::ptr::from_ref(node))
     }
+
+    /// Whether `mapping` has a `field` that was refused.
+    fn refused(&self, mapping: &Node, field: &str) -> bool {
+        let mut entries = mapping.entries().unwrap_or_default().iter();
+        entries.any(|entry| entry.key.scalar.text == field && !self.shows(&entry.value))
+    }
 }
 
 /// The way from the root to a node, on the stack.
@@ -174,7 +185,9 @@ impl fmt::Display for Path<'_> {
 #[derive(Debug)]
 struct Error<'a> {
     refusal: Refusal,
-    place: Option<(String, &'a Node, Position)>,
+    /// The field that is missing, if that is the error.
+    missing: Option<&'static str>,
+    place: Option<Box<(String, &'a Node, Position)>>,
 }
 
 impl<'a> Error<'a> {
@@ -192,14 +205,19 @@ impl<'a> Error<'a> {
     }
 
     fn at(mut self, path: &Path<'_>, node: &'a Node, position: Position) -> Self {
-        self.place.get_or_insert_with(|| (path.to_string(), node, position));
+        self.place
+            .get_or_insert_with(|| Box::new((path.to_string(), node, position)));
         self
     }
 }
 
 impl From<Refusal> for Error<'_> {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, place: None }
+        Self {
+            refusal,
+            missing: None,
+            place: None,
+        }
     }
 }
 
@@ -225,6 +243,7 @@ impl de::Error for Error<'_> {
         let expected = match expected.to_string().as_str() {
             "a nonzero u16" => format!("a whole number from 1 to {}", u16::MAX),
             "a nonzero u32" => format!("a whole number from 1 to {}", u32::MAX),
+            "a nonzero u64" => format!("a whole number from 1 to {}", i64::MAX),
             other => other.to_owned(),
         };
         let unexpected = match unexpected {
@@ -247,7 +266,10 @@ impl de::Error for Error<'_> {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(&MISSING_FIELD, format!("the field `{field}` is required"))
+        Self {
+            missing: Some(field),
+            ..Self::new(&MISSING_FIELD, format!("the field `{field}` is required"))
+        }
     }
 }
 

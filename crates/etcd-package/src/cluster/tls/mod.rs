@@ -1,24 +1,55 @@
-//! Encryption and authentication: which side uses which Secret, and which certificates are asked for.
+//! Encryption and authentication: which side uses which Secret, what it demands of others, and which certificates are
+//! asked for.
 
-use std::time::Duration;
+mod certificates;
+mod policy;
 
-use rutter::names::DnsSubdomain;
+use super::{Names, Report};
+use crate::codes::{NAME_COLLISION, SECRET_REQUIRED, SHARED_AUTHORITY, TLS_DISABLED, UNAUTHENTICATED, UNUSED_VALUE};
+use crate::etcd::Version;
+use crate::values::{self, IssuerType, PeerTlsMode, TlsMode};
 
-use super::{MAX_REPLICAS, Names, Report};
-use crate::codes::{
-    CERTIFICATE_LIFETIME, INVALID_REPLICAS, NAME_COLLISION, SECRET_REQUIRED, SELF_SIGNED, TLS_DISABLED, UNUSED_VALUE,
-};
-use crate::values::{self, CertManager, IssuerType, TlsMode, TlsSide};
+pub use certificates::{Authority, Certificates, IssuerRef, Issuers, Leaf, Purpose};
+pub use policy::{AllowedPeers, Policy};
 
-/// What each side shows, and who makes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What each side shows and demands, and who makes what it shows.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tls {
-    /// Of the listener for clients, if it uses TLS.
-    pub client: Option<Identity>,
-    /// Of the listener for peers, if it uses TLS.
-    pub peer: Option<Identity>,
+    /// The listener for clients.
+    pub client: Option<ClientTls>,
+    /// The listener for peers.
+    pub peer: PeerTls,
+    /// What is spoken on both.
+    pub policy: Policy,
     /// What cert-manager is asked for, if anything.
     pub certificates: Option<Certificates>,
+}
+
+/// TLS for clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientTls {
+    /// What members show to clients, and jobs to members.
+    pub identity: Identity,
+    /// Whether clients need a certificate.
+    pub auth: bool,
+    /// Host names of which a client's certificate must hold for one, unless there are none.
+    pub allowed_hostnames: Vec<String>,
+}
+
+/// TLS between members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerTls {
+    /// None.
+    Plain,
+    /// Encryption without identity: each member makes its certificate itself.
+    Auto,
+    /// With certificates.
+    Identity {
+        /// What members show to each other.
+        identity: Identity,
+        /// Who of the authority's is let in.
+        allowed: AllowedPeers,
+    },
 }
 
 /// A key, its certificate and the authority that it trusts, in the files of a Secret.
@@ -52,88 +83,33 @@ impl Identity {
     }
 }
 
-/// What cert-manager is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificates {
-    /// Who signs.
-    pub authority: Authority,
-    /// A certificate for each side that wants one.
-    pub leaves: Vec<Leaf>,
-    /// The common name of all of them, at most 64 characters.
-    pub common_name: String,
-    /// The DNS names that all of them hold for.
-    pub dns_names: Vec<String>,
-    /// How long they are good for, if not as cert-manager has it.
-    pub duration: Option<String>,
-    /// How long before their end they are renewed, if not as cert-manager has it.
-    pub renew_before: Option<String>,
-}
-
-/// A certificate and its Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leaf {
-    /// The Certificate's name.
-    pub name: String,
-    /// The Secret's name.
-    pub secret: String,
-}
-
-impl Leaf {
-    /// The Certificate and the Issuer of the authority that signs it. Each side has one of its own: whoever holds a
-    /// certificate for clients must not pass for a peer.
-    #[must_use]
-    pub fn authority(&self) -> String {
-        format!("{}-ca", self.name)
-    }
-
-    /// The Secret of that authority.
-    #[must_use]
-    pub fn authority_secret(&self) -> String {
-        format!("{}-tls", self.authority())
-    }
-}
-
-/// Who signs certificates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Authority {
-    /// Authorities of the cluster's own: a self-signed Issuer, and for each leaf a Certificate that it signs and an
-    /// Issuer that signs with that.
-    Ca,
-    /// Each certificate is its own authority.
-    SelfSigned {
-        /// The ClusterIssuer's name.
-        cluster_issuer: DnsSubdomain,
-        /// Whether it is rendered.
-        create: bool,
-    },
-}
-
 impl Tls {
     /// The scheme of clients' URLs.
     #[must_use]
     pub fn client_scheme(&self) -> &'static str {
-        scheme(self.client.as_ref())
+        if self.client.is_some() { "https" } else { "http" }
     }
 
     /// The scheme of peers' URLs.
     #[must_use]
     pub fn peer_scheme(&self) -> &'static str {
-        scheme(self.peer.as_ref())
+        if self.peer == PeerTls::Plain { "http" } else { "https" }
     }
 
-    /// The sides that use TLS.
+    /// What a member mounts.
     pub fn identities(&self) -> impl Iterator<Item = &Identity> {
-        self.client.iter().chain(&self.peer)
+        let peer = match &self.peer {
+            PeerTls::Identity { identity, .. } => Some(identity),
+            PeerTls::Plain | PeerTls::Auto => None,
+        };
+        self.client.iter().map(|client| &client.identity).chain(peer)
     }
-}
-
-fn scheme(identity: Option<&Identity>) -> &'static str {
-    if identity.is_some() { "https" } else { "http" }
 }
 
 /// One side's fixed facts. Names follow the ports, as on the source page: what serves the port `etcd-server`, the peers',
 /// is the certificate `<fullname>-server`.
 pub(super) struct Side {
+    purpose: Purpose,
     path: &'static str,
     suffix: &'static str,
     pub(super) volume: &'static str,
@@ -141,6 +117,7 @@ pub(super) struct Side {
 }
 
 pub(super) const CLIENT: Side = Side {
+    purpose: Purpose::ClientListener,
     path: "tls.client",
     suffix: "client",
     volume: "etcd-client-tls",
@@ -148,68 +125,84 @@ pub(super) const CLIENT: Side = Side {
 };
 
 pub(super) const PEER: Side = Side {
+    purpose: Purpose::PeerListener,
     path: "tls.peer",
     suffix: "server",
     volume: "etcd-server-tls",
     mount_path: "/etc/etcd/certs/server",
 };
 
-pub(super) fn resolve(
-    tls: values::Tls,
-    names: &Names,
-    replicas: u32,
-    client_service: bool,
-    report: &mut Report<'_>,
-) -> Option<Tls> {
-    warn_of_plain_text(&tls, report);
-    check_lifetime(&tls.cert_manager, report);
-    let client = identity(&tls.client, &CLIENT, names, report);
-    let peer = identity(&tls.peer, &PEER, names, report);
-    let leaves: Vec<Leaf> = [(&tls.client, &CLIENT), (&tls.peer, &PEER)]
-        .into_iter()
-        .filter(|(values, _)| values.mode == TlsMode::CertManager)
-        .map(|(_, side)| Leaf {
-            name: names.suffixed(side.suffix),
-            secret: secret(names, side),
-        })
-        .collect();
-    for (values, side, other) in [(&tls.client, &CLIENT, &PEER), (&tls.peer, &PEER, &CLIENT)] {
-        let others = secret(names, other);
-        if values.secret_name.as_ref().is_some_and(|own| **own == *others) && leaves.iter().any(|l| l.secret == others)
-        {
-            report
-                .add(
-                    &NAME_COLLISION,
-                    &format!("{}.secretName", side.path),
-                    format!("cert-manager writes {others:?} for {}", other.path),
-                )
-                .help("name another Secret, or set the mode to CertManager here too");
+impl Side {
+    fn secret_name(&self) -> String {
+        format!("{}.secretName", self.path)
+    }
+
+    fn identity(&self, secret: String) -> Identity {
+        Identity {
+            secret,
+            volume: self.volume,
+            mount_path: self.mount_path,
         }
     }
-    let certificates = if leaves.is_empty() {
-        None
-    } else {
-        Some(certificates(
-            tls.cert_manager,
-            leaves,
-            names,
-            replicas,
-            client_service,
-            report,
-        ))
-    };
+}
+
+/// What else decides on certificates.
+pub(super) struct Context<'a> {
+    pub(super) names: &'a Names,
+    pub(super) version: Version,
+    pub(super) replicas: u32,
+    pub(super) has_client_service: bool,
+}
+
+pub(super) fn resolve(tls: values::Tls, context: &Context<'_>, report: &mut Report<'_>) -> Option<Tls> {
+    warn_of_plain_text(&tls, report);
+    warn_of_unauthenticated(&tls, report);
+    warn_of_shared_authority(&tls, report);
+    let names = context.names;
+    let client = secret(
+        source_of_client(tls.client.mode),
+        tls.client.secret_name.as_deref(),
+        &CLIENT,
+        names,
+        report,
+    );
+    let peer = secret(
+        source_of_peer(tls.peer.mode),
+        tls.peer.secret_name.as_deref(),
+        &PEER,
+        names,
+        report,
+    );
+    let certificates = certificates::resolve(&tls, context, report);
+    check_secrets(&tls, certificates.as_ref(), report);
+    let allowed = policy::allowed_peers(&tls, certificates.as_ref(), context.version, report);
+    policy::check_allowed_clients(&tls, certificates.as_ref(), context.version, report);
+    let policy = policy::resolve(&tls, context.version, report);
+    let (client, peer) = (client?, peer?);
     Some(Tls {
-        client: client?,
-        peer: peer?,
+        client: client.map(|secret| ClientTls {
+            identity: CLIENT.identity(secret),
+            auth: tls.client_auth.unwrap_or(true),
+            allowed_hostnames: tls.client.allowed_hostnames.iter().map(ToString::to_string).collect(),
+        }),
+        peer: match peer {
+            Some(secret) => PeerTls::Identity {
+                identity: PEER.identity(secret),
+                allowed,
+            },
+            None if tls.peer.mode == PeerTlsMode::Auto => PeerTls::Auto,
+            None => PeerTls::Plain,
+        },
+        policy,
         certificates,
     })
 }
 
 fn warn_of_plain_text(tls: &values::Tls, report: &mut Report<'_>) {
     let (path, traffic) = match (tls.client.mode, tls.peer.mode) {
-        (TlsMode::Disabled, TlsMode::Disabled) => ("tls", "all traffic"),
+        (TlsMode::Disabled, PeerTlsMode::Disabled) => ("tls", "all traffic"),
         (TlsMode::Disabled, _) => ("tls.client", "clients' traffic"),
-        (_, TlsMode::Disabled) => ("tls.peer", "the members' own traffic"),
+        (_, PeerTlsMode::Disabled) => ("tls.peer", "the members' own traffic"),
         _ => return,
     };
     report
@@ -221,178 +214,164 @@ fn warn_of_plain_text(tls: &values::Tls, report: &mut Report<'_>) {
         .help("with cert-manager in the cluster, write tls: {client: {mode: CertManager}, peer: {mode: CertManager}}");
 }
 
-/// The side's identity; the inner option is none without TLS, the outer one where the values are refused.
-fn identity(values: &TlsSide, side: &Side, names: &Names, report: &mut Report<'_>) -> Option<Option<Identity>> {
-    let path = format!("{}.secretName", side.path);
-    let secret = match (values.mode, &values.secret_name) {
-        (TlsMode::Disabled, None) => return Some(None),
-        (TlsMode::CertManager, None) => secret(names, side),
-        (TlsMode::Secret, Some(name)) => name.to_string(),
-        (TlsMode::Secret, None) => {
+fn warn_of_unauthenticated(tls: &values::Tls, report: &mut Report<'_>) {
+    if tls.peer.mode == PeerTlsMode::Auto {
+        report
+            .add(
+                &UNAUTHENTICATED,
+                "tls.peer.mode",
+                "with Auto anyone who reaches the port of the peers can pass for a member",
+            )
+            .help("write mode: CertManager, or let a networkPolicy keep others away");
+    }
+    if tls.client_auth == Some(false) && tls.client.mode != TlsMode::Disabled {
+        report
+            .add(
+                &UNAUTHENTICATED,
+                "tls.clientAuth",
+                "clients need no certificate, so anyone who reaches the port is served",
+            )
+            .help("leave it out, or switch etcd's own authentication on");
+    }
+}
+
+/// Members take for a peer whoever their authority says is one.
+fn warn_of_shared_authority(tls: &values::Tls, report: &mut Report<'_>) {
+    if !tls.peer.allowed_common_names.is_empty() || !tls.peer.allowed_hostnames.is_empty() {
+        return;
+    }
+    let one_issuer = tls.client.mode == TlsMode::CertManager
+        && tls.peer.mode == PeerTlsMode::CertManager
+        && tls.cert_manager.issuer.kind == IssuerType::Existing;
+    let one_secret = tls.client.secret_name.is_some()
+        && tls.client.secret_name == tls.peer.secret_name
+        && tls.client.mode == TlsMode::Secret
+        && tls.peer.mode == PeerTlsMode::Secret;
+    if one_issuer || one_secret {
+        report
+            .add(
+                &SHARED_AUTHORITY,
+                if one_issuer {
+                    "tls.certManager.issuer"
+                } else {
+                    "tls.peer.secretName"
+                },
+                "clients and peers have one authority, so whoever holds a client's certificate can pass for a member",
+            )
+            .help("say in tls.peer.allowedCommonNames or tls.peer.allowedHostnames who is a peer");
+    }
+}
+
+/// Where a side's key and certificate come from.
+enum Source {
+    /// There are none in a Secret.
+    Nowhere,
+    CertManager,
+    User,
+}
+
+fn source_of_client(mode: TlsMode) -> Source {
+    match mode {
+        TlsMode::Disabled => Source::Nowhere,
+        TlsMode::CertManager => Source::CertManager,
+        TlsMode::Secret => Source::User,
+    }
+}
+
+fn source_of_peer(mode: PeerTlsMode) -> Source {
+    match mode {
+        PeerTlsMode::Disabled | PeerTlsMode::Auto => Source::Nowhere,
+        PeerTlsMode::CertManager => Source::CertManager,
+        PeerTlsMode::Secret => Source::User,
+    }
+}
+
+/// The side's Secret; the inner option is none without one, the outer one where the values are refused.
+fn secret(
+    source: Source,
+    name: Option<&str>,
+    side: &Side,
+    names: &Names,
+    report: &mut Report<'_>,
+) -> Option<Option<String>> {
+    match (source, name) {
+        (Source::Nowhere, None) => Some(None),
+        (Source::CertManager, None) => Some(Some(certificates::secret(names, side))),
+        (Source::User, Some(name)) => Some(Some(name.to_owned())),
+        (Source::User, None) => {
             report
-                .add(&SECRET_REQUIRED, &path, "the mode Secret needs the name of a Secret")
+                .add(
+                    &SECRET_REQUIRED,
+                    &side.secret_name(),
+                    "the mode Secret needs the name of a Secret",
+                )
                 .help("such as my-etcd-tls, with tls.crt, tls.key and ca.crt");
-            return None;
+            None
         }
-        (TlsMode::Disabled | TlsMode::CertManager, Some(name)) => {
+        (Source::Nowhere | Source::CertManager, Some(name)) => {
             report
                 .add(
                     &UNUSED_VALUE,
-                    &path,
-                    format!("the Secret {:?} is not used in the mode {:?}", &**name, values.mode),
+                    &side.secret_name(),
+                    format!("the Secret {name:?} is used in the mode Secret only"),
                 )
                 .help("write mode: Secret, or leave secretName out");
-            return None;
+            None
         }
-    };
-    Some(Some(Identity {
-        secret,
-        volume: side.volume,
-        mount_path: side.mount_path,
-    }))
+    }
 }
 
-fn secret(names: &Names, side: &Side) -> String {
-    names.suffixed(format_args!("{}-tls", side.suffix))
-}
-
-fn certificates(
-    values: CertManager,
-    leaves: Vec<Leaf>,
-    names: &Names,
-    replicas: u32,
-    client_service: bool,
-    report: &mut Report<'_>,
-) -> Certificates {
-    let authority = match values.issuer.kind {
-        IssuerType::Ca => {
-            let issuer = &values.issuer;
-            for (path, given) in [
-                (
-                    "tls.certManager.issuer.clusterIssuerName",
-                    issuer.cluster_issuer_name.is_some(),
-                ),
-                (
-                    "tls.certManager.issuer.createClusterIssuer",
-                    issuer.create_cluster_issuer.is_some(),
-                ),
-            ] {
-                if given {
-                    report
-                        .add(&UNUSED_VALUE, path, "the issuer type Ca uses no ClusterIssuer")
-                        .help("write type: SelfSigned, or leave it out");
-                }
-            }
-            Authority::Ca
-        }
-        IssuerType::SelfSigned => {
+/// No Secret of the user's may be one that cert-manager writes, nor may it write one twice.
+fn check_secrets(tls: &values::Tls, certificates: Option<&Certificates>, report: &mut Report<'_>) {
+    let Some(certificates) = certificates else { return };
+    let mut written: Vec<(&str, &str)> = certificates.secrets().collect();
+    let own = [
+        (
+            &CLIENT,
+            tls.client
+                .secret_name
+                .as_ref()
+                .filter(|_| tls.client.mode == TlsMode::Secret),
+        ),
+        (
+            &PEER,
+            tls.peer
+                .secret_name
+                .as_ref()
+                .filter(|_| tls.peer.mode == PeerTlsMode::Secret),
+        ),
+    ];
+    for (side, name) in own {
+        let Some(name) = name else { continue };
+        if let Some((certificate, _)) = written.iter().find(|(_, secret)| *secret == &**name) {
             report
                 .add(
-                    &SELF_SIGNED,
-                    "tls.certManager.issuer.type",
-                    "at the first renewal each certificate becomes an authority that the running members do not know",
+                    &NAME_COLLISION,
+                    &side.secret_name(),
+                    format!("cert-manager writes {:?} for the Certificate {certificate:?}", &**name),
                 )
-                .help("write type: Ca; with SelfSigned, restart all members at once after each renewal");
-            Authority::SelfSigned {
-                cluster_issuer: values
-                    .issuer
-                    .cluster_issuer_name
-                    .unwrap_or_else(|| crate::literal("selfsigned")),
-                create: values.issuer.create_cluster_issuer.unwrap_or(true),
-            }
+                .help("name another Secret, or set the mode to CertManager here too");
         }
-    };
-    let largest = values.max_replicas.unwrap_or(replicas);
-    if largest < replicas || largest > MAX_REPLICAS {
-        report
-            .add(
-                &INVALID_REPLICAS,
-                "tls.certManager.maxReplicas",
-                format!("found {largest}, expected {replicas} (`replicas`) to {MAX_REPLICAS}"),
-            )
-            .help("leave it out, or write the largest size that is planned");
     }
-    Certificates {
-        authority,
-        leaves,
-        common_name: names.fullname.to_string(),
-        dns_names: dns_names(names, largest.min(MAX_REPLICAS), client_service),
-        duration: values.duration.map(|duration| duration.to_string()),
-        renew_before: values.renew_before.map(|duration| duration.to_string()),
+    for (index, client) in tls.client_certificates.iter().enumerate().rev() {
+        let (certificate, secret) = written.pop().unwrap_or_default();
+        let path = format!("tls.clientCertificates[{index}]");
+        if written.iter().any(|(other, _)| *other == certificate) {
+            report
+                .add(
+                    &NAME_COLLISION,
+                    &format!("{path}.name"),
+                    format!("two certificates are called {:?}", &*client.name),
+                )
+                .help("give each client a name of its own");
+        } else if let Some((other, _)) = written.iter().find(|(_, other)| *other == secret) {
+            report
+                .add(
+                    &NAME_COLLISION,
+                    &format!("{path}.secretName"),
+                    format!("cert-manager writes {secret:?} for the Certificate {other:?}"),
+                )
+                .help("leave it out, or name another Secret");
+        }
     }
-}
-
-/// cert-manager's limits: `internal/apis/certmanager/validation/certificate.go`.
-fn check_lifetime(values: &CertManager, report: &mut Report<'_>) {
-    const SHORTEST: Duration = Duration::from_secs(60 * 60);
-    const SHORTEST_RENEWAL: Duration = Duration::from_secs(5 * 60);
-    const DEFAULT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-    let duration = values
-        .duration
-        .as_ref()
-        .map_or(DEFAULT, rutter::duration::Duration::value);
-    if let Some(text) = values.duration.as_ref().filter(|_| duration < SHORTEST) {
-        report
-            .add(
-                &CERTIFICATE_LIFETIME,
-                "tls.certManager.duration",
-                format!("a certificate is good for at least 1h, found {text}"),
-            )
-            .help("such as 2160h");
-    }
-    let Some(renew_before) = &values.renew_before else {
-        return;
-    };
-    let path = "tls.certManager.renewBefore";
-    if renew_before.value() < SHORTEST_RENEWAL {
-        report
-            .add(
-                &CERTIFICATE_LIFETIME,
-                path,
-                format!("a certificate is renewed at least 5m before its end, found {renew_before}"),
-            )
-            .help("such as 720h");
-    } else if renew_before.value() >= duration {
-        report
-            .add(
-                &CERTIFICATE_LIFETIME,
-                path,
-                format!("{renew_before} before its end is before the certificate begins"),
-            )
-            .help(match &values.duration {
-                Some(duration) => format!("write less than tls.certManager.duration, which is {duration}"),
-                None => {
-                    "write less than 2160h, which a certificate is good for unless duration says otherwise".to_owned()
-                }
-            });
-    }
-}
-
-/// Every name by which something may reach a member: both Services and each member in every form that resolves, and
-/// the pod itself.
-fn dns_names(names: &Names, replicas: u32, client_service: bool) -> Vec<String> {
-    let namespace = &names.namespace;
-    let domain = &names.domain;
-    let forms = |name: String| {
-        [
-            format!("{name}.{namespace}"),
-            format!("{name}.{namespace}.svc"),
-            format!("{name}.{namespace}.svc.{domain}"),
-        ]
-    };
-    let mut all = Vec::new();
-    let services = std::iter::once(names.headless_service()).chain(client_service.then(|| names.client_service()));
-    for service in services {
-        all.push(service.clone());
-        all.extend(forms(service));
-    }
-    for ordinal in 0..replicas {
-        let member = names.member(ordinal);
-        let in_service = format!("{member}.{}", names.headless_service());
-        all.push(member);
-        all.push(in_service.clone());
-        all.extend(forms(in_service));
-    }
-    all.push("localhost".to_owned());
-    all
 }

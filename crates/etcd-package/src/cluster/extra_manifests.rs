@@ -1,0 +1,86 @@
+//! Objects that are rendered as they are.
+
+use rutter::names::DnsSubdomain;
+use rutter::yaml::{Any, AnyMap};
+
+use super::Report;
+use crate::codes::INVALID_MANIFEST;
+
+/// An object of the user's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExtraManifest {
+    /// Its `apiVersion`.
+    pub api_version: String,
+    /// Its `kind`.
+    pub kind: String,
+    /// Its `metadata.namespace`.
+    pub namespace: Option<String>,
+    /// Its `metadata.name`.
+    pub name: String,
+    /// All of it.
+    pub object: AnyMap,
+}
+
+pub(super) fn resolve(manifests: Vec<AnyMap>, report: &mut Report<'_>) -> Vec<ExtraManifest> {
+    let manifests = manifests.into_iter().enumerate();
+    let manifest = |(index, object)| manifest(object, &format!("extraManifests[{index}]"), report);
+    manifests.filter_map(manifest).collect()
+}
+
+fn manifest(object: AnyMap, path: &str, report: &mut Report<'_>) -> Option<ExtraManifest> {
+    let metadata = match object.get("metadata") {
+        Some(Any::Map(metadata)) => Some(metadata),
+        _ => None,
+    };
+    let namespace = metadata.and_then(|metadata| metadata.get("namespace"));
+    let api_version = text(
+        object.get("apiVersion"),
+        &format!("{path}.apiVersion"),
+        "such as v1",
+        report,
+    );
+    let kind = text(object.get("kind"), &format!("{path}.kind"), "such as ConfigMap", report);
+    let name = text(
+        metadata.and_then(|metadata| metadata.get("name")),
+        &format!("{path}.metadata.name"),
+        "give the object a name",
+        report,
+    );
+    let namespace = match namespace {
+        None => None,
+        given => Some(text(
+            given,
+            &format!("{path}.metadata.namespace"),
+            "the name of a namespace, or leave it out",
+            report,
+        )?),
+    };
+    let (api_version, kind, name) = (api_version?, kind?, name?);
+    if let Err(refusal) = name.parse::<DnsSubdomain>() {
+        // Roles and a few others have names with colons; a path in a URL is what all names are for.
+        if name.contains(['/', '%']) || name == "." || name == ".." {
+            report
+                .add(&INVALID_MANIFEST, &format!("{path}.metadata.name"), refusal.message)
+                .help("use lower-case letters, digits, `-` and `.`");
+        }
+    }
+    Some(ExtraManifest {
+        api_version,
+        kind,
+        namespace,
+        name,
+        object,
+    })
+}
+
+fn text(value: Option<&Any>, path: &str, help: &str, report: &mut Report<'_>) -> Option<String> {
+    match value {
+        Some(Any::String(text)) if !text.is_empty() => Some(text.clone()),
+        _ => {
+            report
+                .add(&INVALID_MANIFEST, path, "a Kubernetes object has a string here")
+                .help(help);
+            None
+        }
+    }
+}

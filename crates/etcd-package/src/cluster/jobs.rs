@@ -1,0 +1,236 @@
+//! What is done to a running cluster by the clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
+
+use super::storage::{self, Claim};
+use super::{Names, Report, names, resources};
+use crate::codes::{INVALID_SCHEDULE, NAME_TOO_LONG, UNUSED_VALUE};
+use crate::values::{self, Values};
+
+/// Longest name of a CronJob: a Job's name is this, a dash and ten digits, and its pods' label `job-name` has at most 63
+/// characters (`pkg/apis/batch/validation/validation.go`, `ValidateCronJobCreate`).
+const MAX_CRON_JOB_NAME: usize = 52;
+
+/// How long a pod may take to be scheduled and to pull its images, in seconds.
+const START: u64 = 600;
+
+/// The label by which the pods of jobs are found, and whose value is the fullname. They have none of the labels that
+/// select members.
+pub const JOB_LABEL: &str = "etcd.rutter.dev/maintains";
+
+/// The CronJobs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Jobs {
+    /// Defragmentation.
+    pub defrag: Option<Schedule>,
+    /// Snapshots.
+    pub backup: Option<Backup>,
+    /// How their pods run.
+    pub pods: JobPods,
+}
+
+/// When a job runs, and how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// The CronJob's name.
+    pub name: String,
+    /// Kubernetes' `schedule`.
+    pub cron: String,
+    /// Kubernetes' `timeZone`.
+    pub time_zone: Option<String>,
+    /// Whether it pauses.
+    pub suspend: bool,
+    /// How long a command may take.
+    pub timeout: String,
+    /// Seconds after which the job is given up, so that one that hangs does not hold back all that follow.
+    pub deadline_seconds: u64,
+}
+
+/// Snapshots.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backup {
+    /// When they are made.
+    pub schedule: Schedule,
+    /// The claim in which they are kept.
+    pub claim_name: String,
+    /// That claim, if it is rendered.
+    pub claim: Option<Claim>,
+    /// How many are kept, if not all.
+    pub keep: Option<u32>,
+}
+
+/// How the pods of jobs run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobPods {
+    /// Their labels.
+    pub labels: BTreeMap<String, String>,
+    /// Their annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Labels that a node must have.
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that they put up with.
+    pub tolerations: Vec<Toleration>,
+    /// Compute resources of each container.
+    pub resources: Option<ResourceRequirements>,
+    /// How many times a job is tried again.
+    pub backoff_limit: u16,
+    /// How many jobs that succeeded stay.
+    pub successful_history: u16,
+    /// How many jobs that failed stay.
+    pub failed_history: u16,
+}
+
+pub(super) fn resolve(
+    values: &Values,
+    names: &Names,
+    selector: &BTreeMap<String, String>,
+    instance: &str,
+    report: &mut Report<'_>,
+) -> Jobs {
+    let jobs = &values.jobs;
+    let none = values.defrag.is_none() && values.backup.is_none();
+    if none && *jobs != values::Jobs::default() && !report.is_refused("defrag") && !report.is_refused("backup") {
+        report
+            .add(&UNUSED_VALUE, "jobs", "there are no jobs")
+            .help("write defrag or backup, or leave it out");
+    }
+    let tries = u64::from(jobs.backoff_limit) + 1;
+    let defrag = values.defrag.as_ref().map(|defrag| {
+        let schedule = Schedule {
+            name: names.suffixed("defrag"),
+            cron: defrag.schedule.to_string(),
+            time_zone: defrag.time_zone.clone(),
+            suspend: defrag.suspend,
+            timeout: defrag.timeout.to_string(),
+            deadline_seconds: deadline(defrag.timeout.value(), tries * u64::from(values.replicas)),
+        };
+        check(&schedule, "defrag", report);
+        schedule
+    });
+    let backup = values
+        .backup
+        .as_ref()
+        .map(|backup| self::backup(backup, names, tries, report));
+    let mut labels = names::text(&jobs.labels);
+    labels.extend(names::text(&values.common_labels));
+    Jobs {
+        defrag,
+        backup,
+        pods: JobPods {
+            labels: not_selected(labels, names, selector, instance),
+            annotations: names::text(&jobs.annotations),
+            node_selector: names::text(&jobs.node_selector),
+            tolerations: jobs.tolerations.clone(),
+            resources: resources::exactly(&jobs.resources, "jobs.resources", report),
+            backoff_limit: jobs.backoff_limit,
+            successful_history: jobs.successful_jobs_history_limit,
+            failed_history: jobs.failed_jobs_history_limit,
+        },
+    }
+}
+
+fn backup(values: &values::Backup, names: &Names, tries: u64, report: &mut Report<'_>) -> Backup {
+    let schedule = Schedule {
+        name: names.suffixed("backup"),
+        cron: values.schedule.to_string(),
+        time_zone: values.time_zone.clone(),
+        suspend: values.suspend,
+        timeout: values.timeout.to_string(),
+        deadline_seconds: deadline(values.timeout.value(), tries),
+    };
+    check(&schedule, "backup", report);
+    if values.claim.is_some() && values.claim_name.is_some() {
+        report
+            .add(
+                &UNUSED_VALUE,
+                "backup.claim",
+                "with backup.claimName, no claim is rendered",
+            )
+            .help("keep one of the two");
+    }
+    match &values.claim_name {
+        Some(name) => Backup {
+            schedule,
+            claim_name: name.to_string(),
+            claim: None,
+            keep: values.keep.map(Into::into),
+        },
+        None => Backup {
+            claim_name: schedule.name.clone(),
+            claim: Some(storage::claim(
+                values.claim.clone().unwrap_or_default(),
+                "backup.claim",
+                report,
+            )),
+            schedule,
+            keep: values.keep.map(Into::into),
+        },
+    }
+}
+
+fn deadline(timeout: Duration, times: u64) -> u64 {
+    timeout
+        .as_secs()
+        .saturating_add(1)
+        .saturating_mul(times)
+        .saturating_add(START)
+}
+
+fn check(schedule: &Schedule, path: &str, report: &mut Report<'_>) {
+    if schedule.name.len() > MAX_CRON_JOB_NAME {
+        report
+            .add(
+                &NAME_TOO_LONG,
+                path,
+                format!(
+                    "the CronJob {:?} would have {} characters; a CronJob's name has at most {MAX_CRON_JOB_NAME}",
+                    schedule.name,
+                    schedule.name.len()
+                ),
+            )
+            .help(format!(
+                "shorten the installation's name or naming.fullname by {}",
+                schedule.name.len() - MAX_CRON_JOB_NAME
+            ));
+    }
+    // Kubernetes looks the name up in its time zone database, which is not ours to have (`validateTimeZone`).
+    if let Some(zone) = &schedule.time_zone {
+        let inner = |c: char| c.is_ascii_alphanumeric() || "_+-/".contains(c);
+        let is_name = zone.starts_with(|c: char| c.is_ascii_uppercase()) && zone.chars().all(inner);
+        if !is_name || zone.eq_ignore_ascii_case("local") {
+            report
+                .add(
+                    &INVALID_SCHEDULE,
+                    &format!("{path}.timeZone"),
+                    format!("{zone:?} is not the name of a time zone"),
+                )
+                .help("such as Etc/UTC or Europe/Berlin");
+        }
+    }
+}
+
+/// Labels of pods that no Service, budget or anti-affinity of the members may take for a member.
+fn not_selected(
+    more: BTreeMap<String, String>,
+    names: &Names,
+    selector: &BTreeMap<String, String>,
+    instance: &str,
+) -> BTreeMap<String, String> {
+    let own = [
+        ("app.kubernetes.io/name", "etcd-maintenance"),
+        ("app.kubernetes.io/instance", instance),
+        ("app.kubernetes.io/managed-by", "rutter"),
+        (JOB_LABEL, &*names.fullname),
+    ];
+    let mut labels = more;
+    labels.extend(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    let selects =
+        |labels: &BTreeMap<String, String>| selector.iter().all(|(key, value)| labels.get(key) == Some(value));
+    if selects(&labels) {
+        labels.retain(|key, _| !selector.contains_key(key) || key == JOB_LABEL);
+    }
+    labels
+}

@@ -1,0 +1,22 @@
+//! Paths within a volume.
+
+use super::Report;
+use crate::codes::INVALID_PATH;
+
+/// Reports a `text` that is not the path of something below a volume's root. `help` says what would be one.
+///
+/// The kubelet expands `$(NAME)` in arguments, and a shell reads some of the paths, so letters, digits, `.`, `_`, `-` and
+/// `/` have to do.
+pub(super) fn check(text: &str, path: &str, help: &str, report: &mut Report<'_>) {
+    let inner = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let part = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.starts_with('-');
+    if !text.chars().all(inner) || !text.split('/').all(part) || text.len() > 255 {
+        report
+            .add(
+                &INVALID_PATH,
+                path,
+                format!("{text:?} is not a path below the volume's root, of letters, digits, `.`, `_`, `-` and `/`"),
+            )
+            .help(help);
+    }
+}

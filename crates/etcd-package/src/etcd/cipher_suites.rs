@@ -1,0 +1,140 @@
+//! The cipher suites that etcd knows: those of Go's `crypto/tls`, by which it looks them up
+//! (`client/pkg/tlsutil/cipher_suites.go`).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use rutter::suggest::remedy;
+use rutter::yaml::Refusal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A cipher suite of TLS 1.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CipherSuite {
+    name: &'static str,
+    /// Whether Go offers it unasked.
+    is_safe: bool,
+}
+
+const SUITES: [CipherSuite; 24] = [
+    safe("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+    safe("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
+    safe("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"),
+    safe("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"),
+    safe("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"),
+    safe("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"),
+    safe("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305"),
+    safe("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305"),
+    safe("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA"),
+    safe("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"),
+    safe("TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA"),
+    safe("TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"),
+    weak("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256"),
+    weak("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256"),
+    weak("TLS_RSA_WITH_AES_128_GCM_SHA256"),
+    weak("TLS_RSA_WITH_AES_256_GCM_SHA384"),
+    weak("TLS_RSA_WITH_AES_128_CBC_SHA256"),
+    weak("TLS_RSA_WITH_AES_128_CBC_SHA"),
+    weak("TLS_RSA_WITH_AES_256_CBC_SHA"),
+    weak("TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA"),
+    weak("TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
+    weak("TLS_ECDHE_ECDSA_WITH_RC4_128_SHA"),
+    weak("TLS_ECDHE_RSA_WITH_RC4_128_SHA"),
+    weak("TLS_RSA_WITH_RC4_128_SHA"),
+];
+
+/// The suites of TLS 1.3, all of which Go always offers.
+const OF_TLS_1_3: [&str; 3] = [
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+];
+
+const fn safe(name: &'static str) -> CipherSuite {
+    CipherSuite { name, is_safe: true }
+}
+
+const fn weak(name: &'static str) -> CipherSuite {
+    CipherSuite { name, is_safe: false }
+}
+
+impl CipherSuite {
+    /// Its name in IANA's register.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Whether Go takes it for safe.
+    #[must_use]
+    pub fn is_safe(self) -> bool {
+        self.is_safe
+    }
+
+    /// Whether it is one of the two of which HTTP/2 demands one (RFC 9113, 9.2.2; Go's `http2.ConfigureServer`, which
+    /// etcd calls, fails without).
+    #[must_use]
+    pub fn satisfies_http2(self) -> bool {
+        self.name.starts_with("TLS_ECDHE_") && self.name.ends_with("_WITH_AES_128_GCM_SHA256")
+    }
+
+    /// Whether a certificate with an RSA key can be shown in it, rather than one with a key on an elliptic curve.
+    #[must_use]
+    pub fn is_for_rsa(self) -> bool {
+        !self.name.contains("_ECDSA_")
+    }
+}
+
+impl FromStr for CipherSuite {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        if let Some(suite) = SUITES.iter().find(|suite| suite.name == text) {
+            return Ok(*suite);
+        }
+        if OF_TLS_1_3.contains(&text) {
+            return Err(
+                Refusal::invalid(format!("{text} is of TLS 1.3, whose suites cannot be chosen"))
+                    .help("leave it out: it is always offered"),
+            );
+        }
+        let names: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
+        Err(Refusal::invalid(format!("etcd knows no cipher suite {text:?}")).help(remedy(text, &names)))
+    }
+}
+
+impl fmt::Display for CipherSuite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl<'de> Deserialize<'de> for CipherSuite {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(Refusal::into_serde)
+    }
+}
+
+impl Serialize for CipherSuite {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name)
+    }
+}
+
+impl JsonSchema for CipherSuite {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "CipherSuite".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
+        schemars::json_schema!({ "type": "string", "enum": names })
+    }
+}

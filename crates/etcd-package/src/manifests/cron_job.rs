@@ -1,0 +1,204 @@
+//! What is done by the clock. Every step is a command of etcd's own image, which has no shell.
+
+use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, JobSpec, JobTemplateSpec};
+use k8s_openapi::api::core::v1::{
+    Container, EnvVar, EnvVarSource, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodSpec, PodTemplateSpec,
+    Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::pod_template::{
+    container_security_context, identity_mount, identity_volume, image_pull_secrets, pod_security_context,
+};
+use super::{list, metadata, service_account, some};
+use crate::cluster::{Backup, Cluster, Schedule};
+
+/// Where the claim of the snapshots is mounted, and the volume's name.
+const BACKUPS: &str = "/backup";
+const VOLUME: &str = "backup";
+
+/// Deletes all but the newest snapshots of this cluster, and what a killed backup left.
+const PRUNE: &str = r#"find /backup -name "$PREFIX*.db.part" -mmin +1440 -exec rm {} +
+ls -1t /backup/"$PREFIX"*.db | tail -n "+$((KEEP + 1))" | while read -r snapshot; do
+  echo "deleting $snapshot"
+  rm "$snapshot"
+done
+"#;
+
+/// Members take turns, each as it is listed by the cluster itself.
+pub(super) fn defrag(cluster: &Cluster, schedule: &Schedule) -> CronJob {
+    let command = etcdctl(cluster, schedule, &["defrag", "--cluster"]);
+    let container = container(cluster, "defrag", command);
+    cron_job(cluster, schedule, &[], vec![container])
+}
+
+/// A snapshot, named after the pod that makes it; then a look at what was written, and at what is too old.
+pub(super) fn backup(cluster: &Cluster, backup: &Backup) -> CronJob {
+    let snapshot = format!("{BACKUPS}/$(POD_NAME).db");
+    let save = etcdctl(cluster, &backup.schedule, &["snapshot", "save", &snapshot]);
+    let tool = if cluster.version.has_etcdutl() {
+        "etcdutl"
+    } else {
+        "etcdctl"
+    };
+    let verify = [
+        &format!("/usr/local/bin/{tool}"),
+        "snapshot",
+        "status",
+        &snapshot,
+        "--write-out=table",
+    ];
+    let verify = verify.map(str::to_owned).to_vec();
+    let mut steps = vec![
+        with_backups(container(cluster, "save", save), vec![pod_name()]),
+        with_backups(container(cluster, "verify", verify), vec![pod_name()]),
+    ];
+    if let Some(keep) = backup.keep {
+        let prefix = format!("{}-", backup.schedule.name);
+        let shell = ["/bin/sh", "-e", "-u", "-c", PRUNE].map(str::to_owned).to_vec();
+        let prune = Container {
+            image: Some(cluster.helper_image.clone()),
+            image_pull_policy: None,
+            ..container(cluster, "prune", shell)
+        };
+        let variables = vec![variable("KEEP", keep.to_string()), variable("PREFIX", prefix)];
+        steps.push(with_backups(prune, variables));
+    }
+    let last = steps.split_off(steps.len() - 1);
+    cron_job(cluster, &backup.schedule, &steps, last)
+}
+
+fn cron_job(cluster: &Cluster, schedule: &Schedule, before: &[Container], containers: Vec<Container>) -> CronJob {
+    let pods = &cluster.jobs.pods;
+    let identity = cluster.tls.client.as_ref().map(|client| &client.identity);
+    let mut volumes: Vec<Volume> = identity.map(identity_volume).into_iter().collect();
+    if let Some(backup) = cluster
+        .jobs
+        .backup
+        .as_ref()
+        .filter(|backup| backup.schedule == *schedule)
+    {
+        volumes.push(Volume {
+            name: VOLUME.to_owned(),
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                claim_name: backup.claim_name.clone(),
+                ..PersistentVolumeClaimVolumeSource::default()
+            }),
+            ..Volume::default()
+        });
+    }
+    let template = PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(pods.labels.clone()),
+            annotations: some(&pods.annotations),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(PodSpec {
+            automount_service_account_token: Some(false),
+            containers,
+            enable_service_links: Some(false),
+            image_pull_secrets: image_pull_secrets(cluster),
+            init_containers: list(before),
+            node_selector: some(&pods.node_selector),
+            restart_policy: Some("Never".to_owned()),
+            security_context: Some(pod_security_context(cluster)),
+            service_account_name: service_account::name(cluster),
+            tolerations: list(&pods.tolerations),
+            volumes: list(&volumes),
+            ..PodSpec::default()
+        }),
+    };
+    CronJob {
+        metadata: metadata(cluster, schedule.name.clone()),
+        spec: Some(CronJobSpec {
+            schedule: schedule.cron.clone(),
+            time_zone: schedule.time_zone.clone(),
+            suspend: schedule.suspend.then_some(true),
+            concurrency_policy: Some("Forbid".to_owned()),
+            successful_jobs_history_limit: Some(pods.successful_history.into()),
+            failed_jobs_history_limit: Some(pods.failed_history.into()),
+            job_template: JobTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    labels: Some(pods.labels.clone()),
+                    ..ObjectMeta::default()
+                }),
+                spec: Some(JobSpec {
+                    active_deadline_seconds: i64::try_from(schedule.deadline_seconds).ok(),
+                    backoff_limit: Some(pods.backoff_limit.into()),
+                    template,
+                    ..JobSpec::default()
+                }),
+            },
+            ..CronJobSpec::default()
+        }),
+        ..CronJob::default()
+    }
+}
+
+/// A command of etcdctl to the cluster: by the Service that lists members that are ready, if there is one.
+fn etcdctl(cluster: &Cluster, schedule: &Schedule, words: &[&str]) -> Vec<String> {
+    let names = &cluster.names;
+    let service = if cluster.services.client.is_some() {
+        &names.client_service
+    } else {
+        &names.headless_service
+    };
+    let url = cluster.client_url(&names.service_host(service));
+    let mut command = vec!["/usr/local/bin/etcdctl".to_owned()];
+    command.extend(words.iter().map(|word| (*word).to_owned()));
+    command.push(format!("--endpoints={url}"));
+    command.push(format!("--command-timeout={}", schedule.timeout));
+    if let Some(client) = &cluster.tls.client {
+        let identity = &client.identity;
+        command.push(format!("--cacert={}", identity.authority()));
+        command.push(format!("--cert={}", identity.certificate()));
+        command.push(format!("--key={}", identity.key()));
+    }
+    command
+}
+
+fn container(cluster: &Cluster, name: &str, command: Vec<String>) -> Container {
+    let identity = cluster.tls.client.as_ref().map(|client| &client.identity);
+    Container {
+        command: Some(command),
+        image: Some(cluster.image.reference.clone()),
+        image_pull_policy: Some(cluster.image.pull_policy.to_owned()),
+        name: name.to_owned(),
+        resources: cluster.jobs.pods.resources.clone(),
+        security_context: Some(container_security_context(cluster)),
+        volume_mounts: identity.map(|identity| vec![identity_mount(identity)]),
+        ..Container::default()
+    }
+}
+
+fn with_backups(mut container: Container, variables: Vec<EnvVar>) -> Container {
+    container.env = Some(variables);
+    container.volume_mounts.get_or_insert_default().push(VolumeMount {
+        mount_path: BACKUPS.to_owned(),
+        name: VOLUME.to_owned(),
+        ..VolumeMount::default()
+    });
+    container
+}
+
+fn variable(name: &str, value: String) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value: Some(value),
+        ..EnvVar::default()
+    }
+}
+
+fn pod_name() -> EnvVar {
+    EnvVar {
+        name: "POD_NAME".to_owned(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector {
+                field_path: "metadata.name".to_owned(),
+                ..ObjectFieldSelector::default()
+            }),
+            ..EnvVarSource::default()
+        }),
+        ..EnvVar::default()
+    }
+}

@@ -1,0 +1,182 @@
+//! What the Prometheus operator is told.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+
+use super::metadata;
+use crate::cluster::{Cluster, text};
+use crate::prometheus_operator::{
+    Endpoint, PodMonitor, PodMonitorSpec, PrometheusRule, PrometheusRuleSpec, Rule, RuleGroup, ServiceMonitor,
+    ServiceMonitorSpec,
+};
+use crate::values::Monitor;
+
+/// Of the Services that the selector's labels find, the headless one alone has the port.
+pub(super) fn service_monitor(cluster: &Cluster) -> ServiceMonitor {
+    let monitor = &cluster.monitoring.service_monitor;
+    ServiceMonitor {
+        metadata: labelled(cluster, &text(&monitor.labels)),
+        spec: ServiceMonitorSpec {
+            endpoints: vec![endpoint(monitor)],
+            selector: selector(cluster),
+        },
+    }
+}
+
+pub(super) fn pod_monitor(cluster: &Cluster) -> PodMonitor {
+    let monitor = &cluster.monitoring.pod_monitor;
+    PodMonitor {
+        metadata: labelled(cluster, &text(&monitor.labels)),
+        spec: PodMonitorSpec {
+            pod_metrics_endpoints: vec![endpoint(monitor)],
+            selector: selector(cluster),
+        },
+    }
+}
+
+fn labelled(cluster: &Cluster, labels: &BTreeMap<String, String>) -> ObjectMeta {
+    let mut metadata = metadata(cluster, cluster.names.fullname.to_string());
+    metadata.labels.get_or_insert_default().extend(labels.clone());
+    metadata
+}
+
+fn selector(cluster: &Cluster) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(cluster.selector.clone()),
+        ..LabelSelector::default()
+    }
+}
+
+fn endpoint(monitor: &Monitor) -> Endpoint {
+    Endpoint {
+        interval: monitor.interval.as_ref().map(ToString::to_string),
+        port: "etcd-metrics".to_owned(),
+        scrape_timeout: monitor.scrape_timeout.as_ref().map(ToString::to_string),
+    }
+}
+
+/// The alerts. Both monitors give each sample its namespace and its pod, by which the cluster's samples are told from
+/// others'.
+pub(super) fn prometheus_rule(cluster: &Cluster) -> PrometheusRule {
+    let names = &cluster.names;
+    let group = format!("etcd.{}.{}", names.namespace, names.fullname);
+    PrometheusRule {
+        metadata: labelled(cluster, &text(&cluster.monitoring.rules.labels)),
+        spec: PrometheusRuleSpec {
+            groups: vec![RuleGroup {
+                name: group,
+                rules: rules(cluster),
+            }],
+        },
+    }
+}
+
+fn rules(cluster: &Cluster) -> Vec<Rule> {
+    let names = &cluster.names;
+    let members = format!("namespace=\"{}\", pod=~\"{}-[0-9]+\"", names.namespace, names.fullname);
+    let replicas = cluster.replicas;
+    let quorum = replicas / 2 + 1;
+    let alert = |name: &str, severity: &str, lasting: &str, expr: String, summary: &str| {
+        let mut labels = text(&cluster.monitoring.rules.alert_labels);
+        labels
+            .entry("severity".to_owned())
+            .or_insert_with(|| severity.to_owned());
+        let summary = format!("etcd {}/{}: {summary}", names.namespace, names.fullname);
+        Rule {
+            alert: name.to_owned(),
+            annotations: [("summary".to_owned(), summary)].into(),
+            expr,
+            lasting: lasting.to_owned(),
+            labels,
+        }
+    };
+    let mut rules = vec![
+        alert(
+            "EtcdQuorumLost",
+            "critical",
+            "1m",
+            format!("(count(etcd_server_has_leader{{{members}}} == 1) or vector(0)) < {quorum}"),
+            &format!("fewer than {quorum} of {replicas} members have a leader; nothing can be written"),
+        ),
+        alert(
+            "EtcdMembersDown",
+            "warning",
+            "10m",
+            format!("(count(up{{{members}}} == 1) or vector(0)) < {replicas}"),
+            &format!("{{{{ $value }}}} of {replicas} members answer"),
+        ),
+        alert(
+            "EtcdNoLeader",
+            "critical",
+            "1m",
+            format!("etcd_server_has_leader{{{members}}} == 0"),
+            "{{ $labels.pod }} has no leader",
+        ),
+        alert(
+            "EtcdLeaderChanges",
+            "warning",
+            "5m",
+            format!("increase(etcd_server_leader_changes_seen_total{{{members}}}[15m]) >= 4"),
+            "{{ $labels.pod }} saw {{ $value | humanize }} leaders in 15 minutes",
+        ),
+        alert(
+            "EtcdSlowFsync",
+            "warning",
+            "10m",
+            slow("etcd_disk_wal_fsync_duration_seconds", &members, "0.5"),
+            "the log of {{ $labels.pod }} takes {{ $value | humanizeDuration }} to reach its disk",
+        ),
+        alert(
+            "EtcdSlowCommit",
+            "warning",
+            "10m",
+            slow("etcd_disk_backend_commit_duration_seconds", &members, "0.25"),
+            "the database of {{ $labels.pod }} takes {{ $value | humanizeDuration }} to reach its disk",
+        ),
+        alert(
+            "EtcdQuotaNearlyFull",
+            "critical",
+            "10m",
+            format!("{} > 0.95", used("etcd_mvcc_db_total_size_in_bytes", &members)),
+            "the database of {{ $labels.pod }} has {{ $value | humanizePercentage }} of its quota; at all of it etcd \
+             refuses writes",
+        ),
+        alert(
+            "EtcdQuotaFillsSoon",
+            "warning",
+            "10m",
+            format!(
+                "predict_linear(etcd_mvcc_db_total_size_in_bytes{{{members}}}[4h], 4 * 3600) > \
+                 etcd_server_quota_backend_bytes{{{members}}}"
+            ),
+            "the database of {{ $labels.pod }} reaches its quota within 4 hours if it goes on growing",
+        ),
+    ];
+    if let Some(certificates) = &cluster.tls.certificates {
+        let names: Vec<&str> = certificates.leaves.iter().map(|leaf| leaf.name.as_str()).collect();
+        let which = format!(
+            "namespace=\"{}\", name=~\"{}\"",
+            cluster.names.namespace,
+            names.join("|")
+        );
+        rules.push(alert(
+            "EtcdCertificateExpires",
+            "critical",
+            "10m",
+            format!("certmanager_certificate_expiration_timestamp_seconds{{{which}}} - time() < 86400"),
+            "cert-manager has not renewed the Certificate {{ $labels.name }}, which ends in {{ $value | humanizeDuration }}",
+        ));
+    }
+    rules
+}
+
+/// The 99th percentile of a histogram of seconds, over a limit.
+fn slow(histogram: &str, members: &str, limit: &str) -> String {
+    format!("histogram_quantile(0.99, rate({histogram}_bucket{{{members}}}[5m])) > {limit}")
+}
+
+/// The part of its quota that a member's database has.
+fn used(size: &str, members: &str) -> String {
+    format!("{size}{{{members}}} / etcd_server_quota_backend_bytes{{{members}}}")
+}

@@ -1,0 +1,97 @@
+//! Addresses and networks, as Kubernetes and certificates write them.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use crate::text::text_type;
+use crate::yaml::Refusal;
+
+/// An IPv4 or IPv6 address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IpAddress(pub IpAddr);
+
+impl fmt::Display for IpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for IpAddress {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        text.parse().map(Self).map_err(|_| {
+            let refusal = Refusal::invalid(format!("{text:?} is not an IP address"));
+            match text.split_once('/') {
+                Some((address, _)) if address.parse::<IpAddr>().is_ok() => {
+                    refusal.help(format!("this is a network; an address is written {address}"))
+                }
+                _ => refusal.help("such as 10.0.0.1 or fd00::1"),
+            }
+        })
+    }
+}
+
+text_type!(IpAddress, types = "string");
+
+/// A network: an address and the length of its prefix, `10.0.0.0/8`. The text is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cidr(String);
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Cidr {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let refusal = || Refusal::invalid(format!("{text:?} is not a network"));
+        let Some((address, prefix)) = text.split_once('/') else {
+            return Err(match text.parse::<IpAddr>() {
+                Ok(IpAddr::V4(_)) => refusal().help(format!("for this address alone, write {text}/32")),
+                Ok(IpAddr::V6(_)) => refusal().help(format!("for this address alone, write {text}/128")),
+                Err(_) => refusal().help("such as 10.0.0.0/8 or fd00::/64"),
+            });
+        };
+        let Ok(address) = address.parse::<IpAddr>() else {
+            return Err(refusal().help("such as 10.0.0.0/8 or fd00::/64"));
+        };
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let canonical = prefix == "0" || !prefix.starts_with(['0', '+']);
+        match prefix.parse::<u8>() {
+            Ok(length) if canonical && length <= most => Ok(Self(text.to_owned())),
+            _ => Err(refusal().help(format!("after the slash stands a number from 0 to {most}"))),
+        }
+    }
+}
+
+text_type!(Cidr, types = "string");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks() {
+        for good in ["10.0.0.0/8", "0.0.0.0/0", "10.1.2.3/32", "fd00::/64", "::/0"] {
+            assert!(good.parse::<Cidr>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "10.0.0.0",
+            "10.0.0.0/33",
+            "10.0.0.0/08",
+            "10.0.0.0/+8",
+            "10.0.0/8",
+            "fd00::/129",
+            "a/8",
+            "/8",
+        ] {
+            assert!(bad.parse::<Cidr>().is_err(), "{bad}");
+        }
+    }
+}
