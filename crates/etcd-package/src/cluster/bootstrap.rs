@@ -40,7 +40,8 @@ pub(super) fn resolve(
 
 /// The token reaches etcd as an argument, in which the kubelet expands `$(NAME)`, so `$` is not accepted.
 fn token(token: Option<String>, namespace: &DnsLabel, name: &str, report: &mut Report<'_>) -> String {
-    let default = format!("{namespace}-{name}");
+    // A namespace has no dot, so no two clusters have one token, whatever dashes their names have.
+    let default = format!("{namespace}.{name}");
     if let Some(token) = &token {
         let accepted = |c: char| c.is_ascii_graphic() && c != '$';
         if token.is_empty() || token.len() > 253 || !token.chars().all(accepted) {

@@ -142,6 +142,21 @@ pub(super) fn resolve(name: &str, namespace: &str, values: &Values, report: &mut
             )
             .help("give each a name of its own, or write service: {client: {enabled: false}}");
     }
+    if values.naming.headless_service.is_none()
+        && let Some(other) = headless_service.strip_suffix("-client")
+        && values.naming.client_service.as_deref() != Some(&*headless_service)
+    {
+        report
+            .add(
+                &INVALID_NAME,
+                path,
+                format!(
+                    "a cluster {other:?} has a Service {:?} for its clients already",
+                    &*headless_service
+                ),
+            )
+            .help("choose a name that does not end in -client, or set naming.headlessService");
+    }
     let names = Names {
         fullname,
         headless_service,

@@ -9,8 +9,8 @@ pub struct Bootstrap {
     pub state: BootstrapState,
 
     /// The token that keeps members of different clusters apart, unique to each cluster. The default is
-    /// `<namespace>-<name>`.
-    #[schemars(example = &"default-etcd")]
+    /// `<namespace>.<name>`.
+    #[schemars(example = &"default.etcd")]
     pub token: Option<String>,
 
     /// `Static` tells each member of all others. `Srv` has them ask DNS, whose answer is waited for until it names all

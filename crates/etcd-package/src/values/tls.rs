@@ -271,7 +271,7 @@ pub struct Subject {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClientCertificate {
-    /// Whose it is. The Certificate is called `<fullname>-user-<name>`.
+    /// Whose it is. The Certificate is called `<fullname>-user.<name>`.
     pub name: DnsLabel,
 
     /// The certificate's common name, which etcd takes for the user's name where authentication is on: 1 to 64
@@ -279,7 +279,7 @@ pub struct ClientCertificate {
     #[serde(default)]
     pub common_name: Option<String>,
 
-    /// The Secret in which it is kept. The default is `<fullname>-user-<name>-tls`.
+    /// The Secret in which it is kept. The default is `<fullname>-user.<name>-tls`.
     #[serde(default)]
     pub secret_name: Option<DnsSubdomain>,
 }

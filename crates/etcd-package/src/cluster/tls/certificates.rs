@@ -170,7 +170,8 @@ pub(super) fn resolve(tls: &values::Tls, context: &Context<'_>, report: &mut Rep
         .map(|side| served(side, values, &issuers, names, dns_names.clone()))
         .collect();
     for client in &tls.client_certificates {
-        let name = names.suffixed(format_args!("user-{}", client.name));
+        // A fullname has no dot, so no other cluster has this name.
+        let name = names.suffixed(format_args!("user.{}", client.name));
         let secret = client.secret_name.as_ref().map(ToString::to_string);
         leaves.push(Leaf {
             secret: secret.unwrap_or_else(|| format!("{name}-tls")),
