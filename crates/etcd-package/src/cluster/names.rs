@@ -151,7 +151,7 @@ pub(super) fn resolve(name: &str, namespace: &str, values: &Values, report: &mut
                 &INVALID_NAME,
                 path,
                 format!(
-                    "a cluster {other:?} has a Service {:?} for its clients already",
+                    "a cluster called {other:?} would have the Service {:?} for its clients",
                     &*headless_service
                 ),
             )

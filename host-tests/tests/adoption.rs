@@ -1,0 +1,112 @@
+//! Clusters that something else has made, taken over with what cannot change: what a StatefulSet refuses to change, and
+//! where etcd's files are in its volume.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use etcd_package::EtcdPackage;
+use host_tests::oracles::{documents, kind};
+use host_tests::{data, root};
+use rutter::{Package, Request};
+use serde_json::Value;
+
+/// What the API server refuses to change, at any time (`pkg/apis/apps/validation`, `ValidateStatefulSetUpdate`).
+const IMMUTABLE: [&str; 4] = ["podManagementPolicy", "selector", "serviceName", "volumeClaimTemplates"];
+
+fn render(example: &str, name: &str) -> Result<Vec<Value>> {
+    let request = Request {
+        name: name.to_owned(),
+        namespace: "default".to_owned(),
+        values: fs::read_to_string(root().join("examples").join(example))?,
+        release: None,
+        capabilities: None,
+    };
+    let rendering = EtcdPackage
+        .render(&request)
+        .map_err(|diagnostics| anyhow::anyhow!("{diagnostics:#?}"))?;
+    let stream: Vec<String> = rendering
+        .manifests
+        .into_iter()
+        .map(|manifest| manifest.document)
+        .collect();
+    documents(&stream.join("---\n"))
+}
+
+fn stateful_set(objects: &[Value]) -> Result<&Value> {
+    let mut sets = objects.iter().filter(|object| kind(object) == "StatefulSet");
+    sets.next().context("a StatefulSet")
+}
+
+/// The claims' types are implied where others write them down.
+fn without_types(mut set: Value) -> Value {
+    for claim in set["spec"]["volumeClaimTemplates"].as_array_mut().into_iter().flatten() {
+        if let Some(claim) = claim.as_object_mut() {
+            claim.remove("apiVersion");
+            claim.remove("kind");
+        }
+    }
+    set
+}
+
+fn check_immutable(before: &Value, after: &Value) -> Result<()> {
+    ensure!(before["metadata"]["name"] == after["metadata"]["name"], "another name");
+    let (before, after) = (without_types(before.clone()), without_types(after.clone()));
+    for field in IMMUTABLE {
+        let (before, after) = (&before["spec"][field], &after["spec"][field]);
+        ensure!(!before.is_null(), "{field} is compared with nothing");
+        ensure!(before == after, "{field}: {before} before, {after} after");
+    }
+    Ok(())
+}
+
+/// The value of a flag of the first member, whose name is `pod`.
+fn flag(set: &Value, name: &str, pod: &str) -> Result<String> {
+    let args = set["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
+    let mut args = args.into_iter().flatten().filter_map(Value::as_str);
+    let start = format!("--{name}=");
+    let arg = args
+        .find_map(|arg| arg.strip_prefix(&start))
+        .with_context(|| format!("no --{name}"))?;
+    Ok(arg.replace("$(HOSTNAME)", pod))
+}
+
+/// The path of a folder in the volume that is mounted at `mount`.
+fn in_volume<'p>(path: &'p str, mount: &str) -> Result<&'p str> {
+    let path = path.strip_prefix(mount).context("outside of the volume")?;
+    Ok(path.trim_start_matches('/'))
+}
+
+#[test]
+fn the_pages_cluster() -> Result<()> {
+    let page = documents(&data("seed/etcd.yaml")?)?;
+    let ours = render("adopt-page.yaml", "etcd")?;
+    let (before, after) = (stateful_set(&page)?, stateful_set(&ours)?);
+    check_immutable(before, after)?;
+    for folder in ["data-dir", "wal-dir"] {
+        assert_eq!(flag(before, folder, "etcd-0")?, flag(after, folder, "etcd-0")?);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_charts_cluster() -> Result<()> {
+    let chart: Value = serde_yaml::from_str(&data("adopted-chart.yaml")?)?;
+    let ours = render("adopt-chart.yaml", "my-release-etcd")?;
+    let after = stateful_set(&ours)?;
+    check_immutable(&chart, after)?;
+    let etcd = |field: &str| chart["etcd"][field].as_str().context("a fact");
+    let pod = "my-release-etcd-0";
+    for (folder, before) in [("data-dir", etcd("dataDir")?), ("wal-dir", etcd("walDir")?)] {
+        let now = flag(after, folder, pod)?;
+        assert_eq!(in_volume(before, etcd("mountPath")?)?, in_volume(&now, "/data")?);
+    }
+    assert_eq!(flag(after, "initial-advertise-peer-urls", pod)?, etcd("peerUrls")?);
+    assert_eq!(flag(after, "advertise-client-urls", pod)?, etcd("clientUrls")?);
+    let services = ours.iter().filter(|object| kind(object) == "Service");
+    let names: Vec<_> = services.map(|service| service["metadata"]["name"].as_str()).collect();
+    assert_eq!(
+        names,
+        [chart["spec"]["serviceName"].as_str(), Some(etcd("clientService")?)]
+    );
+    Ok(())
+}
