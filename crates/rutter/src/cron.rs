@@ -21,7 +21,7 @@ impl fmt::Display for CronSchedule {
     }
 }
 
-text_type!(CronSchedule, types = "string");
+text_type!(CronSchedule, types = "string", "pattern": "^(@every .+|@[a-z]+|[^@ ]+( +[^ ]+){4})$");
 
 const WORDS: [&str; 7] = [
     "@yearly",

@@ -49,7 +49,7 @@ impl FromStr for Duration {
     }
 }
 
-text_type!(Duration, types = "string");
+text_type!(Duration, types = "string", "pattern": "^(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+$");
 
 fn nanoseconds(text: &str) -> Option<u64> {
     const UNITS: [(&str, u64); 8] = [

@@ -10,7 +10,7 @@ use crate::text::text_type;
 use crate::yaml::Refusal;
 
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident($check:ident);)*) => {$(
+    ($($(#[$doc:meta])* $name:ident($check:ident, $longest:literal $(, $pattern:literal)?);)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name(String);
@@ -37,23 +37,24 @@ macro_rules! names {
             }
         }
 
-        text_type!($name, types = "string");
+        text_type!($name, types = "string", "maxLength": $longest $(, "pattern": $pattern)?);
     )*};
 }
 
 names! {
     /// An RFC 1123 label, as namespaces are: lower-case letters, digits and `-`, at most 63 characters.
-    DnsLabel(dns_label);
+    DnsLabel(dns_label, 63, "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$");
     /// An RFC 1035 label, as Services are: a [`DnsLabel`] that starts with a letter.
-    ServiceName(service_name);
+    ServiceName(service_name, 63, "^[a-z]([a-z0-9-]*[a-z0-9])?$");
     /// An RFC 1123 subdomain, as most objects are and as domains are: labels joined by dots, at most 253 characters.
-    DnsSubdomain(dns_subdomain);
+    DnsSubdomain(dns_subdomain, 253, "^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$");
     /// A name in a certificate: a [`DnsSubdomain`], whose first label may be `*`.
-    DnsPattern(dns_pattern);
+    DnsPattern(dns_pattern, 255, "^([*][.])?[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$");
     /// The key of a label or an annotation: a name of at most 63 characters, after a [`DnsSubdomain`] and `/` or alone.
-    LabelKey(label_key);
+    // No pattern: with one, the schema of a map of labels would not look like a map's.
+    LabelKey(label_key, 317);
     /// The value of a label: at most 63 letters, digits, `-`, `_` and `.`, or nothing.
-    LabelValue(label_value);
+    LabelValue(label_value, 63, "^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$");
 }
 
 fn dns_label(text: &str) -> Result<(), Refusal> {

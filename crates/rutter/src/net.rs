@@ -33,7 +33,7 @@ impl FromStr for IpAddress {
     }
 }
 
-text_type!(IpAddress, types = "string");
+text_type!(IpAddress, types = "string", "pattern": "^[0-9A-Fa-f:.]+$");
 
 /// A network: an address and the length of its prefix, `10.0.0.0/8`. The text is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl FromStr for Cidr {
     }
 }
 
-text_type!(Cidr, types = "string");
+text_type!(Cidr, types = "string", "pattern": "^[0-9A-Fa-f:.]+/[0-9]{1,3}$");
 
 #[cfg(test)]
 mod tests {

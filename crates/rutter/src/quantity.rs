@@ -57,7 +57,11 @@ impl FromStr for Quantity {
     }
 }
 
-text_type!(Quantity, types = ["string", "number"]);
+text_type!(
+    Quantity,
+    types = ["string", "number"],
+    "pattern": "^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
+);
 
 const SUFFIXES: [(&str, Scale); 16] = [
     ("", Scale::Ten(0)),

@@ -1,9 +1,10 @@
 //! Values that are texts with a grammar: parsed when they are read, printed when they are written, strings to JSON
 //! Schema.
 
-/// Makes a `FromStr<Err = Refusal> + Display` type a serde string with a JSON Schema.
+/// Makes a `FromStr<Err = Refusal> + Display` type a serde string with a JSON Schema: its types, and of its grammar what
+/// a regular expression without looking ahead can say, as Go's have it.
 macro_rules! text_type {
-    ($type:ty, types = $types:tt) => {
+    ($type:ty, types = $types:tt, $($keyword:literal: $limit:expr),* $(,)?) => {
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
@@ -27,7 +28,7 @@ macro_rules! text_type {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": $types })
+                schemars::json_schema!({ "type": $types, $($keyword: $limit),* })
             }
         }
     };
