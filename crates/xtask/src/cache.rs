@@ -79,7 +79,8 @@ impl Cache {
     }
 }
 
-fn binary_in(folder: &Path, name: &str) -> PathBuf {
+/// The binary `name` of a tool in `folder`.
+pub(crate) fn binary_in(folder: &Path, name: &str) -> PathBuf {
     folder.join("bin").join(format!("{name}{}", env::consts::EXE_SUFFIX))
 }
 

