@@ -45,6 +45,7 @@ codes! {
     Error UNKNOWN_FEATURE_GATE = "unknown-feature-gate", "this etcd release has no such feature gate";
     Error UNKNOWN_FLAG = "unknown-flag", "this etcd release has no such flag";
     Error FLAG_TAKEN = "flag-taken", "the flag is set by another value";
+    Error CONFLICTING_FLAGS = "conflicting-flags", "etcd refuses these settings beside each other";
     Error CONFLICTING_VARIABLE = "conflicting-variable", "etcd refuses a variable beside the flag that it stands for";
     Error LABEL_TAKEN = "label-taken", "the label belongs to the selector";
     Warning LARGE_QUOTA = "large-quota", "etcd advises against databases of this size";

@@ -9,8 +9,8 @@ use rutter::yaml::join;
 
 use super::Report;
 use crate::codes::{
-    CONFLICTING_VARIABLE, FLAG_TAKEN, INVALID_LIMIT, INVALID_QUOTA, INVALID_TIMING, LARGE_QUOTA, LARGE_REQUESTS,
-    UNKNOWN_FEATURE_GATE, UNKNOWN_FLAG, VOLUME_BELOW_QUOTA,
+    CONFLICTING_FLAGS, CONFLICTING_VARIABLE, FLAG_TAKEN, INVALID_LIMIT, INVALID_QUOTA, INVALID_TIMING, LARGE_QUOTA,
+    LARGE_REQUESTS, UNKNOWN_FEATURE_GATE, UNKNOWN_FLAG, VOLUME_BELOW_QUOTA,
 };
 use crate::etcd::{DEFAULT_QUOTA_BYTES, MINORS, Replacement, Version};
 use crate::values::{FlagValue, LogFormat, LogLevel, Metrics, Values};
@@ -132,6 +132,7 @@ pub(super) fn resolve(values: &Values, report: &mut Report<'_>) -> Vec<String> {
     for (name, FlagValue(value)) in &values.extra_args {
         flag(name, value.clone());
     }
+    check_conflicts(values, report);
     check_extra_env(values, report);
     flags
 }
@@ -328,6 +329,45 @@ fn owned_by(owner: &str) -> String {
     match owner.strip_prefix("none: ") {
         Some(why) => format!("leave it out: {why}"),
         None => format!("use {owner}"),
+    }
+}
+
+/// What etcd refuses beside each other, or the one without the other (`server/embed/config.go` at v3.6.14, `Validate` and
+/// `SetFeatureGatesFromExperimentalFlags`).
+fn check_conflicts(values: &Values, report: &mut Report<'_>) {
+    let minor = values.version.minor();
+    let gates = &values.feature_gates;
+    let experimental = values
+        .extra_args
+        .keys()
+        .filter(|name| name.starts_with("experimental-"));
+    for name in experimental.filter(|name| minor.has_flag(name)) {
+        let beside = match minor.replacement(name) {
+            Some(Replacement::Flag(flag)) if values.extra_args.contains_key(&flag) => format!("--{flag}"),
+            // etcd searches all that was written for the gate's name, and so finds it in a longer one too.
+            Some(Replacement::Gate(gate)) => match gates.keys().find(|name| name.contains(gate)) {
+                Some(gate) => format!("the feature gate {gate}"),
+                None => continue,
+            },
+            _ => continue,
+        };
+        report
+            .add(
+                &CONFLICTING_FLAGS,
+                &join("extraArgs", name),
+                format!("etcd {minor} refuses --{name} beside {beside}"),
+            )
+            .help("leave it out");
+    }
+    let on = |gate: &str| gates.get(gate).or(gates.get("AllAlpha")) == Some(&true);
+    if on("LeaseCheckpointPersist") && !on("LeaseCheckpoint") {
+        report
+            .add(
+                &CONFLICTING_FLAGS,
+                "featureGates",
+                "etcd refuses the gate LeaseCheckpointPersist without LeaseCheckpoint",
+            )
+            .help("write LeaseCheckpoint: true beside it");
     }
 }
 
