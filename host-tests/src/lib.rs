@@ -4,6 +4,8 @@
 //! `expected.yaml` on standard output, `diagnostics.txt` on standard error. Each file in `examples/` is a case too.
 //! `BLESS=1` writes what is expected anew; read the difference before you commit it.
 
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod kubelet;
 pub mod oracles;
 
@@ -99,6 +101,13 @@ impl Case {
             });
         }
         Ok(all)
+    }
+
+    /// The value of an argument that takes one.
+    #[must_use]
+    pub fn argument(&self, name: &str) -> Option<&str> {
+        let mut args = self.args.iter().skip_while(|arg| *arg != name);
+        args.nth(1).map(String::as_str)
     }
 
     /// Compares what a route made of the case with what is expected.

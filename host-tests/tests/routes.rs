@@ -82,14 +82,10 @@ fn generated(verb: &str) -> Result<()> {
 
 /// The library, by the typed interface.
 fn host(package: &Package, case: &Case) -> Result<Outcome> {
-    let argument = |name: &str| {
-        let mut args = case.args.iter().skip_while(|arg| *arg != name);
-        args.nth(1).map(String::as_str)
-    };
-    let namespace = argument("--namespace").unwrap_or("default");
+    let namespace = case.argument("--namespace").unwrap_or("default");
     let text = str::from_utf8(&case.input)?;
     let render = |request: &Request| package.render(request);
-    let rendered = stream::render_text(text, &package.describe()?, argument("--name"), namespace, render)?;
+    let rendered = stream::render_text(text, &package.describe()?, case.argument("--name"), namespace, render)?;
     let text = |diagnostics: Vec<Diagnostic>| -> String {
         let lines = diagnostics
             .iter()

@@ -2,8 +2,8 @@
 //!
 //! It exists so that nobody has to know which artifact is built from which, for which target and in which order, nor
 //! where the real hosts come from that the tests need. It knows cargo, the tools' installers and the layout of the
-//! checkout. It must not know etcd, nor depend on a crate of the workspace: it has to compile in seconds on a machine
-//! where nothing was built yet.
+//! checkout. It must not know etcd, but as one more tool to install, nor depend on a crate of the workspace: it has to
+//! compile in seconds on a machine where nothing was built yet.
 
 #![allow(
     clippy::print_stdout,
@@ -78,9 +78,14 @@ Examples:
     },
     /// Run everything that must hold: format, lints, docs, licences, and the tests through every real host
     ///
-    /// Installs the real hosts first (wasmtime, helm, kustomize: the latter two need Go), each once per user. Stops
-    /// at the first failure and says what to try.
+    /// Installs the real hosts and etcd itself first (wasmtime, helm, kustomize, an etcd of each minor version: all but
+    /// the first need Go), each once per user. Stops at the first failure and says what to try.
     Test,
+    /// Write the lists of etcd's flags anew, from what the real binaries accept
+    ///
+    /// The lists lie in crates/etcd-package/src/etcd/flags/, one per minor version. `cargo xtask test` fails where one of
+    /// them differs from its binary. Run this when tools.rs names another release, and read the difference.
+    Flags,
     /// Build, then measure whole processes against `true`, wasmtime, helm and kustomize
     ///
     /// The commands run in turns, so that a busy moment of the machine hits all alike. Compare the ratios: times of
@@ -113,6 +118,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Build => build::build(&workspace, &cache)?,
         Verb::Render { args } => return build::render(&workspace, &cache, &args),
         Verb::Test => test::test(&workspace, &cache)?,
+        Verb::Flags => test::flags(&workspace, &cache)?,
         Verb::Bench { runs } => bench::bench(&workspace, &cache, runs)?,
         Verb::Doctor => return doctor::doctor(&workspace, &cache),
     }

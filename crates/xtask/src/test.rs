@@ -12,7 +12,7 @@ use crate::build;
 use crate::cache::Cache;
 use crate::command;
 use crate::direction;
-use crate::tools;
+use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
 
 struct Step {
@@ -127,14 +127,37 @@ fn host_tests(workspace: &Workspace, cache: &Cache) -> Result<()> {
     let mut cargo = workspace.release_cargo("test");
     cargo
         .env("RUTTER_DIST", workspace.dist())
-        .env("PATH", path_with_tools(cache)?);
+        .env("PATH", path_with(&tools::FOR_TESTS, cache)?);
+    command::run(&mut cargo)
+}
+
+/// Has the test that compares the lists of etcd's flags with the real binaries write them instead.
+///
+/// # Errors
+///
+/// If a binary cannot be had, or the test fails.
+pub(crate) fn flags(workspace: &Workspace, cache: &Cache) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo
+        .args([
+            "test",
+            "-p",
+            "host-tests",
+            "--features",
+            "host-tests/etcd",
+            "--test",
+            "etcd",
+        ])
+        .args(["--", "flags::"])
+        .env("BLESS", "1")
+        .env("PATH", path_with(&tools::ETCD, cache)?);
     command::run(&mut cargo)
 }
 
 /// The search path, with the pinned tools before any others.
-fn path_with_tools(cache: &Cache) -> Result<OsString> {
+fn path_with(tools: &[&Tool], cache: &Cache) -> Result<OsString> {
     let mut folders = Vec::new();
-    for tool in tools::FOR_TESTS {
+    for tool in tools {
         folders.extend(tool.ensure(cache)?.binary.parent().map(Path::to_path_buf));
     }
     folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));

@@ -1,0 +1,233 @@
+//! What a pod runs, and the same on this machine alone.
+//!
+//! Flags are rewritten by name, whatever the package renders: listeners and advertised URLs to ports on 127.0.0.1, files
+//! into a folder, and the cluster to this one member.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::{ConfigMap, Container, HTTPGetAction, PodTemplateSpec};
+use rutter::Rendering;
+use serde::de::DeserializeOwned;
+
+use super::Authority;
+use crate::kubelet::{Pod, expand};
+
+/// What the container `etcd` runs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Invocation {
+    /// `--name` or `--name=value`.
+    pub flags: Vec<String>,
+    /// The environment.
+    pub variables: BTreeMap<String, String>,
+    /// What the probes ask of the listener for metrics: paths.
+    pub probes: BTreeSet<String>,
+}
+
+/// A place on this machine where one member can run.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// What stands for the root of the container's file system.
+    pub folder: PathBuf,
+    /// The port for members.
+    pub peer: u16,
+    /// The port for clients.
+    pub client: u16,
+    /// The port for clients that speak HTTP, where it is another.
+    pub http: u16,
+    /// The port for metrics and probes.
+    pub metrics: u16,
+}
+
+impl Place {
+    /// No place: what is there can be compared, and be put elsewhere, but not run.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self {
+            folder: "/".into(),
+            peer: 0,
+            client: 0,
+            http: 0,
+            metrics: 0,
+        }
+    }
+
+    fn path(&self, path: &str) -> String {
+        self.folder.join(path.trim_start_matches('/')).display().to_string()
+    }
+}
+
+impl Invocation {
+    /// What the first member runs, as the kubelet would start it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no container `etcd`, or the kubelet would not start it.
+    pub fn of_first_member(rendering: &Rendering) -> Result<Self> {
+        let stateful_sets: Vec<StatefulSet> = objects(rendering, "StatefulSet")?;
+        let config_maps: Vec<ConfigMap> = objects(rendering, "ConfigMap")?;
+        let stateful_set = stateful_sets.first().context("a StatefulSet")?;
+        let name = stateful_set.metadata.name.as_deref().unwrap_or_default();
+        let template = &stateful_set.spec.as_ref().context("a spec")?.template;
+        let mut container = etcd(template)?.clone();
+        // What stands in Secrets or in the node's own fields is not known here, and none of the package's doing.
+        for variable in container.env.iter_mut().flatten() {
+            if variable.value_from.as_ref().is_some_and(|from| {
+                from.secret_key_ref.is_some()
+                    || from.resource_field_ref.is_some()
+                    || from
+                        .field_ref
+                        .as_ref()
+                        .is_some_and(|field| !field.field_path.starts_with("metadata."))
+            }) {
+                variable.value_from = None;
+            }
+        }
+        let pod = Pod {
+            name: &format!("{name}-0"),
+            namespace: stateful_set.metadata.namespace.as_deref().unwrap_or_default(),
+            template,
+            config_maps: &config_maps,
+        };
+        let variables = pod.environment(&container)?;
+        let flags = container.args.iter().flatten().map(|flag| expand(flag, &variables));
+        Ok(Self {
+            flags: flags.collect(),
+            probes: probes(&container),
+            variables,
+        })
+    }
+
+    /// The same in a place on this machine.
+    ///
+    /// # Errors
+    ///
+    /// If it has no name or no URL for its peers.
+    pub fn at(&self, place: &Place) -> Result<Self> {
+        let name = self.value("name").context("--name")?;
+        let peer = self
+            .value("initial-advertise-peer-urls")
+            .context("--initial-advertise-peer-urls")?;
+        let mut flags: Vec<String> = self.flags.iter().filter_map(|flag| move_flag(flag, place)).collect();
+        // However members find each other in the cluster, this one has only itself.
+        flags.push(format!("--initial-cluster={name}={}", local(peer, place.peer)));
+        let variables = self.variables.iter().map(|(name, value)| {
+            let value = match name.as_str() {
+                "ETCDCTL_ENDPOINTS" => local(value, place.client),
+                _ if name.starts_with("ETCDCTL_") && value.starts_with('/') => place.path(value),
+                _ => value.clone(),
+            };
+            (name.clone(), value)
+        });
+        Ok(Self {
+            flags,
+            variables: variables.collect(),
+            probes: self.probes.clone(),
+        })
+    }
+
+    /// Puts `flags` in the place of those of the same names.
+    #[must_use]
+    pub fn with(mut self, flags: &[String], variables: &BTreeMap<String, String>) -> Self {
+        let replaced: Vec<&str> = flags.iter().map(|flag| split(flag).0).collect();
+        self.flags.retain(|flag| !replaced.contains(&split(flag).0));
+        self.flags.extend_from_slice(flags);
+        self.variables.extend(variables.clone());
+        self
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        let mut values = self
+            .flags
+            .iter()
+            .map(|flag| split(flag))
+            .filter(|(flag, _)| *flag == name);
+        values.next_back().map(|(_, value)| value)
+    }
+
+    /// Makes the folders that would be mounted, with the files that flags name.
+    ///
+    /// # Errors
+    ///
+    /// If a flag names a file that is not known here, or files cannot be written.
+    pub fn provide(&self, authority: &Authority) -> Result<()> {
+        for (name, value) in self.flags.iter().map(|flag| split(flag)) {
+            let Some(folder) = Path::new(value).parent().filter(|_| value.starts_with('/')) else {
+                continue;
+            };
+            fs::create_dir_all(folder)?;
+            let content = match name {
+                _ if name.ends_with("ca-file") => &authority.authority,
+                _ if name.ends_with("cert-file") => &authority.certificate,
+                _ if name.ends_with("key-file") => &authority.key,
+                _ => {
+                    ensure!(!name.ends_with("-file"), "what stands in the file of --{name}?");
+                    continue;
+                }
+            };
+            fs::write(value, content)?;
+        }
+        Ok(())
+    }
+}
+
+/// The objects of a kind, as Kubernetes has them.
+fn objects<T: DeserializeOwned>(rendering: &Rendering, kind: &str) -> Result<Vec<T>> {
+    let manifests = rendering.manifests.iter().filter(|manifest| manifest.kind == kind);
+    manifests
+        .map(|manifest| Ok(serde_yaml::from_str(&manifest.document)?))
+        .collect()
+}
+
+fn etcd(template: &PodTemplateSpec) -> Result<&Container> {
+    let containers = template.spec.iter().flat_map(|spec| &spec.containers);
+    containers
+        .into_iter()
+        .find(|container| container.name == "etcd")
+        .context("a container etcd")
+}
+
+fn probes(container: &Container) -> BTreeSet<String> {
+    let probes = [
+        &container.startup_probe,
+        &container.readiness_probe,
+        &container.liveness_probe,
+    ];
+    let gets = probes.into_iter().flatten().filter_map(|probe| probe.http_get.as_ref());
+    gets.filter_map(|HTTPGetAction { path, .. }| path.clone()).collect()
+}
+
+fn split(flag: &str) -> (&str, &str) {
+    let (name, value) = flag.split_once('=').unwrap_or((flag, ""));
+    (name.trim_start_matches('-'), value)
+}
+
+/// A flag as it is in `place`, if it is there at all.
+fn move_flag(flag: &str, place: &Place) -> Option<String> {
+    let (name, value) = split(flag);
+    let value = match name {
+        "listen-peer-urls" | "initial-advertise-peer-urls" => local(value, place.peer),
+        "listen-client-urls" | "advertise-client-urls" => local(value, place.client),
+        "listen-client-http-urls" => local(value, place.http),
+        "listen-metrics-urls" => local(value, place.metrics),
+        // There is no cluster that this member could join.
+        "initial-cluster-state" => "new".to_owned(),
+        "initial-cluster" => return None,
+        _ if name.starts_with("discovery") => return None,
+        _ if value.starts_with('/') => place.path(value),
+        _ => return Some(flag.to_owned()),
+    };
+    Some(format!("--{name}={value}"))
+}
+
+/// Another port on this machine, by the same scheme if there is one. One stands for all: on 127.0.0.1 the listeners of
+/// two address families would be the same.
+fn local(urls: &str, port: u16) -> String {
+    match urls.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://127.0.0.1:{port}"),
+        None => format!("127.0.0.1:{port}"),
+    }
+}

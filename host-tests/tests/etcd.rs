@@ -1,0 +1,217 @@
+//! The package against etcd itself: the lists of flags and feature gates, what it renders, and what it refuses.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail, ensure};
+use etcd_package::EtcdPackage;
+use etcd_package::etcd::Minor;
+use host_tests::etcd::{Authority, Etcd, Invocation, Place, Process, candidates};
+use host_tests::{Case, data, root, same};
+use libtest_mimic::{Arguments, Trial};
+use rutter::yaml::{self, Entry, Key, Node, Scalar, Value};
+use rutter::{Diagnostic, Package, Position, Rendering, Request};
+use serde::Deserialize;
+
+fn main() -> Result<()> {
+    let mut arguments = Arguments::from_args();
+    // A member waits more than it works.
+    arguments.test_threads.get_or_insert(8);
+    let binaries = Etcd::all()?;
+    let names = Arc::new(candidates(&binaries)?);
+    let authority = Arc::new(Authority::new()?);
+    if std::env::var_os("BLESS").is_some() {
+        for etcd in &binaries {
+            fs::write(list(etcd.minor), flags(etcd, &names)?)?;
+        }
+    }
+    let mut trials = Vec::new();
+    for etcd in &binaries {
+        trials.push(trial(
+            format!("flags::{}", etcd.minor),
+            (etcd.clone(), Arc::clone(&names)),
+            |(etcd, names)| {
+                let listed = fs::read_to_string(list(etcd.minor))?;
+                same(
+                    "list and etcd (`cargo xtask flags` writes the list)",
+                    &listed,
+                    &flags(etcd, names)?,
+                )
+            },
+        ));
+        trials.push(trial(format!("gates::{}", etcd.minor), etcd.clone(), gates));
+        for (cases, invocation) in invocations(etcd)? {
+            let first = cases.first().map(String::as_str).unwrap_or_default();
+            trials.push(trial(
+                format!("starts::{}::{first}", etcd.minor),
+                (etcd.clone(), invocation, Arc::clone(&authority)),
+                move |(etcd, invocation, authority)| {
+                    starts(etcd, invocation, authority).with_context(|| format!("rendered for {}", cases.join(", ")))
+                },
+            ));
+        }
+    }
+    for row in serde_yaml::from_str::<Vec<Row>>(&data("etcd-refuses.yaml")?)? {
+        let row = Arc::new(row);
+        let minors = row
+            .minors
+            .iter()
+            .flatten()
+            .all(|minor| binaries.iter().any(|etcd| etcd.minor.to_string() == *minor));
+        ensure!(minors, "{}: a minor version that is not known", row.name);
+        for etcd in binaries.iter().filter(|etcd| row.is_about(etcd.minor)) {
+            trials.push(trial(
+                format!("refuses::{}::{}", etcd.minor, row.name),
+                (etcd.clone(), Arc::clone(&row), Arc::clone(&authority)),
+                |(etcd, row, authority)| row.check(etcd, authority),
+            ));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit()
+}
+
+fn trial<T: Send + 'static>(name: String, with: T, run: impl FnOnce(&T) -> Result<()> + Send + 'static) -> Trial {
+    Trial::test(name, move || Ok(run(&with).map_err(|error| format!("{error:#}"))?))
+}
+
+/// Where the package keeps the flags of a minor version.
+fn list(minor: Minor) -> PathBuf {
+    root().join(format!("crates/etcd-package/src/etcd/flags/v{minor}.txt"))
+}
+
+/// The list as etcd itself has it.
+fn flags(etcd: &Etcd, names: &BTreeSet<String>) -> Result<String> {
+    let flags = etcd.flags(names)?;
+    ensure!(flags.len() > 50, "etcd has more flags than {flags:?}");
+    Ok(flags.iter().map(|flag| format!("{flag}\n")).collect())
+}
+
+fn gates(etcd: &Etcd) -> Result<()> {
+    let ours: BTreeSet<String> = etcd.minor.feature_gates().map(str::to_owned).collect();
+    assert_eq!(ours, etcd.feature_gates()?);
+    // Where a help lists none, it may be read wrongly.
+    ensure!(ours.is_empty() != etcd.accepts("feature-gates")?, "{ours:?}");
+    Ok(())
+}
+
+fn starts(etcd: &Etcd, invocation: &Invocation, authority: &Authority) -> Result<()> {
+    let mut process = Process::start(etcd, invocation, authority)?;
+    process.ready()?;
+    process.etcdctl()
+}
+
+/// What the cases come down to on a release: each different one once, with the cases that it stands for.
+fn invocations(etcd: &Etcd) -> Result<Vec<(Vec<String>, Invocation)>> {
+    let mut all: BTreeMap<Invocation, Vec<String>> = BTreeMap::new();
+    for case in Case::all()? {
+        let Ok(values) = str::from_utf8(&case.input) else {
+            continue;
+        };
+        let name = case.argument("--name").unwrap_or("etcd");
+        let namespace = case.argument("--namespace").unwrap_or("default");
+        // Streams, and what is refused as it stands.
+        if render(name, namespace, values).is_err() {
+            continue;
+        }
+        // Some use what another release lacks.
+        if let Ok(rendering) = render(name, namespace, &on_release(values, &etcd.version)?) {
+            let invocation = Invocation::of_first_member(&rendering)?.at(&Place::nowhere())?;
+            all.entry(invocation).or_default().push(case.name);
+        }
+    }
+    ensure!(all.len() > 10, "the cases differ more than in {} ways", all.len());
+    Ok(all.into_iter().map(|(invocation, cases)| (cases, invocation)).collect())
+}
+
+fn render(name: &str, namespace: &str, values: &str) -> Result<Rendering, Vec<Diagnostic>> {
+    EtcdPackage.render(&Request {
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+        values: values.to_owned(),
+        release: None,
+        capabilities: None,
+    })
+}
+
+/// The same values for another release.
+fn on_release(values: &str, version: &str) -> Result<String> {
+    let place = yaml::Place {
+        source: 0,
+        position: Position { line: 1, column: 1 },
+    };
+    let mut document = yaml::parse(values, 0, 1)
+        .map_err(|problems| anyhow::anyhow!("{problems:?}"))?
+        .unwrap_or_else(|| Node::empty(place));
+    let Value::Mapping(entries) = &mut document.value else {
+        bail!("values are a mapping")
+    };
+    entries.retain(|entry| entry.key.scalar.text != "version");
+    for entry in entries.iter_mut().filter(|entry| entry.key.scalar.text == "image") {
+        if let Value::Mapping(image) = &mut entry.value.value {
+            image.retain(|entry| entry.key.scalar.text != "tag");
+        }
+    }
+    entries.push(Entry {
+        key: Key {
+            scalar: Scalar::quoted("version"),
+            place,
+        },
+        value: Node {
+            value: Value::Scalar(Scalar::quoted(version)),
+            place,
+        },
+    });
+    Ok(document.to_text().0)
+}
+
+/// A line of `data/etcd-refuses.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    name: String,
+    /// All, where none is named.
+    minors: Option<Vec<String>>,
+    #[serde(default)]
+    flags: Vec<String>,
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+    /// What etcd says when it refuses to start.
+    says: Option<String>,
+    /// Why the package refuses what etcd starts with.
+    starts: Option<String>,
+    values: String,
+    code: String,
+}
+
+impl Row {
+    fn is_about(&self, minor: Minor) -> bool {
+        let minors = self.minors.as_ref();
+        minors.is_none_or(|minors| minors.contains(&minor.to_string()))
+    }
+
+    fn check(&self, etcd: &Etcd, authority: &Authority) -> Result<()> {
+        let render = |values: &str| anyhow::Ok(render("etcd", "default", &on_release(values, &etcd.version)?));
+        let default = render("")?.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+        let invocation = Invocation::of_first_member(&default)?.with(&self.flags, &self.variables);
+        let mut process = Process::start(etcd, &invocation, authority)?;
+        match (&self.says, &self.starts) {
+            (Some(says), None) => {
+                let status = process.end()?;
+                let said = process.said()?;
+                ensure!(
+                    !status.success() && said.contains(says),
+                    "etcd ended ({status}) and said\n{said}"
+                );
+            }
+            (None, Some(_reason)) => process.ready()?,
+            _ => bail!("a row needs either `says` or `starts`"),
+        }
+        match render(&self.values)? {
+            Ok(_) => bail!("the package accepts the values"),
+            Err(problems) => ensure!(problems.iter().any(|problem| problem.code == self.code), "{problems:?}"),
+        }
+        Ok(())
+    }
+}
