@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::{ConfigMap, Container, HTTPGetAction, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{ConfigMap, Container, EnvVarSource, HTTPGetAction, PodTemplateSpec};
 use rutter::Rendering;
 use serde::de::DeserializeOwned;
 
@@ -73,18 +73,8 @@ impl Invocation {
         let name = stateful_set.metadata.name.as_deref().unwrap_or_default();
         let template = &stateful_set.spec.as_ref().context("a spec")?.template;
         let mut container = etcd(template)?.clone();
-        // What stands in Secrets or in the node's own fields is not known here, and none of the package's doing.
-        for variable in container.env.iter_mut().flatten() {
-            if variable.value_from.as_ref().is_some_and(|from| {
-                from.secret_key_ref.is_some()
-                    || from.resource_field_ref.is_some()
-                    || from
-                        .field_ref
-                        .as_ref()
-                        .is_some_and(|field| !field.field_path.starts_with("metadata."))
-            }) {
-                variable.value_from = None;
-            }
+        if let Some(variables) = &mut container.env {
+            variables.retain(|variable| variable.value_from.as_ref().is_none_or(is_known));
         }
         let pod = Pod {
             name: &format!("{name}-0"),
@@ -182,6 +172,12 @@ fn objects<T: DeserializeOwned>(rendering: &Rendering, kind: &str) -> Result<Vec
         .collect()
 }
 
+/// Whether a variable comes from what is rendered. What comes from Secrets, the node or the pod's fate is left out.
+fn is_known(source: &EnvVarSource) -> bool {
+    let field = source.field_ref.as_ref();
+    source.config_map_key_ref.is_some() || field.is_some_and(|field| field.field_path.starts_with("metadata."))
+}
+
 fn etcd(template: &PodTemplateSpec) -> Result<&Container> {
     let containers = template.spec.iter().flat_map(|spec| &spec.containers);
     containers
@@ -229,5 +225,67 @@ fn local(urls: &str, port: u16) -> String {
     match urls.split_once("://") {
         Some((scheme, _)) => format!("{scheme}://127.0.0.1:{port}"),
         None => format!("127.0.0.1:{port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moves_every_kind_of_flag() -> Result<()> {
+        let invocation = Invocation {
+            flags: [
+                "--name=a-0",
+                "--listen-peer-urls=https://0.0.0.0:2380,https://[::]:2380",
+                "--initial-advertise-peer-urls=https://a-0.a.default.svc:2380",
+                "--listen-client-urls=http://[::]:2379",
+                "--advertise-client-urls=http://a-0.a.default.svc:2379",
+                "--listen-metrics-urls=http://0.0.0.0:8080",
+                "--discovery-srv=a.default.svc",
+                "--discovery-srv-name=a",
+                "--initial-cluster-state=existing",
+                "--data-dir=/data",
+                "--peer-auto-tls",
+            ]
+            .map(str::to_owned)
+            .into(),
+            variables: [
+                ("ETCDCTL_ENDPOINTS", "a-0.a.default.svc:2379"),
+                ("ETCDCTL_KEY", "/tls/tls.key"),
+                ("A", "/b"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+            probes: BTreeSet::new(),
+        };
+        let place = Place {
+            folder: "/tmp/x".into(),
+            peer: 1,
+            client: 2,
+            http: 3,
+            metrics: 4,
+        };
+        let moved = invocation.at(&place)?;
+        assert_eq!(
+            moved.flags,
+            [
+                "--name=a-0",
+                "--listen-peer-urls=https://127.0.0.1:1",
+                "--initial-advertise-peer-urls=https://127.0.0.1:1",
+                "--listen-client-urls=http://127.0.0.1:2",
+                "--advertise-client-urls=http://127.0.0.1:2",
+                "--listen-metrics-urls=http://127.0.0.1:4",
+                "--initial-cluster-state=new",
+                "--data-dir=/tmp/x/data",
+                "--peer-auto-tls",
+                "--initial-cluster=a-0=https://127.0.0.1:1",
+            ]
+        );
+        let variables: Vec<_> = moved.variables.values().map(String::as_str).collect();
+        assert_eq!(variables, ["/b", "127.0.0.1:2", "/tmp/x/tls/tls.key"]);
+        // What was nowhere can be put anywhere.
+        assert_eq!(invocation.at(&Place::nowhere())?.at(&place)?, moved);
+        Ok(())
     }
 }
