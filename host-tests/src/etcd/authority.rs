@@ -1,17 +1,29 @@
-//! Certificates, as cert-manager would put them into the Secrets.
+//! Certificates, as cert-manager would put them into Secrets.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use anyhow::Result;
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 
-/// An authority and one certificate of its making, good for both ends of a connection to this machine. All as PEM.
-#[derive(Clone, Debug)]
+/// Whom a certificate is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// The common name, if there is one.
+    pub common_name: Option<String>,
+    /// DNS names and IP addresses.
+    pub names: BTreeSet<String>,
+}
+
+/// An authority that issues certificates for both ends of a connection.
+#[derive(Debug)]
 pub struct Authority {
-    /// The authority's certificate.
-    pub authority: String,
-    /// The certificate.
-    pub certificate: String,
-    /// Its private key.
-    pub key: String,
+    certificate: String,
+    issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
@@ -25,17 +37,31 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate()?;
-        let authority = params.self_signed(&key)?.pem();
-        let issuer = Issuer::new(params, key);
+        Ok(Self {
+            certificate: params.self_signed(&key)?.pem(),
+            issuer: Issuer::new(params, key),
+        })
+    }
 
-        let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    /// Writes the files of a Secret of type `kubernetes.io/tls`, with the authority's own certificate beside them.
+    ///
+    /// # Errors
+    ///
+    /// If a name cannot stand in a certificate, or files cannot be written.
+    pub fn issue(&self, subject: &Subject, folder: &Path) -> Result<()> {
+        let names: Vec<String> = subject.names.iter().cloned().collect();
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name = DistinguishedName::new();
+        if let Some(name) = &subject.common_name {
+            params.distinguished_name.push(DnType::CommonName, name.as_str());
+        }
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate()?;
-        Ok(Self {
-            authority,
-            certificate: params.signed_by(&key, &issuer)?.pem(),
-            key: key.serialize_pem(),
-        })
+        fs::create_dir_all(folder)?;
+        fs::write(folder.join("ca.crt"), &self.certificate)?;
+        fs::write(folder.join("tls.crt"), params.signed_by(&key, &self.issuer)?.pem())?;
+        fs::write(folder.join("tls.key"), key.serialize_pem())?;
+        Ok(())
     }
 }

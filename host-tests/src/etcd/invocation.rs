@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Container, EnvVarSource, HTTPGetAction, PodTemplateSpec};
 use rutter::Rendering;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::Authority;
+use super::{Authority, Subject};
 use crate::kubelet::{Pod, expand};
 
 /// What the container `etcd` runs.
@@ -25,6 +26,8 @@ pub struct Invocation {
     pub variables: BTreeMap<String, String>,
     /// What the probes ask of the listener for metrics: paths.
     pub probes: BTreeSet<String>,
+    /// The Secrets that are mounted, by folder.
+    pub secrets: BTreeMap<String, Subject>,
 }
 
 /// A place on this machine where one member can run.
@@ -87,6 +90,7 @@ impl Invocation {
         Ok(Self {
             flags: flags.collect(),
             probes: probes(&container),
+            secrets: secrets(rendering, template, &container)?,
             variables,
         })
     }
@@ -112,10 +116,14 @@ impl Invocation {
             };
             (name.clone(), value)
         });
+        let secrets = self.secrets.iter();
         Ok(Self {
             flags,
             variables: variables.collect(),
             probes: self.probes.clone(),
+            secrets: secrets
+                .map(|(folder, subject)| (place.path(folder), subject.clone()))
+                .collect(),
         })
     }
 
@@ -138,27 +146,19 @@ impl Invocation {
         values.next_back().map(|(_, value)| value)
     }
 
-    /// Makes the folders that would be mounted, with the files that flags name.
+    /// Makes the folders that would be mounted, with what stands in them.
     ///
     /// # Errors
     ///
-    /// If a flag names a file that is not known here, or files cannot be written.
+    /// If they cannot be written.
     pub fn provide(&self, authority: &Authority) -> Result<()> {
-        for (name, value) in self.flags.iter().map(|flag| split(flag)) {
-            let Some(folder) = Path::new(value).parent().filter(|_| value.starts_with('/')) else {
-                continue;
-            };
-            fs::create_dir_all(folder)?;
-            let content = match name {
-                _ if name.ends_with("ca-file") => &authority.authority,
-                _ if name.ends_with("cert-file") => &authority.certificate,
-                _ if name.ends_with("key-file") => &authority.key,
-                _ => {
-                    ensure!(!name.ends_with("-file"), "what stands in the file of --{name}?");
-                    continue;
-                }
-            };
-            fs::write(value, content)?;
+        for (folder, subject) in &self.secrets {
+            authority.issue(subject, Path::new(folder))?;
+        }
+        for folder in ["data-dir", "wal-dir"].iter().filter_map(|name| self.value(name)) {
+            if let Some(volume) = Path::new(folder).parent() {
+                fs::create_dir_all(volume)?;
+            }
         }
         Ok(())
     }
@@ -184,6 +184,51 @@ fn etcd(template: &PodTemplateSpec) -> Result<&Container> {
         .into_iter()
         .find(|container| container.name == "etcd")
         .context("a container etcd")
+}
+
+/// The Secrets that a container mounts: those of rendered Certificates for whom these say, others for this machine.
+fn secrets(
+    rendering: &Rendering,
+    template: &PodTemplateSpec,
+    container: &Container,
+) -> Result<BTreeMap<String, Subject>> {
+    let certificates: Vec<Value> = objects(rendering, "Certificate")?;
+    let volumes = template.spec.iter().filter_map(|spec| spec.volumes.as_ref()).flatten();
+    let mut secrets = BTreeMap::new();
+    for volume in volumes {
+        let Some(secret) = volume.secret.as_ref().and_then(|secret| secret.secret_name.as_deref()) else {
+            continue;
+        };
+        let certificate = certificates
+            .iter()
+            .find(|object| object["spec"]["secretName"] == secret);
+        let subject = certificate.map_or_else(this_machine, |object| subject(&object["spec"]));
+        let mounts = container.volume_mounts.iter().flatten();
+        for mount in mounts.filter(|mount| mount.name == volume.name) {
+            secrets.insert(mount.mount_path.clone(), subject.clone());
+        }
+    }
+    Ok(secrets)
+}
+
+fn this_machine() -> Subject {
+    Subject {
+        common_name: None,
+        names: ["localhost", "127.0.0.1"].map(str::to_owned).into(),
+    }
+}
+
+fn subject(certificate: &Value) -> Subject {
+    let names = ["dnsNames", "ipAddresses"]
+        .iter()
+        .filter_map(|list| certificate[list].as_array());
+    Subject {
+        common_name: certificate["commonName"].as_str().map(str::to_owned),
+        names: names
+            .flatten()
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect(),
+    }
 }
 
 fn probes(container: &Container) -> BTreeSet<String> {
@@ -258,6 +303,7 @@ mod tests {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
             probes: BTreeSet::new(),
+            secrets: [("/tls".to_owned(), this_machine())].into(),
         };
         let place = Place {
             folder: "/tmp/x".into(),
@@ -284,6 +330,7 @@ mod tests {
         );
         let variables: Vec<_> = moved.variables.values().map(String::as_str).collect();
         assert_eq!(variables, ["/b", "127.0.0.1:2", "/tmp/x/tls/tls.key"]);
+        assert_eq!(moved.secrets, [("/tmp/x/tls".to_owned(), this_machine())].into());
         // What was nowhere can be put anywhere.
         assert_eq!(invocation.at(&Place::nowhere())?.at(&place)?, moved);
         Ok(())

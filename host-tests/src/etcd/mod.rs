@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result, ensure};
 use etcd_package::etcd::{MINORS, Minor};
 
-pub use authority::Authority;
+pub use authority::{Authority, Subject};
 pub use invocation::{Invocation, Place};
 pub use process::Process;
 
