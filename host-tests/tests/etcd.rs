@@ -174,6 +174,8 @@ struct Row {
     /// All, where none is named.
     minors: Option<Vec<String>>,
     #[serde(default)]
+    beside: String,
+    #[serde(default)]
     flags: Vec<String>,
     #[serde(default)]
     variables: BTreeMap<String, String>,
@@ -193,8 +195,8 @@ impl Row {
 
     fn check(&self, etcd: &Etcd, authority: &Authority) -> Result<()> {
         let render = |values: &str| anyhow::Ok(render("etcd", "default", &on_release(values, &etcd.version)?));
-        let default = render("")?.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
-        let invocation = Invocation::of_first_member(&default)?.with(&self.flags, &self.variables);
+        let beside = render(&self.beside)?.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+        let invocation = Invocation::of_first_member(&beside)?.with(&self.flags, &self.variables);
         let mut process = Process::start(etcd, &invocation, authority)?;
         match (&self.says, &self.starts) {
             (Some(says), None) => {
