@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod compaction;
+mod extra;
 mod extra_manifests;
 mod flags;
 mod image;

@@ -4,95 +4,21 @@ use std::collections::BTreeMap;
 
 use rutter::duration::Duration;
 use rutter::quantity::Quantity;
-use rutter::suggest::{nearest, remedy};
+use rutter::suggest::remedy;
 use rutter::yaml::join;
 
-use super::Report;
+use super::{Report, extra};
 use crate::codes::{
-    CONFLICTING_FLAGS, CONFLICTING_VARIABLE, FLAG_TAKEN, INVALID_LIMIT, INVALID_QUOTA, INVALID_TIMING, LARGE_QUOTA,
-    LARGE_REQUESTS, UNKNOWN_FEATURE_GATE, UNKNOWN_FLAG, VOLUME_BELOW_QUOTA,
+    INVALID_LIMIT, INVALID_QUOTA, INVALID_TIMING, LARGE_QUOTA, LARGE_REQUESTS, UNKNOWN_FEATURE_GATE, UNKNOWN_FLAG,
+    VOLUME_BELOW_QUOTA,
 };
-use crate::etcd::{DEFAULT_QUOTA_BYTES, MINORS, Replacement, Version};
+use crate::etcd::{DEFAULT_QUOTA_BYTES, Version};
 use crate::values::{FlagValue, LogFormat, LogLevel, Metrics, Values};
 
 /// What `--quota-backend-bytes` and `--max-request-bytes` are advised to stay below (`server/storage/quota.go`,
 /// `MaxQuotaBytes`; `server/etcdserver/server.go`, `recommendedMaxRequestBytes`).
 const ADVISED_QUOTA: i128 = 8 << 30;
 const ADVISED_REQUEST: i128 = 10 << 20;
-
-/// Flags that the package decides on, and the values that do, or why none does. What `config-file` names would make etcd ignore all flags, and
-/// `force-new-cluster` in a pod template makes each member forget all others.
-const TAKEN: [(&str, &str); 54] = [
-    ("advertise-client-urls", "clusterDomain and ports.client"),
-    ("auto-compaction-mode", "compaction.mode"),
-    ("auto-compaction-retention", "compaction.retention"),
-    ("auto-tls", "tls.client"),
-    ("cert-file", "tls.client"),
-    ("cipher-suites", "tls.cipherSuites"),
-    ("client-cert-allowed-hostname", "tls.client.allowedHostnames"),
-    ("client-cert-auth", "tls.clientAuth"),
-    ("config-file", "the other values"),
-    ("data-dir", "naming.dataPath"),
-    ("discovery", "bootstrap"),
-    ("discovery-cacert", "bootstrap"),
-    ("discovery-cert", "bootstrap"),
-    ("discovery-endpoints", "bootstrap"),
-    ("discovery-fallback", "bootstrap"),
-    ("discovery-key", "bootstrap"),
-    ("discovery-password", "bootstrap"),
-    ("discovery-proxy", "bootstrap"),
-    ("discovery-srv", "bootstrap.discovery"),
-    ("discovery-srv-name", "bootstrap.discovery"),
-    ("discovery-token", "bootstrap"),
-    ("discovery-user", "bootstrap"),
-    ("election-timeout", "electionTimeout"),
-    ("feature-gates", "featureGates"),
-    (
-        "force-new-cluster",
-        "none: in a pod template it makes each member forget the others",
-    ),
-    ("heartbeat-interval", "heartbeatInterval"),
-    ("initial-advertise-peer-urls", "clusterDomain and ports.peer"),
-    ("initial-cluster", "replicas"),
-    ("initial-cluster-state", "bootstrap.state"),
-    ("initial-cluster-token", "bootstrap.token"),
-    ("key-file", "tls.client"),
-    ("listen-client-urls", "ports.client"),
-    ("listen-metrics-urls", "ports.metrics"),
-    ("listen-peer-urls", "ports.peer"),
-    ("log-format", "log.format"),
-    ("log-level", "log.level"),
-    ("max-request-bytes", "maxRequestBytes"),
-    ("max-txn-ops", "maxTxnOps"),
-    ("metrics", "metrics"),
-    ("name", "naming.fullname"),
-    ("peer-auto-tls", "tls.peer.mode"),
-    ("peer-cert-allowed-cn", "tls.peer.allowedCommonNames"),
-    ("peer-cert-allowed-hostname", "tls.peer.allowedHostnames"),
-    ("peer-cert-file", "tls.peer"),
-    ("peer-client-cert-auth", "tls.peer"),
-    ("peer-key-file", "tls.peer"),
-    ("peer-trusted-ca-file", "tls.peer"),
-    ("quota-backend-bytes", "quota"),
-    ("snapshot-count", "snapshotCount"),
-    ("tls-max-version", "tls.maxVersion"),
-    ("tls-min-version", "tls.minVersion"),
-    ("trusted-ca-file", "tls.client"),
-    ("version", "none: it prints the version and exits"),
-    ("wal-dir", "storage.wal and naming.walPath"),
-];
-
-/// Variables that the container has already.
-const VARIABLES: [&str; 8] = [
-    "ETCDCTL_CACERT",
-    "ETCDCTL_CERT",
-    "ETCDCTL_ENDPOINTS",
-    "ETCDCTL_KEY",
-    "HOSTNAME",
-    "INITIAL_CLUSTER",
-    "INITIAL_CLUSTER_SIZE",
-    "INITIAL_CLUSTER_STATE",
-];
 
 /// Flags of the etcd process, in the order of the values, those of `extraArgs` last.
 pub(super) fn resolve(values: &Values, report: &mut Report<'_>) -> Vec<String> {
@@ -128,12 +54,10 @@ pub(super) fn resolve(values: &Values, report: &mut Report<'_>) -> Vec<String> {
     if !gates.is_empty() {
         flag("feature-gates", gates.join(","));
     }
-    check_extra_args(&values.extra_args, version, report);
+    extra::check(values, report);
     for (name, FlagValue(value)) in &values.extra_args {
         flag(name, value.clone());
     }
-    check_conflicts(values, report);
-    check_extra_env(values, report);
     flags
 }
 
@@ -291,118 +215,4 @@ fn gates(gates: &BTreeMap<String, bool>, version: Version, report: &mut Report<'
             .help(help);
     }
     gates.iter().map(|(gate, on)| format!("{gate}={on}")).collect()
-}
-
-fn check_extra_args(args: &BTreeMap<String, FlagValue>, version: Version, report: &mut Report<'_>) {
-    let minor = version.minor();
-    for name in args.keys() {
-        let path = join("extraArgs", name);
-        let bare = name.trim_start_matches('-');
-        if bare != name {
-            report
-                .add(&UNKNOWN_FLAG, &path, "the name of a flag stands without dashes here")
-                .help(format!("write {bare}"));
-        } else if let Some((_, owner)) = TAKEN.iter().find(|(taken, _)| taken == name) {
-            report
-                .add(&FLAG_TAKEN, &path, format!("--{name} is set by this package"))
-                .help(owned_by(owner));
-        } else if !minor.has_flag(name) {
-            let help = match minor.replacement(name) {
-                Some(Replacement::Flag(flag)) => format!("use {flag}"),
-                Some(Replacement::Gate(gate)) => format!("use featureGates: {{{gate}: …}}"),
-                None => match nearest(name, &minor.flags().collect::<Vec<_>>()) {
-                    Some(nearest) => format!("did you mean {nearest}?"),
-                    None if MINORS.iter().any(|other| *other < minor && other.has_flag(name)) => {
-                        "leave it out: it was removed, and nothing took its place".to_owned()
-                    }
-                    None => "`etcd --help` of that release lists its flags".to_owned(),
-                },
-            };
-            report
-                .add(&UNKNOWN_FLAG, &path, format!("etcd {minor} has no flag --{name}"))
-                .help(help);
-        }
-    }
-}
-
-fn owned_by(owner: &str) -> String {
-    match owner.strip_prefix("none: ") {
-        Some(why) => format!("leave it out: {why}"),
-        None => format!("use {owner}"),
-    }
-}
-
-/// What etcd refuses beside each other, or the one without the other (`server/embed/config.go` at v3.6.14, `Validate` and
-/// `SetFeatureGatesFromExperimentalFlags`).
-fn check_conflicts(values: &Values, report: &mut Report<'_>) {
-    let minor = values.version.minor();
-    let gates = &values.feature_gates;
-    let experimental = values
-        .extra_args
-        .keys()
-        .filter(|name| name.starts_with("experimental-"));
-    for name in experimental.filter(|name| minor.has_flag(name)) {
-        let beside = match minor.replacement(name) {
-            Some(Replacement::Flag(flag)) if values.extra_args.contains_key(&flag) => format!("--{flag}"),
-            // etcd searches all that was written for the gate's name, and so finds it in a longer one too.
-            Some(Replacement::Gate(gate)) => match gates.keys().find(|name| name.contains(gate)) {
-                Some(gate) => format!("the feature gate {gate}"),
-                None => continue,
-            },
-            _ => continue,
-        };
-        report
-            .add(
-                &CONFLICTING_FLAGS,
-                &join("extraArgs", name),
-                format!("etcd {minor} refuses --{name} beside {beside}"),
-            )
-            .help("leave it out");
-    }
-    let on = |gate: &str| gates.get(gate).or(gates.get("AllAlpha")) == Some(&true);
-    if on("LeaseCheckpointPersist") && !on("LeaseCheckpoint") {
-        report
-            .add(
-                &CONFLICTING_FLAGS,
-                "featureGates",
-                "etcd refuses the gate LeaseCheckpointPersist without LeaseCheckpoint",
-            )
-            .help("write LeaseCheckpoint: true beside it");
-    }
-}
-
-/// etcd exits where a variable `ETCD_X` stands beside the flag `--x` (`pkg/flags`, `SetFlagsFromEnv`).
-fn check_extra_env(values: &Values, report: &mut Report<'_>) {
-    for (index, variable) in values.extra_env.iter().enumerate() {
-        let name = &variable.name;
-        let path = format!("extraEnv[{index}].name");
-        if VARIABLES.contains(&name.as_str()) {
-            report
-                .add(&CONFLICTING_VARIABLE, &path, format!("{name} is set by this package"))
-                .help("leave it out, or use another name");
-        }
-        let Some(flag) = name
-            .strip_prefix("ETCD_")
-            .map(|flag| flag.to_lowercase().replace('_', "-"))
-        else {
-            continue;
-        };
-        if let Some((_, owner)) = TAKEN.iter().find(|(taken, _)| *taken == flag) {
-            report
-                .add(
-                    &CONFLICTING_VARIABLE,
-                    &path,
-                    format!("{name} stands for --{flag}, which is set by this package"),
-                )
-                .help(owned_by(owner));
-        } else if values.extra_args.contains_key(&flag) {
-            report
-                .add(
-                    &CONFLICTING_VARIABLE,
-                    &path,
-                    format!("{name} stands for --{flag}, which stands in extraArgs too"),
-                )
-                .help("keep one of the two");
-        }
-    }
 }

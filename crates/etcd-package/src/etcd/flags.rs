@@ -18,6 +18,37 @@ const LISTS: [(Minor, &str); MINORS.len()] = [
     (Minor(7), include_str!("flags/v3.7.txt")),
 ];
 
+/// The patch releases with which flags came to a minor version that was out already, as `server/etcdmain/config.go` and
+/// `server/embed/config.go` define them at each tag (in 3.4 without `server/`).
+const LATE: [(Minor, u32, &str); 20] = [
+    (Minor(4), 10, "auth-token-ttl"),
+    (Minor(4), 10, "unsafe-no-fsync"),
+    (Minor(4), 11, "experimental-watch-progress-notify-interval"),
+    (Minor(4), 16, "experimental-warning-apply-duration"),
+    (Minor(4), 20, "experimental-enable-lease-checkpoint-persist"),
+    (Minor(4), 20, "max-concurrent-streams"),
+    (Minor(4), 25, "listen-client-http-urls"),
+    (Minor(4), 25, "tls-max-version"),
+    (Minor(4), 25, "tls-min-version"),
+    (Minor(5), 2, "experimental-enable-lease-checkpoint-persist"),
+    (Minor(5), 5, "experimental-compact-hash-check-enabled"),
+    (Minor(5), 5, "experimental-compact-hash-check-time"),
+    (Minor(5), 5, "max-concurrent-streams"),
+    (Minor(5), 8, "listen-client-http-urls"),
+    (Minor(5), 8, "tls-max-version"),
+    (Minor(5), 8, "tls-min-version"),
+    (Minor(5), 11, "experimental-distributed-tracing-sampling-rate"),
+    (Minor(5), 14, "experimental-snapshot-catchup-entries"),
+    (Minor(5), 14, "experimental-stop-grpc-service-on-defrag"),
+    (Minor(5), 16, "experimental-compaction-sleep-interval"),
+];
+
+/// The patch release of a minor version with which a flag of its list came.
+pub(super) fn first_patch(minor: Minor, flag: &str) -> u32 {
+    let late = LATE.iter().find(|(its, _, name)| *its == minor && *name == flag);
+    late.map_or(0, |(_, patch, _)| *patch)
+}
+
 /// A feature gate.
 struct Gate {
     name: &'static str,

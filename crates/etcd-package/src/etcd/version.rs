@@ -8,6 +8,7 @@ use rutter::yaml::Refusal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::flags;
 use crate::codes::UNSUPPORTED_VERSION;
 
 /// A release of etcd that the package can render: of a minor version in [`MINORS`].
@@ -99,7 +100,14 @@ impl Version {
     /// Whether there is a flag `name`.
     #[must_use]
     pub fn has_flag(self, name: &str) -> bool {
-        self.minor.has_flag(name)
+        self.minor.has_flag(name) && self.patch >= flags::first_patch(self.minor, name)
+    }
+
+    /// The release of the same minor version with which a flag came, if this one is too old for it.
+    #[must_use]
+    pub fn release_with(self, flag: &str) -> Option<Self> {
+        let patch = flags::first_patch(self.minor, flag);
+        (self.patch < patch).then_some(Self { patch, ..self })
     }
 
     /// The version that an image tag starts with: `v3.5.15`, `3.5.15-0`.

@@ -41,10 +41,10 @@ pub(super) fn resolve(tls: &values::Tls, version: Version, report: &mut Report<'
             report
                 .add(&UNUSED_VALUE, path, "there is no TLS that it could apply to")
                 .help("write a mode in tls.client or tls.peer, or leave it out");
-        } else if given && !version.has_flag(flag) {
+        } else if given && let Some(release) = version.release_with(flag) {
             report
                 .add(&UNKNOWN_FLAG, path, format!("etcd {version} has no flag --{flag}"))
-                .help("leave it out, or take the newest release of the same minor version");
+                .help(format!("leave it out, or take {release} or a later release"));
         }
     }
     check_versions(tls, report);
