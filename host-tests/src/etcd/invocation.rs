@@ -58,7 +58,9 @@ impl Place {
         }
     }
 
-    fn path(&self, path: &str) -> String {
+    /// Where a path of the container is.
+    #[must_use]
+    pub fn path(&self, path: &str) -> String {
         self.folder.join(path.trim_start_matches('/')).display().to_string()
     }
 }
@@ -70,12 +72,21 @@ impl Invocation {
     ///
     /// If there is no container `etcd`, or the kubelet would not start it.
     pub fn of_first_member(rendering: &Rendering) -> Result<Self> {
+        Self::of_container(rendering, "etcd")
+    }
+
+    /// What a container or init container of the first member runs: of one that has a command, that and its arguments.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such container, or the kubelet would not start it.
+    pub fn of_container(rendering: &Rendering, name_of_container: &str) -> Result<Self> {
         let stateful_sets: Vec<StatefulSet> = objects(rendering, "StatefulSet")?;
         let config_maps: Vec<ConfigMap> = objects(rendering, "ConfigMap")?;
         let stateful_set = stateful_sets.first().context("a StatefulSet")?;
         let name = stateful_set.metadata.name.as_deref().unwrap_or_default();
         let template = &stateful_set.spec.as_ref().context("a spec")?.template;
-        let mut container = etcd(template)?.clone();
+        let mut container = container(template, name_of_container)?.clone();
         if let Some(variables) = &mut container.env {
             variables.retain(|variable| variable.value_from.as_ref().is_none_or(is_known));
         }
@@ -86,7 +97,14 @@ impl Invocation {
             config_maps: &config_maps,
         };
         let variables = pod.environment(&container)?;
-        let flags = container.args.iter().flatten().map(|flag| expand(flag, &variables));
+        // Of etcd's own, the command is etcd, here under another name.
+        let command = container
+            .command
+            .iter()
+            .flatten()
+            .filter(|_| name_of_container != "etcd");
+        let words = command.chain(container.args.iter().flatten());
+        let flags = words.map(|word| expand(word, &variables));
         Ok(Self {
             flags: flags.collect(),
             probes: probes(&container),
@@ -178,12 +196,11 @@ fn is_known(source: &EnvVarSource) -> bool {
     source.config_map_key_ref.is_some() || field.is_some_and(|field| field.field_path.starts_with("metadata."))
 }
 
-fn etcd(template: &PodTemplateSpec) -> Result<&Container> {
-    let containers = template.spec.iter().flat_map(|spec| &spec.containers);
-    containers
-        .into_iter()
-        .find(|container| container.name == "etcd")
-        .context("a container etcd")
+fn container<'t>(template: &'t PodTemplateSpec, name: &str) -> Result<&'t Container> {
+    let spec = template.spec.as_ref().context("a pod")?;
+    let mut containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let container = containers.find(|container| container.name == name);
+    container.with_context(|| format!("a container {name}"))
 }
 
 /// The Secrets that a container mounts: those of rendered Certificates for whom these say, others for this machine.

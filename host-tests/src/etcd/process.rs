@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -29,8 +29,25 @@ pub struct Process {
     log: PathBuf,
     place: Place,
     invocation: Invocation,
-    /// Removed after the process has ended.
-    _folder: TempDir,
+    /// Removed after the process has ended, if it is the process' own.
+    folder: Option<TempDir>,
+}
+
+impl Place {
+    /// A place below `folder`, with ports that nobody uses.
+    ///
+    /// # Errors
+    ///
+    /// If there are no such ports.
+    pub fn free(folder: &Path) -> Result<Self> {
+        Ok(Self {
+            folder: folder.join("root"),
+            peer: free_port()?,
+            client: free_port()?,
+            http: free_port()?,
+            metrics: free_port()?,
+        })
+    }
 }
 
 impl Process {
@@ -41,16 +58,22 @@ impl Process {
     /// If there is no such place, or etcd cannot be started.
     pub fn start(etcd: &Etcd, invocation: &Invocation, authority: &Authority) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let place = Place {
-            folder: folder.path().join("root"),
-            peer: free_port()?,
-            client: free_port()?,
-            http: free_port()?,
-            metrics: free_port()?,
-        };
+        let place = Place::free(folder.path())?;
+        let mut process = Self::start_at(etcd, invocation, authority, place)?;
+        process.folder = Some(folder);
+        Ok(process)
+    }
+
+    /// Starts what `invocation` says in a place that may hold data already.
+    ///
+    /// # Errors
+    ///
+    /// If etcd cannot be started.
+    pub fn start_at(etcd: &Etcd, invocation: &Invocation, authority: &Authority, place: Place) -> Result<Self> {
         let invocation = invocation.at(&place)?;
+        fs::create_dir_all(&place.folder)?;
         invocation.provide(authority)?;
-        let log = folder.path().join("log");
+        let log = place.folder.join("log");
         let file = File::create(&log)?;
         let child = etcd
             .command()
@@ -58,7 +81,7 @@ impl Process {
             .env_clear()
             .envs(search_path())
             .envs(&invocation.variables)
-            .current_dir(folder.path())
+            .current_dir(&place.folder)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
@@ -69,7 +92,7 @@ impl Process {
             log,
             place,
             invocation,
-            _folder: folder,
+            folder: None,
         })
     }
 
@@ -100,14 +123,14 @@ impl Process {
         Ok(())
     }
 
-    /// Has etcdctl ask the member for its health with nothing but the container's variables.
+    /// Runs etcdctl with nothing but the container's variables, and returns what it prints.
     ///
     /// # Errors
     ///
-    /// If it is told otherwise.
-    pub fn etcdctl(&self) -> Result<()> {
+    /// If it fails.
+    pub fn etcdctl(&self, args: &[&str]) -> Result<String> {
         let output = Command::new(format!("etcdctl-{}", self.minor))
-            .args(["endpoint", "health"])
+            .args(args)
             .env_clear()
             .envs(search_path())
             .envs(&self.invocation.variables)
@@ -117,7 +140,7 @@ impl Process {
             "etcdctl in the container says\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        Ok(())
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// Waits until etcd ends by itself.
