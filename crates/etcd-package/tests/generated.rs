@@ -11,8 +11,18 @@ use std::{fs, io};
 
 use etcd_package::values::Values;
 
+const HEAD: &str = "\
+# Values
+
+What can be asked of the etcd package: a values document, or the `spec` of an `EtcdCluster`. All values are optional, and
+`null` means that a value is not there. `rutter explain FIELD` tells the same of one field. This page is generated from
+the types in the source.
+
+";
+
+/// `file` is named from the package's folder.
 fn check(file: &str, fresh: &str) -> io::Result<()> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("generated").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var_os("BLESS").is_some() {
         fs::write(&path, fresh)?;
     }
@@ -26,10 +36,16 @@ fn check(file: &str, fresh: &str) -> io::Result<()> {
 
 #[test]
 fn the_schema_is_fresh() -> io::Result<()> {
-    check("values.schema.json", &rutter::schema::json::<Values>())
+    check("generated/values.schema.json", &rutter::schema::json::<Values>())
 }
 
 #[test]
 fn the_defaults_are_fresh() -> io::Result<()> {
-    check("values.yaml", &rutter::schema::defaults::<Values>())
+    check("generated/values.yaml", &rutter::schema::defaults::<Values>())
+}
+
+#[test]
+fn the_reference_is_fresh() -> io::Result<()> {
+    let reference = rutter::schema::reference::<Values>();
+    check("../../docs/values.md", &format!("{HEAD}{reference}"))
 }

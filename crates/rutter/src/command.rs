@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io;
 
+use crate::schema::{self, Depth};
 use crate::stream::{self, Rendered};
 use crate::{Description, Diagnostic, Package};
 
@@ -47,10 +48,13 @@ enum Verb {
     Validate,
     Schema,
     Defaults,
+    Explain,
 }
 
 struct Arguments {
     verb: Verb,
+    field: Option<String>,
+    depth: Depth,
     name: Option<String>,
     namespace: String,
 }
@@ -70,6 +74,7 @@ pub fn run(
     match arguments.verb {
         Verb::Schema => Outcome::done(package.schema()),
         Verb::Defaults => Outcome::done(package.defaults()),
+        Verb::Explain => explain(package, &description, &arguments),
         Verb::Render | Verb::Validate => {
             let input = match stdin() {
                 Ok(input) => input,
@@ -102,6 +107,8 @@ fn parse(
 
     let mut arguments = Arguments {
         verb: Verb::Render,
+        field: None,
+        depth: Depth::Fields,
         name: None,
         namespace: "default".to_owned(),
     };
@@ -121,8 +128,13 @@ fn parse(
                     Some("validate") => Verb::Validate,
                     Some("schema") => Verb::Schema,
                     Some("defaults") => Verb::Defaults,
+                    Some("explain") => Verb::Explain,
                     _ => return Err(Value(word).unexpected()),
                 });
+            }
+            Long("recursive") if verb == Some(Verb::Explain) => arguments.depth = Depth::Tree,
+            Value(field) if verb == Some(Verb::Explain) && arguments.field.is_none() => {
+                arguments.field = Some(field.string()?);
             }
             _ => return Err(argument.unexpected()),
         }
@@ -155,6 +167,7 @@ Standard input is one of
 Commands:
   render      Write the manifests to standard output (the default)
   validate    Only say what is wrong with the input
+  explain     Tell what a value is for: explain [FIELD] [--recursive]
   schema      Print the JSON Schema of the values
   defaults    Print all values with their defaults, as commented YAML
 
@@ -172,6 +185,28 @@ Examples:
 The exit status is 0 if the input was accepted and 1 if not; then nothing is written to standard output.
 "
     )
+}
+
+fn explain(package: &dyn Package, description: &Description, arguments: &Arguments) -> Outcome {
+    let schema = match serde_json::from_str(&package.schema()) {
+        Ok(schema) => schema,
+        Err(error) => {
+            return Outcome {
+                stderr: format!("error: the package's schema is not JSON: {error}\n"),
+                status: 3,
+                ..Outcome::default()
+            };
+        }
+    };
+    let field = arguments.field.as_deref().unwrap_or_default();
+    match schema::explain(&schema, description, field, arguments.depth) {
+        Ok(text) => Outcome::done(text),
+        Err(problem) => Outcome {
+            stderr: problem.display("FIELD").to_string(),
+            status: 2,
+            ..Outcome::default()
+        },
+    }
 }
 
 fn outcome(

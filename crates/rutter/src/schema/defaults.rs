@@ -1,20 +1,10 @@
-//! The JSON Schema of a values type, and the commented defaults that follow from it: one source for both.
+//! The values document that says nothing new: every field with its default, and what it means.
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
+use super::{of, wrap};
 use crate::yaml;
-
-/// The JSON Schema (draft-07, every definition in place) of `T`, as indented JSON with a line feed at the end.
-#[must_use]
-pub fn json<T: JsonSchema>() -> String {
-    let schema = of::<T>();
-    // A tree of JSON values has a text.
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-    text.push('\n');
-    text
-}
 
 /// All fields of `T` with their defaults, as YAML with each field's documentation above it. A field without a default
 /// is a comment that shows an example.
@@ -25,11 +15,6 @@ pub fn defaults<T: JsonSchema>() -> String {
         fields(&schema, 0, &mut text);
     }
     text
-}
-
-fn of<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
-    settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 fn fields(schema: &Map<String, Value>, depth: usize, text: &mut String) {
@@ -93,25 +78,4 @@ fn entry(name: &str, value: &Value, indent: &str, prefix: &str, text: &mut Strin
 /// unknown fields as far as their schema goes.
 fn is_ours(property: &Map<String, Value>) -> bool {
     property.get("additionalProperties") == Some(&Value::Bool(false))
-}
-
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for paragraph in text.split("\n\n") {
-        if !lines.is_empty() {
-            lines.push(String::new());
-        }
-        let mut line = String::new();
-        for word in paragraph.split_whitespace() {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    lines
 }

@@ -1,0 +1,52 @@
+//! The JSON Schema of a values type, and what people read instead of it: commented defaults, a reference, and the
+//! explanation of one field. One source for all.
+
+mod defaults;
+mod explain;
+mod field;
+mod reference;
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+pub use defaults::defaults;
+pub use explain::{Depth, explain};
+pub use reference::reference;
+
+/// The JSON Schema (draft-07, every definition in place) of `T`, as indented JSON with a line feed at the end.
+#[must_use]
+pub fn json<T: JsonSchema>() -> String {
+    let schema = of::<T>();
+    // A tree of JSON values has a text.
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn of<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// The paragraphs of a documentation as lines of at most `width` characters.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.split("\n\n") {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
+}
