@@ -15,7 +15,8 @@ pub(crate) struct Cli {
 }
 
 const EXIT_STATUS: &str = "\
-Exit status: 0 done, 1 input refused, 2 bad command line, 3 the package or its host failed.
+Exit status: 0 done, 1 input refused, 2 bad command line, 3 the package or its host failed;
+of diff: 0 no difference, 1 differences, 2 trouble.
 Standard output gets the whole result or nothing.";
 
 const RENDER_EXAMPLES: &str = "\
@@ -32,6 +33,26 @@ package's kind becomes its manifests, and everything else passes through untouch
 Values merge as in Helm: maps merge, lists and scalars replace. Files come first, then --set-json,
 --set, --set-string, --set-file and --set-literal, whatever their order on the command line.";
 
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  rutter diff values.yaml new-values.yaml
+  git show main:values.yaml | rutter diff - values.yaml
+  rutter render -f values.yaml --set replicas=5 | rutter diff values.yaml -
+
+Objects are compared by their rendered text, and belong together if apiVersion, kind, namespace and
+name are the same. A side that holds manifests already is taken as it is. So what differs on one
+side only, such as several files or --set, is left to `rutter render`, whose output can be a side;
+--name, --namespace and --set apply to each side that is a values document.
+
+The exit status is that of diff: 0 no difference, 1 differences, 2 trouble.";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  rutter explain                          all values
+  rutter explain storage.wal              one of them, as spelt in a values document
+  rutter explain spec.tls.client.mode     or in an object
+  rutter explain storage --recursive      the types of all fields below it";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write the manifests
@@ -42,6 +63,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  rutter validate -f values.yaml\n  rutter validate -f values.yaml --output json 2> diagnostics.json"
     )]
     Validate(Validate),
+    /// Show what would change between two inputs, object by object
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(Diff),
+    /// Tell what a value is for, as `kubectl explain` does
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
     /// Print the JSON Schema (draft-07) of the values
     #[command(after_help = "Example:\n  rutter schema > values.schema.json")]
     Schema(Source),
@@ -74,6 +101,33 @@ pub(crate) struct Validate {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// Values, or Kubernetes objects, as they were (- for standard input)
+    pub(crate) old: PathBuf,
+    /// The same as they are to be
+    pub(crate) new: PathBuf,
+    /// Show as many lines around each difference
+    #[arg(short = 'C', long, value_name = "LINES", default_value_t = 3)]
+    pub(crate) context: usize,
+    #[command(flatten)]
+    pub(crate) options: Options,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The value [default: all of them]
+    #[arg(default_value = "", hide_default_value = true)]
+    pub(crate) field: String,
+    /// Print all fields below it with their types
+    #[arg(long)]
+    pub(crate) recursive: bool,
     #[command(flatten)]
     pub(crate) source: Source,
 }
@@ -121,6 +175,13 @@ pub(crate) struct Input {
     #[arg(short = 'f', long = "values", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// What else of a values document can be given on the command line.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
     set: Set,
     /// Name what is rendered [default: the package's name]
     #[arg(long, value_name = "NAME")]
@@ -130,7 +191,7 @@ pub(crate) struct Input {
     pub(crate) namespace: String,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 struct Set {
     #[arg(long, value_name = "KEY=VALUE", help = "Set values: a=1,b.c=x,d[0]=y,e={1,2}")]
     set: Vec<String>,
@@ -148,7 +209,16 @@ struct Set {
     set_literal: Vec<String>,
 }
 
-impl Input {
+impl Options {
+    /// Those that also concern objects, which have names and values of their own.
+    pub(crate) fn for_objects(&self) -> Self {
+        Self {
+            set: Set::default(),
+            name: None,
+            namespace: self.namespace.clone(),
+        }
+    }
+
     /// The expressions that set values, in the order in which they count.
     pub(crate) fn expressions(&self) -> impl Iterator<Item = (Kind, &str)> {
         let Set {

@@ -2,42 +2,46 @@
 
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use rutter::Diagnostic;
+use rutter::schema::{self, Depth};
 use rutter::stream::{Part, Rendered};
 use serde_json::{Value, json};
 
-use crate::args::{Command, Describe, Format, Input, OutputFormat, Render, Source, Validate};
+use crate::args::{Command, Describe, Explain, Format, Input, OutputFormat, Render, Source, Validate};
 use crate::failure::{Failure, Located};
 use crate::inputs::{self, Outcome};
 use crate::sources::Sources;
-use crate::{files, json, output, package, report};
+use crate::{diff, files, json, output, package, report};
 
 /// Runs a command and says on standard error what became of it.
 pub(crate) fn run(command: Command) -> ExitCode {
     let mut sources = Sources::default();
     let (format, result) = match command {
+        Command::Diff(args) => return diff::run(&args),
+        Command::Explain(args) => (OutputFormat::Yaml, explain(&args)),
         Command::Render(args) => (args.format.output, render(&args, &mut sources)),
         Command::Validate(args) => (args.format.output, validate(&args, &mut sources)),
-        Command::Schema(Source { component }) => (OutputFormat::Yaml, schema(component.as_deref())),
-        Command::Defaults(Source { component }) => (OutputFormat::Yaml, defaults(component.as_deref())),
+        Command::Schema(Source { component }) => (OutputFormat::Yaml, print_schema(component.as_deref())),
+        Command::Defaults(Source { component }) => (OutputFormat::Yaml, print_defaults(component.as_deref())),
         Command::Describe(args) => (args.format.output, describe(&args)),
     };
     let Err(failure) = result else {
         return ExitCode::SUCCESS;
     };
-    match &failure {
-        Failure::Refused(diagnostics) => {
-            report::write(diagnostics, &sources, format, Some("rutter: the input is refused"));
-        }
-        Failure::BadExpression(diagnostic) => {
-            report::write(std::slice::from_ref(diagnostic), &sources, format, None);
-        }
+    tell(&failure, &sources, format, "rutter: the input is refused");
+    ExitCode::from(failure.exit_status())
+}
+
+/// Says on standard error why a command failed, and `refused` if the input is to blame.
+pub(crate) fn tell(failure: &Failure, sources: &Sources, format: OutputFormat, refused: &str) {
+    match failure {
+        Failure::Refused(diagnostics) => report::write(diagnostics, sources, format, Some(refused)),
+        Failure::BadExpression(diagnostic) => report::write(std::slice::from_ref(diagnostic), sources, format, None),
         Failure::BadCommandLine(error) | Failure::Host(error) => {
             report::to_stderr(&format!("error: {error:#}\n"));
         }
     }
-    ExitCode::from(failure.exit_status())
 }
 
 fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
@@ -94,14 +98,27 @@ fn note_unread(input: &Input, format: OutputFormat) {
 #[cfg(not(unix))]
 fn note_unread(_: &Input, _: OutputFormat) {}
 
-fn schema(component: Option<&std::path::Path>) -> Result<(), Failure> {
+fn print_schema(component: Option<&std::path::Path>) -> Result<(), Failure> {
     let package = package::load(component).map_err(Failure::Host)?;
     output::to_stdout(&package.schema()?).map_err(Failure::Host)
 }
 
-fn defaults(component: Option<&std::path::Path>) -> Result<(), Failure> {
+fn print_defaults(component: Option<&std::path::Path>) -> Result<(), Failure> {
     let package = package::load(component).map_err(Failure::Host)?;
     output::to_stdout(&package.defaults()?).map_err(Failure::Host)
+}
+
+fn explain(args: &Explain) -> Result<(), Failure> {
+    let package = package::load(args.source.component.as_deref()).map_err(Failure::Host)?;
+    let schema = serde_json::from_str(&package.schema()?)
+        .context("the package's schema is not JSON")
+        .map_err(Failure::Host)?;
+    let depth = if args.recursive { Depth::Tree } else { Depth::Fields };
+    let text = schema::explain(&schema, &package.describe()?, &args.field, depth).map_err(|diagnostic| {
+        let source = 0;
+        Failure::BadExpression(Located { source, diagnostic })
+    })?;
+    output::to_stdout(&report::harmless(text)).map_err(Failure::Host)
 }
 
 fn describe(args: &Describe) -> Result<(), Failure> {

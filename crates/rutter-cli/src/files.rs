@@ -116,7 +116,7 @@ fn file_name(object: &Node) -> Result<String, Diagnostic> {
 }
 
 /// A document without the line that separates it from the one before. Where that line says more, it stays.
-fn without_marker(document: &str) -> &str {
+pub(crate) fn without_marker(document: &str) -> &str {
     match document.split_once('\n') {
         Some((line, rest)) if line.strip_prefix("---").is_some_and(|rest| rest.trim().is_empty()) => rest,
         _ => document,

@@ -33,7 +33,7 @@ pub(crate) fn read(input: &Input, sources: &mut Sources) -> Result<(), Failure> 
             return Err(Failure::Refused(Located::all(source, vec![problem])));
         }
     }
-    for (kind, text) in input.expressions() {
+    for (kind, text) in input.options.expressions() {
         sources.add(format!("{} {text}", kind.option()), text);
     }
     Ok(())
@@ -47,13 +47,13 @@ pub(crate) fn render<'a>(
     sources: &'a Sources,
 ) -> Result<Outcome<'a>, Failure> {
     let request = |values: &str| Request {
-        name: input.name.clone().unwrap_or_else(|| description.name.clone()),
-        namespace: input.namespace.clone(),
+        name: input.options.name.clone().unwrap_or_else(|| description.name.clone()),
+        namespace: input.options.namespace.clone(),
         values: values.to_owned(),
         release: None,
         capabilities: None,
     };
-    let only = match (&*input.files, input.expressions().next()) {
+    let only = match (&*input.files, input.options.expressions().next()) {
         ([], None) => Some(""),
         ([_], None) => sources.get(0).map(|source| source.text.as_str()),
         _ => None,
@@ -76,7 +76,7 @@ pub(crate) fn render<'a>(
             Err(diagnostics) => Err(Failure::Refused(locate_all(diagnostics))),
         };
     };
-    let (name, namespace) = (input.name.as_deref(), input.namespace.as_str());
+    let (name, namespace) = (input.options.name.as_deref(), input.options.namespace.as_str());
     let render = |request: &Request| package.render(request);
     let rendered = stream::render_text(text, description, name, namespace, render)?;
     let Rendered { parts, warnings } =
@@ -94,7 +94,9 @@ fn merge(description: &Description, input: &Input, sources: &Sources) -> Result<
             continue;
         };
         let refused = |diagnostics| Failure::Refused(Located::all(number, diagnostics));
-        if let stream::Input::Stream(_) = stream::read(&source.text, description, &input.namespace).map_err(refused)? {
+        if let stream::Input::Stream(_) =
+            stream::read(&source.text, description, &input.options.namespace).map_err(refused)?
+        {
             let message = "Kubernetes objects cannot be merged with other values";
             let diagnostic = Diagnostic::new(&YAML_FEATURE, "", message)
                 .help("give the objects alone, or only what stands under `spec` as values");
@@ -102,7 +104,7 @@ fn merge(description: &Description, input: &Input, sources: &Sources) -> Result<
         }
         values.merge_text(&source.text, number).map_err(refused)?;
     }
-    for ((kind, text), source) in input.expressions().zip(numbers) {
+    for ((kind, text), source) in input.options.expressions().zip(numbers) {
         let expression = Expression { kind, source, text };
         let applied = values.apply(&expression, &mut |path| {
             let (name, bytes) = read_path(Path::new(path)).map_err(Stop::Unreadable)?;
@@ -129,12 +131,17 @@ impl From<Diagnostic> for Stop {
     }
 }
 
+/// Whether `path` stands for standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.trim() == "-")
+}
+
 /// Reads a file, or standard input for `-`, and gives it a name for people. One byte more than is accepted is read at
 /// most, and refused like any other input.
 fn read_path(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     let most = u64::try_from(stream::MAX_BYTES + 1).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
-    if path.to_str().is_some_and(|path| path.trim() == "-") {
+    if is_stdin(path) {
         let read = io::stdin().lock().take(most).read_to_end(&mut bytes);
         read.context("standard input cannot be read").map_err(Failure::Host)?;
         return Ok(("<stdin>".to_owned(), bytes));

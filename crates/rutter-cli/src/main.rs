@@ -6,10 +6,12 @@
 
 mod args;
 mod commands;
+mod diff;
 mod failure;
 mod files;
 mod inputs;
 mod json;
+mod kubernetes;
 mod output;
 mod package;
 mod report;

@@ -1,7 +1,8 @@
 //! Writing results: whole or not at all.
 
+use std::env;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -17,6 +18,55 @@ pub(crate) fn to_stdout(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     written.context("standard output cannot be written")
+}
+
+/// What text on standard output is coloured with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ink {
+    /// Nothing: whoever reads it is no terminal, or does not want colours.
+    None,
+    /// The escape sequences that terminals understand.
+    Ansi,
+}
+
+impl Ink {
+    /// Colours on a terminal, unless `NO_COLOR` is set (<https://no-color.org>) or the terminal has none.
+    pub(crate) fn for_stdout() -> Self {
+        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        if io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb {
+            Self::Ansi
+        } else {
+            Self::None
+        }
+    }
+
+    pub(crate) fn bold(self, text: &str) -> String {
+        self.write(text, 1)
+    }
+
+    pub(crate) fn red(self, text: &str) -> String {
+        self.write(text, 31)
+    }
+
+    pub(crate) fn green(self, text: &str) -> String {
+        self.write(text, 32)
+    }
+
+    pub(crate) fn yellow(self, text: &str) -> String {
+        self.write(text, 33)
+    }
+
+    pub(crate) fn cyan(self, text: &str) -> String {
+        self.write(text, 36)
+    }
+
+    fn write(self, text: &str, code: u8) -> String {
+        match self {
+            Self::None => text.to_owned(),
+            Self::Ansi => format!("\x1b[{code}m{text}\x1b[0m"),
+        }
+    }
 }
 
 /// Writes files into `folder`, which is made if need be.

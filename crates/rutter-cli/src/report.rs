@@ -76,7 +76,7 @@ fn name(source: u32, sources: &Sources) -> &str {
 }
 
 /// Text of a package without what would command a terminal.
-fn harmless(text: impl fmt::Display) -> String {
+pub(crate) fn harmless(text: impl fmt::Display) -> String {
     let is_harmless = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
     text.to_string().chars().filter(|c| is_harmless(*c)).collect()
 }

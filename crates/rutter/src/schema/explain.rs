@@ -211,8 +211,10 @@ fn overview(field: &Field<'_>, lines: &mut Vec<String>) {
         if !words.is_empty() {
             lines.push(format!("enum: {}", words.join(", ")));
         }
-        let summary = wrap(below.summary().unwrap_or_default(), WIDTH - 2 * INDENT.len());
-        lines.extend(summary.into_iter().map(|line| format!("{INDENT}{line}")));
+        if let Some(summary) = below.summary() {
+            let summary = wrap(summary, WIDTH - 2 * INDENT.len());
+            lines.extend(summary.into_iter().map(|line| format!("{INDENT}{line}")));
+        }
     }
 }
 
@@ -225,5 +227,158 @@ fn tree(field: &Field<'_>, level: usize, lines: &mut Vec<String>) {
             line(name, &below, field.requires(name))
         ));
         tree(&below, level + 1, lines);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(path: &str, depth: Depth) -> Result<String, Diagnostic> {
+        let schema = json!({
+            "description": "All.",
+            "type": "object",
+            "properties": {
+                "zone": {
+                    "description": "Where.\nOr there.",
+                    "anyOf": [{"oneOf": [{"const": "A", "description": "Here."}, {"enum": ["Bc"]}]}, {"type": "null"}],
+                    "examples": ["A"],
+                },
+                "users": {
+                    "description": "Who.",
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["name"],
+                        "properties": {
+                            "name": {"type": "string", "description": "What to call them. Unique."},
+                            "ports": {"type": ["array", "null"], "items": {"type": ["integer", "string"], "maximum": 9}},
+                        },
+                    },
+                },
+                "labels": {
+                    "type": "object",
+                    "additionalProperties": {"type": "string"},
+                    "default": {"b": "1", "a": "2"},
+                },
+                "sites": {
+                    "type": "object",
+                    "additionalProperties": {"type": "object", "properties": {"size": {"type": "number", "minimum": 1}}},
+                },
+                "affinity": {"type": ["object", "null"], "additionalProperties": true},
+                "free": true,
+            },
+        });
+        let package = Description {
+            name: "x".to_owned(),
+            version: "1".to_owned(),
+            summary: "X".to_owned(),
+            api_version: "x.dev/v1".to_owned(),
+            kind: "Ex".to_owned(),
+            app_versions: Vec::new(),
+        };
+        explain(&schema, &package, path, depth)
+    }
+
+    fn body(path: &str) -> String {
+        let text = told(path, Depth::Fields).unwrap();
+        let (head, body) = text.split_once("\n\n").unwrap();
+        assert_eq!(head, "GROUP:   x.dev\nKIND:    Ex\nVERSION: v1");
+        body.to_owned()
+    }
+
+    #[test]
+    fn a_choice_is_told_with_its_words() {
+        let expected = "\
+FIELD: zone <string>
+
+DESCRIPTION:
+    Where. Or there.
+
+ENUM:
+    A   Here.
+    Bc
+
+EXAMPLE:
+    A
+";
+        assert_eq!(body("zone"), expected);
+    }
+
+    #[test]
+    fn an_object_is_told_with_its_fields() {
+        let expected = "\
+FIELD: users <[]Object>
+
+DESCRIPTION:
+    Who.
+
+FIELDS:
+    name <string> -required-
+        What to call them.
+
+    ports <[](integer or string)>
+";
+        assert_eq!(body("users"), expected);
+        assert!(body("users.name").starts_with("FIELD: users.name <string> -required-\n"));
+        assert!(body("affinity").contains("FIELDS:\n    Those of Kubernetes' own type"));
+        let labels = body("labels");
+        assert!(labels.starts_with("FIELD: labels <map[string]string>\n"), "{labels}");
+        assert!(labels.ends_with("DEFAULT:\n    a: \"2\"\n    b: \"1\"\n"), "{labels}");
+        assert!(body("users.ports").ends_with("RANGE:\n    at most 9\n"));
+    }
+
+    #[test]
+    fn all_is_a_tree() {
+        let text = told("", Depth::Tree).unwrap();
+        let (_, fields) = text.split_once("FIELDS:\n    ").unwrap();
+        let expected = "\
+affinity <Object>
+    labels <map[string]string>
+    sites <map[string]Object>
+      size <number>
+    users <[]Object>
+      name <string> -required-
+      ports <[](integer or string)>
+    zone <string>
+";
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn paths_are_those_of_kubectl_and_of_diagnostics() {
+        for (path, same) in [
+            ("spec", ""),
+            ("ex", ""),
+            ("Ex.spec", ""),
+            ("ex.spec.zone", "zone"),
+            ("spec.zone", "zone"),
+            ("users[2].ports[0]", "users.ports"),
+            ("labels.a", "labels"),
+            ("labels[\"a.b/c\"]", "labels"),
+            ("sites.here.size", "sites.size"),
+        ] {
+            assert_eq!(body(path), body(same), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_field_has_a_remedy() {
+        for (path, expected) in [
+            ("zon", "did you mean `zone`?"),
+            ("users.nmae", "did you mean `users.name`?"),
+            ("ports", "did you mean `users.ports`?"),
+            ("zone.x", "it has none"),
+            ("sites.here.x", "there are size"),
+            ("affinity.x", "`kubectl explain` tells of them"),
+            ("users.", "there are name and ports"),
+            ("spec.spec", "there are affinity, labels, sites, users and zone"),
+        ] {
+            let problem = told(path, Depth::Fields).unwrap_err();
+            assert_eq!(problem.path, path);
+            assert_eq!(problem.help.as_deref(), Some(expected), "{path}");
+        }
     }
 }

@@ -39,8 +39,11 @@ impl<'s> Field<'s> {
         }
     }
 
-    /// The numbers that are accepted, in words; none if all that the type has are.
+    /// The numbers that it, or each of its elements, accepts, in words; none if that is all that the type has.
     pub(super) fn range(&self) -> Option<String> {
+        if let Some(element) = self.element() {
+            return element.range();
+        }
         let limit = |key| self.choices.iter().find_map(|choice| choice.get(key));
         match (limit("minimum"), limit("maximum")) {
             (Some(least), Some(most)) => Some(format!("{least} to {most}")),

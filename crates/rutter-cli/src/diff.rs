@@ -1,0 +1,369 @@
+//! The command `diff`: what would change between two inputs, object by object.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use rutter::stream::{self, Part};
+use rutter::yaml::{self, Node, Value};
+use rutter::{Description, Manifest};
+use rutter_host::Package;
+use similar::{ChangeTag, TextDiff};
+
+use crate::args::{Diff, Input, OutputFormat};
+use crate::failure::Failure;
+use crate::inputs::{self, Outcome};
+use crate::output::{self, Ink};
+use crate::sources::Sources;
+use crate::{commands, files, json, kubernetes, package, report};
+
+/// Runs the command and says on standard error what became of it.
+pub(crate) fn run(args: &Diff) -> ExitCode {
+    ExitCode::from(match compare(args) {
+        Ok(Verdict::Same) => 0,
+        Ok(Verdict::Different) => 1,
+        Err(Told) => 2,
+    })
+}
+
+enum Verdict {
+    Same,
+    Different,
+}
+
+/// A failure that has been told already, each with its own sources.
+struct Told;
+
+fn compare(args: &Diff) -> Result<Verdict, Told> {
+    let tell = |failure: Failure| commands::tell(&failure, &Sources::default(), OutputFormat::Yaml, "");
+    if inputs::is_stdin(&args.old) && inputs::is_stdin(&args.new) {
+        tell(Failure::BadCommandLine(anyhow!(
+            "only one of the two can be standard input"
+        )));
+        return Err(Told);
+    }
+    let package = package::load(args.source.component.as_deref()).map_err(Failure::Host);
+    let described = package.and_then(|package| Ok((package.describe()?, package)));
+    let (description, package) = described.map_err(|failure| {
+        tell(failure);
+        Told
+    })?;
+    let mut sides = [&args.old, &args.new].map(|path| Side::new(path, args));
+    // Both, whatever becomes of the first: all that is wrong is said at once.
+    let [old, new] = sides.each_mut().map(Side::read);
+    (old?, new?);
+    let are_objects = sides.each_ref().map(|side| side.is_objects(&description));
+    for (side, _) in sides
+        .iter_mut()
+        .zip(are_objects)
+        .filter(|(_, are_objects)| *are_objects)
+    {
+        // Where they concern neither side they are refused, as by the other commands.
+        if are_objects != [true, true] {
+            side.input.options = side.input.options.for_objects();
+        }
+    }
+    let [old, new] = sides.each_ref().map(|side| side.render(&package, &description));
+    let (old, new) = (old?, new?);
+    let changes = Changes::between(&old, &new);
+    let written = output::to_stdout(&changes.to_text(args.context, Ink::for_stdout()));
+    written.map_err(|error| {
+        tell(Failure::Host(error));
+        Told
+    })?;
+    report::to_stderr(&format!("rutter: {}\n", changes.summary()));
+    Ok(if changes.differences.is_empty() {
+        Verdict::Same
+    } else {
+        Verdict::Different
+    })
+}
+
+/// One of the two inputs.
+struct Side {
+    name: String,
+    input: Input,
+    sources: Sources,
+}
+
+impl Side {
+    fn new(path: &Path, args: &Diff) -> Self {
+        let stdin = || "standard input".to_owned();
+        let name = if inputs::is_stdin(path) {
+            stdin()
+        } else {
+            path.display().to_string()
+        };
+        let (files, options) = (vec![path.to_owned()], args.options.clone());
+        Self {
+            name,
+            input: Input { files, options },
+            sources: Sources::default(),
+        }
+    }
+
+    fn read(&mut self) -> Result<(), Told> {
+        inputs::read(&self.input, &mut self.sources).map_err(|failure| self.tell(&failure))
+    }
+
+    /// Whether this is a stream of Kubernetes objects, not values.
+    fn is_objects(&self, description: &Description) -> bool {
+        let text = self.sources.get(0).map_or("", |source| &source.text);
+        let read = stream::read(text, description, &self.input.options.namespace);
+        matches!(read, Ok(stream::Input::Stream(_)))
+    }
+
+    fn render(&self, package: &Package, description: &Description) -> Result<Vec<Object>, Told> {
+        let rendered = inputs::render(package, description, &self.input, &self.sources);
+        let Outcome { parts, warnings } = rendered.map_err(|failure| self.tell(&failure))?;
+        if !warnings.is_empty() {
+            let conclusion = format!("rutter: {} is accepted", self.name);
+            report::write(&warnings, &self.sources, OutputFormat::Yaml, Some(&conclusion));
+        }
+        Ok(Object::all(&parts))
+    }
+
+    fn tell(&self, failure: &Failure) -> Told {
+        let refused = format!("rutter: {} is refused", self.name);
+        commands::tell(failure, &self.sources, OutputFormat::Yaml, &refused);
+        Told
+    }
+}
+
+/// A rendered object.
+struct Object {
+    identity: Identity,
+    text: String,
+}
+
+/// What makes two objects the same one.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Identity {
+    Named {
+        api_version: String,
+        kind: String,
+        namespace: Option<String>,
+        name: String,
+    },
+    /// Of a document without a name that is all it has.
+    Unnamed(String),
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named {
+                kind,
+                namespace: Some(namespace),
+                name,
+                ..
+            } => write!(f, "{kind} {namespace}/{name}"),
+            Self::Named { kind, name, .. } => write!(f, "{kind} {name}"),
+            Self::Unnamed(_) => f.write_str("a document without a name"),
+        }
+    }
+}
+
+impl Object {
+    fn all(parts: &[Part<'_>]) -> Vec<Self> {
+        let mut objects = Vec::new();
+        for part in parts {
+            match part {
+                Part::Manifests(manifests) => objects.extend(manifests.iter().map(Self::from)),
+                Part::Foreign(document) => objects.extend(Self::foreign(document)),
+            }
+        }
+        objects
+    }
+
+    /// The object of a document that passed through, unless that is blank.
+    fn foreign(document: &str) -> Option<Self> {
+        let text = files::without_marker(document);
+        let unnamed = || Identity::Unnamed(text.to_owned());
+        let identity = match yaml::parse(text, 0, 1) {
+            Ok(node) => identity(&node.filter(|node| !node.is_null())?).unwrap_or_else(unnamed),
+            Err(_) => unnamed(),
+        };
+        Some(Self::new(identity, text))
+    }
+
+    fn new(identity: Identity, text: &str) -> Self {
+        let text = format!("{}\n", text.strip_suffix('\n').unwrap_or(text));
+        Self { identity, text }
+    }
+
+    /// What it says, if that is plain YAML.
+    fn tree(&self) -> Option<Node> {
+        yaml::parse(&self.text, 0, 1).ok()?
+    }
+}
+
+impl From<&Manifest> for Object {
+    fn from(manifest: &Manifest) -> Self {
+        let identity = Identity::Named {
+            api_version: manifest.api_version.clone(),
+            kind: manifest.kind.clone(),
+            namespace: manifest.namespace.clone(),
+            name: manifest.name.clone(),
+        };
+        Self::new(identity, &manifest.document)
+    }
+}
+
+fn identity(object: &Node) -> Option<Identity> {
+    let text = |node: Option<&Node>| node.and_then(Node::as_str).map(str::to_owned);
+    let metadata = object.get("metadata")?;
+    Some(Identity::Named {
+        api_version: text(object.get("apiVersion"))?,
+        kind: text(object.get("kind"))?,
+        namespace: text(metadata.get("namespace")),
+        name: text(metadata.get("name"))?,
+    })
+}
+
+/// What becomes of one object.
+enum Difference<'a> {
+    Added(&'a Object),
+    Changed(&'a Object, &'a Object),
+    Removed(&'a Object),
+}
+
+/// All differences: those of new objects in the order of the new ones, then those that are gone.
+struct Changes<'a> {
+    differences: Vec<Difference<'a>>,
+    unchanged: usize,
+}
+
+impl<'a> Changes<'a> {
+    fn between(old: &'a [Object], new: &'a [Object]) -> Self {
+        // A stream may have the same object several times: the first belongs to the first.
+        let mut left: BTreeMap<&Identity, Vec<&Object>> = BTreeMap::new();
+        for object in old.iter().rev() {
+            left.entry(&object.identity).or_default().push(object);
+        }
+        let mut changes = Self {
+            differences: Vec::new(),
+            unchanged: 0,
+        };
+        for new in new {
+            match left.get_mut(&new.identity).and_then(Vec::pop) {
+                Some(old) if old.text == new.text => changes.unchanged += 1,
+                Some(old) => changes.differences.push(Difference::Changed(old, new)),
+                None => changes.differences.push(Difference::Added(new)),
+            }
+        }
+        let is_left = |object: &&Object| {
+            let left = left.get(&object.identity);
+            left.is_some_and(|left| left.iter().any(|left| std::ptr::eq(*left, *object)))
+        };
+        changes
+            .differences
+            .extend(old.iter().filter(is_left).map(Difference::Removed));
+        changes
+    }
+
+    fn summary(&self) -> String {
+        let count = |is: fn(&Difference<'_>) -> bool| self.differences.iter().filter(|it| is(it)).count();
+        let counts = [
+            (count(|it| matches!(it, Difference::Changed(..))), "changed"),
+            (count(|it| matches!(it, Difference::Added(_))), "added"),
+            (count(|it| matches!(it, Difference::Removed(_))), "removed"),
+            (self.unchanged, "unchanged"),
+        ];
+        counts.map(|(count, what)| format!("{count} {what}")).join(", ")
+    }
+
+    fn to_text(&self, context: usize, ink: Ink) -> String {
+        let mut text = String::new();
+        for difference in &self.differences {
+            let (object, became) = match difference {
+                Difference::Added(object) => (object, "added"),
+                Difference::Changed(_, object) => (object, "changed"),
+                Difference::Removed(object) => (object, "removed"),
+            };
+            let header = report::harmless(format!("{} {became}", object.identity));
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{}", ink.bold(&header));
+            match difference {
+                Difference::Added(object) => object
+                    .text
+                    .lines()
+                    .for_each(|line| write_line('+', line, ink, &mut text)),
+                Difference::Removed(object) => object
+                    .text
+                    .lines()
+                    .for_each(|line| write_line('-', line, ink, &mut text)),
+                Difference::Changed(old, new) => write_changed(old, new, context, ink, &mut text),
+            }
+        }
+        text
+    }
+}
+
+fn write_changed(old: &Object, new: &Object, context: usize, ink: Ink, text: &mut String) {
+    let (old_tree, new_tree) = (old.tree(), new.tree());
+    let value = |tree: &Option<Node>| json::from_node(tree.as_ref()?).ok();
+    if let (Some(old), Some(new)) = (value(&old_tree), value(&new_tree)) {
+        for note in kubernetes::notes(&old, &new) {
+            let _ = writeln!(text, "{}", ink.yellow(&report::harmless(note)));
+        }
+    }
+    let diff = TextDiff::from_lines(&old.text, &new.text);
+    for hunk in diff.unified_diff().context_radius(context).iter_hunks() {
+        let first = hunk.iter_changes().find(|change| change.tag() != ChangeTag::Equal);
+        let path = first.and_then(|change| match (change.old_index(), change.new_index()) {
+            (Some(index), None) => Some(path_at(old_tree.as_ref()?, index)),
+            (_, Some(index)) => Some(path_at(new_tree.as_ref()?, index)),
+            (None, None) => None,
+        });
+        let header = format!("{} {}", hunk.header(), report::harmless(path.unwrap_or_default()));
+        let _ = writeln!(text, "{}", ink.cyan(header.trim_end()));
+        for change in hunk.iter_changes() {
+            let sign = match change.tag() {
+                ChangeTag::Equal => ' ',
+                ChangeTag::Delete => '-',
+                ChangeTag::Insert => '+',
+            };
+            write_line(sign, change.value().trim_end_matches('\n'), ink, text);
+        }
+    }
+}
+
+fn write_line(sign: char, line: &str, ink: Ink, text: &mut String) {
+    let line = format!("{sign}{}", report::harmless(line));
+    let _ = match sign {
+        '+' => writeln!(text, "{}", ink.green(&line)),
+        '-' => writeln!(text, "{}", ink.red(&line)),
+        _ => writeln!(text, "{line}"),
+    };
+}
+
+/// The field that line `index`, counted from 0, of an object's text belongs to.
+fn path_at(tree: &Node, index: usize) -> String {
+    let is_before = |line: u32| usize::try_from(line).is_ok_and(|line| line <= index + 1);
+    let mut path = String::new();
+    let mut node = tree;
+    loop {
+        node = match &node.value {
+            Value::Mapping(entries) => {
+                let Some(entry) = entries.iter().rfind(|entry| is_before(entry.key.place.position.line)) else {
+                    return path;
+                };
+                path = yaml::join(&path, &entry.key.scalar.text);
+                &entry.value
+            }
+            Value::Sequence(items) => {
+                let before = |item: &&Node| is_before(item.place.position.line);
+                let Some((number, item)) = items.iter().enumerate().rfind(|(_, item)| before(item)) else {
+                    return path;
+                };
+                let _ = write!(path, "[{number}]");
+                item
+            }
+            Value::Scalar(_) => return path,
+        };
+    }
+}
