@@ -200,6 +200,36 @@ fn defaults_are_the_default_and_fit_the_schema() -> Result<()> {
     Ok(())
 }
 
+/// What editors complete and show is found by `$schema` and in descriptions.
+#[test]
+fn the_schema_is_draft_07_and_documents_every_field() -> Result<()> {
+    let schema: Value = serde_json::from_str(&EtcdPackage.schema())?;
+    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+    assert!(jsonschema::draft7::meta::is_valid(&schema));
+    let mut silent = BTreeSet::new();
+    collect_undocumented(&schema, "", &mut silent);
+    assert!(silent.is_empty(), "without a description: {silent:?}");
+    Ok(())
+}
+
+fn collect_undocumented(schema: &Value, path: &str, silent: &mut BTreeSet<String>) {
+    for choice in schema["anyOf"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .chain(schema.get("items"))
+    {
+        collect_undocumented(choice, path, silent);
+    }
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        collect_undocumented(schema, &path, silent);
+        if schema["description"].as_str().is_none_or(str::is_empty) {
+            silent.insert(path);
+        }
+    }
+}
+
 #[test]
 fn the_schema_accepts_what_the_package_accepts() -> Result<()> {
     let schema: Value = serde_json::from_str(&EtcdPackage.schema())?;

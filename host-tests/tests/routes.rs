@@ -31,25 +31,42 @@ fn main() -> Result<()> {
             move || Ok(command_line(args)?),
         ));
     }
-    for verb in ["schema", "defaults"] {
-        all.push(libtest_mimic::Trial::test(format!("rutter::{verb}"), move || {
-            Ok(generated(verb)?)
-        }));
+    for args in GENERATED {
+        all.push(libtest_mimic::Trial::test(
+            format!("rutter::{}", args.join(" ")),
+            move || Ok(generated(args)?),
+        ));
     }
+    all.push(libtest_mimic::Trial::test("rutter::diff", || Ok(diff()?)));
     libtest_mimic::run(&arguments, all).exit()
 }
 
 /// What the component's own command understands, and what it does not.
-const COMMAND_LINES: [&[&str]; 9] = [
+const COMMAND_LINES: [&[&str]; 14] = [
     &["--help"],
     &["--version"],
     &["schema"],
     &["defaults"],
+    &["explain"],
+    &["explain", "spec.storage.wal"],
+    &["explain", "--recursive"],
+    &["explain", "storge"],
+    &["explain", "tls", "storage"],
     &["validate"],
     &["render", "--name", "x"],
     &["rendr"],
     &["--nme", "x"],
     &["--name"],
+];
+
+/// What is printed without any input.
+const GENERATED: [&[&str]; 6] = [
+    &["schema"],
+    &["defaults"],
+    &["explain"],
+    &["explain", "extraArgs"],
+    &["explain", "spec.storage.wal"],
+    &["explain", "--recursive"],
 ];
 
 /// The component under wasmtime says what the package says as Rust. WASI knows only success and failure.
@@ -73,11 +90,47 @@ fn command_line(args: &[&str]) -> Result<()> {
 }
 
 /// `rutter` prints what its package says.
-fn generated(verb: &str) -> Result<()> {
-    let expected = rutter::command::run(&EtcdPackage, [verb.into()], || Ok(Vec::new()));
-    let output = Command::new(artifact("rutter")?).arg(verb).output()?;
+fn generated(args: &[&str]) -> Result<()> {
+    let expected = rutter::command::run(&EtcdPackage, args.iter().map(Into::into), || Ok(Vec::new()));
+    let output = Command::new(artifact("rutter")?).args(args).output()?;
     ensure!(output.status.success() && expected.status == 0, "{:?}", output.status);
     same("standard output", &expected.stdout, &String::from_utf8(output.stdout)?)
+}
+
+/// `rutter diff` finds no difference between values and what is rendered from them, and no other than there is between
+/// other values.
+fn diff() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let rendered = rutter::command::run(&EtcdPackage, ["render".into()], || Ok(Vec::new())).stdout;
+    for (name, text) in [
+        ("rendered.yaml", rendered.as_str()),
+        ("old.yaml", "replicas: 3\n"),
+        ("new.yaml", "replicas: 5\nstorage: {data: {size: 9Gi}}\n"),
+    ] {
+        std::fs::write(folder.path().join(name), text)?;
+    }
+    let run = |old, new| -> Result<_> {
+        let mut rutter = Command::new(artifact("rutter")?.canonicalize()?);
+        let output = rutter
+            .args(["diff", old, new, "-C", "0"])
+            .current_dir(folder.path())
+            .output()?;
+        Ok((output.status.code(), String::from_utf8(output.stdout)?))
+    };
+    for old in ["old.yaml", "rendered.yaml"] {
+        ensure!(run(old, "old.yaml")? == (Some(0), String::new()));
+        let (status, stdout) = run(old, "new.yaml")?;
+        ensure!(status == Some(1), "{stdout}");
+        for expected in [
+            "ConfigMap default/etcd-bootstrap changed\n",
+            "-  replicas: 3\n+  replicas: 5\n",
+        ] {
+            ensure!(stdout.contains(expected), "{expected:?} is missing in\n{stdout}");
+        }
+        let note = "note: Kubernetes refuses to change spec.volumeClaimTemplates of a StatefulSet that exists\n";
+        ensure!(stdout.contains(note), "{stdout}");
+    }
+    Ok(())
 }
 
 /// The library, by the typed interface.

@@ -14,9 +14,9 @@ use etcd_package::values::Values;
 const HEAD: &str = "\
 # Values
 
-What can be asked of the etcd package: a values document, or the `spec` of an `EtcdCluster`. All values are optional, and
-`null` means that a value is not there. `rutter explain FIELD` tells the same of one field. This page is generated from
-the types in the source.
+What can be asked of the etcd package: a values document, or the `spec` of an `EtcdCluster`. All values are optional,
+and `null` means that a value is not there. `rutter explain FIELD` tells the same of one field. This page is generated
+from the types in the source.
 
 ";
 

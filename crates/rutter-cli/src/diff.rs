@@ -214,7 +214,11 @@ impl From<&Manifest> for Object {
 }
 
 fn identity(object: &Node) -> Option<Identity> {
-    let text = |node: Option<&Node>| node.and_then(Node::as_str).map(str::to_owned);
+    // As it is spelt: whether `n` is a name or a boolean is for those to say who apply it.
+    let text = |node: Option<&Node>| match node.map(|node| &node.value) {
+        Some(Value::Scalar(scalar)) if !scalar.is_null() => Some(scalar.text.clone()),
+        _ => None,
+    };
     let metadata = object.get("metadata")?;
     Some(Identity::Named {
         api_version: text(object.get("apiVersion"))?,

@@ -10,8 +10,8 @@ struct Fixed {
     pointer: &'static str,
     /// What it is if it is not given.
     default: fn() -> Value,
-    /// What the remedy does not mend.
-    but: &'static str,
+    /// What becomes of what is there, if its object is made anew.
+    then: &'static str,
 }
 
 /// From `ValidateStatefulSetUpdate` in Kubernetes' `pkg/apis/apps/validation/validation.go`, and what the StatefulSet
@@ -22,28 +22,28 @@ const FIXED: [Fixed; 4] = [
         kind: "StatefulSet",
         pointer: "/spec/selector",
         default: || Value::Null,
-        but: "pods without the new labels stay behind, and their names stay taken",
+        then: "pods without the new labels stay behind, and their names stay taken",
     },
     Fixed {
         group: "apps",
         kind: "StatefulSet",
         pointer: "/spec/serviceName",
         default: || json!(""),
-        but: "pods keep the host names they have until they are made anew",
+        then: "pods keep the host names they have until they are made anew",
     },
     Fixed {
         group: "apps",
         kind: "StatefulSet",
         pointer: "/spec/volumeClaimTemplates",
         default: || json!([]),
-        but: "claims that exist stay as they are",
+        then: "claims that exist stay as they are",
     },
     Fixed {
         group: "apps",
         kind: "StatefulSet",
         pointer: "/spec/podManagementPolicy",
         default: || json!("OrderedReady"),
-        but: "it only counts for pods that are made from then on",
+        then: "the policy counts for pods that are made from then on",
     },
 ];
 
@@ -54,28 +54,68 @@ pub(crate) fn notes(old: &Value, new: &Value) -> Vec<String> {
     let kind = text("/kind").unwrap_or_default();
     let group = text("/apiVersion").and_then(|version| version.split_once('/'));
     let group = group.map_or("", |(group, _)| group);
-    let mut notes = Vec::new();
-    for fixed in FIXED.iter().filter(|fixed| (fixed.group, fixed.kind) == (group, kind)) {
-        let value = |object: &Value| {
-            let value = object.pointer(fixed.pointer).filter(|value| !value.is_null());
-            value.cloned().unwrap_or_else(fixed.default)
-        };
-        if value(old) != value(new) {
+    let value = |object: &Value, fixed: &Fixed| {
+        let value = object.pointer(fixed.pointer).filter(|value| !value.is_null());
+        value.cloned().unwrap_or_else(fixed.default)
+    };
+    let of_this_kind = FIXED.iter().filter(|fixed| (fixed.group, fixed.kind) == (group, kind));
+    let refused: Vec<&Fixed> = of_this_kind
+        .filter(|fixed| value(old, fixed) != value(new, fixed))
+        .collect();
+    let mut notes: Vec<String> = refused
+        .iter()
+        .map(|fixed| {
             let field = fixed.pointer.trim_start_matches('/').replace('/', ".");
-            notes.push(format!(
-                "note: Kubernetes refuses to change {field} of a {kind} that exists; after the remedy below, {}",
-                fixed.but
-            ));
-        }
-    }
-    if !notes.is_empty() {
+            format!("note: Kubernetes refuses to change {field} of a {kind} that exists")
+        })
+        .collect();
+    if !refused.is_empty() {
         let name = text("/metadata/name").unwrap_or_default();
         let namespace = text("/metadata/namespace").map_or_else(String::new, |name| format!(" --namespace {name}"));
+        let then: String = refused.iter().map(|fixed| format!("; {}", fixed.then)).collect();
         notes.push(format!(
             "help: `kubectl delete {} {name}{namespace} --cascade=orphan` keeps the pods, and a {kind} that is applied then \
-             adopts those that its selector finds",
+             adopts those that its selector finds{then}",
             kind.to_lowercase()
         ));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stateful_set(spec: Value) -> Value {
+        json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "a", "namespace": "b"}, "spec": spec})
+    }
+
+    #[test]
+    fn what_is_fixed_is_noted() {
+        let old = stateful_set(json!({"replicas": 1, "selector": {"matchLabels": {"a": "1", "b": "2"}}}));
+        let new = stateful_set(json!({
+            "replicas": 2,
+            "serviceName": "a",
+            "selector": {"matchLabels": {"b": "2", "a": "1"}},
+            "podManagementPolicy": "Parallel",
+        }));
+        let expected = [
+            "note: Kubernetes refuses to change spec.serviceName of a StatefulSet that exists",
+            "note: Kubernetes refuses to change spec.podManagementPolicy of a StatefulSet that exists",
+            "help: `kubectl delete statefulset a --namespace b --cascade=orphan` keeps the pods, and a StatefulSet that is \
+             applied then adopts those that its selector finds; pods keep the host names they have until they are made \
+             anew; the policy counts for pods that are made from then on",
+        ];
+        assert_eq!(notes(&old, &new), expected);
+    }
+
+    #[test]
+    fn what_is_a_default_is_no_change() {
+        let old = stateful_set(json!({"serviceName": null}));
+        let new =
+            stateful_set(json!({"serviceName": "", "volumeClaimTemplates": [], "podManagementPolicy": "OrderedReady"}));
+        assert!(notes(&old, &new).is_empty());
+        let other = |name| json!({"apiVersion": "x.dev/v1", "kind": "StatefulSet", "spec": {"serviceName": name}});
+        assert!(notes(&other("a"), &other("b")).is_empty());
+    }
 }

@@ -330,6 +330,8 @@ fn bad_command_lines_have_a_status_of_their_own() {
         &["render", "-f", "none.yaml"],
         &["render", "--set-file", "a=none.txt"],
         &["render", "-o", "out", "--output", "json"],
+        &["explain", "d"],
+        &["explain", "a", "b"],
         &[],
     ] {
         let (status, stdout, stderr) = setting.run(arguments);
@@ -368,7 +370,9 @@ fn a_broken_pipe_is_a_failure() {
 #[test]
 fn the_rest_is_printed() {
     let setting = Setting::rendering();
-    assert_eq!(setting.run(&["schema"]), (0, "text".to_owned(), String::new()));
+    let (status, stdout, _) = setting.run(&["schema"]);
+    assert_eq!(status, 0);
+    assert!(serde_json::from_str::<Value>(&stdout).expect("JSON").is_object());
     assert_eq!(setting.run(&["defaults"]), (0, "text".to_owned(), String::new()));
     let (status, stdout, _) = setting.run(&["describe", "--output", "json"]);
     assert_eq!(status, 0);
@@ -379,4 +383,168 @@ fn the_rest_is_printed() {
     let (status, stdout, _) = setting.run(&["describe"]);
     assert_eq!(status, 0);
     assert!(stdout.starts_with("name: text\n"), "{stdout}");
+}
+
+#[test]
+fn values_are_explained() {
+    let setting = Setting::rendering();
+    let told = "KIND:    text\nVERSION: text\n\nFIELD: b.c <string>\n\nDESCRIPTION:\n    It is not documented.\n";
+    assert_eq!(setting.run(&["explain", "b.c"]), (0, told.to_owned(), String::new()));
+    assert_eq!(
+        setting.run(&["explain", "text.spec.b.c"]),
+        (0, told.to_owned(), String::new())
+    );
+    // Nothing of a package commands a terminal.
+    let (status, stdout, _) = setting.run(&["explain"]);
+    assert_eq!(status, 0);
+    assert!(
+        stdout.ends_with("    a <integer>\n        [1mOne.\n\n    b <Object>\n"),
+        "{stdout}"
+    );
+    let (status, stdout, _) = setting.run(&["explain", "--recursive"]);
+    assert_eq!(status, 0);
+    assert!(
+        stdout.ends_with("    a <integer>\n    b <Object>\n      c <string>\n"),
+        "{stdout}"
+    );
+    let (status, stdout, stderr) = setting.run(&["explain", "b.cc"]);
+    assert_eq!((status, stdout.as_str()), (2, ""));
+    assert!(
+        stderr.contains("there is no field `cc` in b") && stderr.contains("did you mean `b.c`?"),
+        "{stderr}"
+    );
+}
+
+/// A Kubernetes object.
+fn object(kind: &str, name: &str, rest: &str) -> String {
+    format!("---\napiVersion: apps/v1\nkind: {kind}\nmetadata:\n  name: {name}\n  namespace: shop\n{rest}")
+}
+
+#[test]
+fn objects_are_compared_one_by_one() {
+    let setting = Setting::rendering();
+    let old = [
+        object("A", "same", ""),
+        object("A", "gone", ""),
+        object("A", "list", "items:\n- a: 1\n- a: 2\n  b:\n    c: 1\n"),
+        "--- # no object\nx: 1\n".to_owned(),
+        object("A", "twice", "x: 1\n"),
+        object("A", "twice", "x: 2\n"),
+    ];
+    let new = [
+        object("A", "come", ""),
+        object("A", "list", "items:\n- a: 1\n- a: 2\n  b:\n    c: 2\n"),
+        object("A", "twice", "x: 1\n"),
+        object("A", "twice", "x: 2\n"),
+        // The line end of the last document is nobody's.
+        object("A", "same", "").trim_end().to_owned(),
+    ];
+    setting.file("old.yaml", &old.concat()).file("new.yaml", &new.concat());
+    let (status, stdout, stderr) = setting.run(&["diff", "old.yaml", "new.yaml", "-C", "1"]);
+    let expected = "\
+A shop/come added
++apiVersion: apps/v1
++kind: A
++metadata:
++  name: come
++  namespace: shop
+A shop/list changed
+@@ -9,2 +9,2 @@ items[1].b.c
+   b:
+-    c: 1
++    c: 2
+A shop/gone removed
+-apiVersion: apps/v1
+-kind: A
+-metadata:
+-  name: gone
+-  namespace: shop
+a document without a name removed
+---- # no object
+-x: 1
+";
+    assert_eq!((status, stdout.as_str()), (1, expected));
+    assert_eq!(stderr, "rutter: 1 changed, 1 added, 2 removed, 3 unchanged\n");
+    let (status, stdout, stderr) = setting.run_with(&["diff", "old.yaml", "-"], &old.concat());
+    assert_eq!((status, stdout.as_str()), (0, ""));
+    assert_eq!(stderr, "rutter: 0 changed, 0 added, 0 removed, 6 unchanged\n");
+}
+
+#[test]
+fn what_kubernetes_refuses_to_change_is_noted() {
+    let setting = Setting::rendering();
+    setting
+        .file("old.yaml", &object("StatefulSet", "a", "spec: {serviceName: a}\n"))
+        .file("new.yaml", &object("StatefulSet", "a", "spec: {serviceName: b}\n"));
+    let (status, stdout, _) = setting.run(&["diff", "old.yaml", "new.yaml", "--context", "0"]);
+    let expected = "\
+StatefulSet shop/a changed
+note: Kubernetes refuses to change spec.serviceName of a StatefulSet that exists
+help: `kubectl delete statefulset a --namespace shop --cascade=orphan` keeps the pods, and a StatefulSet that is applied \
+then adopts those that its selector finds; pods keep the host names they have until they are made anew
+@@ -6 +6 @@ spec.serviceName
+-spec: {serviceName: a}
++spec: {serviceName: b}
+";
+    assert_eq!((status, stdout.as_str()), (1, expected));
+}
+
+#[test]
+fn a_difference_of_values_is_that_of_their_manifests() {
+    let setting = Setting::rendering();
+    setting.file("a.yaml", "a: 1\n").file("b.yaml", "b: 1\n");
+    let stderr = format!(
+        "{WARNING}rutter: a.yaml is accepted\n{WARNING}rutter: b.yaml is accepted\n\
+         rutter: 0 changed, 0 added, 0 removed, 2 unchanged\n"
+    );
+    let expected = (0, String::new(), stderr);
+    assert_eq!(setting.run(&["diff", "a.yaml", "b.yaml"]), expected);
+    assert_eq!(
+        setting.run(&["diff", "a.yaml", "b.yaml", "--set", "c=1", "--name", "x"]),
+        expected
+    );
+    // Objects have names of their own, and are not what these options are about.
+    setting.file("objects.yaml", &object("A", "a", ""));
+    let options = ["--name", "x", "--set", "c=1", "-n", "y"];
+    assert_eq!(
+        setting
+            .run(&[&["diff", "objects.yaml", "b.yaml"], &options[..]].concat())
+            .0,
+        1
+    );
+    assert_eq!(
+        setting
+            .run(&[&["diff", "objects.yaml", "objects.yaml"], &options[..]].concat())
+            .0,
+        2
+    );
+}
+
+#[test]
+fn what_cannot_be_compared_is_trouble() {
+    let setting = Setting::refusing();
+    setting
+        .file("a.yaml", "somewhere: x\n")
+        .file("b.yaml", "somewhere: y\n");
+    let problem = |file: &str| format!("error[text]: text: text\n  --> {file}:1:10\nrutter: {file} is refused\n");
+    let expected = (2, String::new(), format!("{}{}", problem("a.yaml"), problem("b.yaml")));
+    assert_eq!(setting.run(&["diff", "a.yaml", "b.yaml"]), expected);
+    for arguments in [
+        &["diff", "-", "-"][..],
+        &["diff", "a.yaml"],
+        &["diff", "a.yaml", "none.yaml"],
+        &["diff", "a.yaml", "b.yaml", "--set", "a[0"],
+        &["diff", "a.yaml", "b.yaml", "-C", "x"],
+    ] {
+        let (status, stdout, stderr) = setting.run(arguments);
+        assert_eq!((status, stdout.as_str()), (2, ""), "{arguments:?}: {stderr}");
+        assert!(!stderr.is_empty());
+    }
+    let setting = Setting::new("unreachable");
+    setting.file("a.yaml", "");
+    let (status, stdout, stderr) = setting.run(&["diff", "a.yaml", "a.yaml"]);
+    assert_eq!((status, stdout.as_str()), (2, ""));
+    assert!(stderr.starts_with("error: the package crashed"), "{stderr}");
+    fs::remove_file(setting.path("package.wasm")).expect("a file");
+    assert_eq!(setting.run(&["diff", "a.yaml", "a.yaml"]).0, 2);
 }

@@ -180,6 +180,7 @@ Options:
 Examples:
   wasmtime run {name}.wasm < /dev/null
   wasmtime run {name}.wasm defaults > values.yaml
+  wasmtime run {name}.wasm explain spec --recursive
   wasmtime run {name}.wasm --name {name}-a --namespace databases < values.yaml
 
 The exit status is 0 if the input was accepted and 1 if not; then nothing is written to standard output.

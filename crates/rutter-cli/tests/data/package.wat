@@ -20,6 +20,9 @@
     ;; Manifests, warnings and notes, or diagnostics.
     (data (i32.const 768) (i32 0  256 2  512 1  0 0))
     (data (i32.const 800) (i32 1  640 1))
+    ;; A schema.
+    (data (i32.const 1024) "{\"properties\":{\"b\":{\"type\":\"object\",\"properties\":{\"c\":{\"type\":\"string\"}}},\"a\":{\"type\":\"integer\",\"description\":\"\\u001b[1mOne.\"}}}")
+    (data (i32.const 840) (i32 1024 128))
     ;; A text, and what `describe` gives: five texts and an empty list.
     (data (i32.const 832) (i32 16 4))
     (data (i32.const 848) (i32 16 4  16 4  16 4  16 4  16 4  0 0))
@@ -29,6 +32,7 @@
       (global.get $free)
       (global.set $free (i32.add (global.get $free) (local.get 3))))
     (func (export "text") (result i32) (i32.const 832))
+    (func (export "schema") (result i32) (i32.const 840))
     (func (export "describe") (result i32) (i32.const 848))
     (func (export "render") (param i32) (result i32) RENDER))
   (core instance $core (instantiate $module))
@@ -55,6 +59,8 @@
     (canon lift (core func $core "describe") (memory (core memory $core "memory"))))
   (func $text (result string)
     (canon lift (core func $core "text") (memory (core memory $core "memory"))))
+  (func $schema (result string)
+    (canon lift (core func $core "schema") (memory (core memory $core "memory"))))
   (func $render (param "request" $request) (result (result $rendering (error (list $diagnostic))))
     (canon lift (core func $core "render") (memory (core memory $core "memory")) (realloc (core func $core "realloc"))))
   (instance $renderer
@@ -62,6 +68,6 @@
     (export "diagnostic" (type $diagnostic)) (export "description" (type $description))
     (export "release" (type $release)) (export "capabilities" (type $capabilities))
     (export "request" (type $request)) (export "manifest" (type $manifest)) (export "rendering" (type $rendering))
-    (export "describe" (func $describe)) (export "schema" (func $text)) (export "defaults" (func $text))
+    (export "describe" (func $describe)) (export "schema" (func $schema)) (export "defaults" (func $text))
     (export "render" (func $render)))
   (export "rutter:package/renderer@0.1.0" (instance $renderer)))
