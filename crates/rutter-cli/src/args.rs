@@ -39,12 +39,13 @@ Examples:
   git show main:values.yaml | rutter diff - values.yaml
   rutter render -f values.yaml --set replicas=5 | rutter diff values.yaml -
 
-Objects are compared by their rendered text, and belong together if apiVersion, kind, namespace and
-name are the same. A side that holds manifests already is taken as it is. So what differs on one
-side only, such as several files or --set, is left to `rutter render`, whose output can be a side;
---name, --namespace and --set apply to each side that is a values document.
+Each side is a values document, or a stream of Kubernetes objects such as `rutter render` writes.
+That is why there is no --set here, nor several files for a side: it would not be plain which side
+they are for. Render that side with them, and compare what comes out.
 
-The exit status is that of diff: 0 no difference, 1 differences, 2 trouble.";
+Objects are compared as text, and are the same one if apiVersion, kind, namespace and name are.
+
+Exit status: 0 no difference, 1 differences, 2 trouble.";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
@@ -111,11 +112,11 @@ pub(crate) struct Diff {
     pub(crate) old: PathBuf,
     /// The same as they are to be
     pub(crate) new: PathBuf,
-    /// Show as many lines around each difference
+    /// Show this many lines around each difference
     #[arg(short = 'C', long, value_name = "LINES", default_value_t = 3)]
-    pub(crate) context: usize,
+    pub(crate) context: u16,
     #[command(flatten)]
-    pub(crate) options: Options,
+    pub(crate) installation: Installation,
     #[command(flatten)]
     pub(crate) source: Source,
 }
@@ -175,14 +176,14 @@ pub(crate) struct Input {
     #[arg(short = 'f', long = "values", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) options: Options,
+    set: Set,
+    #[command(flatten)]
+    pub(crate) installation: Installation,
 }
 
-/// What else of a values document can be given on the command line.
+/// What values are rendered for. Objects say it themselves.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Options {
-    #[command(flatten)]
-    set: Set,
+pub(crate) struct Installation {
     /// Name what is rendered [default: the package's name]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
@@ -191,7 +192,7 @@ pub(crate) struct Options {
     pub(crate) namespace: String,
 }
 
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Debug, Default, Args)]
 struct Set {
     #[arg(long, value_name = "KEY=VALUE", help = "Set values: a=1,b.c=x,d[0]=y,e={1,2}")]
     set: Vec<String>,
@@ -209,13 +210,13 @@ struct Set {
     set_literal: Vec<String>,
 }
 
-impl Options {
-    /// Those that also concern objects, which have names and values of their own.
-    pub(crate) fn for_objects(&self) -> Self {
+impl Input {
+    /// One file, and nothing over it.
+    pub(crate) fn of_file(path: PathBuf, installation: Installation) -> Self {
         Self {
+            files: vec![path],
             set: Set::default(),
-            name: None,
-            namespace: self.namespace.clone(),
+            installation,
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use rutter::stream::{self, Part};
@@ -54,22 +55,20 @@ fn compare(args: &Diff) -> Result<Verdict, Told> {
     let mut sides = [&args.old, &args.new].map(|path| Side::new(path, args));
     // Both, whatever becomes of the first: all that is wrong is said at once.
     let [old, new] = sides.each_mut().map(Side::read);
-    (old?, new?);
+    old.and(new)?;
+    // A name is for the side that has values. If neither has, it is refused, as by the other commands.
     let are_objects = sides.each_ref().map(|side| side.is_objects(&description));
-    for (side, _) in sides
-        .iter_mut()
-        .zip(are_objects)
-        .filter(|(_, are_objects)| *are_objects)
-    {
-        // Where they concern neither side they are refused, as by the other commands.
-        if are_objects != [true, true] {
-            side.input.options = side.input.options.for_objects();
-        }
+    if are_objects != [true, true] {
+        let of_objects = sides
+            .iter_mut()
+            .zip(are_objects)
+            .filter(|(_, are_objects)| *are_objects);
+        of_objects.for_each(|(side, _)| side.input.installation.name = None);
     }
     let [old, new] = sides.each_ref().map(|side| side.render(&package, &description));
     let (old, new) = (old?, new?);
     let changes = Changes::between(&old, &new);
-    let written = output::to_stdout(&changes.to_text(args.context, Ink::for_stdout()));
+    let written = output::to_stdout(&changes.to_text(args.context.into(), Ink::for_stdout()));
     written.map_err(|error| {
         tell(Failure::Host(error));
         Told
@@ -97,10 +96,9 @@ impl Side {
         } else {
             path.display().to_string()
         };
-        let (files, options) = (vec![path.to_owned()], args.options.clone());
         Self {
             name,
-            input: Input { files, options },
+            input: Input::of_file(path.to_owned(), args.installation.clone()),
             sources: Sources::default(),
         }
     }
@@ -112,7 +110,7 @@ impl Side {
     /// Whether this is a stream of Kubernetes objects, not values.
     fn is_objects(&self, description: &Description) -> bool {
         let text = self.sources.get(0).map_or("", |source| &source.text);
-        let read = stream::read(text, description, &self.input.options.namespace);
+        let read = stream::read(text, description, &self.input.installation.namespace);
         matches!(read, Ok(stream::Input::Stream(_)))
     }
 
@@ -315,7 +313,10 @@ fn write_changed(old: &Object, new: &Object, context: usize, ink: Ink, text: &mu
             let _ = writeln!(text, "{}", ink.yellow(&report::harmless(note)));
         }
     }
-    let diff = TextDiff::from_lines(&old.text, &new.text);
+    // Of texts that are huge and all different it then finds some difference, not the least one.
+    let diff = TextDiff::configure()
+        .timeout(Duration::from_secs(5))
+        .diff_lines(&old.text, &new.text);
     for hunk in diff.unified_diff().context_radius(context).iter_hunks() {
         let first = hunk.iter_changes().find(|change| change.tag() != ChangeTag::Equal);
         let path = first.and_then(|change| match (change.old_index(), change.new_index()) {

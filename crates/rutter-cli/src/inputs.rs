@@ -33,7 +33,7 @@ pub(crate) fn read(input: &Input, sources: &mut Sources) -> Result<(), Failure> 
             return Err(Failure::Refused(Located::all(source, vec![problem])));
         }
     }
-    for (kind, text) in input.options.expressions() {
+    for (kind, text) in input.expressions() {
         sources.add(format!("{} {text}", kind.option()), text);
     }
     Ok(())
@@ -47,13 +47,17 @@ pub(crate) fn render<'a>(
     sources: &'a Sources,
 ) -> Result<Outcome<'a>, Failure> {
     let request = |values: &str| Request {
-        name: input.options.name.clone().unwrap_or_else(|| description.name.clone()),
-        namespace: input.options.namespace.clone(),
+        name: input
+            .installation
+            .name
+            .clone()
+            .unwrap_or_else(|| description.name.clone()),
+        namespace: input.installation.namespace.clone(),
         values: values.to_owned(),
         release: None,
         capabilities: None,
     };
-    let only = match (&*input.files, input.options.expressions().next()) {
+    let only = match (&*input.files, input.expressions().next()) {
         ([], None) => Some(""),
         ([_], None) => sources.get(0).map(|source| source.text.as_str()),
         _ => None,
@@ -76,7 +80,10 @@ pub(crate) fn render<'a>(
             Err(diagnostics) => Err(Failure::Refused(locate_all(diagnostics))),
         };
     };
-    let (name, namespace) = (input.options.name.as_deref(), input.options.namespace.as_str());
+    let (name, namespace) = (
+        input.installation.name.as_deref(),
+        input.installation.namespace.as_str(),
+    );
     let render = |request: &Request| package.render(request);
     let rendered = stream::render_text(text, description, name, namespace, render)?;
     let Rendered { parts, warnings } =
@@ -95,7 +102,7 @@ fn merge(description: &Description, input: &Input, sources: &Sources) -> Result<
         };
         let refused = |diagnostics| Failure::Refused(Located::all(number, diagnostics));
         if let stream::Input::Stream(_) =
-            stream::read(&source.text, description, &input.options.namespace).map_err(refused)?
+            stream::read(&source.text, description, &input.installation.namespace).map_err(refused)?
         {
             let message = "Kubernetes objects cannot be merged with other values";
             let diagnostic = Diagnostic::new(&YAML_FEATURE, "", message)
@@ -104,7 +111,7 @@ fn merge(description: &Description, input: &Input, sources: &Sources) -> Result<
         }
         values.merge_text(&source.text, number).map_err(refused)?;
     }
-    for ((kind, text), source) in input.options.expressions().zip(numbers) {
+    for ((kind, text), source) in input.expressions().zip(numbers) {
         let expression = Expression { kind, source, text };
         let applied = values.apply(&expression, &mut |path| {
             let (name, bytes) = read_path(Path::new(path)).map_err(Stop::Unreadable)?;
