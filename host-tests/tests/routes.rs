@@ -42,7 +42,7 @@ fn main() -> Result<()> {
 }
 
 /// What the component's own command understands, and what it does not.
-const COMMAND_LINES: [&[&str]; 14] = [
+const COMMAND_LINES: [&[&str]; 15] = [
     &["--help"],
     &["--version"],
     &["schema"],
@@ -51,6 +51,7 @@ const COMMAND_LINES: [&[&str]; 14] = [
     &["explain", "spec.storage.wal"],
     &["explain", "--recursive"],
     &["explain", "storge"],
+    &["explain", "storage.x"],
     &["explain", "tls", "storage"],
     &["validate"],
     &["render", "--name", "x"],

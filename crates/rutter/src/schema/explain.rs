@@ -121,7 +121,7 @@ fn find<'s>(schema: &'s Value, package: &Description, path: &str) -> Result<Foun
 /// What to ask for instead of the field `step` of `parent`: the one that was probably meant, or those of that name
 /// that stand elsewhere, or all that there are.
 fn remedy(step: &str, parent: &Found<'_>, root: &Field<'_>) -> String {
-    let siblings: Vec<&str> = parent.field.fields().into_iter().map(|(name, _)| name).collect();
+    let siblings: Vec<&str> = sorted(&parent.field).into_iter().map(|(name, _)| name).collect();
     if let Some(nearest) = nearest(step, &siblings) {
         return format!("did you mean `{}`?", yaml::join(&parent.path, nearest));
     }
@@ -136,7 +136,7 @@ fn remedy(step: &str, parent: &Found<'_>, root: &Field<'_>) -> String {
 }
 
 fn namesakes(step: &str, path: &str, field: &Field<'_>, found: &mut Vec<String>) {
-    for (name, field) in field.fields() {
+    for (name, field) in sorted(field) {
         let path = yaml::join(path, name);
         namesakes(step, &path, &field, found);
         if name == step {
@@ -194,6 +194,7 @@ fn yaml(value: Option<&Value>) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+/// The fields below `field` in alphabetical order: a map of `serde_json` has another one from program to program.
 fn sorted<'s>(field: &Field<'s>) -> Vec<(&'s str, Field<'s>)> {
     let mut fields = field.fields();
     fields.sort_by_key(|(name, _)| *name);

@@ -6,8 +6,9 @@ mod explain;
 mod field;
 mod reference;
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 pub use defaults::defaults;
@@ -26,7 +27,16 @@ pub fn json<T: JsonSchema>() -> String {
 
 fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    let settings = settings.with_transform(RecursiveTransform(join_lines));
     settings.into_generator().into_root_schema_for::<T>().to_value()
+}
+
+/// Puts each paragraph of a documentation on one line: editors show a line's end as that of a paragraph.
+fn join_lines(schema: &mut Schema) {
+    let description = schema.as_object_mut().and_then(|schema| schema.get_mut("description"));
+    if let Some(Value::String(text)) = description {
+        *text = wrap(text, usize::MAX).join("\n");
+    }
 }
 
 /// The paragraphs of a documentation as lines of at most `width` characters.

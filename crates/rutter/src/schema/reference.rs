@@ -23,12 +23,8 @@ pub fn reference<T: JsonSchema>() -> String {
     };
     text.push_str("| value | type | what it is |\n|---|---|---|\n");
     for (name, field) in root.fields() {
-        let summary = wrap(field.summary().unwrap_or_default(), usize::MAX).join(" ");
-        let row = [
-            format!("[`{name}`](#{})", name.to_lowercase()),
-            field.type_name(),
-            summary,
-        ];
+        let link = format!("[`{name}`](#{})", name.to_lowercase());
+        let row = [link, field.type_name(), field.summary().unwrap_or_default().to_owned()];
         // Writing to a string cannot fail.
         let _ = writeln!(text, "| {} |", row.map(|cell| cell.replace('|', "\\|")).join(" | "));
     }
