@@ -35,23 +35,21 @@ enum Verdict {
     Different,
 }
 
-/// A failure that has been told already, each with its own sources.
+/// Something failed, and has been told: each side has sources of its own to tell it with.
 struct Told;
 
 fn compare(args: &Diff) -> Result<Verdict, Told> {
-    let tell = |failure: Failure| commands::tell(&failure, &Sources::default(), OutputFormat::Yaml, "");
-    if inputs::is_stdin(&args.old) && inputs::is_stdin(&args.new) {
-        tell(Failure::BadCommandLine(anyhow!(
-            "only one of the two can be standard input"
-        )));
-        return Err(Told);
-    }
-    let package = package::load(args.source.component.as_deref()).map_err(Failure::Host);
-    let described = package.and_then(|package| Ok((package.describe()?, package)));
-    let (description, package) = described.map_err(|failure| {
-        tell(failure);
+    let told = |failure: Failure| {
+        commands::tell(&failure, &Sources::default(), OutputFormat::Yaml, "");
         Told
-    })?;
+    };
+    if inputs::is_stdin(&args.old) && inputs::is_stdin(&args.new) {
+        let error = anyhow!("only one of the two can be standard input");
+        return Err(told(Failure::BadCommandLine(error)));
+    }
+    let loaded = package::load(args.source.component.as_deref());
+    let package = loaded.map_err(|error| told(Failure::Host(error)))?;
+    let description = package.describe().map_err(|error| told(error.into()))?;
     let mut sides = [&args.old, &args.new].map(|path| Side::new(path, args));
     // Both, whatever becomes of the first: all that is wrong is said at once.
     let [old, new] = sides.each_mut().map(Side::read);
@@ -69,10 +67,7 @@ fn compare(args: &Diff) -> Result<Verdict, Told> {
     let (old, new) = (old?, new?);
     let changes = Changes::between(&old, &new);
     let written = output::to_stdout(&changes.to_text(args.context.into(), Ink::for_stdout()));
-    written.map_err(|error| {
-        tell(Failure::Host(error));
-        Told
-    })?;
+    written.map_err(|error| told(Failure::Host(error)))?;
     report::to_stderr(&format!("rutter: {}\n", changes.summary()));
     Ok(if changes.differences.is_empty() {
         Verdict::Same
@@ -90,14 +85,12 @@ struct Side {
 
 impl Side {
     fn new(path: &Path, args: &Diff) -> Self {
-        let stdin = || "standard input".to_owned();
-        let name = if inputs::is_stdin(path) {
-            stdin()
-        } else {
-            path.display().to_string()
-        };
         Self {
-            name,
+            name: if inputs::is_stdin(path) {
+                "standard input".to_owned()
+            } else {
+                path.display().to_string()
+            },
             input: Input::of_file(path.to_owned(), args.installation.clone()),
             sources: Sources::default(),
         }
@@ -242,28 +235,26 @@ struct Changes<'a> {
 impl<'a> Changes<'a> {
     fn between(old: &'a [Object], new: &'a [Object]) -> Self {
         // A stream may have the same object several times: the first belongs to the first.
-        let mut left: BTreeMap<&Identity, Vec<&Object>> = BTreeMap::new();
-        for object in old.iter().rev() {
-            left.entry(&object.identity).or_default().push(object);
+        let mut left: BTreeMap<&Identity, Vec<usize>> = BTreeMap::new();
+        for (index, object) in old.iter().enumerate().rev() {
+            left.entry(&object.identity).or_default().push(index);
         }
         let mut changes = Self {
             differences: Vec::new(),
             unchanged: 0,
         };
         for new in new {
-            match left.get_mut(&new.identity).and_then(Vec::pop) {
+            let same = left.get_mut(&new.identity).and_then(Vec::pop);
+            match same.map(|index| &old[index]) {
                 Some(old) if old.text == new.text => changes.unchanged += 1,
                 Some(old) => changes.differences.push(Difference::Changed(old, new)),
                 None => changes.differences.push(Difference::Added(new)),
             }
         }
-        let is_left = |object: &&Object| {
-            let left = left.get(&object.identity);
-            left.is_some_and(|left| left.iter().any(|left| std::ptr::eq(*left, *object)))
-        };
-        changes
-            .differences
-            .extend(old.iter().filter(is_left).map(Difference::Removed));
+        let mut gone: Vec<usize> = left.into_values().flatten().collect();
+        gone.sort_unstable();
+        let removed = gone.into_iter().map(|index| Difference::Removed(&old[index]));
+        changes.differences.extend(removed);
         changes
     }
 
@@ -290,15 +281,9 @@ impl<'a> Changes<'a> {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{}", ink.bold(&header));
             match difference {
-                Difference::Added(object) => object
-                    .text
-                    .lines()
-                    .for_each(|line| write_line('+', line, ink, &mut text)),
-                Difference::Removed(object) => object
-                    .text
-                    .lines()
-                    .for_each(|line| write_line('-', line, ink, &mut text)),
+                Difference::Added(object) => write_whole('+', object, ink, &mut text),
                 Difference::Changed(old, new) => write_changed(old, new, context, ink, &mut text),
+                Difference::Removed(object) => write_whole('-', object, ink, &mut text),
             }
         }
         text
@@ -334,6 +319,12 @@ fn write_changed(old: &Object, new: &Object, context: usize, ink: Ink, text: &mu
             };
             write_line(sign, change.value().trim_end_matches('\n'), ink, text);
         }
+    }
+}
+
+fn write_whole(sign: char, object: &Object, ink: Ink, text: &mut String) {
+    for line in object.text.lines() {
+        write_line(sign, line, ink, text);
     }
 }
 

@@ -23,7 +23,7 @@ impl Located {
 pub(crate) enum Failure {
     /// The input is wrong, and this is how.
     Refused(Vec<Located>),
-    /// An expression on the command line is wrong, and this is how.
+    /// An expression or a field on the command line is wrong, and this is how.
     BadExpression(Located),
     /// The command line asks for something that cannot be.
     BadCommandLine(anyhow::Error),
