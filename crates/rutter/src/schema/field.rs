@@ -129,6 +129,11 @@ impl<'s> Field<'s> {
         !self.choices.is_empty() && self.choices.iter().all(required)
     }
 
+    /// Whether it is a list.
+    pub(super) fn is_list(&self) -> bool {
+        self.choices.iter().any(|choice| choice.contains_key("items"))
+    }
+
     /// What a list or a map holds several of.
     fn element(&self) -> Option<Self> {
         let items = || self.choices.iter().find_map(|choice| Self::new(choice.get("items")?));

@@ -44,8 +44,9 @@ pub fn reference<T: JsonSchema>() -> String {
 
 /// One entry for each field below `field`, at whatever depth.
 fn fields(field: &Field<'_>, path: &str, text: &mut String) {
+    let elements = if field.is_list() { "[]" } else { "" };
     for (name, below) in field.fields() {
-        let path = yaml::join(path, name);
+        let path = yaml::join(&format!("{path}{elements}"), name);
         let facts = facts(&below, field.requires(name));
         let entry = format!("- `{path}` ({facts}): {}", below.description().unwrap_or_default());
         paragraph(&entry, "  ", text);
