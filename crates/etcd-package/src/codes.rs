@@ -47,7 +47,10 @@ codes! {
     Error FLAG_TAKEN = "flag-taken", "the flag is set by another value";
     Error CONFLICTING_FLAGS = "conflicting-flags", "etcd refuses these settings beside each other";
     Error CONFLICTING_VARIABLE = "conflicting-variable", "etcd refuses a variable beside the flag that it stands for";
+    Error CONFLICTING_FIELDS = "conflicting-fields", "Kubernetes does not accept these fields together";
+    Error UNKNOWN_REFERENCE = "unknown-reference", "nothing has this name";
     Error LABEL_TAKEN = "label-taken", "the label belongs to the selector";
+    Warning NO_SHELL = "no-shell", "etcd's image holds etcd's programs and nothing else";
     Warning LARGE_QUOTA = "large-quota", "etcd advises against databases of this size";
     Warning LARGE_REQUESTS = "large-requests", "etcd advises against requests of this size";
     Warning TLS_DISABLED = "tls-disabled", "traffic is neither encrypted nor authenticated";

@@ -10,6 +10,7 @@ mod extra_manifests;
 mod flags;
 mod image;
 mod jobs;
+mod kubernetes;
 mod monitoring;
 mod names;
 mod paths;
@@ -166,6 +167,7 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     let names = names::resolve(name, namespace, &values, report);
     let labels = names::labels(name, &values, report);
     let server_flags = server::resolve(&values, report);
+    kubernetes::check(&values, report);
     let image = image::resolve(values.image.clone(), version, report);
     image::check_reference(&values.helper_image, "helperImage", report);
     check_ports(&values.ports, report);

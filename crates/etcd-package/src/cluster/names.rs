@@ -1,6 +1,6 @@
 //! Names and labels of everything that belongs to a cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use rutter::Diagnostic;
@@ -14,6 +14,9 @@ use crate::values::Values;
 /// Longest name of a StatefulSet: its pods carry the label `controller-revision-hash`, whose value is this name, a dash
 /// and a hash of ten characters, and a label's value has at most 63 (kubernetes/kubernetes#64023).
 const MAX_FULLNAME: usize = 63 - 11;
+
+const NAME_LABEL: &str = "app.kubernetes.io/name";
+const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 
 /// Longest name in a certificate and in DNS.
 const MAX_DNS_NAME: usize = 253;
@@ -188,6 +191,16 @@ pub(super) struct Labels {
     pub(super) all: BTreeMap<String, String>,
 }
 
+/// The keys of the labels that select the pods.
+pub(super) fn selector_keys(values: &Values) -> BTreeSet<&str> {
+    let own = &values.naming.selector_labels;
+    if own.is_empty() {
+        BTreeSet::from([NAME_LABEL, INSTANCE_LABEL])
+    } else {
+        own.keys().map(|key| &**key).collect()
+    }
+}
+
 /// The labels that Kubernetes recommends, of which name and instance select. The instance is unique in its namespace
 /// because the objects' names are.
 pub(super) fn labels(name: &str, values: &Values, report: &mut Report<'_>) -> Option<Labels> {
@@ -209,10 +222,7 @@ pub(super) fn labels(name: &str, values: &Values, report: &mut Report<'_>) -> Op
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect()
     };
-    let identity = owned(&[
-        ("app.kubernetes.io/name", "etcd"),
-        ("app.kubernetes.io/instance", &instance),
-    ]);
+    let identity = owned(&[(NAME_LABEL, "etcd"), (INSTANCE_LABEL, &instance)]);
     let selector = if values.naming.selector_labels.is_empty() {
         identity.clone()
     } else {

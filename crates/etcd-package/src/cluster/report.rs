@@ -28,6 +28,19 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Whether the mapping at `path` has a key that nothing reads. What is missing there is probably that one,
+    /// misspelt.
+    pub(super) fn has_unknown_field(&self, path: &str) -> bool {
+        let unknown = self
+            .diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.code == UNKNOWN_FIELD.id);
+        unknown.map(|diagnostic| &diagnostic.path).any(|unknown| {
+            let key = unknown.strip_prefix(path);
+            key.is_some_and(|key| key.rfind(['.', '[']) == Some(0))
+        })
+    }
+
     /// Whether the value at `path`, or something in it, was refused as it was read, so that its absence says nothing.
     #[must_use]
     pub fn is_refused(&self, path: &str) -> bool {

@@ -13,6 +13,9 @@ use super::Report;
 use crate::codes::INVALID_RESOURCES;
 use crate::values::{JobResources, Resources};
 
+/// One of them must be asked for beside huge pages.
+const COMPUTE: [&str; 2] = ["cpu", "memory"];
+
 type Amounts = BTreeMap<String, Quantity>;
 
 /// The requirements; none if nothing is left of them.
@@ -35,15 +38,7 @@ fn requirements(
     path: &str,
     report: &mut Report<'_>,
 ) -> Option<ResourceRequirements> {
-    for (kind, amounts) in [("requests", &requests), ("limits", &limits)] {
-        for (resource, amount) in amounts {
-            check(&join(&format!("{path}.{kind}"), resource), resource, amount, report);
-        }
-    }
-    for (resource, request) in &requests {
-        let path = join(&format!("{path}.requests"), resource);
-        check_against_limit(&path, resource, request, limits.get(resource), report);
-    }
+    check(path, &requests, &limits, report);
     let requirements = ResourceRequirements {
         requests: quantities(requests),
         limits: quantities(limits),
@@ -57,9 +52,32 @@ fn present(amounts: BTreeMap<String, Option<Quantity>>) -> Amounts {
     amounts.into_iter().filter_map(present).collect()
 }
 
-fn check(path: &str, resource: &str, amount: &Quantity, report: &mut Report<'_>) {
+/// Checks requests and limits of the container whose `resources` stand at `path`.
+pub(super) fn check(path: &str, requests: &Amounts, limits: &Amounts, report: &mut Report<'_>) {
+    for (name, amounts) in [("requests", requests), ("limits", limits)] {
+        for (resource, amount) in amounts {
+            check_amount(&join(&format!("{path}.{name}"), resource), resource, amount, report);
+        }
+    }
+    for (resource, request) in requests {
+        let path = join(&format!("{path}.requests"), resource);
+        check_against_limit(&path, resource, request, limits.get(resource), report);
+    }
+    let mut all = requests.keys().chain(limits.keys());
+    if all.clone().any(|resource| page_size(resource).is_some()) && !all.any(|resource| COMPUTE.contains(&&**resource))
+    {
+        report
+            .add(&INVALID_RESOURCES, path, "huge pages cannot be had alone")
+            .help("ask for cpu or memory as well");
+    }
+}
+
+fn check_amount(path: &str, resource: &str, amount: &Quantity, report: &mut Report<'_>) {
     let standard = ["cpu", "memory", "ephemeral-storage"].contains(&resource) || resource.starts_with("hugepages-");
-    let extended = resource.contains('/') && resource.parse::<LabelKey>().is_ok();
+    // A quota counts them as `requests.…`, which must be a name as well.
+    let extended = resource.contains('/')
+        && !resource.starts_with("requests.")
+        && format!("requests.{resource}").parse::<LabelKey>().is_ok();
     if !standard && !extended {
         report
             .add(
@@ -76,6 +94,24 @@ fn check(path: &str, resource: &str, amount: &Quantity, report: &mut Report<'_>)
         report
             .add(&INVALID_RESOURCES, path, format!("{amount} is less than nothing"))
             .help("write 0 or more");
+    } else if let Some(page) = page_size(resource)
+        && (page.milli_value() <= 0 || amount.milli_value() % page.milli_value() != 0)
+    {
+        report
+            .add(
+                &INVALID_RESOURCES,
+                path,
+                format!("{amount} is not a number of pages of {page}"),
+            )
+            .help(format!("write {page}, or a multiple of it"));
+    } else if extended && amount.milli_value() % 1000 != 0 {
+        report
+            .add(
+                &INVALID_RESOURCES,
+                path,
+                format!("{amount} of {resource} cannot be had, only whole ones"),
+            )
+            .help(format!("write {}", amount.value()));
     } else if resource == "memory" && amount.milli_value() % 1000 != 0 {
         report
             .add(
@@ -85,6 +121,11 @@ fn check(path: &str, resource: &str, amount: &Quantity, report: &mut Report<'_>)
             )
             .help(format!("did you mean {}?", amount.to_string().replace('m', "Mi")));
     }
+}
+
+/// The size of the huge pages that a resource stands for.
+fn page_size(resource: &str) -> Option<Quantity> {
+    resource.strip_prefix("hugepages-")?.parse().ok()
 }
 
 fn check_against_limit(

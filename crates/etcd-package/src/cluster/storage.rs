@@ -7,11 +7,11 @@ use crate::codes::{CLAIMS_DELETED, EPHEMERAL_STORAGE, INVALID_STORAGE, NAME_COLL
 use crate::values::{self, AccessMode, Ephemeral, Naming, Retention, RetentionPolicy};
 
 /// Where the data volume is mounted, and the log's.
-const DATA: &str = "/data";
-const WAL: &str = "/wal";
+pub(super) const DATA: &str = "/data";
+pub(super) const WAL: &str = "/wal";
 
 /// The name of the template of the log's claims.
-const WAL_CLAIM: &str = "etcd-wal";
+pub(super) const WAL_CLAIM: &str = "etcd-wal";
 
 /// The volume that hands busybox from one init container to the next.
 pub const HELPER_VOLUME: &str = "etcd-helper";

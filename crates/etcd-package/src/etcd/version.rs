@@ -63,6 +63,16 @@ impl Version {
         }
     }
 
+    /// Whether the project's image had a shell: before 3.5.7 (`CHANGELOG-3.5.md`); of 3.4, its older releases.
+    #[must_use]
+    pub fn has_shell(self) -> bool {
+        match self.minor.0 {
+            4 => true,
+            5 => self.patch < 7,
+            _ => false,
+        }
+    }
+
     /// Whether a crash of this release can corrupt data: 3.5.0 to 3.5.2, mended in 3.5.3 (etcd-io/etcd#13908).
     #[must_use]
     pub fn corrupts_data(self) -> bool {

@@ -7,8 +7,8 @@ use rutter::names::{LabelKey, LabelValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The pods, beyond what makes them members. Fields with Kubernetes' own types are checked against these types: a
-/// misspelt key is an error here, not something that an API server drops.
+/// The pods, beyond what makes them members. Fields with Kubernetes' own types are checked as an API server checks
+/// them: a misspelt key is an error here, and so is a volume with two sources.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Pod {

@@ -113,7 +113,7 @@ pub(super) struct Side {
     path: &'static str,
     suffix: &'static str,
     pub(super) volume: &'static str,
-    mount_path: &'static str,
+    pub(super) mount_path: &'static str,
 }
 
 pub(super) const CLIENT: Side = Side {

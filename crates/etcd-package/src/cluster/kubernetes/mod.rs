@@ -1,0 +1,145 @@
+//! What an API server would refuse in the fields that have Kubernetes' own types.
+//!
+//! That fields exist and have the right types is known when this starts. The rules are those of Kubernetes 1.33, and of
+//! later releases where these are stricter: `pkg/apis/core/validation/validation.go`, in the functions that each module
+//! names. Where Kubernetes accepts what a kubelet, a server-side apply or a controller then fails on, it is refused
+//! here too, and a comment says so; so is the name of an object that no object can have.
+
+mod claim;
+mod container;
+mod dns;
+mod drive;
+mod env;
+mod field;
+mod handler;
+mod mount;
+mod own;
+mod projected;
+mod scheduling;
+mod security;
+mod selector;
+mod volume;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{ExecAction, Lifecycle, LifecycleHandler};
+
+use super::{Report, names};
+use crate::codes::NO_SHELL;
+use crate::values::Values;
+use container::Pod as Containers;
+use field::Field;
+
+/// Kubernetes' default of `terminationGracePeriodSeconds`.
+const GRACE: u32 = 30;
+
+/// The volumes of a pod, by name.
+type Volumes = BTreeMap<String, Source>;
+
+/// What a volume is, as far as those who use it care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// A claim, which can also be a device.
+    Claim,
+    /// Anything else.
+    Files,
+}
+
+/// Checks every value that has one of Kubernetes' types.
+pub(super) fn check(values: &Values, report: &mut Report<'_>) {
+    let field = &mut Field::new("", report);
+    env::variables(field, "extraEnv", &values.extra_env);
+    env::variables_from(field, "extraEnvFrom", &values.extra_env_from);
+    check_scheduling(values, &mut field.at("scheduling"));
+    check_pod(values, &mut field.at("pod"));
+    scheduling::tolerations(&mut field.at("jobs"), "tolerations", &values.jobs.tolerations);
+}
+
+fn check_scheduling(values: &Values, field: &mut Field<'_, '_>) {
+    let scheduling = &values.scheduling;
+    let own = names::selector_keys(values);
+    scheduling::topology_spread(field, "topologySpread", &scheduling.topology_spread, &own);
+    scheduling::tolerations(field, "tolerations", &scheduling.tolerations);
+    field.with("affinity", scheduling.affinity.as_ref(), scheduling::affinity);
+}
+
+fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
+    let pod = &values.pod;
+    let own = own::volumes(values);
+    field.with("securityContext", pod.security_context.as_ref(), security::pod);
+    field.with(
+        "containerSecurityContext",
+        pod.container_security_context.as_ref(),
+        security::container,
+    );
+    field.with("dnsConfig", pod.dns_config.as_ref(), dns::config);
+    dns::host_aliases(field, "hostAliases", &pod.host_aliases);
+    let reserved = own.iter().map(|volume| volume.name.clone()).collect();
+    volume::volumes(field, "extraVolumes", &pod.extra_volumes, reserved);
+
+    let extra = pod.extra_volumes.iter().map(|volume| {
+        let is_claim = volume.persistent_volume_claim.is_some() || volume.ephemeral.is_some();
+        (
+            volume.name.clone(),
+            if is_claim { Source::Claim } else { Source::Files },
+        )
+    });
+    let mut containers = Containers {
+        volumes: own
+            .iter()
+            .map(|volume| (volume.name.clone(), volume.source))
+            .chain(extra)
+            .collect(),
+        names: own::containers(values),
+        host_ports: BTreeSet::new(),
+        grace: pod.termination_grace_period_seconds.unwrap_or(GRACE).into(),
+    };
+    let taken = own
+        .iter()
+        .filter_map(|volume| volume.mount_path)
+        .map(str::to_owned)
+        .collect();
+    mount::mounts(
+        field,
+        "extraVolumeMounts",
+        &pod.extra_volume_mounts,
+        pod.container_security_context.as_ref(),
+        &containers.volumes,
+        taken,
+    );
+    container::containers(field, "extraContainers", &pod.extra_containers, &mut containers);
+    container::init_containers(
+        field,
+        "extraInitContainers",
+        &pod.extra_init_containers,
+        &mut containers,
+    );
+    field.with("lifecycle", pod.lifecycle.as_ref(), |field, lifecycle| {
+        handler::lifecycle(field, lifecycle, containers.grace);
+        warn_of_shells(values, field, lifecycle);
+    });
+}
+
+/// The image may be another than etcd's, so this is not for sure.
+fn warn_of_shells(values: &Values, field: &mut Field<'_, '_>, lifecycle: &Lifecycle) {
+    if values.version.has_shell() {
+        return;
+    }
+    let hooks = [("postStart", &lifecycle.post_start), ("preStop", &lifecycle.pre_stop)];
+    for (name, hook) in hooks {
+        if let Some(LifecycleHandler {
+            exec: Some(ExecAction {
+                command: Some(command), ..
+            }),
+            ..
+        }) = hook
+            && let Some(program) = command.first()
+            && ["sh", "bash", "ash", "dash"].contains(&program.rsplit('/').next().unwrap_or_default())
+        {
+            field
+                .at(&format!("{name}.exec.command"))
+                .refuse(&NO_SHELL, format!("etcd's own image has no {program}"))
+                .help("call etcdctl itself, sleep, or do it in a container of extraContainers");
+        }
+    }
+}
