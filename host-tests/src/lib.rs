@@ -7,6 +7,7 @@
 #[cfg(feature = "etcd")]
 pub mod etcd;
 pub mod kubelet;
+pub mod kubernetes;
 pub mod oracles;
 
 use std::collections::BTreeSet;

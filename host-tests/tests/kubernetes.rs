@@ -1,0 +1,242 @@
+//! Values with Kubernetes' own types: what the package refuses of them, and what Kubernetes does.
+//!
+//! The tables in `data/kubernetes/` say what the package must refuse, and Kubernetes' own code, where it is at hand,
+//! says that the tables are right.
+
+use anyhow::{Result, bail, ensure};
+use etcd_package::EtcdPackage;
+use host_tests::data;
+use rutter::{Diagnostic, Package, Rendering, Request};
+use serde_json::Value;
+
+fn table(name: &str) -> Result<Vec<Value>> {
+    let table: Vec<Value> = serde_yaml::from_str(&data(&format!("kubernetes/{name}.yaml"))?)?;
+    ensure!(table.len() > 20, "{name} is a table");
+    Ok(table)
+}
+
+fn render(values: &Value) -> Result<Rendering, Vec<Diagnostic>> {
+    EtcdPackage.render(&Request {
+        name: "etcd".to_owned(),
+        namespace: "default".to_owned(),
+        values: values.to_string(),
+        release: None,
+        capabilities: None,
+    })
+}
+
+#[test]
+fn mistakes_are_refused_where_they_are() -> Result<()> {
+    let mut wrong = Vec::new();
+    for name in ["refused", "stricter"] {
+        for values in table(name)? {
+            match render(&values) {
+                Ok(_) => wrong.push(format!("{values} is accepted")),
+                Err(diagnostics) => {
+                    let errors: Vec<&Diagnostic> = diagnostics
+                        .iter()
+                        .filter(|diagnostic| diagnostic.severity == rutter::Severity::Error)
+                        .collect();
+                    let complete = errors
+                        .iter()
+                        .all(|error| error.position.is_some() && error.help.is_some());
+                    if errors.len() != 1 || !complete {
+                        wrong.push(format!("{values}: one mistake, but {errors:#?}"));
+                    }
+                }
+            }
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn what_is_good_is_accepted() -> Result<()> {
+    for values in table("accepted")? {
+        if let Err(diagnostics) = render(&values) {
+            bail!("{values}: {diagnostics:#?}");
+        }
+    }
+    Ok(())
+}
+
+/// What Kubernetes' own code says.
+#[cfg(feature = "kubernetes")]
+mod for_real {
+    use host_tests::Case;
+    use host_tests::kubernetes::{Verdict, graft, judge, stateful_set, take_grafts};
+
+    use anyhow::Context;
+
+    use super::{Result, Value, ensure, render, table};
+
+    /// The StatefulSet of values, those with Kubernetes' own types put in unseen by the package.
+    fn unseen(mut values: Value) -> Result<Value> {
+        let grafts = take_grafts(&mut values);
+        let rendering = render(&values).map_err(|diagnostics| anyhow::anyhow!("{values}: {diagnostics:#?}"))?;
+        let mut stateful_set = stateful_set(&rendering.manifests)?;
+        graft(&mut stateful_set, grafts)?;
+        Ok(stateful_set)
+    }
+
+    fn verdicts(name: &str) -> Result<Vec<(Value, Verdict)>> {
+        let table = table(name)?;
+        let objects = table.iter().cloned().map(unseen).collect::<Result<Vec<_>>>()?;
+        Ok(table.into_iter().zip(judge(&objects)?).collect())
+    }
+
+    #[test]
+    fn kubernetes_refuses_what_the_table_says() -> Result<()> {
+        let mut wrong = Vec::new();
+        for (values, verdict) in verdicts("refused")? {
+            // An error without a field means that the graft failed, not that the value is wrong.
+            if verdict.errors.is_empty() || verdict.errors.iter().any(|error| error.field.is_empty()) {
+                wrong.push(format!("{values}: {verdict:?}"));
+            }
+        }
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+        Ok(())
+    }
+
+    #[test]
+    fn kubernetes_accepts_what_the_tables_say() -> Result<()> {
+        for name in ["accepted", "stricter"] {
+            for (values, verdict) in verdicts(name)? {
+                ensure!(verdict.errors.is_empty(), "{values}: {:?}", verdict.errors);
+            }
+        }
+        Ok(())
+    }
+
+    /// Good values with one thing changed: mistakes that nobody thought of.
+    #[test]
+    fn kubernetes_accepts_whatever_the_package_does() -> Result<()> {
+        let mut sources = table("accepted")?;
+        let rich = Case::all()?.into_iter().find(|case| case.name == "kubernetes-types");
+        sources.push(serde_yaml::from_slice(
+            &rich.context("the case kubernetes-types")?.input,
+        )?);
+        let mut accepted = Vec::new();
+        for source in &sources {
+            for pointer in pointers(source) {
+                for changed in changes(source, &pointer) {
+                    if let Ok(rendering) = render(&changed) {
+                        accepted.push((pointer.clone(), changed, stateful_set(&rendering.manifests)?));
+                    }
+                }
+            }
+        }
+        ensure!(accepted.len() > 1000, "many changes are harmless: {}", accepted.len());
+        let objects: Vec<Value> = accepted.iter().map(|(_, _, object)| object.clone()).collect();
+        let mut wrong = Vec::new();
+        for ((pointer, values, _), verdict) in accepted.iter().zip(judge(&objects)?) {
+            if !verdict.errors.is_empty() {
+                let found = values.pointer(pointer);
+                wrong.push(format!("{pointer} = {found:?}: {:?}", verdict.errors));
+            }
+        }
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+        Ok(())
+    }
+
+    /// Pointers to everything in values.
+    fn pointers(values: &Value) -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut next = 0;
+        while let Some(pointer) = all.get(next).cloned() {
+            next += 1;
+            let keys: Vec<String> = match values.pointer(&pointer) {
+                Some(Value::Object(fields)) => fields
+                    .keys()
+                    .map(|key| key.replace('~', "~0").replace('/', "~1"))
+                    .collect(),
+                Some(Value::Array(items)) => (0..items.len()).map(|index| index.to_string()).collect(),
+                _ => Vec::new(),
+            };
+            all.extend(keys.iter().map(|key| format!("{pointer}/{key}")));
+        }
+        all
+    }
+
+    /// Values with what is at a pointer replaced, removed or there twice.
+    fn changes(values: &Value, pointer: &str) -> Vec<Value> {
+        let replacements = serde_json::json!([
+            null,
+            true,
+            false,
+            0,
+            1,
+            -1,
+            600,
+            70000,
+            4_294_967_297_i64,
+            "",
+            " ",
+            ".",
+            "..",
+            "../a",
+            "/a",
+            "/a/../b",
+            "a",
+            "A",
+            "a b",
+            "a_b",
+            "a.b",
+            "a/b",
+            "a:1",
+            "-a",
+            "1",
+            "0",
+            "-1",
+            "1Gi",
+            "10.0.0.1",
+            "a--b",
+            "Always",
+            "Exists",
+            [],
+            {},
+            [""],
+            ["a", "a"],
+        ]);
+        let mut all = Vec::new();
+        for replacement in replacements.as_array().into_iter().flatten() {
+            let mut changed = values.clone();
+            if let Some(place) = changed.pointer_mut(pointer) {
+                *place = replacement.clone();
+                all.push(changed);
+            }
+        }
+        let mut twice = values.clone();
+        if let Some((list, _)) = pointer.rsplit_once('/')
+            && let Some(item) = values.pointer(pointer)
+            && let Some(Value::Array(list)) = twice.pointer_mut(list)
+        {
+            list.push(item.clone());
+            all.push(twice);
+        }
+        all
+    }
+
+    #[test]
+    fn kubernetes_accepts_what_is_rendered() -> Result<()> {
+        let mut rendered = Vec::new();
+        for case in Case::all()? {
+            if let Ok(text) = String::from_utf8(case.input)
+                && let Ok(values) = serde_yaml::from_str::<Value>(&text)
+                && let Ok(rendering) = render(&values)
+            {
+                rendered.push((case.name, stateful_set(&rendering.manifests)?));
+            }
+        }
+        for values in table("accepted")? {
+            let rendering = render(&values).ok().context("accepted")?;
+            rendered.push((values.to_string(), stateful_set(&rendering.manifests)?));
+        }
+        let objects: Vec<Value> = rendered.iter().map(|(_, object)| object.clone()).collect();
+        for ((name, _), verdict) in rendered.iter().zip(judge(&objects)?) {
+            ensure!(verdict.errors.is_empty(), "{name}: {:?}", verdict.errors);
+        }
+        Ok(())
+    }
+}
