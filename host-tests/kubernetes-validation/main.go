@@ -1,7 +1,7 @@
-// The command kubernetes-validation says of StatefulSets what an API server says when they are created, as far as that
+// The command kubernetes-validation says of objects what an API server says when they are created, as far as that
 // depends on nothing but the object: strict decoding, defaults and validation, by Kubernetes' own code.
 //
-// Standard input holds StatefulSets as JSON, one after the other. For each, one line is written to standard output: a
+// Standard input holds objects as JSON, one after the other. For each, one line is written to standard output: a
 // JSON object with its errors and its warnings.
 package main
 
@@ -14,15 +14,40 @@ import (
 	"io"
 	"os"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	genericvalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	_ "k8s.io/kubernetes/pkg/apis/apps/install"
+	_ "k8s.io/kubernetes/pkg/apis/batch/install"
 	_ "k8s.io/kubernetes/pkg/apis/core/install"
+	_ "k8s.io/kubernetes/pkg/apis/networking/install"
+	_ "k8s.io/kubernetes/pkg/apis/policy/install"
 	"k8s.io/kubernetes/pkg/capabilities"
 	"k8s.io/kubernetes/pkg/registry/apps/statefulset"
+	"k8s.io/kubernetes/pkg/registry/batch/cronjob"
+	"k8s.io/kubernetes/pkg/registry/core/configmap"
+	"k8s.io/kubernetes/pkg/registry/core/persistentvolumeclaim"
+	"k8s.io/kubernetes/pkg/registry/core/serviceaccount"
+	"k8s.io/kubernetes/pkg/registry/networking/networkpolicy"
+	"k8s.io/kubernetes/pkg/registry/policy/poddisruptionbudget"
 )
+
+// What an API server does with each kind. Services are left out: theirs are validated after addresses were allocated.
+var strategies = map[schema.GroupKind]rest.RESTCreateStrategy{
+	{Group: "apps", Kind: "StatefulSet"}:                statefulset.Strategy,
+	{Group: "batch", Kind: "CronJob"}:                   cronjob.Strategy,
+	{Group: "", Kind: "ConfigMap"}:                      configmap.Strategy,
+	{Group: "", Kind: "PersistentVolumeClaim"}:          persistentvolumeclaim.Strategy,
+	{Group: "", Kind: "ServiceAccount"}:                 serviceaccount.Strategy,
+	{Group: "networking.k8s.io", Kind: "NetworkPolicy"}: networkpolicy.Strategy,
+	{Group: "policy", Kind: "PodDisruptionBudget"}:      poddisruptionbudget.Strategy,
+}
 
 type problem struct {
 	Field   string `json:"field"`
@@ -65,17 +90,32 @@ func run(input io.Reader, output io.Writer) error {
 func judge(decoder runtime.Decoder, document []byte) verdict {
 	// Lists, not null, where there is nothing to say.
 	said := verdict{Errors: []problem{}, Warnings: []string{}}
-	object, _, err := decoder.Decode(document, nil, nil)
+	object, kind, err := decoder.Decode(document, nil, nil)
 	if err != nil {
-		said.Errors = append(said.Errors, problem{Message: err.Error()})
-		return said
+		return said.refuse("", err.Error())
+	}
+	strategy, known := strategies[kind.GroupKind()]
+	if !known {
+		return said.refuse("", fmt.Sprintf("%s has no strategy here", kind))
+	}
+	accessor, err := meta.Accessor(object)
+	if err != nil {
+		return said.refuse("", err.Error())
 	}
 	ctx := context.Background()
-	strategy := statefulset.Strategy
 	strategy.PrepareForCreate(ctx, object)
-	for _, err := range strategy.Validate(ctx, object) {
-		said.Errors = append(said.Errors, problem{Field: err.Field, Message: err.ErrorBody()})
+	errs := strategy.Validate(ctx, object)
+	// What rest.BeforeCreate adds for objects of all kinds.
+	errs = append(errs, genericvalidation.ValidateObjectMetaAccessor(
+		accessor, strategy.NamespaceScoped(), genericvalidation.NameIsDNSSubdomain, field.NewPath("metadata"))...)
+	for _, err := range errs {
+		said = said.refuse(err.Field, err.ErrorBody())
 	}
 	said.Warnings = append(said.Warnings, strategy.WarningsOnCreate(ctx, object)...)
+	return said
+}
+
+func (said verdict) refuse(field, message string) verdict {
+	said.Errors = append(said.Errors, problem{Field: field, Message: message})
 	return said
 }

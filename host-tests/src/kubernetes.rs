@@ -25,19 +25,30 @@ pub struct Problem {
     pub message: String,
 }
 
-/// Has Kubernetes' code judge StatefulSets, in their order.
+/// The kinds that `kubernetes-validation` knows.
+pub const KINDS: [&str; 7] = [
+    "ConfigMap",
+    "CronJob",
+    "NetworkPolicy",
+    "PersistentVolumeClaim",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "StatefulSet",
+];
+
+/// Has Kubernetes' code judge objects of these kinds, in their order.
 ///
 /// # Errors
 ///
 /// If `kubernetes-validation` is not on the search path, where `cargo xtask test` puts it, or fails.
-pub fn judge(stateful_sets: &[Value]) -> Result<Vec<Verdict>> {
+pub fn judge(objects: &[Value]) -> Result<Vec<Verdict>> {
     let mut child = Command::new("kubernetes-validation")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .context("kubernetes-validation is missing: run this by `cargo xtask test`, which builds it")?;
     let mut input = child.stdin.take().context("its standard input")?;
-    let lines: Vec<String> = stateful_sets.iter().map(ToString::to_string).collect();
+    let lines: Vec<String> = objects.iter().map(ToString::to_string).collect();
     // All of it is read before the first answer would fill the pipe, because the answers are shorter.
     let writer = std::thread::spawn(move || input.write_all(lines.join("\n").as_bytes()));
     let output = child.wait_with_output()?;
@@ -50,7 +61,7 @@ pub fn judge(stateful_sets: &[Value]) -> Result<Vec<Verdict>> {
     let verdicts: Vec<Verdict> = serde_json::Deserializer::from_slice(&output.stdout)
         .into_iter()
         .collect::<Result<_, _>>()?;
-    ensure!(verdicts.len() == stateful_sets.len(), "a verdict for each");
+    ensure!(verdicts.len() == objects.len(), "a verdict for each");
     Ok(verdicts)
 }
 

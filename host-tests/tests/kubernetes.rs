@@ -65,7 +65,11 @@ fn what_is_good_is_accepted() -> Result<()> {
 #[cfg(feature = "kubernetes")]
 mod for_real {
     use host_tests::Case;
-    use host_tests::kubernetes::{Verdict, graft, judge, stateful_set, take_grafts};
+    use host_tests::kubernetes::{KINDS, Verdict, graft, judge, stateful_set, take_grafts};
+    use host_tests::oracles::documents;
+    use rutter::Manifest;
+
+    use std::collections::BTreeSet;
 
     use anyhow::Context;
 
@@ -220,22 +224,33 @@ mod for_real {
 
     #[test]
     fn kubernetes_accepts_what_is_rendered() -> Result<()> {
-        let mut rendered = Vec::new();
+        let mut renderings = Vec::new();
         for case in Case::all()? {
             if let Ok(text) = String::from_utf8(case.input)
                 && let Ok(values) = serde_yaml::from_str::<Value>(&text)
                 && let Ok(rendering) = render(&values)
             {
-                rendered.push((case.name, stateful_set(&rendering.manifests)?));
+                renderings.push((case.name, rendering));
             }
         }
         for values in table("accepted")? {
             let rendering = render(&values).ok().context("accepted")?;
-            rendered.push((values.to_string(), stateful_set(&rendering.manifests)?));
+            renderings.push((values.to_string(), rendering));
         }
-        let objects: Vec<Value> = rendered.iter().map(|(_, object)| object.clone()).collect();
-        for ((name, _), verdict) in rendered.iter().zip(judge(&objects)?) {
-            ensure!(verdict.errors.is_empty(), "{name}: {:?}", verdict.errors);
+        let mut kinds = BTreeSet::new();
+        let mut objects = Vec::new();
+        for (name, rendering) in renderings {
+            let known = |manifest: &&Manifest| KINDS.contains(&manifest.kind.as_str());
+            for manifest in rendering.manifests.iter().filter(known) {
+                kinds.insert(manifest.kind.clone());
+                let context = format!("{name}: {}", manifest.file_name);
+                objects.push((context, documents(&manifest.document)?.remove(0)));
+            }
+        }
+        assert_eq!(kinds, KINDS.map(str::to_owned).into(), "each kind is rendered");
+        let verdicts = judge(&objects.iter().map(|(_, object)| object.clone()).collect::<Vec<_>>())?;
+        for ((context, _), verdict) in objects.iter().zip(verdicts) {
+            ensure!(verdict.errors.is_empty(), "{context}: {:?}", verdict.errors);
         }
         Ok(())
     }
