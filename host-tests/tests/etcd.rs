@@ -42,6 +42,11 @@ fn main() -> Result<()> {
             },
         ));
         trials.push(trial(format!("gates::{}", etcd.minor), etcd.clone(), gates));
+        trials.push(trial(
+            format!("metrics::{}", etcd.minor),
+            (etcd.clone(), Arc::clone(&authority)),
+            |(etcd, authority)| metrics(etcd, authority),
+        ));
         for (cases, invocation) in invocations(etcd)? {
             let first = cases.first().map(String::as_str).unwrap_or_default();
             trials.push(trial(
@@ -93,6 +98,32 @@ fn gates(etcd: &Etcd) -> Result<()> {
     assert_eq!(ours, etcd.feature_gates()?);
     // Where a help lists none, it may be read wrongly.
     ensure!(ours.is_empty() != etcd.accepts("feature-gates")?, "{ours:?}");
+    Ok(())
+}
+
+/// The metrics that alerts are about are told by etcd.
+fn metrics(etcd: &Etcd, authority: &Authority) -> Result<()> {
+    let values = on_release("monitoring: {rules: {enabled: true}}\n", &etcd.version)?;
+    let rendering = render("etcd", "default", &values).map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+    let mut rules = rendering
+        .manifests
+        .iter()
+        .filter(|manifest| manifest.kind == "PrometheusRule");
+    let rules = &rules.next().context("rules")?.document;
+    let word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    let named: BTreeSet<&str> = rules.split(word).filter(|word| word.starts_with("etcd_")).collect();
+    ensure!(named.len() > 5, "the rules name {named:?}");
+    let mut process = Process::start(etcd, &Invocation::of_first_member(&rendering)?, authority)?;
+    process.ready()?;
+    process.etcdctl(&["put", "key", "value"])?;
+    let told = process.metrics()?;
+    for metric in named {
+        let starts = |line: &str| {
+            line.strip_prefix(metric)
+                .is_some_and(|rest| rest.starts_with([' ', '{']))
+        };
+        ensure!(told.lines().any(starts), "etcd {} has no metric {metric}", etcd.version);
+    }
     Ok(())
 }
 

@@ -108,7 +108,7 @@ impl Process {
             .invocation
             .probes
             .iter()
-            .all(|path| matches!(get(metrics, path), Ok(200)))
+            .all(|path| matches!(get(metrics, path), Ok((200, _))))
         {
             if let Some(status) = self.child.try_wait()? {
                 bail!("etcd ended ({status}) and said\n{}", self.said()?);
@@ -121,6 +121,17 @@ impl Process {
             thread::sleep(INTERVAL);
         }
         Ok(())
+    }
+
+    /// What the listener for metrics tells Prometheus.
+    ///
+    /// # Errors
+    ///
+    /// If it does not answer.
+    pub fn metrics(&self) -> Result<String> {
+        let (status, answer) = get(self.place.metrics, "/metrics")?;
+        ensure!(status == 200, "{status}");
+        Ok(answer)
     }
 
     /// Runs etcdctl with nothing but the container's variables, and returns what it prints.
@@ -186,15 +197,15 @@ fn search_path() -> Option<(&'static str, OsString)> {
     Some(("PATH", env::var_os("PATH")?))
 }
 
-/// The status of a GET.
-fn get(port: u16, path: &str) -> Result<u16> {
+/// The status of a GET, and what follows.
+fn get(port: u16, path: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let status = answer.split(' ').nth(1).context("a status")?;
-    Ok(status.parse()?)
+    let status = answer.split(' ').nth(1).context("a status")?.parse()?;
+    Ok((status, answer))
 }
 
 /// A port that nobody listens on, and nobody will be given: below those that systems hand out for connections, and for
