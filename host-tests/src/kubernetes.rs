@@ -42,21 +42,26 @@ pub const KINDS: [&str; 7] = [
 ///
 /// If `kubernetes-validation` is not on the search path, where `cargo xtask test` puts it, or fails.
 pub fn judge(objects: &[Value]) -> Result<Vec<Verdict>> {
-    let mut child = Command::new("kubernetes-validation")
+    judge_by("kubernetes-validation", objects)
+}
+
+/// Has a program judge objects, in their order.
+///
+/// # Errors
+///
+/// If it is not on the search path, where `cargo xtask test` puts it, or fails.
+pub fn judge_by(program: &str, objects: &[Value]) -> Result<Vec<Verdict>> {
+    let mut child = Command::new(program)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .context("kubernetes-validation is missing: run this by `cargo xtask test`, which builds it")?;
+        .with_context(|| format!("{program} is missing: run this by `cargo xtask test`, which builds it"))?;
     let mut input = child.stdin.take().context("its standard input")?;
     let lines: Vec<String> = objects.iter().map(ToString::to_string).collect();
     // All of it is read before the first answer would fill the pipe, because the answers are shorter.
     let writer = std::thread::spawn(move || input.write_all(lines.join("\n").as_bytes()));
     let output = child.wait_with_output()?;
-    ensure!(
-        output.status.success(),
-        "kubernetes-validation failed: {}",
-        output.status
-    );
+    ensure!(output.status.success(), "{program} failed: {}", output.status);
     writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))??;
     let verdicts: Vec<Verdict> = serde_json::Deserializer::from_slice(&output.stdout)
         .into_iter()

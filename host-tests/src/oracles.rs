@@ -49,7 +49,7 @@ pub fn check(object: &Value) -> Result<()> {
         ("cert-manager.io/v1", "Certificate") => custom_resource(object, "certificates"),
         ("cert-manager.io/v1", "Issuer") => custom_resource(object, "issuers"),
         ("cert-manager.io/v1", "ClusterIssuer") => custom_resource(object, "clusterissuers"),
-        // The Prometheus operator's own types are Go's.
+        // The Prometheus operator's types are Go's: `tests/prometheus.rs`.
         ("monitoring.coreos.com/v1", "ServiceMonitor" | "PodMonitor" | "PrometheusRule") => Ok(()),
         (api_version, kind) => bail!("no oracle knows {api_version} {kind}"),
     }

@@ -37,11 +37,30 @@ text_type!(IpAddress, types = "string", "pattern": "^[0-9A-Fa-f:.]+$");
 
 /// A network: an address and the length of its prefix, `10.0.0.0/8`. The text is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cidr(String);
+pub struct Cidr {
+    text: String,
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Cidr {
+    /// Whether `other` is a part of this network, and not all of it.
+    #[must_use]
+    pub fn is_above(&self, other: &Self) -> bool {
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        let beyond = u128::MAX.checked_shr(self.prefix.into()).unwrap_or(0);
+        self.address.is_ipv4() == other.address.is_ipv4()
+            && other.prefix > self.prefix
+            && bits(self.address) | beyond == bits(other.address) | beyond
+    }
+}
 
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -63,7 +82,11 @@ impl FromStr for Cidr {
         let most = if address.is_ipv4() { 32 } else { 128 };
         let canonical = prefix == "0" || !prefix.starts_with(['0', '+']);
         match prefix.parse::<u8>() {
-            Ok(length) if canonical && length <= most => Ok(Self(text.to_owned())),
+            Ok(prefix) if canonical && prefix <= most => Ok(Self {
+                text: text.to_owned(),
+                address,
+                prefix,
+            }),
             _ => Err(refusal().help(format!("after the slash stands a number from 0 to {most}"))),
         }
     }
@@ -74,6 +97,27 @@ text_type!(Cidr, types = "string", "pattern": "^[0-9A-Fa-f:.]+/[0-9]{1,3}$");
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_networks() {
+        let above = |whole: &str, part: &str| Some(whole.parse::<Cidr>().ok()?.is_above(&part.parse().ok()?));
+        for (whole, part) in [
+            ("10.0.0.0/8", "10.1.0.0/16"),
+            ("0.0.0.0/0", "1.2.3.4/32"),
+            ("::/0", "fd00::/8"),
+        ] {
+            assert_eq!(above(whole, part), Some(true), "{part} in {whole}");
+        }
+        for (whole, part) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("10.0.0.0/8", "11.0.0.0/16"),
+            ("10.0.0.0/16", "10.0.0.0/8"),
+            ("::/0", "10.0.0.0/8"),
+            ("1.2.3.4/32", "1.2.3.4/32"),
+        ] {
+            assert_eq!(above(whole, part), Some(false), "{part} in {whole}");
+        }
+    }
 
     #[test]
     fn networks() {

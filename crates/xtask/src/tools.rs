@@ -137,6 +137,29 @@ pub(crate) const KUBERNETES_VALIDATION: Tool = Tool {
     }],
 };
 
+/// What Prometheus and its operator say of their objects.
+pub(crate) const PROMETHEUS_VALIDATION: Tool = Tool {
+    name: "prometheus-validation",
+    recipes: &[Recipe {
+        // Prometheus' version, and one more for each change of ours.
+        version: "3.11.0-1",
+        means: Means::Source(&[
+            (
+                "go.mod",
+                include_str!("../../../host-tests/prometheus-validation/go.mod"),
+            ),
+            (
+                "go.sum",
+                include_str!("../../../host-tests/prometheus-validation/go.sum"),
+            ),
+            (
+                "main.go",
+                include_str!("../../../host-tests/prometheus-validation/main.go"),
+            ),
+        ]),
+    }],
+};
+
 /// Checks licences, bans and sources of our dependencies.
 pub(crate) const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
@@ -156,13 +179,14 @@ pub(crate) const WASM_COMPONENT_LD: Tool = Tool {
 };
 
 /// What `cargo xtask test` needs.
-pub(crate) const FOR_TESTS: [&Tool; 9] = {
+pub(crate) const FOR_TESTS: [&Tool; 10] = {
     let [v3_4, v3_5, v3_6, v3_7] = ETCD;
     [
         &WASMTIME,
         &HELM,
         &KUSTOMIZE,
         &KUBERNETES_VALIDATION,
+        &PROMETHEUS_VALIDATION,
         v3_4,
         v3_5,
         v3_6,

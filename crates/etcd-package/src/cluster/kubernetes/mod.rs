@@ -13,6 +13,7 @@ mod env;
 mod field;
 mod handler;
 mod mount;
+mod network;
 mod own;
 mod projected;
 mod scheduling;
@@ -53,6 +54,9 @@ pub(super) fn check(values: &Values, report: &mut Report<'_>) {
     check_scheduling(values, &mut field.at("scheduling"));
     check_pod(values, &mut field.at("pod"));
     scheduling::tolerations(&mut field.at("jobs"), "tolerations", &values.jobs.tolerations);
+    let field = &mut field.at("networkPolicy");
+    network::peers(field, "clients", &values.network_policy.clients);
+    network::peers(field, "metrics", &values.network_policy.metrics);
 }
 
 fn check_scheduling(values: &Values, field: &mut Field<'_, '_>) {
