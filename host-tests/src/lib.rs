@@ -15,6 +15,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use etcd_package::EtcdPackage;
+use rutter::{Diagnostic, Package, Rendering, Request};
 
 /// The root of the repository.
 #[must_use]
@@ -30,6 +32,30 @@ pub fn root() -> PathBuf {
 pub fn data(path: &str) -> Result<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(path);
     fs::read_to_string(&path).with_context(|| path.display().to_string())
+}
+
+/// Renders the etcd package as Rust, without a host.
+///
+/// # Errors
+///
+/// What is wrong with the values.
+pub fn render(name: &str, namespace: &str, values: &str) -> Result<Rendering, Vec<Diagnostic>> {
+    EtcdPackage.render(&Request {
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+        values: values.to_owned(),
+        release: None,
+        capabilities: None,
+    })
+}
+
+/// Renders values that must be accepted, as the installation `etcd` in the namespace `default`.
+///
+/// # Errors
+///
+/// If they are not.
+pub fn accepted(values: &str) -> Result<Rendering> {
+    render("etcd", "default", values).map_err(|diagnostics| anyhow::anyhow!("{values}\n{diagnostics:#?}"))
 }
 
 /// What goes in, and where what should come out is kept.

@@ -4,26 +4,17 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use etcd_package::EtcdPackage;
 use host_tests::oracles::{documents, kind};
 use host_tests::{data, root};
-use rutter::{Package, Request};
 use serde_json::Value;
 
 /// What the API server refuses to change, at any time (`pkg/apis/apps/validation`, `ValidateStatefulSetUpdate`).
 const IMMUTABLE: [&str; 4] = ["podManagementPolicy", "selector", "serviceName", "volumeClaimTemplates"];
 
 fn render(example: &str, name: &str) -> Result<Vec<Value>> {
-    let request = Request {
-        name: name.to_owned(),
-        namespace: "default".to_owned(),
-        values: fs::read_to_string(root().join("examples").join(example))?,
-        release: None,
-        capabilities: None,
-    };
-    let rendering = EtcdPackage
-        .render(&request)
-        .map_err(|diagnostics| anyhow::anyhow!("{diagnostics:#?}"))?;
+    let values = fs::read_to_string(root().join("examples").join(example))?;
+    let rendering =
+        host_tests::render(name, "default", &values).map_err(|diagnostics| anyhow::anyhow!("{diagnostics:#?}"))?;
     let stream: Vec<String> = rendering
         .manifests
         .into_iter()

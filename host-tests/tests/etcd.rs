@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use etcd_package::EtcdPackage;
 use etcd_package::etcd::Minor;
 use host_tests::etcd::{Authority, Etcd, Invocation, Place, Process, candidates};
-use host_tests::{Case, data, root, same};
+use host_tests::{Case, data, render, root, same};
 use libtest_mimic::{Arguments, Trial};
+use rutter::Position;
 use rutter::yaml::{self, Entry, Key, Node, Scalar, Value};
-use rutter::{Diagnostic, Package, Position, Rendering, Request};
 use serde::Deserialize;
 
 fn main() -> Result<()> {
@@ -155,16 +154,6 @@ fn invocations(etcd: &Etcd) -> Result<Vec<(Vec<String>, Invocation)>> {
     }
     ensure!(all.len() > 10, "the cases differ more than in {} ways", all.len());
     Ok(all.into_iter().map(|(invocation, cases)| (cases, invocation)).collect())
-}
-
-fn render(name: &str, namespace: &str, values: &str) -> Result<Rendering, Vec<Diagnostic>> {
-    EtcdPackage.render(&Request {
-        name: name.to_owned(),
-        namespace: namespace.to_owned(),
-        values: values.to_owned(),
-        release: None,
-        capabilities: None,
-    })
 }
 
 /// The same values for another release.

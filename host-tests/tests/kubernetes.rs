@@ -4,9 +4,8 @@
 //! says that the tables are right.
 
 use anyhow::{Result, bail, ensure};
-use etcd_package::EtcdPackage;
 use host_tests::data;
-use rutter::{Diagnostic, Package, Rendering, Request};
+use rutter::{Diagnostic, Rendering};
 use serde_json::Value;
 
 fn table(name: &str) -> Result<Vec<Value>> {
@@ -16,13 +15,7 @@ fn table(name: &str) -> Result<Vec<Value>> {
 }
 
 fn render(values: &Value) -> Result<Rendering, Vec<Diagnostic>> {
-    EtcdPackage.render(&Request {
-        name: "etcd".to_owned(),
-        namespace: "default".to_owned(),
-        values: values.to_string(),
-        release: None,
-        capabilities: None,
-    })
+    host_tests::render("etcd", "default", &values.to_string())
 }
 
 #[test]

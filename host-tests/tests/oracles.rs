@@ -6,29 +6,16 @@ use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
 use etcd_package::etcd::Version;
 use host_tests::oracles::{check, documents, kind};
-use host_tests::{Case, data};
-use rutter::{Diagnostic, Package, Rendering, Request};
+use host_tests::{Case, accepted, data};
+use rutter::{Diagnostic, Package, Rendering};
 use serde_json::Value;
-
-fn render(name: &str, values: &str) -> Result<Rendering> {
-    let request = Request {
-        name: name.to_owned(),
-        namespace: "default".to_owned(),
-        values: values.to_owned(),
-        release: None,
-        capabilities: None,
-    };
-    EtcdPackage
-        .render(&request)
-        .map_err(|diagnostics| anyhow::anyhow!("{diagnostics:#?}"))
-}
 
 /// The renderings of all cases that are values and are accepted.
 fn renderings() -> Result<Vec<(String, Rendering)>> {
     let mut renderings = Vec::new();
     for case in Case::all()? {
         if let Ok(values) = String::from_utf8(case.input)
-            && let Ok(rendering) = render("etcd", &values)
+            && let Ok(rendering) = accepted(&values)
         {
             renderings.push((case.name, rendering));
         }
@@ -108,7 +95,7 @@ fn awkward_strings_stay_strings() -> Result<()> {
         // As JSON, which every YAML reader reads alike.
         let values = serde_json::json!({"storage": {"data": {"annotations": {"a": string}}}}).to_string();
         let values = escaped(&values);
-        let rendering = render("etcd", &values)?;
+        let rendering = accepted(&values)?;
         let stateful_set = rendering.manifests.last().context("a StatefulSet")?;
         let object = documents(&stateful_set.document)?.remove(0);
         let annotation = &object["spec"]["volumeClaimTemplates"][0]["metadata"]["annotations"]["a"];
@@ -156,7 +143,7 @@ fn every_flag_exists_in_its_release() -> Result<()> {
     let tls = "tls: {client: {mode: CertManager}, peer: {mode: CertManager}}";
     for release in ["v3.5.33", "v3.6.14", "v3.7.1"] {
         let version: Version = release.parse().map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
-        let rendering = render("etcd", &format!("version: {release}\nstorage: {{wal: {{}}}}\n{tls}\n"))?;
+        let rendering = accepted(&format!("version: {release}\nstorage: {{wal: {{}}}}\n{tls}\n"))?;
         let stateful_set = documents(&rendering.manifests.last().context("a StatefulSet")?.document)?.remove(0);
         let args = &stateful_set["spec"]["template"]["spec"]["containers"][0]["args"];
         for arg in args.as_array().context("arguments")? {
@@ -179,7 +166,7 @@ fn scaling_leaves_the_pod_template_alone() -> Result<()> {
     let template = |replicas: u32, state: &str| -> Result<Value> {
         let tls = "tls: {client: {mode: CertManager}, peer: {mode: CertManager}}";
         let values = format!("replicas: {replicas}\nbootstrap: {{state: {state}}}\n{tls}\n");
-        let rendering = render("etcd", &values)?;
+        let rendering = accepted(&values)?;
         let stateful_set = documents(&rendering.manifests.last().context("a StatefulSet")?.document)?.remove(0);
         ensure!(stateful_set["spec"]["replicas"] == replicas, "{stateful_set:#}");
         Ok(stateful_set["spec"]["template"].clone())
@@ -191,7 +178,7 @@ fn scaling_leaves_the_pod_template_alone() -> Result<()> {
 #[test]
 fn defaults_are_the_default_and_fit_the_schema() -> Result<()> {
     let defaults = EtcdPackage.defaults();
-    assert_eq!(render("etcd", &defaults)?.manifests, render("etcd", "")?.manifests);
+    assert_eq!(accepted(&defaults)?.manifests, accepted("")?.manifests);
     let values: Value = serde_yaml::from_str(&defaults)?;
     let schema: Value = serde_json::from_str(&EtcdPackage.schema())?;
     let validator = jsonschema::draft7::new(&schema)?;
@@ -246,7 +233,7 @@ fn the_schema_accepts_what_the_package_accepts() -> Result<()> {
         if !values.is_object() || values.get("kind").is_some() || before_helm {
             continue;
         }
-        if render("etcd", &text).is_ok() {
+        if accepted(&text).is_ok() {
             let errors: Vec<String> = validator
                 .iter_errors(&values)
                 .map(|error| format!("{}: {error}", error.instance_path()))
@@ -275,14 +262,7 @@ fn the_schema_refuses_what_it_can_of_what_the_package_refuses() -> Result<()> {
         if values.get("kind").is_some() {
             continue;
         }
-        let request = Request {
-            name: "etcd".to_owned(),
-            namespace: "default".to_owned(),
-            values: text,
-            release: None,
-            capabilities: None,
-        };
-        let diagnostics = EtcdPackage.render(&request).err().unwrap_or_default();
+        let diagnostics = host_tests::render("etcd", "default", &text).err().unwrap_or_default();
         let expressible = diagnostics
             .iter()
             .find(|diagnostic| OF_THE_SCHEMA.contains(&&*diagnostic.code) && is_typed(&schema, &place(diagnostic)));
@@ -347,7 +327,7 @@ fn every_field_occurs_in_an_accepted_case() -> Result<()> {
     let mut seen = BTreeSet::new();
     for case in Case::all()? {
         if let Ok(text) = String::from_utf8(case.input)
-            && render("etcd", &text).is_ok()
+            && accepted(&text).is_ok()
             && let Ok(values) = serde_yaml::from_str(&text)
         {
             collect_seen(&values, "", &mut seen);

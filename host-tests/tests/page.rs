@@ -5,13 +5,11 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use etcd_package::EtcdPackage;
 use host_tests::kubelet::{Pod, expand};
 use host_tests::oracles::{documents, kind, parts};
-use host_tests::{data, root};
+use host_tests::{accepted, data, root};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, EnvVar, Service};
-use rutter::{Package, Request};
 use serde_json::{Map, Value};
 
 /// The options that stand in the page as comments.
@@ -122,16 +120,7 @@ fn uncomment(text: &str, options: Options) -> String {
 
 fn ours(example: &str) -> Result<Vec<Value>> {
     let values = fs::read_to_string(root().join(format!("examples/{example}.yaml")))?;
-    let request = Request {
-        name: "etcd".to_owned(),
-        namespace: "default".to_owned(),
-        values,
-        release: None,
-        capabilities: None,
-    };
-    let rendering = EtcdPackage
-        .render(&request)
-        .map_err(|problems| anyhow::anyhow!("{problems:#?}"))?;
+    let rendering = accepted(&values)?;
     let objects = rendering.manifests.iter().map(|manifest| documents(&manifest.document));
     Ok(objects.collect::<Result<Vec<_>>>()?.concat())
 }

@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
-use etcd_package::EtcdPackage;
-use host_tests::Case;
 use host_tests::kubernetes::judge_by;
 use host_tests::oracles::{documents, kind};
-use rutter::{Package, Request};
+use host_tests::{Case, render};
 use serde_json::Value;
 
 /// The objects of all cases that are theirs.
@@ -17,14 +15,7 @@ fn objects() -> Result<Vec<Value>> {
         let Ok(values) = String::from_utf8(case.input) else {
             continue;
         };
-        let request = Request {
-            name: "etcd".to_owned(),
-            namespace: "default".to_owned(),
-            values,
-            release: None,
-            capabilities: None,
-        };
-        let Ok(rendering) = EtcdPackage.render(&request) else {
+        let Ok(rendering) = render("etcd", "default", &values) else {
             continue;
         };
         for manifest in rendering.manifests {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use etcd_package::EtcdPackage;
 use host_tests::kubelet::{Pod, expand};
 use host_tests::oracles::{check, documents, kind};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -11,7 +10,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
-use rutter::{Package, Request, Severity};
+use rutter::Severity;
 use serde_json::{Map, Value, json};
 
 fn config() -> ProptestConfig {
@@ -24,14 +23,7 @@ fn config() -> ProptestConfig {
 
 /// The objects, unless two values contradict each other.
 fn render(name: &str, namespace: &str, values: &Value) -> Result<Vec<Value>, TestCaseError> {
-    let request = Request {
-        name: name.to_owned(),
-        namespace: namespace.to_owned(),
-        values: values.to_string(),
-        release: None,
-        capabilities: None,
-    };
-    let rendering = EtcdPackage.render(&request).map_err(|diagnostics| {
+    let rendering = host_tests::render(name, namespace, &values.to_string()).map_err(|diagnostics| {
         let errors = diagnostics
             .iter()
             .filter(|diagnostic| diagnostic.severity == Severity::Error);

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
-use etcd_package::EtcdPackage;
+use host_tests::accepted;
 use host_tests::etcd::{Authority, Etcd, Invocation, Place, Process};
-use rutter::{Package, Rendering, Request};
+use rutter::Rendering;
 
 /// Where a member keeps its files: as it comes, with a log of its own, and as a common chart has it.
 const LAYOUTS: [&str; 3] = [
@@ -20,16 +20,7 @@ const LAYOUTS: [&str; 3] = [
 ];
 
 fn render(etcd: &Etcd, values: &str) -> Result<Rendering> {
-    let request = Request {
-        name: "etcd".to_owned(),
-        namespace: "default".to_owned(),
-        values: format!("version: {}\nreplicas: 1\n{values}", etcd.version),
-        release: None,
-        capabilities: None,
-    };
-    EtcdPackage
-        .render(&request)
-        .map_err(|diagnostics| anyhow::anyhow!("{diagnostics:#?}"))
+    accepted(&format!("version: {}\nreplicas: 1\n{values}", etcd.version))
 }
 
 /// A snapshot with one key, of a member that is gone.

@@ -1,19 +1,7 @@
 //! What the package can say about values, beyond what their types say.
 
-use rutter::{Code, Severity};
-
-macro_rules! codes {
-    ($($severity:ident $name:ident = $id:literal, $summary:literal;)*) => {
-        $(
-            #[doc = concat!("`", $id, "`: ", $summary, ".")]
-            pub static $name: Code = Code { id: $id, severity: Severity::$severity, summary: $summary };
-        )*
-        /// All of them, for the documentation and the tests.
-        pub static ALL: &[&Code] = &[$(&$name),*];
-    };
-}
-
-codes! {
+rutter::codes! {
+    pub ALL
     Error INVALID_NAME = "invalid-name", "a name is not one that Kubernetes accepts";
     Error NAME_TOO_LONG = "name-too-long", "a name that is derived from the installation's would be too long";
     Error NAME_COLLISION = "name-collision", "two things would have one name";

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::suggest::remedy;
-use crate::text::text_type;
+use crate::text_type;
 use crate::yaml::Refusal;
 
 /// A schedule that Kubernetes accepts for a CronJob: five fields, or a word such as `@daily`. The text is kept.

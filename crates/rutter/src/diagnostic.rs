@@ -36,6 +36,32 @@ impl fmt::Display for Position {
     }
 }
 
+/// Declares codes as statics, and a table of all of them for the documentation and the tests.
+///
+/// ```
+/// rutter::codes! {
+///     pub ALL
+///     Error INVALID_NAME = "invalid-name", "a name is not one that Kubernetes accepts";
+///     Warning EVEN_REPLICAS = "even-replicas", "an even number of members tolerates no more failures than one fewer";
+/// }
+/// assert_eq!(ALL[1].id, EVEN_REPLICAS.id);
+/// ```
+#[macro_export]
+macro_rules! codes {
+    ($visibility:vis $all:ident $($severity:ident $name:ident = $id:literal, $summary:literal;)*) => {
+        $(
+            #[doc = concat!("`", $id, "`: ", $summary, ".")]
+            $visibility static $name: $crate::Code = $crate::Code {
+                id: $id,
+                severity: $crate::Severity::$severity,
+                summary: $summary,
+            };
+        )*
+        /// All of them, for the documentation and the tests.
+        $visibility static $all: &[&$crate::Code] = &[$(&$name),*];
+    };
+}
+
 /// A kind of diagnostic that code of ours can give, declared once in a static table that the documentation and the
 /// tests read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::text::text_type;
+use crate::text_type;
 use crate::yaml::Refusal;
 
 /// A positive duration, in the grammar of Go's `time.ParseDuration`, which etcd, cert-manager and Kubernetes use. The

@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-use crate::text::text_type;
+use crate::text_type;
 use crate::yaml::Refusal;
 
 macro_rules! names {

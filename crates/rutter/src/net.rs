@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::text::text_type;
+use crate::text_type;
 use crate::yaml::Refusal;
 
 /// An IPv4 or IPv6 address.

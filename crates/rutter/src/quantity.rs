@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::text::text_type;
+use crate::text_type;
 use crate::yaml::Refusal;
 
 /// An amount of storage, memory or CPU, as Kubernetes writes it.

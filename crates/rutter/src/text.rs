@@ -1,8 +1,9 @@
 //! Values that are texts with a grammar: parsed when they are read, printed when they are written, strings to JSON
 //! Schema.
 
-/// Makes a `FromStr<Err = Refusal> + Display` type a serde string with a JSON Schema: its types, and of its grammar what
-/// a regular expression without looking ahead can say, as Go's have it.
+/// Makes a `FromStr<Err = `[`Refusal`](crate::yaml::Refusal)`> + Display` type a serde string with a JSON Schema: its
+/// types, and of its grammar what a regular expression without looking ahead can say, as Go's have it.
+#[macro_export]
 macro_rules! text_type {
     ($type:ty, types = $types:tt, $($keyword:literal: $limit:expr),* $(,)?) => {
         impl<'de> serde::Deserialize<'de> for $type {
@@ -33,5 +34,3 @@ macro_rules! text_type {
         }
     };
 }
-
-pub(crate) use text_type;

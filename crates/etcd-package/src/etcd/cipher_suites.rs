@@ -1,14 +1,11 @@
 //! The cipher suites that etcd knows: those of Go's `crypto/tls`, by which it looks them up
 //! (`client/pkg/tlsutil/cipher_suites.go`).
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use rutter::suggest::remedy;
 use rutter::yaml::Refusal;
-use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A cipher suite of TLS 1.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,30 +108,4 @@ impl fmt::Display for CipherSuite {
     }
 }
 
-impl<'de> Deserialize<'de> for CipherSuite {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(Refusal::into_serde)
-    }
-}
-
-impl Serialize for CipherSuite {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name)
-    }
-}
-
-impl JsonSchema for CipherSuite {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "CipherSuite".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let names: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
-        schemars::json_schema!({ "type": "string", "enum": names })
-    }
-}
+rutter::text_type!(CipherSuite, types = "string", "enum": SUITES.map(CipherSuite::name));

@@ -1,12 +1,9 @@
 //! The versions of etcd that the package knows.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use rutter::yaml::Refusal;
-use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::flags;
 use crate::codes::UNSUPPORTED_VERSION;
@@ -178,29 +175,4 @@ impl FromStr for Version {
     }
 }
 
-impl<'de> Deserialize<'de> for Version {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(Refusal::into_serde)
-    }
-}
-
-impl Serialize for Version {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl JsonSchema for Version {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Version".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": r"^v?3\.[4-7]\.(0|[1-9][0-9]*)$" })
-    }
-}
+rutter::text_type!(Version, types = "string", "pattern": r"^v?3\.[4-7]\.(0|[1-9][0-9]*)$");

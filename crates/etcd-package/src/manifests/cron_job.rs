@@ -2,15 +2,14 @@
 
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, JobSpec, JobTemplateSpec};
 use k8s_openapi::api::core::v1::{
-    Container, EnvVar, EnvVarSource, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodSpec, PodTemplateSpec,
-    Volume, VolumeMount,
+    Container, EnvVar, PersistentVolumeClaimVolumeSource, PodSpec, PodTemplateSpec, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::pod_template::{
     container_security_context, identity_mount, identity_volume, image_pull_secrets, pod_security_context,
 };
-use super::{list, metadata, service_account, some};
+use super::{env, list, metadata, service_account, some};
 use crate::cluster::{Backup, Cluster, Schedule};
 
 /// Where the claim of the snapshots is mounted, and the volume's name.
@@ -50,8 +49,11 @@ pub(super) fn backup(cluster: &Cluster, backup: &Backup) -> CronJob {
     ];
     let verify = verify.map(str::to_owned).to_vec();
     let mut steps = vec![
-        with_backups(container(cluster, "save", save), vec![pod_name()]),
-        with_backups(container(cluster, "verify", verify), vec![pod_name()]),
+        with_backups(container(cluster, "save", save), vec![env::from_pod_name("POD_NAME")]),
+        with_backups(
+            container(cluster, "verify", verify),
+            vec![env::from_pod_name("POD_NAME")],
+        ),
     ];
     if let Some(keep) = backup.keep {
         let prefix = format!("{}-", backup.schedule.name);
@@ -61,7 +63,7 @@ pub(super) fn backup(cluster: &Cluster, backup: &Backup) -> CronJob {
             image_pull_policy: None,
             ..container(cluster, "prune", shell)
         };
-        let variables = vec![variable("KEEP", keep.to_string()), variable("PREFIX", prefix)];
+        let variables = vec![env::variable("KEEP", keep.to_string()), env::variable("PREFIX", prefix)];
         steps.push(with_backups(prune, variables));
     }
     let last = steps.split_off(steps.len() - 1);
@@ -179,26 +181,4 @@ fn with_backups(mut container: Container, variables: Vec<EnvVar>) -> Container {
         ..VolumeMount::default()
     });
     container
-}
-
-fn variable(name: &str, value: String) -> EnvVar {
-    EnvVar {
-        name: name.to_owned(),
-        value: Some(value),
-        ..EnvVar::default()
-    }
-}
-
-fn pod_name() -> EnvVar {
-    EnvVar {
-        name: "POD_NAME".to_owned(),
-        value_from: Some(EnvVarSource {
-            field_ref: Some(ObjectFieldSelector {
-                field_path: "metadata.name".to_owned(),
-                ..ObjectFieldSelector::default()
-            }),
-            ..EnvVarSource::default()
-        }),
-        ..EnvVar::default()
-    }
 }

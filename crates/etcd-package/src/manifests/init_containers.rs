@@ -3,8 +3,8 @@
 use k8s_openapi::api::core::v1::{Container, VolumeMount};
 
 use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_SIZE};
-use super::list;
-use super::pod_template::{bootstrap_variable, container_security_context, hostname, storage_mounts, variable};
+use super::pod_template::{container_security_context, storage_mounts};
+use super::{env, list};
 use crate::cluster::{Cluster, HELPER_VOLUME, RESTORE_VOLUME, Restore};
 use crate::values::Discovery;
 
@@ -66,9 +66,9 @@ fn wait_for_srv(cluster: &Cluster) -> Container {
         args: Some(vec![WAIT_FOR_SRV.to_owned()]),
         command: shell(&["/bin/sh"]),
         env: Some(vec![
-            bootstrap_variable(cluster, INITIAL_CLUSTER_SIZE),
-            variable("SRV_RECORD", format!("_{port}._tcp.{service}.")),
-            variable("WAL_DIR", cluster.storage.wal_dir.clone()),
+            env::from_bootstrap(cluster, INITIAL_CLUSTER_SIZE),
+            env::variable("SRV_RECORD", format!("_{port}._tcp.{service}.")),
+            env::variable("WAL_DIR", cluster.storage.wal_dir.clone()),
         ]),
         image: Some(cluster.helper_image.clone()),
         name: "wait-for-srv".to_owned(),
@@ -102,11 +102,11 @@ fn restore(cluster: &Cluster, restore: &Restore) -> Container {
         ),
         command: shell(&["/helper/busybox", "sh"]),
         env: Some(vec![
-            hostname(),
-            bootstrap_variable(cluster, INITIAL_CLUSTER),
-            variable("DATA_DIR", cluster.storage.data_dir.clone()),
-            variable("WAL_DIR", cluster.storage.wal_dir.clone()),
-            variable("HELPER", HELPER.to_owned()),
+            env::from_pod_name("HOSTNAME"),
+            env::from_bootstrap(cluster, INITIAL_CLUSTER),
+            env::variable("DATA_DIR", cluster.storage.data_dir.clone()),
+            env::variable("WAL_DIR", cluster.storage.wal_dir.clone()),
+            env::variable("HELPER", HELPER.to_owned()),
         ]),
         image: Some(cluster.image.reference.clone()),
         image_pull_policy: Some(cluster.image.pull_policy.to_owned()),

@@ -3,6 +3,7 @@
 mod certificate;
 mod config_map;
 mod cron_job;
+mod env;
 mod init_containers;
 mod issuer;
 mod monitoring;

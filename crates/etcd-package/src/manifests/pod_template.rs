@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, ConfigMapKeySelector, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, EnvVarSource,
-    HTTPGetAction, LocalObjectReference, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodAffinityTerm,
-    PodSecurityContext, PodSpec, PodTemplateSpec, Probe, SeccompProfile, SecretVolumeSource, SecurityContext,
-    TCPSocketAction, TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
+    Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, HTTPGetAction,
+    LocalObjectReference, PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodSecurityContext, PodSpec,
+    PodTemplateSpec, Probe, SeccompProfile, SecretVolumeSource, SecurityContext, TCPSocketAction,
+    TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
@@ -15,7 +15,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_STATE};
 use super::init_containers::init_containers;
-use super::{list, service_account, some};
+use super::{env, list, service_account, some};
 use crate::cluster::{ClientTls, Cluster, HELPER_VOLUME, Identity, RESTORE_VOLUME, Volumes, text};
 use crate::values::{AntiAffinity, Discovery};
 
@@ -83,7 +83,7 @@ fn etcd(cluster: &Cluster) -> Container {
         startup_probe: Some(startup_probe(cluster)),
         readiness_probe: Some(readiness_probe(cluster)),
         liveness_probe: Some(liveness_probe(cluster)),
-        env: Some(env(cluster)),
+        env: Some(variables(cluster)),
         env_from: list(&cluster.extra_env_from),
         command: Some(vec!["/usr/local/bin/etcd".to_owned()]),
         args: Some(cluster.flags()),
@@ -104,63 +104,25 @@ fn port(name: &str, port: NonZeroU16) -> ContainerPort {
 }
 
 /// What the flags expand, and how etcdctl in the container reaches its own member.
-fn env(cluster: &Cluster) -> Vec<EnvVar> {
-    let mut env = vec![hostname()];
+fn variables(cluster: &Cluster) -> Vec<EnvVar> {
+    let mut variables = vec![env::from_pod_name("HOSTNAME")];
     if cluster.bootstrap.discovery == Discovery::Static {
-        env.push(bootstrap_variable(cluster, INITIAL_CLUSTER));
+        variables.push(env::from_bootstrap(cluster, INITIAL_CLUSTER));
     }
-    env.push(bootstrap_variable(cluster, INITIAL_CLUSTER_STATE));
-    env.push(variable(
+    variables.push(env::from_bootstrap(cluster, INITIAL_CLUSTER_STATE));
+    variables.push(env::variable(
         "ETCDCTL_ENDPOINTS",
         format!("{}:{}", cluster.names.host("$(HOSTNAME)"), cluster.ports.client),
     ));
     if let Some(ClientTls { identity, .. }) = &cluster.tls.client {
-        env.extend([
-            variable("ETCDCTL_KEY", identity.key()),
-            variable("ETCDCTL_CERT", identity.certificate()),
-            variable("ETCDCTL_CACERT", identity.authority()),
+        variables.extend([
+            env::variable("ETCDCTL_KEY", identity.key()),
+            env::variable("ETCDCTL_CERT", identity.certificate()),
+            env::variable("ETCDCTL_CACERT", identity.authority()),
         ]);
     }
-    env.extend(cluster.extra_env.iter().cloned());
-    env
-}
-
-pub(super) fn variable(name: &str, value: String) -> EnvVar {
-    EnvVar {
-        name: name.to_owned(),
-        value: Some(value),
-        ..EnvVar::default()
-    }
-}
-
-/// The member's name, which is its pod's.
-pub(super) fn hostname() -> EnvVar {
-    EnvVar {
-        name: "HOSTNAME".to_owned(),
-        value_from: Some(EnvVarSource {
-            field_ref: Some(ObjectFieldSelector {
-                field_path: "metadata.name".to_owned(),
-                ..ObjectFieldSelector::default()
-            }),
-            ..EnvVarSource::default()
-        }),
-        ..EnvVar::default()
-    }
-}
-
-pub(super) fn bootstrap_variable(cluster: &Cluster, key: &str) -> EnvVar {
-    EnvVar {
-        name: key.to_owned(),
-        value_from: Some(EnvVarSource {
-            config_map_key_ref: Some(ConfigMapKeySelector {
-                name: cluster.names.bootstrap(),
-                key: key.to_owned(),
-                ..ConfigMapKeySelector::default()
-            }),
-            ..EnvVarSource::default()
-        }),
-        ..EnvVar::default()
-    }
+    variables.extend(cluster.extra_env.iter().cloned());
+    variables
 }
 
 fn startup_probe(cluster: &Cluster) -> Probe {

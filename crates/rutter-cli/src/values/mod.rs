@@ -20,22 +20,25 @@ pub(crate) use expression::{Expression, Kind};
 /// How deep values nest at most: what is deeper, the reader of values documents refuses.
 const MAX_DEPTH: usize = 64;
 
-macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $id:literal, $summary:literal;)*) => {
-        $(
-            $(#[$doc])*
-            pub(crate) static $name: Code = Code { id: $id, severity: Severity::Error, summary: $summary };
-        )*
-    };
-}
+/// A `--set` expression cannot be read.
+static SET_SYNTAX: Code = error("set-syntax", "the expression is not of the form KEY=VALUE");
+/// A `--set` expression goes too far.
+static SET_LIMIT: Code = error(
+    "set-limit",
+    "an index or the nesting of an expression is larger than Helm accepts",
+);
+/// A `--set` expression takes a value for what it is not.
+static SET_CONFLICT: Code = error(
+    "set-conflict",
+    "the expression goes into a value that is not of the kind it needs",
+);
 
-codes! {
-    /// A `--set` expression cannot be read.
-    SET_SYNTAX = "set-syntax", "the expression is not of the form KEY=VALUE";
-    /// A `--set` expression goes too far.
-    SET_LIMIT = "set-limit", "an index or the nesting of an expression is larger than Helm accepts";
-    /// A `--set` expression takes a value for what it is not.
-    SET_CONFLICT = "set-conflict", "the expression goes into a value that is not of the kind it needs";
+const fn error(id: &'static str, summary: &'static str) -> Code {
+    Code {
+        id,
+        severity: Severity::Error,
+        summary,
+    }
 }
 
 /// A values document in the making.

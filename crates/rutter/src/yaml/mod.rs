@@ -18,38 +18,16 @@ pub use read::{Refusal, read};
 pub use scalar::{Resolved, Scalar};
 pub use write::{SourceMap, to_string};
 
-use crate::{Code, Severity};
-
-macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $id:literal, $summary:literal;)*) => {
-        $(
-            $(#[$doc])*
-            pub static $name: Code = Code { id: $id, severity: Severity::Error, summary: $summary };
-        )*
-        /// What the reader itself can say, for the documentation.
-        pub static CODES: &[&Code] = &[$(&$name),*];
-    };
-}
-
-codes! {
-    /// The text is not YAML.
-    YAML_SYNTAX = "yaml-syntax", "the text is not well-formed YAML";
-    /// The text is too large, too deep, or expands to too much.
-    YAML_LIMIT = "yaml-limit", "the text is larger, deeper or more repetitive than is accepted";
-    /// Something YAML has and JSON has not.
-    YAML_FEATURE = "yaml-feature", "the text uses a feature of YAML that no Kubernetes tool accepts";
-    /// A key stands twice in one mapping.
-    DUPLICATE_KEY = "duplicate-key", "a key stands twice in one mapping";
-    /// A key that nothing reads.
-    UNKNOWN_FIELD = "unknown-field", "no such field exists here";
-    /// A value of another type than the field has.
-    WRONG_TYPE = "wrong-type", "the value has another type than the field";
-    /// Readers of YAML 1.1 and YAML 1.2 disagree on it.
-    AMBIGUOUS_SCALAR = "ambiguous-scalar", "readers of YAML 1.1 and 1.2 understand the value differently";
-    /// None of the words that the field accepts.
-    UNKNOWN_VARIANT = "unknown-variant", "the value is none of the words that the field accepts";
-    /// A field that must be there is not.
-    MISSING_FIELD = "missing-field", "a required field is missing";
-    /// Of the right type, but not acceptable.
-    INVALID_VALUE = "invalid-value", "the value is of the right type, but outside what the field accepts";
+crate::codes! {
+    pub CODES
+    Error YAML_SYNTAX = "yaml-syntax", "the text is not well-formed YAML";
+    Error YAML_LIMIT = "yaml-limit", "the text is larger, deeper or more repetitive than is accepted";
+    Error YAML_FEATURE = "yaml-feature", "the text uses a feature of YAML that no Kubernetes tool accepts";
+    Error DUPLICATE_KEY = "duplicate-key", "a key stands twice in one mapping";
+    Error UNKNOWN_FIELD = "unknown-field", "no such field exists here";
+    Error WRONG_TYPE = "wrong-type", "the value has another type than the field";
+    Error AMBIGUOUS_SCALAR = "ambiguous-scalar", "readers of YAML 1.1 and 1.2 understand the value differently";
+    Error UNKNOWN_VARIANT = "unknown-variant", "the value is none of the words that the field accepts";
+    Error MISSING_FIELD = "missing-field", "a required field is missing";
+    Error INVALID_VALUE = "invalid-value", "the value is of the right type, but outside what the field accepts";
 }

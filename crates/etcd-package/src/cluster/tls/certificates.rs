@@ -1,14 +1,9 @@
 //! What cert-manager is asked for.
 
-use std::time::Duration;
-
-use super::{CLIENT, Context, PEER, Side};
+use super::{CLIENT, Context, PEER, Side, cert_manager};
 use crate::cluster::{MAX_REPLICAS, Names, Report};
-use crate::codes::{CERTIFICATE_LIFETIME, INVALID_CERTIFICATE, INVALID_REPLICAS, SELF_SIGNED, UNUSED_VALUE};
-use crate::values::{self, CertManager, ClientCertificate, IssuerType, KeyAlgorithm, PeerTlsMode, TlsMode};
-
-/// Longest common name: X.520's `ub-common-name`, which cert-manager checks.
-const MAX_COMMON_NAME: usize = 64;
+use crate::codes::{INVALID_CERTIFICATE, INVALID_REPLICAS, SELF_SIGNED, UNUSED_VALUE};
+use crate::values::{self, CertManager, IssuerType, PeerTlsMode, TlsMode};
 
 /// What cert-manager is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,9 +134,7 @@ pub(super) fn secret(names: &Names, side: &Side) -> String {
 pub(super) fn resolve(tls: &values::Tls, context: &Context<'_>, report: &mut Report<'_>) -> Option<Certificates> {
     let values = &tls.cert_manager;
     let Context { names, replicas, .. } = *context;
-    check_lifetime(values, report);
-    check_private_key(&values.private_key, report);
-    check_subject(&values.subject, report);
+    cert_manager::check(tls, report);
     let sides: Vec<&Side> = [
         (&CLIENT, tls.client.mode == TlsMode::CertManager),
         (&PEER, tls.peer.mode == PeerTlsMode::CertManager),
@@ -149,7 +142,6 @@ pub(super) fn resolve(tls: &values::Tls, context: &Context<'_>, report: &mut Rep
     .into_iter()
     .filter_map(|(side, made)| made.then_some(side))
     .collect();
-    check_client_certificates(tls, report);
     if sides.is_empty() {
         if *values != CertManager::default() {
             report
@@ -348,126 +340,6 @@ fn largest(max_replicas: Option<u32>, replicas: u32, report: &mut Report<'_>) ->
             .help("leave it out, or write the largest size that is planned");
     }
     largest.min(MAX_REPLICAS)
-}
-
-fn check_client_certificates(tls: &values::Tls, report: &mut Report<'_>) {
-    if tls.client.mode != TlsMode::CertManager && !tls.client_certificates.is_empty() {
-        report
-            .add(
-                &UNUSED_VALUE,
-                "tls.clientCertificates",
-                "without tls.client.mode: CertManager there is no authority to sign them",
-            )
-            .help("write tls: {client: {mode: CertManager}}, or leave them out");
-    } else if tls.cert_manager.issuer.kind == IssuerType::SelfSigned && !tls.client_certificates.is_empty() {
-        report
-            .add(
-                &INVALID_CERTIFICATE,
-                "tls.clientCertificates",
-                "no member would trust a certificate that signs itself",
-            )
-            .help("write tls: {certManager: {issuer: {type: Ca}}}");
-    }
-    for (index, ClientCertificate { common_name, .. }) in tls.client_certificates.iter().enumerate() {
-        if let Some(name) = common_name
-            && !(1..=MAX_COMMON_NAME).contains(&name.chars().count())
-        {
-            report
-                .add(
-                    &INVALID_CERTIFICATE,
-                    &format!("tls.clientCertificates[{index}].commonName"),
-                    format!(
-                        "a common name has 1 to {MAX_COMMON_NAME} characters, this one has {}",
-                        name.chars().count()
-                    ),
-                )
-                .help("leave it out to take the name");
-        }
-    }
-}
-
-/// cert-manager's limits: `internal/apis/certmanager/validation/certificate.go`.
-fn check_lifetime(values: &CertManager, report: &mut Report<'_>) {
-    const SHORTEST: Duration = Duration::from_secs(60 * 60);
-    const SHORTEST_RENEWAL: Duration = Duration::from_secs(5 * 60);
-    const DEFAULT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-    let duration = values
-        .duration
-        .as_ref()
-        .map_or(DEFAULT, rutter::duration::Duration::value);
-    if let Some(text) = values.duration.as_ref().filter(|_| duration < SHORTEST) {
-        report
-            .add(
-                &CERTIFICATE_LIFETIME,
-                "tls.certManager.duration",
-                format!("a certificate is good for at least 1h, found {text}"),
-            )
-            .help("such as 2160h");
-    }
-    let Some(renew_before) = &values.renew_before else {
-        return;
-    };
-    let path = "tls.certManager.renewBefore";
-    if renew_before.value() < SHORTEST_RENEWAL {
-        report
-            .add(
-                &CERTIFICATE_LIFETIME,
-                path,
-                format!("a certificate is renewed at least 5m before its end, found {renew_before}"),
-            )
-            .help("such as 720h");
-    } else if renew_before.value() >= duration {
-        report
-            .add(
-                &CERTIFICATE_LIFETIME,
-                path,
-                format!("{renew_before} before its end is before the certificate begins"),
-            )
-            .help(match &values.duration {
-                Some(duration) => format!("write less than tls.certManager.duration, which is {duration}"),
-                None => {
-                    "write less than 2160h, which a certificate is good for unless duration says otherwise".to_owned()
-                }
-            });
-    }
-}
-
-/// cert-manager's limits, from the same source.
-fn check_private_key(key: &values::PrivateKey, report: &mut Report<'_>) {
-    let Some(size) = key.size else { return };
-    let (fits, expected) = match key.algorithm {
-        None | Some(KeyAlgorithm::Rsa) => ((2048..=8192).contains(&size), "an RSA key has 2048 to 8192 bits"),
-        Some(KeyAlgorithm::Ecdsa) => ([256, 384, 521].contains(&size), "an ECDSA key has 256, 384 or 521 bits"),
-        Some(KeyAlgorithm::Ed25519) => (false, "an Ed25519 key has one size only"),
-    };
-    if !fits {
-        report
-            .add(
-                &INVALID_CERTIFICATE,
-                "tls.certManager.privateKey.size",
-                format!("{expected}, found {size}"),
-            )
-            .help(match key.algorithm {
-                None if [256, 384, 521].contains(&size) => "write algorithm: ECDSA beside it",
-                Some(KeyAlgorithm::Ed25519) => "leave it out",
-                Some(KeyAlgorithm::Ecdsa) => "write 256",
-                None | Some(KeyAlgorithm::Rsa) => "write 2048 or 4096",
-            });
-    }
-}
-
-fn check_subject(subject: &values::Subject, report: &mut Report<'_>) {
-    for (index, country) in subject.countries.iter().enumerate() {
-        if country.len() != 2 || !country.bytes().all(|b| b.is_ascii_uppercase()) {
-            report
-                .add(
-                    &INVALID_CERTIFICATE,
-                    &format!("tls.certManager.subject.countries[{index}]"),
-                    format!("{country:?} is not the code of a country"),
-                )
-                .help("two capital letters, such as NZ");
-        }
-    }
 }
 
 /// Every name by which something may reach a member: both Services and each member in every form that resolves, and

@@ -1,6 +1,7 @@
 //! Encryption and authentication: which side uses which Secret, what it demands of others, and which certificates are
 //! asked for.
 
+mod cert_manager;
 mod certificates;
 mod policy;
 
