@@ -1,0 +1,179 @@
+//! An object of the package's kind, taken apart into what is asked for and what is wrong around it.
+
+use std::collections::BTreeSet;
+
+use super::group;
+use crate::suggest::remedy;
+use crate::yaml::{INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, WRONG_TYPE};
+use crate::{Description, Diagnostic, Manifest, Position, Request};
+
+/// The fields of Kubernetes' `ObjectMeta`. Of these only name and namespace mean anything here; the others are what tools
+/// and API servers add.
+const METADATA: [&str; 15] = [
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
+/// An object of the package's kind, taken apart.
+#[derive(Debug)]
+pub struct Object {
+    /// What to render, its `values` being the object's `spec`.
+    pub request: Request,
+    /// Where each part of these values stands in the stream.
+    map: SourceMap,
+    /// What is wrong with the object around its `spec`.
+    pub(super) problems: Vec<Diagnostic>,
+    /// Where its name stands, or should.
+    name: Position,
+    /// Where its namespace stands, or should.
+    namespace: Position,
+}
+
+impl Object {
+    /// Takes `node` apart, which is of the package's kind.
+    pub(super) fn new(node: &Node, package: &Description, namespace: &str) -> Self {
+        let mut problems = Vec::new();
+        let api_version = node.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+        if api_version != package.api_version {
+            let message = format!("found {api_version:?}; this package renders {}", package.api_version);
+            problems.push(
+                Diagnostic::new(&INVALID_VALUE, "apiVersion", message)
+                    .help(format!("write apiVersion: {}", package.api_version))
+                    .at(node.locate("apiVersion").map(|place| place.position)),
+            );
+        }
+        for entry in node.entries().unwrap_or_default() {
+            let key = entry.key.scalar.text.as_str();
+            if !["apiVersion", "kind", "metadata", "spec", "status"].contains(&key) {
+                problems.push(
+                    Diagnostic::new(&UNKNOWN_FIELD, key, format!("there is no field `{key}` here"))
+                        .help(format!("the values of {} stand under `spec`", package.kind))
+                        .at(Some(entry.key.place.position)),
+                );
+            }
+        }
+        let metadata = node.get("metadata").filter(|metadata| !metadata.is_null());
+        if let Some(metadata) = metadata.filter(|metadata| metadata.entries().is_none()) {
+            let message = format!("expected a mapping, found {}", metadata.describe());
+            problems.push(Diagnostic::new(&WRONG_TYPE, "metadata", message).at(Some(metadata.place.position)));
+        }
+        for entry in metadata.and_then(Node::entries).unwrap_or_default() {
+            let key = entry.key.scalar.text.as_str();
+            if !METADATA.contains(&key) {
+                problems.push(
+                    Diagnostic::new(
+                        &UNKNOWN_FIELD,
+                        format!("metadata.{key}"),
+                        format!("there is no field `{key}` here"),
+                    )
+                    .help(remedy(key, &METADATA))
+                    .at(Some(entry.key.place.position)),
+                );
+            }
+        }
+        let mut text_of = |field: &str| {
+            let value = metadata
+                .and_then(|metadata| metadata.get(field))
+                .filter(|value| !value.is_null())?;
+            if value.as_str().is_none() {
+                let message = format!("expected a string, found {}", value.describe());
+                problems.push(
+                    Diagnostic::new(&WRONG_TYPE, format!("metadata.{field}"), message).at(Some(value.place.position)),
+                );
+            }
+            Some(value.as_str().unwrap_or(&package.name).to_owned())
+        };
+        let name = text_of("name");
+        let namespace = text_of("namespace").unwrap_or_else(|| namespace.to_owned());
+        if name.is_none() {
+            problems.push(
+                Diagnostic::new(&MISSING_FIELD, "metadata.name", "the name is required")
+                    .help(format!("such as {}", package.name))
+                    .at(Some(node.locate("metadata.name").unwrap_or(node.place).position)),
+            );
+        }
+        let empty = Node::empty(node.place);
+        let spec = node.get("spec").filter(|spec| !spec.is_null()).unwrap_or(&empty);
+        let (values, map) = spec.to_text();
+        Self {
+            request: Request {
+                name: name.unwrap_or_else(|| package.name.clone()),
+                namespace,
+                values,
+                release: None,
+                capabilities: None,
+            },
+            map,
+            problems,
+            name: node.locate("metadata.name").unwrap_or(node.place).position,
+            namespace: node.locate("metadata.namespace").unwrap_or(node.place).position,
+        }
+    }
+
+    /// Turns diagnostics about the request's values into diagnostics about the stream.
+    #[must_use]
+    pub fn relocate(&self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        let relocate = |mut diagnostic: Diagnostic| {
+            diagnostic.path = match diagnostic.path.as_str() {
+                Diagnostic::NAME => return at("metadata.name", self.name, diagnostic),
+                Diagnostic::NAMESPACE => return at("metadata.namespace", self.namespace, diagnostic),
+                "" => "spec".to_owned(),
+                path if path.starts_with('[') => format!("spec{path}"),
+                path => format!("spec.{path}"),
+            };
+            diagnostic.position = diagnostic
+                .position
+                .and_then(|position| self.map.origin(position))
+                .map(|place| place.position)
+                // What was not written has no place of its own; its object's name says at least whose it is.
+                .or(Some(self.name));
+            diagnostic
+        };
+        diagnostics.into_iter().map(relocate).collect()
+    }
+
+    /// Says which manifests another object of the stream has given already, and adds the rest to `seen`: of two
+    /// manifests of one name the later would silently overwrite the former.
+    pub(super) fn refuse_overlap(&self, manifests: &[Manifest], seen: &mut BTreeSet<[String; 4]>) -> Vec<Diagnostic> {
+        let key = |manifest: &Manifest| {
+            [
+                group(&manifest.api_version).to_owned(),
+                manifest.kind.clone(),
+                manifest.namespace.clone().unwrap_or_default(),
+                manifest.name.clone(),
+            ]
+        };
+        let overlaps: Vec<&Manifest> = manifests
+            .iter()
+            .filter(|manifest| seen.contains(&key(manifest)))
+            .collect();
+        seen.extend(manifests.iter().map(key));
+        overlaps
+            .into_iter()
+            .map(|Manifest { kind, name, .. }| {
+                let message = format!("the {kind} {name:?} is rendered for another object in this stream already");
+                Diagnostic::new(&INVALID_VALUE, "metadata.name", message)
+                    .help("rename one of the two, or let only one of them render it")
+                    .at(Some(self.name))
+            })
+            .collect()
+    }
+}
+
+fn at(path: &str, position: Position, mut diagnostic: Diagnostic) -> Diagnostic {
+    path.clone_into(&mut diagnostic.path);
+    diagnostic.at(Some(position))
+}
