@@ -55,6 +55,7 @@ rutter::codes! {
     Warning CLAIMS_DELETED = "claims-deleted", "data are deleted with what uses them";
     Warning END_OF_LIFE = "end-of-life", "the etcd version gets no more fixes";
     Warning TAG_WITHOUT_VERSION = "tag-without-version", "the image's tag does not say which etcd version it holds";
-    Warning VOLUME_BELOW_QUOTA = "volume-below-quota", "the database may grow larger than its volume";
+    Warning SMALL_VOLUME = "small-volume", "the volume may fill up";
+    Warning NETWORK_BLOCKED = "network-blocked", "the network policy keeps out what another value lets in";
     Warning COMPACTION_DISABLED = "compaction-disabled", "the database grows until its quota is full";
 }

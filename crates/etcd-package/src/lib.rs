@@ -13,8 +13,10 @@ pub mod manifests;
 pub mod prometheus_operator;
 pub mod values;
 
+use std::collections::BTreeSet;
+
 use rutter::yaml::{self, Node, Place};
-use rutter::{Description, Diagnostic, Diagnostics, Package, Position, Rendering, Request};
+use rutter::{Description, Diagnostic, Diagnostics, Manifest, Package, Position, Rendering, Request};
 
 use cluster::Cluster;
 use values::Values;
@@ -47,14 +49,41 @@ impl Package for EtcdPackage {
         let mut diagnostics = Diagnostics::default();
         let cluster = resolve(request, &mut diagnostics);
         match cluster {
-            Some(cluster) if !diagnostics.has_errors() => Ok(Rendering {
-                manifests: manifests::all(&cluster)?,
-                warnings: diagnostics.into_vec(),
-                notes: manifests::notes(&cluster),
-            }),
+            Some(cluster) if !diagnostics.has_errors() => {
+                let manifests = manifests::all(&cluster)?;
+                refuse_duplicates(&manifests)?;
+                Ok(Rendering {
+                    manifests,
+                    warnings: diagnostics.into_vec(),
+                    notes: manifests::notes(&cluster),
+                })
+            }
             _ => Err(diagnostics.into_vec()),
         }
     }
+}
+
+/// Of two objects of one name the later would overwrite the former. Ours differ by construction, so one is an extra one.
+fn refuse_duplicates(manifests: &[Manifest]) -> Result<(), Vec<Diagnostic>> {
+    let mut seen = BTreeSet::new();
+    let mut problems = Vec::new();
+    for Manifest {
+        api_version,
+        kind,
+        namespace,
+        name,
+        ..
+    } in manifests
+    {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        if !seen.insert((group, kind, namespace, name)) {
+            let message = format!("the {kind} {name:?} is rendered already");
+            problems.push(
+                Diagnostic::new(&codes::INVALID_MANIFEST, "extraManifests", message).help("rename it, or leave it out"),
+            );
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// The cluster that a request asks for, unless an error is added to `diagnostics`.

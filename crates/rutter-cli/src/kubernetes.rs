@@ -36,7 +36,7 @@ const FIXED: [Fixed; 4] = [
         kind: "StatefulSet",
         pointer: "/spec/volumeClaimTemplates",
         default: || json!([]),
-        then: "claims that exist stay as they are",
+        then: "claims that exist stay as they are, and a claim of another name starts empty: what runs may not find its data",
     },
     Fixed {
         group: "apps",

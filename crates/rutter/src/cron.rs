@@ -134,9 +134,9 @@ impl Field {
         }
         match number(text).and_then(|number| u8::try_from(number).ok()) {
             Some(number) if self.numbers.contains(&number) => Ok(number),
-            Some(7) if self.name == "day of the week" => {
-                Err(self.refusal("7 is not a day".to_owned()).help("Sunday is 0"))
-            }
+            Some(7) if self.name == "day of the week" => Err(self
+                .refusal("7 is not a day".to_owned())
+                .help("Sunday is 0; through to Sunday is a list: 1-6,0")),
             _ => Err(self.refusal(format!("{text:?} is not one")).help(format!(
                 "a number from {} to {}, `*`, a range or a list",
                 self.numbers.start(),

@@ -113,6 +113,7 @@ fn check_args(args: &BTreeMap<String, FlagValue>, version: Version, report: &mut
             let help = match minor.replacement(name) {
                 Some(Replacement::Flag(flag)) => format!("use {flag}"),
                 Some(Replacement::Gate(gate)) => format!("use featureGates: {{{gate}: …}}"),
+                None if name == "debug" => "use log: {level: Debug}".to_owned(),
                 None => match nearest(name, &minor.flags().collect::<Vec<_>>()) {
                     Some(nearest) => format!("did you mean {nearest}?"),
                     None if MINORS.iter().any(|other| *other < minor && other.has_flag(name)) => {

@@ -5,6 +5,9 @@ use crate::codes::{INVALID_IMAGE, TAG_CONTRADICTS_VERSION, TAG_WITHOUT_VERSION};
 use crate::etcd::Version;
 use crate::values::{self, PullPolicy};
 
+/// The repositories of the etcd project's own releases, all of whose tags start with `v`.
+const UPSTREAM: [&str; 2] = ["gcr.io/etcd-development/etcd", "quay.io/coreos/etcd"];
+
 /// The container image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
@@ -43,6 +46,15 @@ pub(super) fn resolve(image: values::Image, version: Version, report: &mut Repor
         )
         .map(|()| format!("@{digest}")),
     };
+    if UPSTREAM.contains(&&*image.repository) && tag.starts_with(|c: char| c.is_ascii_digit()) {
+        report
+            .add(
+                &INVALID_IMAGE,
+                "image.tag",
+                format!("{} has no tag {tag}", image.repository),
+            )
+            .help(format!("write v{tag}, or leave it out"));
+    }
     if well_formed.is_some() {
         match Version::of_tag(&tag) {
             Some(numbers) if numbers == version.numbers() => {}

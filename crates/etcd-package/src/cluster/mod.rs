@@ -13,6 +13,7 @@ mod jobs;
 mod kubernetes;
 mod monitoring;
 mod names;
+mod network_policy;
 mod paths;
 mod report;
 mod resources;
@@ -176,6 +177,8 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     let resources = resources::resolve(values.resources.clone(), report);
     let services = service::resolve(values.service.clone(), report);
     check_update(&values.update, report);
+    check_unused(&values, report);
+    network_policy::check(&values, report);
     monitoring::check(&values.monitoring, report);
     let restore = values.restore.clone();
     let restore = restore.map(|restore| restore::resolve(restore, &values.bootstrap, version, report));
@@ -313,6 +316,34 @@ fn check_ports(ports: &Ports, report: &mut Report<'_>) {
             report
                 .add(&PORT_COLLISION, path, format!("{port} is the {other} port already"))
                 .help("give each listener a port of its own: 2379, 2380 and 8080 are usual");
+        }
+    }
+}
+
+/// What is switched off has nothing beside it that someone could wait for.
+fn check_unused(values: &Values, report: &mut Report<'_>) {
+    let account = &values.service_account;
+    let budget = &values.disruption_budget;
+    for (path, unused, what) in [
+        (
+            "serviceAccount.annotations",
+            !account.create && !account.annotations.is_empty(),
+            "with create: false",
+        ),
+        (
+            "disruptionBudget.unhealthyPodEvictionPolicy",
+            !budget.enabled && budget.unhealthy_pod_eviction_policy.is_some(),
+            "with enabled: false",
+        ),
+    ] {
+        if unused {
+            report
+                .add(
+                    &UNUSED_VALUE,
+                    path,
+                    format!("{what}, nothing is rendered that could have it"),
+                )
+                .help("leave it out");
         }
     }
 }

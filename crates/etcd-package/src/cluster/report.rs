@@ -41,6 +41,12 @@ impl<'a> Report<'a> {
         })
     }
 
+    /// Whether the author wrote something at `path`, rather than its default standing there.
+    #[must_use]
+    pub fn is_given(&self, path: &str) -> bool {
+        self.document.has(path)
+    }
+
     /// Whether the value at `path`, or something in it, was refused as it was read, so that its absence says nothing.
     #[must_use]
     pub fn is_refused(&self, path: &str) -> bool {

@@ -22,8 +22,10 @@ type Amounts = BTreeMap<String, Quantity>;
 pub(super) fn resolve(values: Resources, report: &mut Report<'_>) -> Option<ResourceRequirements> {
     let limits = present(values.limits);
     let mut requests = Resources::default_requests();
-    requests.retain(|resource, _| !limits.contains_key(resource));
     requests.extend(values.requests);
+    // Of what has a limit, Kubernetes takes that for the request, unless one is written.
+    requests
+        .retain(|resource, _| !limits.contains_key(resource) || report.is_given(&join("resources.requests", resource)));
     requirements(present(requests), limits, "resources", report)
 }
 
@@ -112,6 +114,14 @@ fn check_amount(path: &str, resource: &str, amount: &Quantity, report: &mut Repo
                 format!("{amount} of {resource} cannot be had, only whole ones"),
             )
             .help(format!("write {}", amount.value()));
+    } else if resource == "memory" && (1..1 << 20).contains(&amount.value()) && amount.milli_value() % 1000 == 0 {
+        report
+            .add(
+                &INVALID_RESOURCES,
+                path,
+                format!("{amount} of memory are {} bytes, in which nothing runs", amount.value()),
+            )
+            .help(format!("did you mean {}Mi?", amount.value()));
     } else if resource == "memory" && amount.milli_value() % 1000 != 0 {
         report
             .add(

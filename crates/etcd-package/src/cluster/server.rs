@@ -7,10 +7,11 @@ use rutter::quantity::Quantity;
 use rutter::suggest::remedy;
 use rutter::yaml::join;
 
+use super::storage::SMALLEST_VOLUME;
 use super::{Report, extra};
 use crate::codes::{
-    INVALID_LIMIT, INVALID_QUOTA, INVALID_TIMING, LARGE_QUOTA, LARGE_REQUESTS, UNKNOWN_FEATURE_GATE, UNKNOWN_FLAG,
-    VOLUME_BELOW_QUOTA,
+    INVALID_LIMIT, INVALID_QUOTA, INVALID_TIMING, LARGE_QUOTA, LARGE_REQUESTS, SMALL_VOLUME, UNKNOWN_FEATURE_GATE,
+    UNKNOWN_FLAG,
 };
 use crate::etcd::{DEFAULT_QUOTA_BYTES, Version};
 use crate::values::{FlagValue, LogFormat, LogLevel, Metrics, Values};
@@ -19,6 +20,10 @@ use crate::values::{FlagValue, LogFormat, LogLevel, Metrics, Values};
 /// `MaxQuotaBytes`; `server/etcdserver/server.go`, `recommendedMaxRequestBytes`).
 const ADVISED_QUOTA: i128 = 8 << 30;
 const ADVISED_REQUEST: i128 = 10 << 20;
+
+/// What is less was meant in another unit.
+const SMALLEST_QUOTA: i128 = 1 << 20;
+const SMALLEST_REQUEST: i128 = 1 << 10;
 
 /// Flags of the etcd process, in the order of the values, those of `extraArgs` last.
 pub(super) fn resolve(values: &Values, report: &mut Report<'_>) -> Vec<String> {
@@ -67,45 +72,50 @@ fn quota(values: &Values, report: &mut Report<'_>) -> Option<i128> {
         Some(ephemeral) => ("storage.ephemeral.sizeLimit", ephemeral.size_limit.as_ref()),
         None => ("storage.data.size", Some(&values.storage.data.size)),
     };
-    let Some(quota) = &values.quota else {
-        if let Some(volume) = volume.filter(|volume| (1..DEFAULT_QUOTA_BYTES).contains(&volume.value())) {
-            report
-                .add(
-                    &VOLUME_BELOW_QUOTA,
-                    path,
-                    format!("etcd's database may grow to 2Gi, the volume has {volume}"),
-                )
-                .help("make the volume 4Gi or larger, or write a smaller quota");
-        }
-        return None;
-    };
-    let bytes = quota.value();
-    if bytes <= 0 {
+    let bytes = values.quota.as_ref().map_or(DEFAULT_QUOTA_BYTES, Quantity::value);
+    let size = values
+        .quota
+        .as_ref()
+        .map_or_else(|| "2Gi".to_owned(), ToString::to_string);
+    // A volume that no quota fits is refused elsewhere.
+    let volume = volume.filter(|volume| volume.value() >= SMALLEST_VOLUME);
+    if bytes < SMALLEST_QUOTA {
         report
             .add(
                 &INVALID_QUOTA,
                 "quota",
-                format!("etcd takes a quota of {quota} for no quota or for its default"),
+                format!("a database of {size} is full before anything is written"),
             )
             .help("such as 4Gi, or leave it out for 2Gi");
-    } else if let Some(volume) = volume.filter(|volume| bytes > volume.value()) {
+    } else if let Some(volume) = volume.filter(|volume| values.quota.is_some() && bytes > volume.value()) {
         report
             .add(
                 &INVALID_QUOTA,
                 "quota",
-                format!("a database of {quota} does not fit a volume of {volume} ({path})"),
+                format!("a database of {size} does not fit a volume of {volume} ({path})"),
             )
             .help("write a smaller quota or a larger volume: the volume also holds the log and snapshots");
-    } else if bytes > ADVISED_QUOTA {
+    } else if let Some(volume) = volume.filter(|volume| bytes + bytes / 4 > volume.value()) {
+        report
+            .add(
+                &SMALL_VOLUME,
+                path,
+                format!(
+                    "beside a database of up to {size}, a volume of {volume} has little room for logs and snapshots"
+                ),
+            )
+            .help("make the volume twice the quota, which a defragmentation takes, or write a smaller quota");
+    }
+    if bytes > ADVISED_QUOTA {
         report
             .add(
                 &LARGE_QUOTA,
                 "quota",
-                format!("etcd advises against databases above 8Gi, found {quota}"),
+                format!("etcd advises against databases above 8Gi, found {size}"),
             )
             .help("write 8Gi or less");
     }
-    Some(bytes)
+    values.quota.is_some().then_some(bytes)
 }
 
 /// Heartbeat and election in milliseconds, unless they are etcd's own defaults. etcd's rule is
@@ -134,13 +144,17 @@ fn timing(heartbeat: &Duration, election: &Duration, report: &mut Report<'_>) ->
             )
             .help("write ten times the round-trip time between members");
     } else if whole && election_ms < 5 * heartbeat_ms {
+        let path = ["electionTimeout", "heartbeatInterval"];
+        let path = path.into_iter().find(|path| report.is_given(path)).unwrap_or(path[0]);
         report
             .add(
                 &INVALID_TIMING,
-                "electionTimeout",
-                format!("{election} is less than 5 × heartbeatInterval, which is {heartbeat}"),
+                path,
+                format!(
+                    "electionTimeout, which is {election}, is less than 5 × heartbeatInterval, which is {heartbeat}"
+                ),
             )
-            .help(format!("write at least {}ms", 5 * heartbeat_ms));
+            .help(format!("write electionTimeout: {}ms or more", 5 * heartbeat_ms));
     }
     ((heartbeat_ms, election_ms) != (100, 1000)).then_some((heartbeat_ms, election_ms))
 }
@@ -150,12 +164,12 @@ fn timing(heartbeat: &Duration, election: &Duration, report: &mut Report<'_>) ->
 fn request_bytes(limit: Option<&Quantity>, report: &mut Report<'_>) -> Option<i128> {
     let limit = limit?;
     let bytes = limit.value();
-    if bytes <= 0 || bytes > i128::from(i32::MAX) {
+    if !(SMALLEST_REQUEST..=i128::from(i32::MAX)).contains(&bytes) {
         report
             .add(
                 &INVALID_LIMIT,
                 "maxRequestBytes",
-                format!("expected 1 byte to 2047Mi, found {limit}"),
+                format!("expected 1Ki to 2047Mi, found {limit}"),
             )
             .help("such as 4Mi");
     } else if bytes > ADVISED_REQUEST {

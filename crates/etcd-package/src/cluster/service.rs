@@ -92,6 +92,22 @@ fn check_ip_families(service: &values::Service, report: &mut Report<'_>) {
 
 /// The Service, unless there is none.
 fn client(service: values::ClientService, report: &mut Report<'_>) -> Option<ClientService> {
+    if !service.enabled {
+        let nothing = values::ClientService {
+            enabled: false,
+            ..values::ClientService::default()
+        };
+        if service != nothing {
+            report
+                .add(
+                    &UNUSED_VALUE,
+                    "service.client",
+                    "with enabled: false, nothing of it is rendered",
+                )
+                .help("leave enabled out, or leave the rest out");
+        }
+        return None;
+    }
     let is_external = service.kind != ServiceType::ClusterIP;
     let has_balancer = service.kind == ServiceType::LoadBalancer;
     for (field, given, used, types) in [
@@ -130,7 +146,7 @@ fn client(service: values::ClientService, report: &mut Report<'_>) -> Option<Cli
                 .help(format!("write type: {types}, or leave it out"));
         }
     }
-    service.enabled.then(|| ClientService {
+    Some(ClientService {
         kind: service.kind,
         annotations: names::text(&service.annotations),
         node_port: service.node_port,

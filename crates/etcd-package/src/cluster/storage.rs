@@ -6,6 +6,10 @@ use super::{Report, names, paths, tls};
 use crate::codes::{CLAIMS_DELETED, EPHEMERAL_STORAGE, INVALID_STORAGE, NAME_COLLISION, UNUSED_VALUE};
 use crate::values::{self, AccessMode, Ephemeral, Naming, Retention, RetentionPolicy};
 
+/// What is less was meant in another unit; a log's first file alone has 64 MB (`server/storage/wal/wal.go`,
+/// `SegmentSizeBytes`).
+pub(super) const SMALLEST_VOLUME: i128 = 128 << 20;
+
 /// Where the data volume is mounted, and the log's.
 pub(super) const DATA: &str = "/data";
 pub(super) const WAL: &str = "/wal";
@@ -166,12 +170,16 @@ fn ephemeral(ephemeral: &Ephemeral, storage: &values::Storage, naming: &Naming, 
                 .help("leave one of the two out");
         }
     }
-    if let Some(limit) = ephemeral.size_limit.as_ref().filter(|limit| limit.milli_value() <= 0) {
+    if let Some(limit) = ephemeral
+        .size_limit
+        .as_ref()
+        .filter(|limit| limit.value() < SMALLEST_VOLUME)
+    {
         report
             .add(
                 &INVALID_STORAGE,
                 "storage.ephemeral.sizeLimit",
-                format!("a volume of {limit} holds nothing"),
+                format!("a volume of {limit} is too small for anything of etcd's"),
             )
             .help("such as 1Gi, or leave it out");
     }
@@ -220,12 +228,12 @@ fn claims(storage: values::Storage, naming: &Naming, report: &mut Report<'_>) ->
 
 /// What `values` claim, which stand at `path`.
 pub(super) fn claim(values: values::Claim, path: &str, report: &mut Report<'_>) -> Claim {
-    if values.size.milli_value() <= 0 {
+    if values.size.value() < SMALLEST_VOLUME {
         report
             .add(
                 &INVALID_STORAGE,
                 &format!("{path}.size"),
-                format!("a volume of {} cannot be claimed", values.size),
+                format!("a volume of {} is too small for anything of etcd's", values.size),
             )
             .help("such as 8Gi");
     }

@@ -17,8 +17,11 @@ const BACKUPS: &str = "/backup";
 const VOLUME: &str = "backup";
 
 /// Deletes all but the newest snapshots of this cluster, and what a killed backup left.
-const PRUNE: &str = r#"find /backup -name "$PREFIX*.db.part" -mmin +1440 -exec rm {} +
-ls -1t /backup/"$PREFIX"*.db | tail -n "+$((KEEP + 1))" | while read -r snapshot; do
+///
+/// Its snapshots are called like its pods, whose names no other cluster's pods have.
+const PRUNE: &str = r#"cd /backup
+find . -name "$PREFIX[0-9]*-?????.db.part" -mmin +1440 -exec rm {} +
+ls -1t | grep -E "^$PREFIX[0-9]+-[a-z0-9]{5}[.]db$" | tail -n "+$((KEEP + 1))" | while read -r snapshot; do
   echo "deleting $snapshot"
   rm "$snapshot"
 done
@@ -27,7 +30,7 @@ done
 /// Members take turns, each as it is listed by the cluster itself.
 pub(super) fn defrag(cluster: &Cluster, schedule: &Schedule) -> CronJob {
     let command = etcdctl(cluster, schedule, &["defrag", "--cluster"]);
-    let container = container(cluster, "defrag", command);
+    let container = client(cluster, "defrag", command);
     cron_job(cluster, schedule, &[], vec![container])
 }
 
@@ -49,7 +52,7 @@ pub(super) fn backup(cluster: &Cluster, backup: &Backup) -> CronJob {
     ];
     let verify = verify.map(str::to_owned).to_vec();
     let mut steps = vec![
-        with_backups(container(cluster, "save", save), vec![env::from_pod_name("POD_NAME")]),
+        with_backups(client(cluster, "save", save), vec![env::from_pod_name("POD_NAME")]),
         with_backups(
             container(cluster, "verify", verify),
             vec![env::from_pod_name("POD_NAME")],
@@ -160,7 +163,6 @@ fn etcdctl(cluster: &Cluster, schedule: &Schedule, words: &[&str]) -> Vec<String
 }
 
 fn container(cluster: &Cluster, name: &str, command: Vec<String>) -> Container {
-    let identity = cluster.tls.client.as_ref().map(|client| &client.identity);
     Container {
         command: Some(command),
         image: Some(cluster.image.reference.clone()),
@@ -168,8 +170,16 @@ fn container(cluster: &Cluster, name: &str, command: Vec<String>) -> Container {
         name: name.to_owned(),
         resources: cluster.jobs.pods.resources.clone(),
         security_context: Some(container_security_context(cluster)),
-        volume_mounts: identity.map(|identity| vec![identity_mount(identity)]),
         ..Container::default()
+    }
+}
+
+/// A container that speaks to the cluster.
+fn client(cluster: &Cluster, name: &str, command: Vec<String>) -> Container {
+    let identity = cluster.tls.client.as_ref().map(|client| &client.identity);
+    Container {
+        volume_mounts: identity.map(|identity| vec![identity_mount(identity)]),
+        ..container(cluster, name, command)
     }
 }
 

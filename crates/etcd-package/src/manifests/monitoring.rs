@@ -96,14 +96,14 @@ fn rules(cluster: &Cluster) -> Vec<Rule> {
             "EtcdQuorumLost",
             "critical",
             "1m",
-            format!("(count(etcd_server_has_leader{{{members}}} == 1) or vector(0)) < {quorum}"),
+            format!("(count(max by (pod) (etcd_server_has_leader{{{members}}}) == 1) or vector(0)) < {quorum}"),
             &format!("fewer than {quorum} of {replicas} members have a leader; nothing can be written"),
         ),
         alert(
             "EtcdMembersDown",
             "warning",
             "10m",
-            format!("(count(up{{{members}}} == 1) or vector(0)) < {replicas}"),
+            format!("(count(max by (pod) (up{{{members}}}) == 1) or vector(0)) < {replicas}"),
             &format!("{{{{ $value }}}} of {replicas} members answer"),
         ),
         alert(
@@ -155,16 +155,20 @@ fn rules(cluster: &Cluster) -> Vec<Rule> {
     ];
     if let Some(certificates) = &cluster.tls.certificates {
         let names: Vec<&str> = certificates.leaves.iter().map(|leaf| leaf.name.as_str()).collect();
-        let which = format!(
-            "namespace=\"{}\", name=~\"{}\"",
-            cluster.names.namespace,
-            names.join("|")
-        );
+        let names = names.join("|").replace('.', "[.]");
+        let namespace = &cluster.names.namespace;
+        // Unless Prometheus honours the labels of what it scrapes, cert-manager's own namespace takes the place of the
+        // Certificate's, which is then called `exported_namespace`.
+        let end = |label: &str| {
+            let which = format!("{label}=\"{namespace}\", name=~\"{names}\"");
+            format!("certmanager_certificate_expiration_timestamp_seconds{{{which}}}")
+        };
+        let (exported, own) = (end("exported_namespace"), end("namespace"));
         rules.push(alert(
             "EtcdCertificateExpires",
             "critical",
             "10m",
-            format!("certmanager_certificate_expiration_timestamp_seconds{{{which}}} - time() < 86400"),
+            format!("({exported} or {own}) - time() < {}", certificates.alarm_seconds),
             "cert-manager has not renewed the Certificate {{ $labels.name }}, which ends in {{ $value | humanizeDuration }}",
         ));
     }

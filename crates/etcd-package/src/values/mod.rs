@@ -66,7 +66,9 @@ use crate::etcd::Version;
 #[schemars(title = "EtcdCluster.spec")]
 pub struct Values {
     /// The number of members, 1 to 100. Odd sizes are advised: an even one tolerates no more failures than the odd one
-    /// below it. More than 7 slow each write down.
+    /// below it. More than 7 slow each write down. To change the size of a cluster that runs, tell etcd of each member
+    /// first, one at a time, by `etcdctl member add` or `member remove`, and render new members with
+    /// `bootstrap: {state: Existing}`: with `New` they would form a second cluster behind the same Service.
     #[schemars(range(min = 1, max = 100))]
     pub replicas: u32,
 

@@ -279,6 +279,10 @@ pub struct ClientCertificate {
     #[serde(default)]
     pub common_name: Option<String>,
 
+    /// Host names that it holds for, of which `tls.client.allowedHostnames` may ask for one.
+    #[serde(default)]
+    pub dns_names: Vec<DnsPattern>,
+
     /// The Secret in which it is kept. The default is `<fullname>-user.<name>-tls`.
     #[serde(default)]
     pub secret_name: Option<DnsSubdomain>,

@@ -111,16 +111,25 @@ impl Node {
         let mut place = None;
         let mut node = self;
         for step in steps(path) {
-            let next = match (&node.value, step) {
-                (Value::Mapping(_), Step::Key(key)) => node.get(key),
-                (Value::Sequence(items), Step::Index(index)) => items.get(index),
-                _ => None,
-            };
-            let Some(next) = next else { break };
+            let Some(next) = node.step(&step) else { break };
             place = Some(next.place);
             node = next;
         }
         place
+    }
+
+    /// Whether something was written at `path`, which is spelt as for [`Node::locate`].
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        steps(path).try_fold(self, |node, step| node.step(&step)).is_some()
+    }
+
+    fn step(&self, step: &Step<'_>) -> Option<&Self> {
+        match (&self.value, step) {
+            (Value::Mapping(_), Step::Key(key)) => self.get(key),
+            (Value::Sequence(items), Step::Index(index)) => items.get(*index),
+            _ => None,
+        }
     }
 }
 

@@ -23,11 +23,11 @@ mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{ExecAction, Lifecycle, LifecycleHandler};
+use k8s_openapi::api::core::v1::{ExecAction, Lifecycle, LifecycleHandler, VolumeMount};
 
-use super::{Report, names};
+use super::{Report, names, storage};
 use crate::codes::NO_SHELL;
-use crate::values::Values;
+use crate::values::{self, Values};
 use container::Pod as Containers;
 use field::Field;
 
@@ -111,6 +111,8 @@ fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
         &containers.volumes,
         taken,
     );
+    refuse_mounts_in_data(field, &pod.extra_volume_mounts);
+    refuse_root(field, pod);
     container::containers(field, "extraContainers", &pod.extra_containers, &mut containers);
     container::init_containers(
         field,
@@ -122,6 +124,40 @@ fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
         handler::lifecycle(field, lifecycle, containers.grace);
         warn_of_shells(values, field, lifecycle);
     });
+}
+
+/// A mount in the folder of the data or of the log would take what etcd writes there out of its volume.
+fn refuse_mounts_in_data(field: &mut Field<'_, '_>, mounts: &[VolumeMount]) {
+    field.each("extraVolumeMounts", mounts, |field, mount| {
+        for own in [storage::DATA, storage::WAL] {
+            if mount
+                .mount_path
+                .strip_prefix(own)
+                .is_some_and(|rest| rest.trim_end_matches('/').starts_with('/'))
+            {
+                field.at("mountPath").invalid(
+                    format!("{own} holds etcd's files, and a mount in it would hide some"),
+                    "mount it elsewhere",
+                );
+            }
+        }
+    });
+}
+
+/// What the container does not say, it has from its pod (`pkg/securitycontext/util.go`, `DetermineEffectiveSecurityContext`),
+/// of which the package's own default is not root.
+fn refuse_root(field: &mut Field<'_, '_>, pod: &values::Pod) {
+    let Some(container) = &pod.container_security_context else {
+        return;
+    };
+    let of_pod = pod.security_context.as_ref();
+    let not_root = of_pod.is_none_or(|context| context.run_as_non_root == Some(true));
+    if container.run_as_user == Some(0) && container.run_as_non_root.is_none() && not_root {
+        field.at("containerSecurityContext.runAsUser").conflict(
+            "the pod has runAsNonRoot: true, and 0 is root",
+            "write another user, or a pod.securityContext without runAsNonRoot",
+        );
+    }
 }
 
 /// The image may be another than etcd's, so this is not for sure.

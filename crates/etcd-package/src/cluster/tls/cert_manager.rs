@@ -3,9 +3,16 @@
 
 use std::time::Duration;
 
+use rutter::names::DnsSubdomain;
+
 use crate::cluster::Report;
-use crate::codes::{CERTIFICATE_LIFETIME, INVALID_CERTIFICATE, UNUSED_VALUE};
+use crate::codes::{
+    CERTIFICATE_LIFETIME, CERTIFICATE_NOT_ALLOWED, INVALID_CERTIFICATE, SHARED_AUTHORITY, UNUSED_VALUE,
+};
 use crate::values::{self, CertManager, ClientCertificate, IssuerType, KeyAlgorithm, TlsMode};
+
+/// How long a certificate is good for unless it says otherwise.
+pub(super) const DURATION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Longest common name: X.520's `ub-common-name`.
 const MAX_COMMON_NAME: usize = 64;
@@ -35,6 +42,36 @@ fn check_client_certificates(tls: &values::Tls, report: &mut Report<'_>) {
             )
             .help("write tls: {certManager: {issuer: {type: Ca}}}");
     }
+    let own_names = tls.peer.allowed_common_names.as_slice();
+    for (index, client) in tls.client_certificates.iter().enumerate() {
+        let path = format!("tls.clientCertificates[{index}]");
+        let allowed = &tls.client.allowed_hostnames;
+        let holds_for = |name: &DnsSubdomain| client.dns_names.iter().any(|own| **own == **name);
+        if let Some(first) = allowed.first()
+            && !allowed.iter().any(holds_for)
+        {
+            report
+                .add(
+                    &CERTIFICATE_NOT_ALLOWED,
+                    &path,
+                    "it holds for none of tls.client.allowedHostnames, so its holder is not let in",
+                )
+                .help(format!("write dnsNames: [{}]", &**first));
+        }
+        let common_name = client.common_name.as_deref().unwrap_or(&client.name);
+        let one_authority = tls.cert_manager.issuer.kind == IssuerType::Existing;
+        if one_authority && own_names.iter().any(|name| name == common_name) {
+            report
+                .add(
+                    &SHARED_AUTHORITY,
+                    &path,
+                    format!(
+                        "whoever holds it passes for a member: {common_name:?} is one of tls.peer.allowedCommonNames"
+                    ),
+                )
+                .help("give the client another commonName");
+        }
+    }
     for (index, ClientCertificate { common_name, .. }) in tls.client_certificates.iter().enumerate() {
         if let Some(name) = common_name
             && !(1..=MAX_COMMON_NAME).contains(&name.chars().count())
@@ -56,11 +93,10 @@ fn check_client_certificates(tls: &values::Tls, report: &mut Report<'_>) {
 fn check_lifetime(values: &CertManager, report: &mut Report<'_>) {
     const SHORTEST: Duration = Duration::from_secs(60 * 60);
     const SHORTEST_RENEWAL: Duration = Duration::from_secs(5 * 60);
-    const DEFAULT: Duration = Duration::from_secs(90 * 24 * 60 * 60);
     let duration = values
         .duration
         .as_ref()
-        .map_or(DEFAULT, rutter::duration::Duration::value);
+        .map_or(DURATION, rutter::duration::Duration::value);
     if let Some(text) = values.duration.as_ref().filter(|_| duration < SHORTEST) {
         report
             .add(

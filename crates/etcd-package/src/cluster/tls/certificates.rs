@@ -16,6 +16,8 @@ pub struct Certificates {
     pub duration: Option<String>,
     /// How long before their end they are renewed, if not as cert-manager has it.
     pub renew_before: Option<String>,
+    /// How many seconds before their end they should have been renewed long ago: half of the time that a renewal has.
+    pub alarm_seconds: u64,
     /// The leaves' keys.
     pub private_key: values::PrivateKey,
     /// The leaves' subject, beside the common name.
@@ -169,7 +171,7 @@ pub(super) fn resolve(tls: &values::Tls, context: &Context<'_>, report: &mut Rep
             secret: secret.unwrap_or_else(|| format!("{name}-tls")),
             issuer: issuer_of(&CLIENT, values, &issuers, names),
             common_name: client.common_name.clone().unwrap_or_else(|| client.name.to_string()),
-            dns_names: Vec::new(),
+            dns_names: client.dns_names.iter().map(ToString::to_string).collect(),
             ip_addresses: Vec::new(),
             purpose: Purpose::Client,
             name,
@@ -180,6 +182,7 @@ pub(super) fn resolve(tls: &values::Tls, context: &Context<'_>, report: &mut Rep
         leaves,
         duration: values.duration.as_ref().map(ToString::to_string),
         renew_before: values.renew_before.as_ref().map(ToString::to_string),
+        alarm_seconds: alarm_seconds(values),
         private_key: values.private_key.clone(),
         subject: values.subject.clone(),
     })
@@ -326,6 +329,16 @@ fn refuse_unused(issuer: &values::Issuer, report: &mut Report<'_>) {
                 .help(format!("write type: {types}, or leave it out"));
         }
     }
+}
+
+/// cert-manager renews a third of the duration before the end, unless told otherwise, and tries until it succeeds.
+fn alarm_seconds(values: &CertManager) -> u64 {
+    let duration = values
+        .duration
+        .as_ref()
+        .map_or(cert_manager::DURATION, |duration| duration.value());
+    let renew_before = values.renew_before.as_ref().map_or(duration / 3, |time| time.value());
+    renew_before.as_secs() / 2
 }
 
 fn largest(max_replicas: Option<u32>, replicas: u32, report: &mut Report<'_>) -> u32 {

@@ -29,14 +29,17 @@ pub enum AllowedPeers {
 }
 
 pub(super) fn resolve(tls: &values::Tls, version: Version, report: &mut Report<'_>) -> Policy {
+    if tls.client_auth.is_some() && tls.client.mode == TlsMode::Disabled {
+        report
+            .add(&UNUSED_VALUE, "tls.clientAuth", "clients speak plain text")
+            .help("write a mode in tls.client, or leave it out");
+    }
     let plain = tls.client.mode == TlsMode::Disabled && tls.peer.mode == PeerTlsMode::Disabled;
     for (path, flag, given) in [
         ("tls.minVersion", "tls-min-version", tls.min_version.is_some()),
         ("tls.maxVersion", "tls-max-version", tls.max_version.is_some()),
         ("tls.cipherSuites", "cipher-suites", !tls.cipher_suites.is_empty()),
-        ("tls.clientAuth", "client-cert-auth", tls.client_auth.is_some()),
     ] {
-        let plain = plain || (flag == "client-cert-auth" && tls.client.mode == TlsMode::Disabled);
         if given && plain {
             report
                 .add(&UNUSED_VALUE, path, "there is no TLS that it could apply to")
