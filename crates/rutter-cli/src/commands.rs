@@ -1,5 +1,6 @@
 //! What each command does.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Command, Describe, Explain, Format, Input, OutputFormat, Render, Source, Validate};
 use crate::failure::{Failure, Located};
+use crate::files::NewFile;
 use crate::inputs::{self, Outcome};
 use crate::sources::Sources;
 use crate::{diff, files, json, output, package, report};
@@ -49,7 +51,10 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
     let package = package::load(args.source.component.as_deref()).map_err(Failure::Host)?;
     let Outcome { parts, warnings } = inputs::render(&package, &package.describe()?, &args.input, sources)?;
     let written = match (&args.output_dir, args.format.output) {
-        (Some(folder), _) => output::to_folder(folder, &files::of(&parts, sources).map_err(refused)?),
+        (Some(folder), format) => {
+            let files = files::of(&parts, sources).map_err(refused)?;
+            output::to_folder(folder, &files).and_then(|()| note_others(folder, &files, format))
+        }
         (None, OutputFormat::Json) => output::to_stdout(&to_json(&parts, sources)?),
         (None, OutputFormat::Yaml) => output::to_stdout(
             &Rendered {
@@ -95,15 +100,30 @@ fn note_unread(input: &Input, format: OutputFormat) {
     }
 }
 
+/// Says which files of a folder are not of this render, but would be applied with it.
+fn note_others(folder: &Path, files: &[NewFile<'_>], format: OutputFormat) -> anyhow::Result<()> {
+    let others = output::others(folder, files)?;
+    if !others.is_empty() && format == OutputFormat::Yaml {
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        let text = format!(
+            "note: {} also holds {}, which this did not write\n",
+            folder.display(),
+            rutter::suggest::list(&others, "and")
+        );
+        report::to_stderr(&report::harmless(text));
+    }
+    Ok(())
+}
+
 #[cfg(not(unix))]
 fn note_unread(_: &Input, _: OutputFormat) {}
 
-fn print_schema(component: Option<&std::path::Path>) -> Result<(), Failure> {
+fn print_schema(component: Option<&Path>) -> Result<(), Failure> {
     let package = package::load(component).map_err(Failure::Host)?;
     output::to_stdout(&package.schema()?).map_err(Failure::Host)
 }
 
-fn print_defaults(component: Option<&std::path::Path>) -> Result<(), Failure> {
+fn print_defaults(component: Option<&Path>) -> Result<(), Failure> {
     let package = package::load(component).map_err(Failure::Host)?;
     output::to_stdout(&package.defaults()?).map_err(Failure::Host)
 }

@@ -85,6 +85,25 @@ pub(crate) fn to_folder(folder: &Path, files: &[NewFile<'_>]) -> Result<()> {
     finished.into_iter().try_for_each(Unfinished::finish)
 }
 
+/// The YAML files in `folder` that are none of `files`, by name: what an earlier render wrote, or somebody else.
+///
+/// # Errors
+///
+/// If the folder cannot be read.
+pub(crate) fn others(folder: &Path, files: &[NewFile<'_>]) -> Result<Vec<String>> {
+    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut others = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let is_manifest = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
+        if is_manifest && !name.starts_with('.') && !files.iter().any(|file| file.name == name) {
+            others.push(name);
+        }
+    }
+    others.sort();
+    Ok(others)
+}
+
 /// A file under a name of its own, which is removed unless it gets its final one.
 struct Unfinished {
     path: PathBuf,

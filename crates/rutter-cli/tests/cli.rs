@@ -123,6 +123,21 @@ fn renders_into_a_folder_and_nothing_else() {
 }
 
 #[test]
+fn what_else_a_folder_holds_is_noted() {
+    let setting = Setting::rendering();
+    let (status, _, stderr) = setting.run(&["render", "-o", "out"]);
+    assert!(status == 0 && !stderr.contains("note:"), "{stderr}");
+    setting.file("out/stale.yaml", "kind: Old\n");
+    setting.file("out/README", "");
+    let (status, _, stderr) = setting.run(&["render", "-o", "out"]);
+    assert_eq!(status, 0);
+    assert!(
+        stderr.contains("note: out also holds stale.yaml, which this did not write\n"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn a_folder_gets_all_files_or_none() {
     let setting = Setting::rendering();
     fs::create_dir_all(setting.path("out/b.yaml")).expect("a folder in the way");
