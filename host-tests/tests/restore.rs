@@ -42,9 +42,20 @@ struct Member<'e> {
 impl Member<'_> {
     /// Runs the init container. busybox is a program that runs its arguments, and so the system's tools.
     fn restore(&self) -> Result<Output> {
+        self.restore_until(i32::MAX)
+    }
+
+    /// Runs the init container, whose call of busybox number `last` kills it before it does anything. The first call is
+    /// the shell.
+    fn restore_until(&self, last: i32) -> Result<Output> {
         let helper = self.place.path("/helper/busybox");
+        let count = self.place.path("/helper/count");
         fs::create_dir_all(self.place.path("/helper"))?;
-        fs::write(&helper, "#!/bin/sh\nexec \"$@\"\n")?;
+        fs::write(&count, "")?;
+        let stub = format!(
+            "#!/bin/sh\nprintf x >> {count}\n[ $(wc -c < {count}) -lt {last} ] || kill -9 $PPID\nexec \"$@\"\n"
+        );
+        fs::write(&helper, stub)?;
         fs::set_permissions(&helper, fs::Permissions::from_mode(0o755))?;
         let container = Invocation::of_container(&self.rendering, "restore")?;
         let url = format!("http://127.0.0.1:{}", self.place.peer);
@@ -151,6 +162,24 @@ fn a_pod_that_was_killed_on_the_way_starts_over() -> Result<()> {
         fs::write(format!("{data}/.restoring"), "")?;
         member.restored()?;
         ensure!(!Path::new(&format!("{data}/.restoring")).exists(), "the mark stays");
+        let process = member.start(authority)?;
+        let found = process.etcdctl(&["get", "before", "--print-value-only"])?;
+        ensure!(found == "snapshot\n", "found {found:?}");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_pod_that_is_killed_at_any_step_starts_over() -> Result<()> {
+    each(|member, authority| {
+        let mut steps = 0;
+        for last in 2.. {
+            if member.restore_until(last)?.status.success() {
+                break;
+            }
+            steps += 1;
+        }
+        ensure!(steps >= 8, "killed at {steps} steps only");
         let process = member.start(authority)?;
         let found = process.etcdctl(&["get", "before", "--print-value-only"])?;
         ensure!(found == "snapshot\n", "found {found:?}");

@@ -20,7 +20,7 @@ rutter::codes! {
     Error INVALID_CERTIFICATE = "invalid-certificate", "cert-manager refuses the certificate, or nobody would trust it";
     Error CERTIFICATE_NOT_ALLOWED = "certificate-not-allowed", "the members' own certificate would not be let in";
     Error CERTIFICATE_LIFETIME = "certificate-lifetime", "cert-manager refuses these durations";
-    Error INVALID_STORAGE = "invalid-storage", "the volume claim cannot be bound";
+    Error INVALID_STORAGE = "invalid-storage", "the volume cannot be had, or not be used";
     Error INVALID_PATH = "invalid-path", "the path does not lead to something in the volume";
     Error INVALID_IP_FAMILIES = "invalid-ip-families", "Kubernetes refuses these IP families";
     Error INVALID_SCHEDULE = "invalid-schedule", "Kubernetes refuses when the job is to run";
@@ -28,11 +28,11 @@ rutter::codes! {
     Error RESTORE_CONFLICT = "restore-conflict", "a snapshot cannot be restored this way";
     Error INVALID_RESOURCES = "invalid-resources", "Kubernetes refuses these resources";
     Error INVALID_QUOTA = "invalid-quota", "etcd's database and its volume do not fit";
-    Error INVALID_TIMING = "invalid-timing", "etcd refuses these intervals";
+    Error INVALID_TIMING = "invalid-timing", "etcd or Prometheus refuses these intervals";
     Error INVALID_LIMIT = "invalid-limit", "etcd cannot take this limit";
     Error UNKNOWN_FEATURE_GATE = "unknown-feature-gate", "this etcd release has no such feature gate";
     Error UNKNOWN_FLAG = "unknown-flag", "this etcd release has no such flag";
-    Error FLAG_TAKEN = "flag-taken", "the flag is set by another value";
+    Error FLAG_TAKEN = "flag-taken", "the flag is not the user's to set";
     Error CONFLICTING_FLAGS = "conflicting-flags", "etcd refuses these settings beside each other";
     Error CONFLICTING_VARIABLE = "conflicting-variable", "etcd refuses a variable beside the flag that it stands for";
     Error CONFLICTING_FIELDS = "conflicting-fields", "Kubernetes does not accept these fields together";

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use rutter::yaml::{self, Node, Place};
 use rutter::{Description, Diagnostic, Diagnostics, Manifest, Package, Position, Rendering, Request};
 
-use cluster::Cluster;
+use cluster::{Cluster, Report};
 use values::Values;
 
 /// The package itself.
@@ -47,57 +47,56 @@ impl Package for EtcdPackage {
 
     fn render(&self, request: &Request) -> Result<Rendering, Vec<Diagnostic>> {
         let mut diagnostics = Diagnostics::default();
-        let cluster = resolve(request, &mut diagnostics);
-        match cluster {
-            Some(cluster) if !diagnostics.has_errors() => {
-                let manifests = manifests::all(&cluster)?;
-                refuse_duplicates(&manifests)?;
-                Ok(Rendering {
-                    manifests,
-                    warnings: diagnostics.into_vec(),
-                    notes: manifests::notes(&cluster),
-                })
-            }
-            _ => Err(diagnostics.into_vec()),
+        let document = match yaml::parse(&request.values, 0, 1) {
+            Ok(document) => document.unwrap_or_else(nothing),
+            Err(problems) => return Err(problems),
+        };
+        let values: Values = yaml::read(&document, &mut diagnostics);
+        let mut report = Report::new(&document, &mut diagnostics);
+        let cluster = cluster::resolve(&request.name, &request.namespace, values, &mut report);
+        let Some(cluster) = cluster.filter(|_| !report.has_errors()) else {
+            return Err(diagnostics.into_vec());
+        };
+        let manifests = manifests::all(&cluster)?;
+        refuse_duplicates(&manifests, &cluster, &mut report);
+        if report.has_errors() {
+            return Err(diagnostics.into_vec());
         }
+        Ok(Rendering {
+            manifests,
+            warnings: diagnostics.into_vec(),
+            notes: manifests::notes(&cluster),
+        })
     }
 }
 
-/// Of two objects of one name the later would overwrite the former. Ours differ by construction, so one is an extra one.
-fn refuse_duplicates(manifests: &[Manifest]) -> Result<(), Vec<Diagnostic>> {
+/// Of two objects of one name the later would overwrite the former. Ours differ by construction, so that the later is an
+/// extra one; of one without a namespace, the applied one has ours.
+fn refuse_duplicates(manifests: &[Manifest], cluster: &Cluster, report: &mut Report<'_>) {
+    let ours = manifests.len() - cluster.extra_manifests.len();
+    let default = cluster.names.namespace.to_string();
     let mut seen = BTreeSet::new();
-    let mut problems = Vec::new();
-    for Manifest {
-        api_version,
-        kind,
-        namespace,
-        name,
-        ..
-    } in manifests
-    {
+    for (index, manifest) in manifests.iter().enumerate() {
+        let Manifest {
+            api_version,
+            kind,
+            namespace,
+            name,
+            ..
+        } = manifest;
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let namespace = namespace.as_ref().unwrap_or(&default);
         if !seen.insert((group, kind, namespace, name)) {
-            let message = format!("the {kind} {name:?} is rendered already");
-            problems.push(
-                Diagnostic::new(&codes::INVALID_MANIFEST, "extraManifests", message).help("rename it, or leave it out"),
-            );
+            let path = format!("extraManifests[{}].metadata.name", index.saturating_sub(ours));
+            report
+                .add(
+                    &codes::INVALID_MANIFEST,
+                    &path,
+                    format!("the {kind} {name:?} is rendered already"),
+                )
+                .help("rename it, or leave it out");
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
-}
-
-/// The cluster that a request asks for, unless an error is added to `diagnostics`.
-fn resolve(request: &Request, diagnostics: &mut Diagnostics) -> Option<Cluster> {
-    let document = match yaml::parse(&request.values, 0, 1) {
-        Ok(document) => document.unwrap_or_else(nothing),
-        Err(problems) => {
-            diagnostics.extend(problems);
-            return None;
-        }
-    };
-    let values: Values = yaml::read(&document, diagnostics);
-    let mut report = cluster::Report::new(&document, diagnostics);
-    cluster::resolve(&request.name, &request.namespace, values, &mut report)
 }
 
 fn nothing() -> Node {

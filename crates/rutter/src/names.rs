@@ -46,13 +46,17 @@ names! {
     DnsLabel(dns_label, 63, "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$");
     /// An RFC 1035 label, as Services are: a [`DnsLabel`] that starts with a letter.
     ServiceName(service_name, 63, "^[a-z]([a-z0-9-]*[a-z0-9])?$");
-    /// An RFC 1123 subdomain, as most objects are and as domains are: labels joined by dots, at most 253 characters.
+    /// An RFC 1123 subdomain, as the names of most objects are: labels joined by dots, at most 253 characters.
     DnsSubdomain(dns_subdomain, 253, "^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$");
-    /// A name in a certificate: a [`DnsSubdomain`], whose first label may be `*`.
+    /// A domain: a [`DnsSubdomain`] of which each label has at most 63 characters, as DNS itself demands.
+    DomainName(domain_name, 253, "^[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$");
+    /// A name in a certificate: a [`DomainName`], whose first label may be `*`.
     DnsPattern(dns_pattern, 255, "^([*][.])?[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*$");
     /// The key of a label or an annotation: a name of at most 63 characters, after a [`DnsSubdomain`] and `/` or alone.
     // No pattern: with one, the schema of a map of labels would not look like a map's.
     LabelKey(label_key, 317);
+    /// The name of a label of Prometheus': letters, digits and `_`, not a digit first.
+    PrometheusLabel(prometheus_label, 255);
     /// The value of a label: at most 63 letters, digits, `-`, `_` and `.`, or nothing.
     LabelValue(label_value, 63, "^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$");
 }
@@ -82,7 +86,7 @@ fn dns_subdomain(text: &str) -> Result<(), Refusal> {
     if text.len() > 253 {
         return Err(too_long(text, "a DNS name", 253));
     }
-    if text.split('.').all(is_label) {
+    if text.split('.').all(is_long_label) {
         Ok(())
     } else {
         Err(not_a(text, "a DNS name")
@@ -90,8 +94,16 @@ fn dns_subdomain(text: &str) -> Result<(), Refusal> {
     }
 }
 
+fn domain_name(text: &str) -> Result<(), Refusal> {
+    dns_subdomain(text)?;
+    match text.split('.').find(|label| label.len() > 63) {
+        Some(label) => Err(too_long(label, "a DNS label", 63)),
+        None => Ok(()),
+    }
+}
+
 fn dns_pattern(text: &str) -> Result<(), Refusal> {
-    dns_subdomain(text.strip_prefix("*.").unwrap_or(text))
+    domain_name(text.strip_prefix("*.").unwrap_or(text))
 }
 
 fn label_key(text: &str) -> Result<(), Refusal> {
@@ -112,6 +124,17 @@ fn label_key(text: &str) -> Result<(), Refusal> {
     }
 }
 
+fn prometheus_label(text: &str) -> Result<(), Refusal> {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let reserved = text.starts_with("__");
+    if text.bytes().all(inner) && !text.is_empty() && !text.starts_with(|c: char| c.is_ascii_digit()) && !reserved {
+        Ok(())
+    } else {
+        Err(not_a(text, "the name of a label of Prometheus")
+            .help("use letters, digits and `_`, with a letter first, such as team"))
+    }
+}
+
 fn label_value(text: &str) -> Result<(), Refusal> {
     if text.len() > 63 {
         return Err(too_long(text, "a label value", 63));
@@ -125,8 +148,13 @@ fn label_value(text: &str) -> Result<(), Refusal> {
 }
 
 fn is_label(text: &str) -> bool {
+    text.len() <= 63 && is_long_label(text)
+}
+
+/// A label as Kubernetes has it in the names of objects, of which it limits the whole alone.
+fn is_long_label(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
+    !text.is_empty() && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 fn is_qualified(text: &str) -> bool {

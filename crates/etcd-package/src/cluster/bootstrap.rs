@@ -20,15 +20,23 @@ pub struct Bootstrap {
     pub discovery: Discovery,
 }
 
-/// The bootstrap. `is_default_helper` says whether the helper image is the one whose limits are known.
+/// What `nslookup` of the helper image reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Nslookup {
+    /// No more than one plain answer: it is busybox's.
+    Plain,
+    /// Who knows: it is the user's.
+    Unknown,
+}
+
 pub(super) fn resolve(
     bootstrap: values::Bootstrap,
     names: &Names,
     name: &str,
-    (replicas, is_default_helper): (u32, bool),
+    (replicas, nslookup): (u32, Nslookup),
     report: &mut Report<'_>,
 ) -> Bootstrap {
-    if bootstrap.discovery == Discovery::Srv && is_default_helper {
+    if bootstrap.discovery == Discovery::Srv && nslookup == Nslookup::Plain {
         check_answer(names, replicas, report);
     }
     Bootstrap {

@@ -9,6 +9,9 @@ use crate::values::{self, CompactionMode};
 
 const PATH: &str = "compaction.retention";
 
+/// etcd looks ten times in this span, and ends on less than ten nanoseconds (`server/etcdserver/api/v3compactor`).
+const SHORTEST: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// What is kept of the past.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compaction {
@@ -58,6 +61,16 @@ pub(super) fn resolve(compaction: &values::Compaction, report: &mut Report<'_>) 
 
 fn periodic(text: &str, report: &mut Report<'_>) -> Option<Compaction> {
     match text.parse::<Duration>() {
+        Ok(duration) if duration.value() < SHORTEST => {
+            report
+                .add(
+                    &INVALID_RETENTION,
+                    PATH,
+                    format!("{duration} of the past is less than any client could use"),
+                )
+                .help("1s or more, such as 1h");
+            None
+        }
         Ok(duration) => Some(Compaction::Periodic(duration)),
         Err(refusal) => {
             let help = match text.parse::<u64>() {

@@ -12,7 +12,7 @@ use crate::values::{FlagValue, Values};
 
 /// Flags that the package decides on, and the values that do, or why none does. What `config-file` names would make etcd ignore all flags, and
 /// `force-new-cluster` in a pod template makes each member forget all others.
-const TAKEN: [(&str, &str); 54] = [
+const TAKEN: [(&str, &str); 60] = [
     ("advertise-client-urls", "clusterDomain and ports.client"),
     ("auto-compaction-mode", "compaction.mode"),
     ("auto-compaction-retention", "compaction.retention"),
@@ -63,6 +63,12 @@ const TAKEN: [(&str, &str); 54] = [
     ("peer-client-cert-auth", "tls.peer"),
     ("peer-key-file", "tls.peer"),
     ("peer-trusted-ca-file", "tls.peer"),
+    ("proxy", "none: a proxy is no member"),
+    ("proxy-dial-timeout", "none: a proxy is no member"),
+    ("proxy-failure-wait", "none: a proxy is no member"),
+    ("proxy-read-timeout", "none: a proxy is no member"),
+    ("proxy-refresh-interval", "none: a proxy is no member"),
+    ("proxy-write-timeout", "none: a proxy is no member"),
     ("quota-backend-bytes", "quota"),
     ("snapshot-count", "snapshotCount"),
     ("tls-max-version", "tls.maxVersion"),
@@ -93,6 +99,9 @@ pub(super) fn check(values: &Values, report: &mut Report<'_>) {
 fn check_args(args: &BTreeMap<String, FlagValue>, version: Version, report: &mut Report<'_>) {
     let minor = version.minor();
     for name in args.keys() {
+        if report.is_full() {
+            return;
+        }
         let path = join("extraArgs", name);
         let bare = name.trim_start_matches('-');
         if bare != name {
@@ -101,7 +110,7 @@ fn check_args(args: &BTreeMap<String, FlagValue>, version: Version, report: &mut
                 .help(format!("write {bare}"));
         } else if let Some((_, owner)) = TAKEN.iter().find(|(taken, _)| taken == name) {
             report
-                .add(&FLAG_TAKEN, &path, format!("--{name} is set by this package"))
+                .add(&FLAG_TAKEN, &path, format!("--{name} {}", taken(owner)))
                 .help(owned_by(owner));
         } else if minor.has_flag(name)
             && let Some(release) = version.release_with(name)
@@ -129,6 +138,14 @@ fn check_args(args: &BTreeMap<String, FlagValue>, version: Version, report: &mut
     }
 }
 
+fn taken(owner: &str) -> &'static str {
+    if owner.starts_with("none: ") {
+        "cannot be used here"
+    } else {
+        "is set by this package"
+    }
+}
+
 fn owned_by(owner: &str) -> String {
     match owner.strip_prefix("none: ") {
         Some(why) => format!("leave it out: {why}"),
@@ -136,18 +153,34 @@ fn owned_by(owner: &str) -> String {
     }
 }
 
+/// The flags that the user gives, as such or by a variable, and where.
+fn given(values: &Values) -> BTreeMap<String, String> {
+    let args = values
+        .extra_args
+        .keys()
+        .map(|name| (name.clone(), join("extraArgs", name)));
+    let variables = values.extra_env.iter().enumerate();
+    let variables =
+        variables.filter_map(|(index, variable)| Some((flag_of(&variable.name)?, format!("extraEnv[{index}].name"))));
+    args.chain(variables).collect()
+}
+
+/// The flag that etcd takes a variable for.
+fn flag_of(variable: &str) -> Option<String> {
+    let flag = variable.strip_prefix("ETCD_")?;
+    Some(flag.to_lowercase().replace('_', "-"))
+}
+
 /// What etcd refuses beside each other, or the one without the other (`server/embed/config.go` at v3.6.14, `Validate` and
 /// `SetFeatureGatesFromExperimentalFlags`).
 fn check_conflicts(values: &Values, report: &mut Report<'_>) {
     let minor = values.version.minor();
     let gates = &values.feature_gates;
-    let experimental = values
-        .extra_args
-        .keys()
-        .filter(|name| name.starts_with("experimental-"));
-    for name in experimental.filter(|name| minor.has_flag(name)) {
+    let given = given(values);
+    let experimental = given.iter().filter(|(name, _)| name.starts_with("experimental-"));
+    for (name, path) in experimental.filter(|(name, _)| minor.has_flag(name)) {
         let beside = match minor.replacement(name) {
-            Some(Replacement::Flag(flag)) if values.extra_args.contains_key(&flag) => format!("--{flag}"),
+            Some(Replacement::Flag(flag)) if given.contains_key(&flag) => format!("--{flag}"),
             // etcd searches all that was written for the gate's name, and so finds it in a longer one too.
             Some(Replacement::Gate(gate)) => match gates.keys().find(|name| name.contains(gate)) {
                 Some(gate) => format!("the feature gate {gate}"),
@@ -158,7 +191,7 @@ fn check_conflicts(values: &Values, report: &mut Report<'_>) {
         report
             .add(
                 &CONFLICTING_FLAGS,
-                &join("extraArgs", name),
+                path,
                 format!("etcd {minor} refuses --{name} beside {beside}"),
             )
             .help("leave it out");
@@ -185,18 +218,13 @@ fn check_env(values: &Values, report: &mut Report<'_>) {
                 .add(&CONFLICTING_VARIABLE, &path, format!("{name} is set by this package"))
                 .help("leave it out, or use another name");
         }
-        let Some(flag) = name
-            .strip_prefix("ETCD_")
-            .map(|flag| flag.to_lowercase().replace('_', "-"))
-        else {
-            continue;
-        };
+        let Some(flag) = flag_of(name) else { continue };
         if let Some((_, owner)) = TAKEN.iter().find(|(taken, _)| *taken == flag) {
             report
                 .add(
                     &CONFLICTING_VARIABLE,
                     &path,
-                    format!("{name} stands for --{flag}, which is set by this package"),
+                    format!("{name} stands for --{flag}, which {}", taken(owner)),
                 )
                 .help(owned_by(owner));
         } else if values.extra_args.contains_key(&flag) {

@@ -56,6 +56,16 @@ fn manifest(object: AnyMap, path: &str, report: &mut Report<'_>) -> Option<Extra
         )?),
     };
     let (api_version, kind, name) = (api_version?, kind?, name?);
+    if !kind.bytes().all(|b| b.is_ascii_alphanumeric()) || kind.len() > 63 {
+        report
+            .add(
+                &INVALID_MANIFEST,
+                &format!("{path}.kind"),
+                "a kind is a word of letters and digits",
+            )
+            .help("such as ConfigMap");
+        return None;
+    }
     if let Err(refusal) = name.parse::<DnsSubdomain>() {
         // Roles and a few others have names with colons; a path in a URL is what all names are for.
         if name.contains(['/', '%']) || name == "." || name == ".." {

@@ -4,15 +4,25 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
+use rutter::quantity::Quantity;
+use rutter::yaml::join;
 
 use super::storage::{self, Claim};
 use super::{Names, Report, names, resources};
-use crate::codes::{INVALID_SCHEDULE, NAME_TOO_LONG, UNUSED_VALUE};
+use crate::codes::{INVALID_SCHEDULE, INVALID_STORAGE, LABEL_TAKEN, NAME_TOO_LONG, SMALL_VOLUME, UNUSED_VALUE};
+use crate::etcd::DEFAULT_QUOTA_BYTES;
 use crate::values::{self, Values};
 
 /// Longest name of a CronJob: a Job's name is this, a dash and ten digits, and its pods' label `job-name` has at most 63
 /// characters (`pkg/apis/batch/validation/validation.go`, `ValidateCronJobCreate`).
 const MAX_CRON_JOB_NAME: usize = 52;
+
+/// Longest name of the CronJob of backups, whose pods' names are the snapshots': of a longer one, the name of a pod would
+/// be cut (`k8s.io/apiserver/pkg/storage/names`, `maxNameLength`).
+const MAX_BACKUP_NAME: usize = 48;
+
+/// Longest time for one command. What is longer overflows in the Job controller.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a pod may take to be scheduled and to pull its images, in seconds.
 const START: u64 = 600;
@@ -107,13 +117,14 @@ pub(super) fn resolve(
             timeout: defrag.timeout.to_string(),
             deadline_seconds: deadline(defrag.timeout.value(), tries * u64::from(values.replicas)),
         };
-        check(&schedule, "defrag", report);
+        check(&schedule, "defrag", (MAX_CRON_JOB_NAME, defrag.timeout.value()), report);
         schedule
     });
     let backup = values
         .backup
         .as_ref()
-        .map(|backup| self::backup(backup, names, tries, report));
+        .map(|backup| self::backup(backup, values.quota.as_ref(), names, tries, report));
+    check_labels(values, report);
     let mut labels = names::text(&jobs.labels);
     labels.extend(names::text(&values.common_labels));
     Jobs {
@@ -132,7 +143,16 @@ pub(super) fn resolve(
     }
 }
 
-fn backup(values: &values::Backup, names: &Names, tries: u64, report: &mut Report<'_>) -> Backup {
+fn backup(
+    values: &values::Backup,
+    quota: Option<&Quantity>,
+    names: &Names,
+    tries: u64,
+    report: &mut Report<'_>,
+) -> Backup {
+    if values.claim_name.is_none() {
+        check_room(values, quota, report);
+    }
     let schedule = Schedule {
         name: names.suffixed("backup"),
         cron: values.schedule.to_string(),
@@ -141,7 +161,7 @@ fn backup(values: &values::Backup, names: &Names, tries: u64, report: &mut Repor
         timeout: values.timeout.to_string(),
         deadline_seconds: deadline(values.timeout.value(), tries),
     };
-    check(&schedule, "backup", report);
+    check(&schedule, "backup", (MAX_BACKUP_NAME, values.timeout.value()), report);
     if values.claim.is_some() && values.claim_name.is_some() {
         report
             .add(
@@ -171,6 +191,32 @@ fn backup(values: &values::Backup, names: &Names, tries: u64, report: &mut Repor
     }
 }
 
+/// A snapshot is as large as the database, and old ones go only after a new one is there.
+fn check_room(values: &values::Backup, quota: Option<&Quantity>, report: &mut Report<'_>) {
+    let claim = values.claim.clone().unwrap_or_default().size;
+    let snapshot = quota.map_or(DEFAULT_QUOTA_BYTES, Quantity::value);
+    let size = quota.map_or_else(|| "2Gi".to_owned(), ToString::to_string);
+    let path = "backup.claim.size";
+    let count = i128::from(values.keep.map_or(1, Into::into)) + 1;
+    if snapshot > claim.value() {
+        report
+            .add(
+                &INVALID_STORAGE,
+                path,
+                format!("a snapshot of up to {size} (quota) does not fit a volume of {claim}"),
+            )
+            .help("make the volume as large as all snapshots that it keeps, and one more");
+    } else if snapshot.saturating_mul(count) > claim.value() {
+        report
+            .add(
+                &SMALL_VOLUME,
+                path,
+                format!("{count} snapshots of up to {size} (quota) do not fit a volume of {claim}"),
+            )
+            .help("make the volume larger, keep fewer, or write a smaller quota");
+    }
+}
+
 fn deadline(timeout: Duration, times: u64) -> u64 {
     timeout
         .as_secs()
@@ -179,21 +225,30 @@ fn deadline(timeout: Duration, times: u64) -> u64 {
         .saturating_add(START)
 }
 
-fn check(schedule: &Schedule, path: &str, report: &mut Report<'_>) {
-    if schedule.name.len() > MAX_CRON_JOB_NAME {
+fn check(schedule: &Schedule, path: &str, (longest, timeout): (usize, Duration), report: &mut Report<'_>) {
+    if timeout > LONGEST {
+        report
+            .add(
+                &INVALID_SCHEDULE,
+                &format!("{path}.timeout"),
+                format!("a command has at most 24h, found {}", schedule.timeout),
+            )
+            .help("such as 1h");
+    }
+    if schedule.name.len() > longest {
         report
             .add(
                 &NAME_TOO_LONG,
                 path,
                 format!(
-                    "the CronJob {:?} would have {} characters; a CronJob's name has at most {MAX_CRON_JOB_NAME}",
+                    "the CronJob {:?} would have {} characters; its name has at most {longest}",
                     schedule.name,
                     schedule.name.len()
                 ),
             )
             .help(format!(
                 "shorten the installation's name or naming.fullname by {}",
-                schedule.name.len() - MAX_CRON_JOB_NAME
+                schedule.name.len() - longest
             ));
     }
     // Kubernetes looks the name up in its time zone database, which is not ours to have (`validateTimeZone`).
@@ -209,6 +264,40 @@ fn check(schedule: &Schedule, path: &str, report: &mut Report<'_>) {
                 )
                 .help("such as Etc/UTC or Europe/Berlin");
         }
+    }
+}
+
+/// Labels that are the package's or Kubernetes' own (`pkg/apis/batch/validation/validation.go`,
+/// `ValidateGeneratedSelector`).
+const OWN_LABELS: [&str; 8] = [
+    "app.kubernetes.io/name",
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/managed-by",
+    JOB_LABEL,
+    "job-name",
+    "controller-uid",
+    "batch.kubernetes.io/job-name",
+    "batch.kubernetes.io/controller-uid",
+];
+
+fn check_labels(values: &Values, report: &mut Report<'_>) {
+    for key in values.jobs.labels.keys().filter(|key| OWN_LABELS.contains(&&***key)) {
+        report
+            .add(
+                &LABEL_TAKEN,
+                &join("jobs.labels", key),
+                format!("the label {key} tells these pods from others"),
+            )
+            .help("leave it out");
+    }
+    if values.naming.selector_labels.keys().any(|key| &**key == JOB_LABEL) {
+        report
+            .add(
+                &LABEL_TAKEN,
+                &join("naming.selectorLabels", JOB_LABEL),
+                format!("the label {JOB_LABEL} is that of the pods of jobs, which are no members"),
+            )
+            .help("leave it out");
     }
 }
 

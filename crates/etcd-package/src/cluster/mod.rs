@@ -42,9 +42,11 @@ pub use tls::{
     AllowedPeers, Authority, Certificates, ClientTls, Identity, IssuerRef, Issuers, Leaf, PeerTls, Policy, Purpose, Tls,
 };
 
+use bootstrap::Nslookup;
+
 use crate::codes::{
-    END_OF_LIFE, EVEN_REPLICAS, INVALID_REPLICAS, MANY_REPLICAS, OUTDATED_VERSION, PORT_COLLISION, UNSAFE_VERSION,
-    UNUSED_VALUE,
+    END_OF_LIFE, EVEN_REPLICAS, INVALID_REPLICAS, MANY_REPLICAS, NAME_COLLISION, OUTDATED_VERSION, PORT_COLLISION,
+    UNSAFE_VERSION, UNUSED_VALUE,
 };
 use crate::etcd::Version;
 use crate::values::{
@@ -180,10 +182,10 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     check_unused(&values, report);
     network_policy::check(&values, report);
     monitoring::check(&values.monitoring, report);
-    let restore = values.restore.clone();
-    let restore = restore.map(|restore| restore::resolve(restore, &values.bootstrap, version, report));
     let extra_manifests = extra_manifests::resolve(values.extra_manifests.clone(), report);
     let names = names?;
+    let restore = values.restore.clone();
+    let restore = restore.map(|restore| restore::resolve(restore, &values, &names, report));
     let context = tls::Context {
         names: &names,
         version,
@@ -191,9 +193,12 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
         has_client_service: services.client.is_some(),
     };
     let tls = tls::resolve(values.tls.clone(), &context, report);
-    let is_default_helper = values.helper_image == Values::default().helper_image;
-    let sizes = (replicas, is_default_helper);
-    let bootstrap = bootstrap::resolve(values.bootstrap.clone(), &names, name, sizes, report);
+    let nslookup = if values.helper_image == Values::default().helper_image {
+        Nslookup::Plain
+    } else {
+        Nslookup::Unknown
+    };
+    let bootstrap = bootstrap::resolve(values.bootstrap.clone(), &names, name, (replicas, nslookup), report);
     let labels = labels?;
     let jobs = jobs::resolve(&values, &names, &labels.selector, name, report);
     Some(Cluster {
@@ -324,6 +329,15 @@ fn check_ports(ports: &Ports, report: &mut Report<'_>) {
 fn check_unused(values: &Values, report: &mut Report<'_>) {
     let account = &values.service_account;
     let budget = &values.disruption_budget;
+    if account.create && account.name.as_deref() == Some("default") {
+        report
+            .add(
+                &NAME_COLLISION,
+                "serviceAccount.name",
+                "every namespace has an account called default already",
+            )
+            .help("write another name, or create: false");
+    }
     for (path, unused, what) in [
         (
             "serviceAccount.annotations",

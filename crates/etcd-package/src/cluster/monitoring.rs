@@ -1,5 +1,7 @@
 //! What the Prometheus operator is told.
 
+use rutter::yaml::{INVALID_VALUE, join};
+
 use super::Report;
 use crate::codes::{DOUBLE_SCRAPE, INVALID_TIMING, UNUSED_VALUE};
 use crate::values::{Monitor, Monitoring, Rules};
@@ -23,6 +25,17 @@ pub(super) fn check(monitoring: &Monitoring, report: &mut Report<'_>) {
                     format!("{timeout} is longer than the interval, which is {interval}"),
                 )
                 .help(format!("write {interval} or less"));
+        }
+    }
+    for (label, value) in &monitoring.rules.alert_labels {
+        if value.contains("{{") {
+            report
+                .add(
+                    &INVALID_VALUE,
+                    &join("monitoring.rules.alertLabels", label),
+                    "to Prometheus this is a template, and a broken one takes all alerts with it",
+                )
+                .help("write the value itself, without braces");
         }
     }
     if !monitoring.rules.enabled && monitoring.rules != Rules::default() {

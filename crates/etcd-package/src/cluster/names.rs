@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use rutter::Diagnostic;
-use rutter::names::{DnsLabel, DnsSubdomain, LabelValue, ServiceName};
+use rutter::names::{DnsLabel, DomainName, LabelValue, ServiceName};
 use rutter::yaml::join;
 
 use super::Report;
@@ -29,7 +29,7 @@ pub struct Names {
     /// Where everything is.
     pub namespace: DnsLabel,
     /// The domain of the Kubernetes cluster.
-    pub domain: DnsSubdomain,
+    pub domain: DomainName,
     /// The Service that gives each member its DNS name.
     pub headless_service: ServiceName,
     /// The Service for clients.

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use rutter::yaml::{Node, UNKNOWN_FIELD};
 use rutter::{Code, Diagnostic, Diagnostics};
 
+/// Most problems of one kind of entry that are told; the reader of values tells as many.
+const MOST: usize = 100;
+
 /// Problems found while values are resolved.
 pub struct Report<'a> {
     document: &'a Node,
@@ -39,6 +42,18 @@ impl<'a> Report<'a> {
             let key = unknown.strip_prefix(path);
             key.is_some_and(|key| key.rfind(['.', '[']) == Some(0))
         })
+    }
+
+    /// Whether as much was found as anyone reads. Then each further value costs time and says nothing.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.diagnostics.iter().nth(MOST).is_some()
+    }
+
+    /// Whether the values are refused.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.has_errors()
     }
 
     /// Whether the author wrote something at `path`, rather than its default standing there.

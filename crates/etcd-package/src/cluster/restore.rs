@@ -1,9 +1,8 @@
 //! A snapshot that a new cluster starts from.
 
-use super::{Report, paths};
+use super::{Names, Report, paths};
 use crate::codes::{RESTORE_CONFLICT, RESTORE_PENDING};
-use crate::etcd::Version;
-use crate::values::{self, Bootstrap, BootstrapState};
+use crate::values::{self, AccessMode, BootstrapState, Values};
 
 /// A snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +17,18 @@ pub struct Restore {
     pub skip_hash_check: bool,
 }
 
-pub(super) fn resolve(
-    restore: values::Restore,
-    bootstrap: &Bootstrap,
-    version: Version,
-    report: &mut Report<'_>,
-) -> Restore {
+pub(super) fn resolve(restore: values::Restore, values: &Values, names: &Names, report: &mut Report<'_>) -> Restore {
+    let (bootstrap, version) = (&values.bootstrap, values.version);
+    if values.storage.ephemeral.is_some() {
+        report
+            .add(
+                &RESTORE_CONFLICT,
+                "restore",
+                "with storage.ephemeral each pod that is lost comes back from the snapshot, without what was written since",
+            )
+            .help("leave one of the two out");
+    }
+    check_claim(&restore.claim_name, values, names, report);
     paths::check(
         &restore.snapshot,
         "restore.snapshot",
@@ -43,9 +48,9 @@ pub(super) fn resolve(
             .add(
                 &RESTORE_PENDING,
                 "restore",
-                "a member that loses its volume starts from the snapshot again, without what was written since",
+                "a member that loses its volume, or is added, starts from the snapshot, without what was written since",
             )
-            .help("remove it as soon as all members are ready");
+            .help("remove it as soon as all members are ready, and before replicas change");
     }
     if restore.bump_revision.is_some() && !version.bumps_revisions() {
         report
@@ -61,5 +66,33 @@ pub(super) fn resolve(
         snapshot: restore.snapshot,
         bump_revision: restore.bump_revision.map(Into::into),
         skip_hash_check: restore.skip_hash_check,
+    }
+}
+
+/// All members mount the claim at once, and it is none of what they write to.
+fn check_claim(claim_name: &str, values: &Values, names: &Names, report: &mut Report<'_>) {
+    let path = "restore.claimName";
+    let of_backup = values.backup.as_ref().filter(|backup| backup.claim_name.is_none());
+    let modes = of_backup.map(|backup| backup.claim.clone().unwrap_or_default().access_modes);
+    let is_shared = modes.is_none_or(|modes| modes.contains(&AccessMode::ReadWriteMany));
+    if claim_name == names.suffixed("backup") && !is_shared && values.replicas > 1 {
+        report
+            .add(
+                &RESTORE_CONFLICT,
+                path,
+                format!("the volume of {claim_name:?} is mounted on one node, and all members mount it"),
+            )
+            .help("write backup: {claim: {accessModes: [ReadWriteMany]}}, or copy the snapshot to a volume that is shared");
+    }
+    let of_member = format!("{}-{}-", names.data_claim, names.fullname);
+    let ordinal = claim_name.strip_prefix(&of_member);
+    if ordinal.is_some_and(|ordinal| ordinal.parse::<u32>().is_ok()) {
+        report
+            .add(
+                &RESTORE_CONFLICT,
+                path,
+                format!("{claim_name:?} is a member's own claim"),
+            )
+            .help("name a claim that holds snapshots");
     }
 }

@@ -106,7 +106,15 @@ fn quota(values: &Values, report: &mut Report<'_>) -> Option<i128> {
             )
             .help("make the volume twice the quota, which a defragmentation takes, or write a smaller quota");
     }
-    if bytes > ADVISED_QUOTA {
+    if bytes > i128::from(i64::MAX) {
+        report
+            .add(
+                &INVALID_QUOTA,
+                "quota",
+                format!("etcd counts to 2^63 - 1 bytes, found {size}"),
+            )
+            .help("write 8Gi or less");
+    } else if bytes > ADVISED_QUOTA {
         report
             .add(
                 &LARGE_QUOTA,
@@ -215,6 +223,9 @@ fn log_format(format: Option<LogFormat>, version: Version, report: &mut Report<'
 fn gates(gates: &BTreeMap<String, bool>, version: Version, report: &mut Report<'_>) -> Vec<String> {
     let known: Vec<&str> = version.minor().feature_gates().collect();
     for gate in gates.keys().filter(|gate| !known.contains(&gate.as_str())) {
+        if report.is_full() {
+            break;
+        }
         let help = if known.is_empty() {
             "leave it out: there are feature gates since 3.6; use extraArgs for experimental-… flags".to_owned()
         } else {

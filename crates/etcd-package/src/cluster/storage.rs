@@ -138,6 +138,18 @@ fn wal_dir(naming: &Naming, own_log: bool, data_dir: &str, report: &mut Report<'
     let path = &naming.wal_path;
     paths::check(path, "naming.walPath", "such as wal", report);
     let wal_dir = format!("{}/{path}", if own_log { WAL } else { DATA });
+    // What etcd and a restore have of their own in the data's folder.
+    let in_data = wal_dir.strip_prefix(&format!("{data_dir}/")).unwrap_or_default();
+    let taken = ["member", "fixtures", "restored", ".restoring", "wal.restored"];
+    if taken.contains(&in_data.split('/').next().unwrap_or_default()) && in_data != "member/wal" {
+        report
+            .add(
+                &NAME_COLLISION,
+                "naming.walPath",
+                format!("{in_data} in the data's folder is etcd's own"),
+            )
+            .help("write wal, or member/wal in that folder, which is etcd's own choice");
+    }
     let log_holds_data = data_dir == wal_dir || data_dir.starts_with(&format!("{wal_dir}/"));
     if log_holds_data {
         report
@@ -245,6 +257,21 @@ pub(super) fn claim(values: values::Claim, path: &str, report: &mut Report<'_>) 
                 "a claim has at least one access mode",
             )
             .help("write [ReadWriteOnce], or leave it out");
+    }
+    let one_pod = values.access_modes.contains(&AccessMode::ReadWriteOncePod);
+    if one_pod
+        && values
+            .access_modes
+            .iter()
+            .any(|mode| *mode != AccessMode::ReadWriteOncePod)
+    {
+        report
+            .add(
+                &INVALID_STORAGE,
+                &format!("{path}.accessModes"),
+                "Kubernetes refuses other access modes beside ReadWriteOncePod",
+            )
+            .help("write [ReadWriteOncePod] or [ReadWriteOnce]");
     }
     if let Some(class) = values.storage_class_name.as_ref().filter(|class| !class.is_empty())
         && let Err(refusal) = class.parse::<rutter::names::DnsSubdomain>()

@@ -36,8 +36,9 @@ if [ -e "$DATA_DIR/member" ] && [ ! -e "$mark" ]; then
   echo "$DATA_DIR/member is there without a log in $WAL_DIR: not restoring over it" >&2
   exit 1
 fi
-$busybox mkdir -p "$DATA_DIR" "${WAL_DIR%/*}"
+$busybox mkdir -p "$DATA_DIR"
 $busybox touch "$mark"
+$busybox mkdir -p "${WAL_DIR%/*}"
 $busybox rm -rf "$DATA_DIR/restored" "$DATA_DIR/member" "$WAL_DIR" "$WAL_DIR.restored"
 "$@" --data-dir="$DATA_DIR/restored" --wal-dir="$WAL_DIR.restored"
 $busybox mkdir -p "$DATA_DIR/member" "${WAL_DIR%/*}"

@@ -150,7 +150,7 @@ impl Manifests {
                 '-'
             }
         };
-        let name_in_file: String = name.chars().map(plain).collect();
+        let name_in_file: String = name.chars().map(plain).take(100).collect();
         let file_name = format!(
             "extra-{}-{}-{name_in_file}.yaml",
             self.manifests.len(),

@@ -53,7 +53,7 @@ pub use tls::{
 pub use update::{Update, UpdateType};
 
 use rutter::duration::Duration;
-use rutter::names::{DnsSubdomain, LabelKey, LabelValue};
+use rutter::names::{DomainName, LabelKey, LabelValue};
 use rutter::quantity::Quantity;
 use rutter::yaml::AnyMap;
 
@@ -83,7 +83,7 @@ pub struct Values {
     pub helper_image: String,
 
     /// The DNS domain of the Kubernetes cluster.
-    pub cluster_domain: DnsSubdomain,
+    pub cluster_domain: DomainName,
 
     /// The ports that etcd listens on, all different.
     pub ports: Ports,
@@ -191,7 +191,7 @@ pub struct Values {
     pub backup: Option<Backup>,
 
     /// A snapshot that a new cluster starts from.
-    #[schemars(example = serde_json::json!({"claimName": "etcd-backup", "snapshot": "etcd-backup-29370000-x7k2p.db"}))]
+    #[schemars(example = serde_json::json!({"claimName": "etcd-snapshots", "snapshot": "etcd-backup-29370000-x7k2p.db"}))]
     pub restore: Option<Restore>,
 
     /// The pods of `defrag` and `backup`.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use rutter::duration::Duration;
-use rutter::names::{LabelKey, LabelValue};
+use rutter::duration::PrometheusDuration;
+use rutter::names::{LabelKey, LabelValue, PrometheusLabel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,11 +31,11 @@ pub struct Monitor {
 
     /// How often it is scraped. The default is Prometheus'.
     #[schemars(example = &"30s")]
-    pub interval: Option<Duration>,
+    pub interval: Option<PrometheusDuration>,
 
     /// How long a scrape may take, at most the interval. The default is Prometheus'.
     #[schemars(example = &"10s")]
-    pub scrape_timeout: Option<Duration>,
+    pub scrape_timeout: Option<PrometheusDuration>,
 }
 
 /// A PrometheusRule.
@@ -48,6 +48,6 @@ pub struct Rules {
     /// Its labels, by which a Prometheus chooses its rules.
     pub labels: BTreeMap<LabelKey, LabelValue>,
 
-    /// More labels of each alert, such as who is to be called.
-    pub alert_labels: BTreeMap<LabelKey, String>,
+    /// More labels of each alert, such as who is to be called. They are no templates.
+    pub alert_labels: BTreeMap<PrometheusLabel, String>,
 }

@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{ExecAction, Lifecycle, LifecycleHandler, VolumeMount};
 
-use super::{Report, names, storage};
+use super::{Report, names};
 use crate::codes::NO_SHELL;
 use crate::values::{self, Values};
 use container::Pod as Containers;
@@ -111,7 +111,7 @@ fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
         &containers.volumes,
         taken,
     );
-    refuse_mounts_in_data(field, &pod.extra_volume_mounts);
+    refuse_mounts_in_data(field, &pod.extra_volume_mounts, &own);
     refuse_root(field, pod);
     container::containers(field, "extraContainers", &pod.extra_containers, &mut containers);
     container::init_containers(
@@ -127,9 +127,9 @@ fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
 }
 
 /// A mount in the folder of the data or of the log would take what etcd writes there out of its volume.
-fn refuse_mounts_in_data(field: &mut Field<'_, '_>, mounts: &[VolumeMount]) {
+fn refuse_mounts_in_data(field: &mut Field<'_, '_>, mounts: &[VolumeMount], own: &[own::Volume]) {
     field.each("extraVolumeMounts", mounts, |field, mount| {
-        for own in [storage::DATA, storage::WAL] {
+        for own in own.iter().filter_map(|volume| volume.mount_path) {
             if mount
                 .mount_path
                 .strip_prefix(own)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rutter::names::DnsSubdomain;
 
+use super::certificates::matches;
 use crate::cluster::Report;
 use crate::codes::{
     CERTIFICATE_LIFETIME, CERTIFICATE_NOT_ALLOWED, INVALID_CERTIFICATE, SHARED_AUTHORITY, UNUSED_VALUE,
@@ -46,7 +47,7 @@ fn check_client_certificates(tls: &values::Tls, report: &mut Report<'_>) {
     for (index, client) in tls.client_certificates.iter().enumerate() {
         let path = format!("tls.clientCertificates[{index}]");
         let allowed = &tls.client.allowed_hostnames;
-        let holds_for = |name: &DnsSubdomain| client.dns_names.iter().any(|own| **own == **name);
+        let holds_for = |name: &DnsSubdomain| client.dns_names.iter().any(|own| matches(own, name));
         if let Some(first) = allowed.first()
             && !allowed.iter().any(holds_for)
         {
@@ -60,29 +61,34 @@ fn check_client_certificates(tls: &values::Tls, report: &mut Report<'_>) {
         }
         let common_name = client.common_name.as_deref().unwrap_or(&client.name);
         let one_authority = tls.cert_manager.issuer.kind == IssuerType::Existing;
-        if one_authority && own_names.iter().any(|name| name == common_name) {
+        let by_common_name = own_names.iter().any(|name| name == common_name);
+        let by_host = tls.peer.allowed_hostnames.iter().any(holds_for);
+        if one_authority && (by_common_name || by_host) {
+            let list = if by_common_name {
+                "allowedCommonNames"
+            } else {
+                "allowedHostnames"
+            };
             report
                 .add(
                     &SHARED_AUTHORITY,
                     &path,
-                    format!(
-                        "whoever holds it passes for a member: {common_name:?} is one of tls.peer.allowedCommonNames"
-                    ),
+                    format!("whoever holds it passes for a member, by tls.peer.{list}"),
                 )
-                .help("give the client another commonName");
+                .help("give the client another commonName, and dnsNames that no peer has");
         }
     }
     for (index, ClientCertificate { common_name, .. }) in tls.client_certificates.iter().enumerate() {
         if let Some(name) = common_name
-            && !(1..=MAX_COMMON_NAME).contains(&name.chars().count())
+            && !(1..=MAX_COMMON_NAME).contains(&name.len())
         {
             report
                 .add(
                     &INVALID_CERTIFICATE,
                     &format!("tls.clientCertificates[{index}].commonName"),
                     format!(
-                        "a common name has 1 to {MAX_COMMON_NAME} characters, this one has {}",
-                        name.chars().count()
+                        "a common name has 1 to {MAX_COMMON_NAME} bytes, this one has {}",
+                        name.len()
                     ),
                 )
                 .help("leave it out to take the name");

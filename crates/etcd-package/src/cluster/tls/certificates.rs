@@ -1,5 +1,7 @@
 //! What cert-manager is asked for.
 
+use std::collections::BTreeSet;
+
 use super::{CLIENT, Context, PEER, Side, cert_manager};
 use crate::cluster::{MAX_REPLICAS, Names, Report};
 use crate::codes::{INVALID_CERTIFICATE, INVALID_REPLICAS, SELF_SIGNED, UNUSED_VALUE};
@@ -62,6 +64,25 @@ pub struct Leaf {
     pub ip_addresses: Vec<String>,
     /// Who shows it.
     pub purpose: Purpose,
+}
+
+impl Leaf {
+    /// Whether a host of this name would be believed to be the holder, as Go's `VerifyHostname` decides.
+    #[must_use]
+    pub fn holds_for(&self, host: &str) -> bool {
+        let names = self.dns_names.iter().any(|name| matches(name, host));
+        names || self.ip_addresses.iter().any(|address| address == host)
+    }
+}
+
+/// Whether a name in a certificate, whose first label may be `*`, is that of a host.
+pub(super) fn matches(name: &str, host: &str) -> bool {
+    match name.strip_prefix("*.") {
+        Some(rest) => host
+            .split_once('.')
+            .is_some_and(|(first, parent)| !first.is_empty() && parent == rest),
+        None => name == host,
+    }
 }
 
 /// Who shows a certificate.
@@ -210,11 +231,8 @@ fn served(side: &Side, values: &CertManager, issuers: &Issuers, names: &Names, d
 }
 
 fn extend(list: &mut Vec<String>, more: impl Iterator<Item = String>) {
-    for item in more {
-        if !list.contains(&item) {
-            list.push(item);
-        }
-    }
+    let mut there: BTreeSet<String> = list.iter().cloned().collect();
+    list.extend(more.filter(|item| there.insert(item.clone())));
 }
 
 fn authority(side: &Side, names: &Names) -> String {

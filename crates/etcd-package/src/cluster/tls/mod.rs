@@ -5,6 +5,8 @@ mod cert_manager;
 mod certificates;
 mod policy;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Names, Report};
 use crate::codes::{NAME_COLLISION, SECRET_REQUIRED, SHARED_AUTHORITY, TLS_DISABLED, UNAUTHENTICATED, UNUSED_VALUE};
 use crate::etcd::Version;
@@ -354,10 +356,15 @@ fn check_secrets(tls: &values::Tls, certificates: Option<&Certificates>, report:
                 .help("name another Secret, or set the mode to CertManager here too");
         }
     }
-    for (index, client) in tls.client_certificates.iter().enumerate().rev() {
-        let (certificate, secret) = written.pop().unwrap_or_default();
+    let of_clients = written.split_off(written.len() - tls.client_certificates.len());
+    let mut secrets: BTreeMap<&str, &str> = written.iter().map(|(name, secret)| (*secret, *name)).collect();
+    let mut names = BTreeSet::new();
+    for (index, (client, (certificate, secret))) in tls.client_certificates.iter().zip(of_clients).enumerate() {
+        if report.is_full() {
+            return;
+        }
         let path = format!("tls.clientCertificates[{index}]");
-        if written.iter().any(|(other, _)| *other == certificate) {
+        if !names.insert(certificate) {
             report
                 .add(
                     &NAME_COLLISION,
@@ -365,7 +372,7 @@ fn check_secrets(tls: &values::Tls, certificates: Option<&Certificates>, report:
                     format!("two certificates are called {:?}", &*client.name),
                 )
                 .help("give each client a name of its own");
-        } else if let Some((other, _)) = written.iter().find(|(_, other)| *other == secret) {
+        } else if let Some(other) = secrets.insert(secret, certificate) {
             report
                 .add(
                     &NAME_COLLISION,

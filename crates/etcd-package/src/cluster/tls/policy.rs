@@ -1,6 +1,6 @@
 //! What is spoken on both listeners, and who of an authority's is let in.
 
-use super::{Certificates, Purpose};
+use super::{Certificates, Leaf, Purpose};
 use crate::cluster::Report;
 use crate::codes::{CERTIFICATE_NOT_ALLOWED, INVALID_TLS, UNKNOWN_FLAG, UNUSED_VALUE, WEAK_CIPHER_SUITE};
 use crate::etcd::{CipherSuite, Version};
@@ -175,7 +175,7 @@ pub(super) fn allowed_peers(
                 )
                 .help(format!("add {}", leaf.common_name));
         }
-        check_hostnames("tls.peer.allowedHostnames", &hostnames, &leaf.dns_names, report);
+        check_hostnames("tls.peer.allowedHostnames", &hostnames, leaf, report);
     }
     if !peer.allowed_common_names.is_empty() {
         AllowedPeers::CommonNames(peer.allowed_common_names.clone())
@@ -198,7 +198,7 @@ pub(super) fn check_allowed_clients(
     check_list(path, &hostnames, anyone, version, report);
     // etcdctl in the pods, jobs and etcd's own HTTP gateway show it.
     if let Some(leaf) = certificates.and_then(|certificates| certificates.shown_by(Purpose::ClientListener)) {
-        check_hostnames(path, &hostnames, &leaf.dns_names, report);
+        check_hostnames(path, &hostnames, leaf, report);
     }
 }
 
@@ -226,13 +226,21 @@ fn check_list(path: &str, list: &[String], anyone: bool, version: Version, repor
                     format!("{name:?} cannot be told from a list: etcd parts names at commas"),
                 )
                 .help("write one name an item");
+        } else if name.contains('$') {
+            report
+                .add(
+                    &INVALID_TLS,
+                    &format!("{path}[{index}]"),
+                    format!("{name:?} would reach etcd as another name: the kubelet expands `$(…)`"),
+                )
+                .help("write the name itself");
         }
     }
 }
 
-fn check_hostnames(path: &str, allowed: &[String], own: &[String], report: &mut Report<'_>) {
-    if !allowed.is_empty() && !allowed.iter().any(|name| own.contains(name)) {
-        let service = own.first().map(String::as_str).unwrap_or_default();
+fn check_hostnames(path: &str, allowed: &[String], leaf: &Leaf, report: &mut Report<'_>) {
+    if !allowed.is_empty() && !allowed.iter().any(|name| leaf.holds_for(name)) {
+        let service = leaf.dns_names.first().map(String::as_str).unwrap_or_default();
         report
             .add(
                 &CERTIFICATE_NOT_ALLOWED,
