@@ -137,7 +137,8 @@ pub struct Values {
     #[schemars(example = serde_json::json!({"InitialCorruptCheck": true}))]
     pub feature_gates: BTreeMap<String, bool>,
 
-    /// Flags of etcd that have no value of their own here, without `--`. They must exist in this etcd release.
+    /// Flags of etcd that have no value of their own here, without `--`. They must exist in this etcd release. In their
+    /// values the kubelet expands `$(HOSTNAME)` and other variables of the container; `$$` stands for `$`.
     #[schemars(example = serde_json::json!({"max-snapshots": 3}))]
     pub extra_args: BTreeMap<String, FlagValue>,
 
@@ -156,7 +157,7 @@ pub struct Values {
     /// The health checks, which ask the metrics port, so that they need no client certificate.
     pub probes: Probes,
 
-    /// Compute resources of the etcd container. etcd's guide advises 2 to 4 cores and 8 GB of memory for usual loads.
+    /// Compute resources of the etcd container, and of what runs before it. etcd's guide advises 2 to 4 cores and 8 GB of memory for usual loads.
     pub resources: Resources,
 
     /// The pods, beyond what makes them members.
@@ -175,22 +176,25 @@ pub struct Values {
     /// for a single member, because it would block every drain; that of two members does, too.
     pub disruption_budget: DisruptionBudget,
 
-    /// The NetworkPolicy.
+    /// A NetworkPolicy for what comes in. Members always reach each other, and the pods of `defrag` and `backup` reach
+    /// members. It takes a network plugin that enforces policies.
     pub network_policy: NetworkPolicy,
 
-    /// Objects for the Prometheus operator.
+    /// Objects for the Prometheus operator, whose resource definitions must be in the Kubernetes cluster.
     pub monitoring: Monitoring,
 
     /// Regular defragmentation by a CronJob. A cluster that is compacted reuses the space of what it removed, so it
-    /// takes this only where much was removed for good.
+    /// takes this only where much was removed for good. A member answers nothing while it is defragmented, so members
+    /// take turns. Where etcd's own authentication is on, the certificate's user needs the role root.
     #[schemars(example = serde_json::json!({"schedule": "30 3 * * 0"}))]
     pub defrag: Option<Defrag>,
 
-    /// Regular snapshots by a CronJob.
+    /// Regular snapshots by a CronJob. Where etcd's own authentication is on, the certificate's user needs the role root.
     #[schemars(example = serde_json::json!({"schedule": "0 * * * *", "keep": 48}))]
     pub backup: Option<Backup>,
 
-    /// A snapshot that a new cluster starts from.
+    /// A snapshot that a new cluster starts from. Remove it when the cluster runs, and before `replicas` change: a member
+    /// that lost its volume, or was added, would start from it again, with what the others have long moved on from.
     #[schemars(example = serde_json::json!({"claimName": "etcd-snapshots", "snapshot": "etcd-backup-29370000-x7k2p.db"}))]
     pub restore: Option<Restore>,
 

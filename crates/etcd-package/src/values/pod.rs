@@ -23,7 +23,8 @@ pub struct Pod {
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub security_context: Option<PodSecurityContext>,
 
-    /// The etcd container's `securityContext`, in place of one that fits the same profile.
+    /// The `securityContext` of the etcd container and of the containers beside it that are not yours, those of jobs
+    /// included, in place of one that fits the same profile.
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub container_security_context: Option<SecurityContext>,
 

@@ -40,8 +40,8 @@ pub struct Ephemeral {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Claim {
-    /// The size. etcd's database takes up to 2 GiB unless its quota says otherwise, and twice that while a snapshot is
-    /// received.
+    /// The size. A database takes up to 2 GiB unless its quota says otherwise, and twice that while it is defragmented or
+    /// received; a log under a gigabyte; each snapshot that is kept as much as the database.
     pub size: Quantity,
 
     /// The storage class. Without it the cluster's default class is used; the empty string `""` turns dynamic

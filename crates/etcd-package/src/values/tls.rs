@@ -132,7 +132,7 @@ pub struct CertManager {
 
     /// The largest number of members that the certificates name, so that scaling up to it needs no new ones. The
     /// default is `replicas`.
-    #[schemars(example = 7)]
+    #[schemars(example = 7, range(min = 1, max = 100))]
     pub max_replicas: Option<u32>,
 
     /// The key of each certificate.
