@@ -89,7 +89,13 @@ fn list(minor: Minor) -> PathBuf {
 fn flags(etcd: &Etcd, names: &BTreeSet<String>) -> Result<String> {
     let flags = etcd.flags(names)?;
     ensure!(flags.len() > 50, "etcd has more flags than {flags:?}");
-    Ok(flags.iter().map(|flag| format!("{flag}\n")).collect())
+    let line = |flag: &&str| {
+        Ok(match etcd.values_of(flag)? {
+            Some(values) => format!("{flag} {values}\n"),
+            None => format!("{flag}\n"),
+        })
+    };
+    flags.iter().map(line).collect()
 }
 
 fn gates(etcd: &Etcd) -> Result<()> {

@@ -32,6 +32,7 @@ rutter::codes! {
     Error INVALID_LIMIT = "invalid-limit", "etcd cannot take this limit";
     Error UNKNOWN_FEATURE_GATE = "unknown-feature-gate", "this etcd release has no such feature gate";
     Error UNKNOWN_FLAG = "unknown-flag", "this etcd release has no such flag";
+    Error INVALID_FLAG = "invalid-flag", "the flag does not take this value";
     Error FLAG_TAKEN = "flag-taken", "the flag is not the user's to set";
     Error CONFLICTING_FLAGS = "conflicting-flags", "etcd refuses these settings beside each other";
     Error CONFLICTING_VARIABLE = "conflicting-variable", "etcd refuses a variable beside the flag that it stands for";

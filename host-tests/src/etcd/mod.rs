@@ -79,6 +79,36 @@ impl Etcd {
         Ok(!String::from_utf8(output.stderr)?.lines().any(|line| line == unknown))
     }
 
+    /// What the values of a flag are, as `flags/v*.txt` of the package has it: what its parser takes. Of a flag whose
+    /// values have a grammar of their own, and of one that takes any text, nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be run.
+    pub fn values_of(&self, name: &str) -> Result<Option<&'static str>> {
+        let takes = |value: &str| -> Result<bool> {
+            let output = self.output(&["--version", &format!("--{name}={value}")])?;
+            // "for flag -name: ", or of booleans "for -name: ".
+            let refused = format!(" -{name}: ");
+            Ok(!String::from_utf8(output.stderr)?.contains(&refused))
+        };
+        Ok(if takes("text")? {
+            None
+        } else if takes("true")? {
+            Some("bool")
+        } else if takes("1s")? {
+            Some("duration")
+        } else if takes("0.5")? {
+            Some("float")
+        } else if takes("-1")? {
+            Some("int")
+        } else if takes("1")? {
+            Some("uint")
+        } else {
+            None
+        })
+    }
+
     /// The flags among `names` that it has.
     ///
     /// # Errors

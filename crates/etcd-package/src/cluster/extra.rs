@@ -6,7 +6,7 @@ use rutter::suggest::nearest;
 use rutter::yaml::join;
 
 use super::Report;
-use crate::codes::{CONFLICTING_FLAGS, CONFLICTING_VARIABLE, FLAG_TAKEN, UNKNOWN_FLAG};
+use crate::codes::{CONFLICTING_FLAGS, CONFLICTING_VARIABLE, FLAG_TAKEN, INVALID_FLAG, UNKNOWN_FLAG};
 use crate::etcd::{MINORS, Replacement, Version};
 use crate::values::{FlagValue, Values};
 
@@ -98,7 +98,7 @@ pub(super) fn check(values: &Values, report: &mut Report<'_>) {
 
 fn check_args(args: &BTreeMap<String, FlagValue>, version: Version, report: &mut Report<'_>) {
     let minor = version.minor();
-    for name in args.keys() {
+    for (name, FlagValue(value)) in args {
         if report.is_full() {
             return;
         }
@@ -134,6 +134,16 @@ fn check_args(args: &BTreeMap<String, FlagValue>, version: Version, report: &mut
             report
                 .add(&UNKNOWN_FLAG, &path, format!("etcd {minor} has no flag --{name}"))
                 .help(help);
+        } else if !value.contains("$(")
+            && let Some(expected) = minor.refusal(name, value)
+        {
+            report
+                .add(
+                    &INVALID_FLAG,
+                    &path,
+                    format!("--{name} takes {expected}, found {value:?}"),
+                )
+                .help("`etcd --help` of that release shows each flag's default");
         }
     }
 }

@@ -1,13 +1,15 @@
 //! The flags of etcd, by minor version.
 //!
-//! `flags/vMAJOR.MINOR.txt` lists what a release of that minor version accepts, one flag a line, sorted. `cargo xtask
-//! flags` writes the lists from the real binaries, and a test compares the two: 3.4.25, 3.5.33, 3.6.14 and 3.7.1.
+//! `flags/vMAJOR.MINOR.txt` lists what a release of that minor version accepts, one flag a line, sorted, and what its
+//! values are where its parser takes numbers, durations or booleans alone. `cargo xtask flags` writes the lists from the real binaries, and a test compares the two: 3.4.25, 3.5.33, 3.6.14 and 3.7.1.
 //!
 //! A flag is listed if the help of any of these releases mentions it (as it is, or with or without `experimental-`) and
 //! the release does not call it undefined. Help alone is no measure: that of 3.7.1 has two flags that were removed, that
 //! of 3.5.33 lacks `experimental-snapshot-catchup-entries`. What no help mentions is not listed although etcd takes it:
 //! the flags of etcd 0.4 and 2, which it ignores (`server/etcdmain/config.go`, `ignored`), and `log-output` of 3.4, an
 //! older name of `log-outputs`. Who writes one of those means something else.
+
+use rutter::duration::Duration;
 
 use super::{MINORS, Minor};
 
@@ -96,8 +98,32 @@ const fn gate(name: &'static str, since: u32, flag: Option<&'static str>) -> Gat
 impl Minor {
     /// All flags, without `--`.
     pub fn flags(self) -> impl Iterator<Item = &'static str> {
+        self.lines().map(|(flag, _)| flag)
+    }
+
+    fn lines(self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let lists = LISTS.iter().filter(move |(minor, _)| *minor == self);
-        lists.flat_map(|(_, list)| list.lines())
+        let lines = lists.flat_map(|(_, list)| list.lines());
+        lines.map(|line| line.split_once(' ').unwrap_or((line, "")))
+    }
+
+    /// Why a flag would not take a value, if it would not.
+    #[must_use]
+    pub fn refusal(self, flag: &str, value: &str) -> Option<&'static str> {
+        let (_, values) = self.lines().find(|(name, _)| *name == flag)?;
+        let whole = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let (takes, expected) = match values {
+            "bool" => (matches!(value, "true" | "false"), "true or false"),
+            "duration" => (
+                value == "0" || value.parse::<Duration>().is_ok(),
+                "a duration, such as 10s",
+            ),
+            "float" => (value.parse::<f64>().is_ok_and(f64::is_finite), "a number"),
+            "int" => (whole(value.strip_prefix('-').unwrap_or(value)), "a whole number"),
+            "uint" => (whole(value), "a whole number, 0 or more"),
+            _ => return None,
+        };
+        (!takes).then_some(expected)
     }
 
     /// Whether there is a flag `name`.
@@ -161,7 +187,7 @@ mod tests {
     fn lists_are_sorted_and_gates_had_flags() {
         for (minor, (listed, list)) in MINORS.into_iter().zip(LISTS) {
             assert_eq!(minor, listed);
-            assert!(list.lines().is_sorted());
+            assert!(list.lines().is_sorted_by_key(|line| line.split(' ').next()));
         }
         assert!(
             GATES
