@@ -113,7 +113,14 @@ impl Minor {
         let (_, values) = self.lines().find(|(name, _)| *name == flag)?;
         let whole = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let (takes, expected) = match values {
-            "bool" => (matches!(value, "true" | "false"), "true or false"),
+            // Go's `strconv.ParseBool`.
+            "bool" => (
+                [
+                    "1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False",
+                ]
+                .contains(&value),
+                "true or false",
+            ),
             "duration" => (
                 value == "0" || value.parse::<Duration>().is_ok(),
                 "a duration, such as 10s",

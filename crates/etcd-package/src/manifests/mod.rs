@@ -24,6 +24,7 @@ use rutter::{Diagnostic, Manifest, yaml};
 use serde::Serialize;
 
 use crate::cluster::{Certificates, Cluster, ExtraManifest, Issuers, text};
+use crate::values::BootstrapState;
 
 /// All objects, in an order in which they can be applied: what others refer to comes first.
 ///
@@ -79,7 +80,7 @@ pub fn all(cluster: &Cluster) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
 pub fn notes(cluster: &Cluster) -> String {
     let namespace = &cluster.names.namespace;
     let fullname = &cluster.names.fullname;
-    format!(
+    let mut notes = format!(
         "\
 Wait until all {replicas} members are ready:
   kubectl -n {namespace} rollout status statefulset/{fullname}
@@ -87,7 +88,21 @@ Ask them who they are:
   kubectl -n {namespace} exec {fullname}-0 -- etcdctl member list
 ",
         replicas = cluster.replicas
-    )
+    );
+    if cluster.bootstrap.state == BootstrapState::Existing {
+        let member = cluster.names.member(cluster.replicas - 1);
+        let url = cluster.peer_url(&cluster.names.member_host(cluster.replicas - 1));
+        notes.push_str(&format!(
+            "\
+Before a new member starts, the others must know of it, one at a time:
+  kubectl -n {namespace} exec {fullname}-0 -- etcdctl member add {member} --peer-urls={url}
+"
+        ));
+    }
+    if cluster.restore.is_some() {
+        notes.push_str("Then remove `restore` from the values, before anything else changes.\n");
+    }
+    notes
 }
 
 #[derive(Default)]
