@@ -6,10 +6,8 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::pod_template::{
-    container_security_context, identity_mount, identity_volume, image_pull_secrets, pod_security_context,
-};
-use super::{env, list, metadata, service_account, some};
+use super::pod_template::image_pull_secrets;
+use super::{env, list, metadata, security_context, service_account, some, volume};
 use crate::cluster::{Backup, Cluster, Schedule};
 
 /// Where the claim of the snapshots is mounted, and the volume's name.
@@ -76,7 +74,7 @@ pub(super) fn backup(cluster: &Cluster, backup: &Backup) -> CronJob {
 fn cron_job(cluster: &Cluster, schedule: &Schedule, before: &[Container], containers: Vec<Container>) -> CronJob {
     let pods = &cluster.jobs.pods;
     let identity = cluster.tls.client.as_ref().map(|client| &client.identity);
-    let mut volumes: Vec<Volume> = identity.map(identity_volume).into_iter().collect();
+    let mut volumes: Vec<Volume> = identity.map(volume::identity_volume).into_iter().collect();
     if let Some(backup) = cluster
         .jobs
         .backup
@@ -106,7 +104,7 @@ fn cron_job(cluster: &Cluster, schedule: &Schedule, before: &[Container], contai
             init_containers: list(before),
             node_selector: some(&pods.node_selector),
             restart_policy: Some("Never".to_owned()),
-            security_context: Some(pod_security_context(cluster)),
+            security_context: Some(security_context::of_pod(cluster)),
             service_account_name: service_account::name(cluster),
             tolerations: list(&pods.tolerations),
             volumes: list(&volumes),
@@ -169,7 +167,7 @@ fn container(cluster: &Cluster, name: &str, command: Vec<String>) -> Container {
         image_pull_policy: Some(cluster.image.pull_policy.to_owned()),
         name: name.to_owned(),
         resources: cluster.jobs.pods.resources.clone(),
-        security_context: Some(container_security_context(cluster)),
+        security_context: Some(security_context::of_container(cluster)),
         ..Container::default()
     }
 }
@@ -178,7 +176,7 @@ fn container(cluster: &Cluster, name: &str, command: Vec<String>) -> Container {
 fn client(cluster: &Cluster, name: &str, command: Vec<String>) -> Container {
     let identity = cluster.tls.client.as_ref().map(|client| &client.identity);
     Container {
-        volume_mounts: identity.map(|identity| vec![identity_mount(identity)]),
+        volume_mounts: identity.map(|identity| vec![volume::identity_mount(identity)]),
         ..container(cluster, name, command)
     }
 }

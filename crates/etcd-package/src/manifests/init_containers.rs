@@ -3,8 +3,7 @@
 use k8s_openapi::api::core::v1::{Container, VolumeMount};
 
 use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_SIZE};
-use super::pod_template::{container_security_context, storage_mounts};
-use super::{env, list};
+use super::{env, list, security_context, volume};
 use crate::cluster::{Cluster, HELPER_VOLUME, RESTORE_VOLUME, Restore};
 use crate::values::Discovery;
 
@@ -73,7 +72,7 @@ fn wait_for_srv(cluster: &Cluster) -> Container {
         ]),
         image: Some(cluster.helper_image.clone()),
         name: "wait-for-srv".to_owned(),
-        volume_mounts: Some(storage_mounts(cluster)),
+        volume_mounts: Some(volume::storage_mounts(cluster)),
         ..container(cluster)
     }
 }
@@ -90,7 +89,7 @@ fn helper(cluster: &Cluster) -> Container {
 }
 
 fn restore(cluster: &Cluster, restore: &Restore) -> Container {
-    let mut mounts = storage_mounts(cluster);
+    let mut mounts = volume::storage_mounts(cluster);
     mounts.push(mount(HELPER_VOLUME, HELPER, true));
     mounts.push(mount(RESTORE_VOLUME, SNAPSHOTS, true));
     Container {
@@ -163,7 +162,7 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
 fn container(cluster: &Cluster) -> Container {
     Container {
         resources: cluster.resources.clone(),
-        security_context: Some(container_security_context(cluster)),
+        security_context: Some(security_context::of_container(cluster)),
         ..Container::default()
     }
 }

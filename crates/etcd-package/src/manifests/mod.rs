@@ -11,9 +11,11 @@ mod network_policy;
 mod persistent_volume_claim;
 mod pod_disruption_budget;
 mod pod_template;
+mod security_context;
 mod service;
 mod service_account;
 mod stateful_set;
+mod volume;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

@@ -4,24 +4,17 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, HTTPGetAction,
-    LocalObjectReference, PersistentVolumeClaimVolumeSource, PodAffinityTerm, PodSecurityContext, PodSpec,
-    PodTemplateSpec, Probe, SeccompProfile, SecretVolumeSource, SecurityContext, TCPSocketAction,
-    TopologySpreadConstraint, Volume, VolumeMount, WeightedPodAffinityTerm,
+    Affinity, Container, ContainerPort, EnvVar, HTTPGetAction, LocalObjectReference, PodAffinityTerm, PodSpec,
+    PodTemplateSpec, Probe, TCPSocketAction, TopologySpreadConstraint, VolumeMount, WeightedPodAffinityTerm,
 };
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_STATE};
 use super::init_containers::init_containers;
-use super::{env, list, service_account, some};
-use crate::cluster::{ClientTls, Cluster, HELPER_VOLUME, Identity, RESTORE_VOLUME, Volumes, text};
+use super::{env, list, security_context, service_account, some, volume};
+use crate::cluster::{ClientTls, Cluster, text};
 use crate::values::{AntiAffinity, Discovery};
-
-/// The user and group of the etcd process: nobody in particular, as in images that are made to run without root.
-/// etcd's own image names no user, so `runAsNonRoot` needs one.
-const NONROOT: i64 = 65532;
 
 pub(super) fn pod_template(cluster: &Cluster) -> PodTemplateSpec {
     let pod = &cluster.pod;
@@ -47,11 +40,11 @@ pub(super) fn pod_template(cluster: &Cluster) -> PodTemplateSpec {
             runtime_class_name: scheduling.runtime_class_name.as_ref().map(ToString::to_string),
             scheduler_name: scheduling.scheduler_name.as_ref().map(ToString::to_string),
             service_account_name: service_account::name(cluster),
-            security_context: Some(pod_security_context(cluster)),
+            security_context: Some(security_context::of_pod(cluster)),
             termination_grace_period_seconds: pod.termination_grace_period_seconds.map(Into::into),
             tolerations: list(&scheduling.tolerations),
             topology_spread_constraints: list(&topology_spread(cluster)),
-            volumes: volumes(cluster),
+            volumes: volume::volumes(cluster),
             ..PodSpec::default()
         }),
     }
@@ -89,7 +82,7 @@ fn etcd(cluster: &Cluster) -> Container {
         args: Some(cluster.flags()),
         lifecycle: pod.lifecycle.clone(),
         resources: cluster.resources.clone(),
-        security_context: Some(container_security_context(cluster)),
+        security_context: Some(security_context::of_container(cluster)),
         volume_mounts: Some(volume_mounts(cluster)),
         ..Container::default()
     }
@@ -243,41 +236,6 @@ fn topology_spread(cluster: &Cluster) -> Vec<TopologySpreadConstraint> {
         .collect()
 }
 
-/// What Pod Security's `restricted` profile demands, and a group that can write to the volumes.
-pub(super) fn pod_security_context(cluster: &Cluster) -> PodSecurityContext {
-    let restricted = || PodSecurityContext {
-        run_as_non_root: Some(true),
-        run_as_user: Some(NONROOT),
-        run_as_group: Some(NONROOT),
-        fs_group: Some(NONROOT),
-        // A large data volume takes long to walk through, and needs it once.
-        fs_group_change_policy: Some("OnRootMismatch".to_owned()),
-        seccomp_profile: Some(SeccompProfile {
-            type_: "RuntimeDefault".to_owned(),
-            ..SeccompProfile::default()
-        }),
-        ..PodSecurityContext::default()
-    };
-    cluster.pod.security_context.clone().unwrap_or_else(restricted)
-}
-
-pub(super) fn container_security_context(cluster: &Cluster) -> SecurityContext {
-    let restricted = || SecurityContext {
-        allow_privilege_escalation: Some(false),
-        capabilities: Some(Capabilities {
-            drop: Some(vec!["ALL".to_owned()]),
-            ..Capabilities::default()
-        }),
-        read_only_root_filesystem: Some(true),
-        ..SecurityContext::default()
-    };
-    cluster
-        .pod
-        .container_security_context
-        .clone()
-        .unwrap_or_else(restricted)
-}
-
 pub(super) fn image_pull_secrets(cluster: &Cluster) -> Option<Vec<LocalObjectReference>> {
     let secrets: Vec<_> = cluster
         .image
@@ -289,76 +247,8 @@ pub(super) fn image_pull_secrets(cluster: &Cluster) -> Option<Vec<LocalObjectRef
 }
 
 fn volume_mounts(cluster: &Cluster) -> Vec<VolumeMount> {
-    let mut mounts = storage_mounts(cluster);
-    mounts.extend(cluster.tls.identities().map(identity_mount));
+    let mut mounts = volume::storage_mounts(cluster);
+    mounts.extend(cluster.tls.identities().map(volume::identity_mount));
     mounts.extend(cluster.pod.extra_volume_mounts.iter().cloned());
     mounts
-}
-
-pub(super) fn storage_mounts(cluster: &Cluster) -> Vec<VolumeMount> {
-    let mounts = cluster.storage.mounts().into_iter();
-    mounts
-        .map(|(name, path)| VolumeMount {
-            name: name.to_owned(),
-            mount_path: path.to_owned(),
-            ..VolumeMount::default()
-        })
-        .collect()
-}
-
-pub(super) fn identity_mount(identity: &Identity) -> VolumeMount {
-    VolumeMount {
-        name: identity.volume.to_owned(),
-        mount_path: identity.mount_path.to_owned(),
-        read_only: Some(true),
-        ..VolumeMount::default()
-    }
-}
-
-pub(super) fn identity_volume(identity: &Identity) -> Volume {
-    Volume {
-        name: identity.volume.to_owned(),
-        secret: Some(SecretVolumeSource {
-            secret_name: Some(identity.secret.clone()),
-            optional: Some(false),
-            ..SecretVolumeSource::default()
-        }),
-        ..Volume::default()
-    }
-}
-
-fn volumes(cluster: &Cluster) -> Option<Vec<Volume>> {
-    let mut volumes: Vec<Volume> = cluster.tls.identities().map(identity_volume).collect();
-    if let Volumes::Ephemeral {
-        name,
-        memory,
-        size_limit,
-    } = &cluster.storage.volumes
-    {
-        volumes.push(empty_dir(name, *memory, size_limit.as_ref()));
-    }
-    if let Some(restore) = &cluster.restore {
-        volumes.push(empty_dir(HELPER_VOLUME, false, None));
-        volumes.push(Volume {
-            name: RESTORE_VOLUME.to_owned(),
-            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-                claim_name: restore.claim_name.clone(),
-                read_only: Some(true),
-            }),
-            ..Volume::default()
-        });
-    }
-    volumes.extend(cluster.pod.extra_volumes.iter().cloned());
-    list(&volumes)
-}
-
-fn empty_dir(name: &str, memory: bool, size_limit: Option<&String>) -> Volume {
-    Volume {
-        name: name.to_owned(),
-        empty_dir: Some(EmptyDirVolumeSource {
-            medium: memory.then(|| "Memory".to_owned()),
-            size_limit: size_limit.map(|limit| Quantity(limit.clone())),
-        }),
-        ..Volume::default()
-    }
 }

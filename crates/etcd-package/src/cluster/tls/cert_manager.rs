@@ -5,15 +5,12 @@ use std::time::Duration;
 
 use rutter::names::DnsSubdomain;
 
-use super::certificates::matches;
+use super::certificates::{DURATION, matches};
 use crate::cluster::Report;
 use crate::codes::{
     CERTIFICATE_LIFETIME, CERTIFICATE_NOT_ALLOWED, INVALID_CERTIFICATE, SHARED_AUTHORITY, UNUSED_VALUE,
 };
 use crate::values::{self, CertManager, ClientCertificate, IssuerType, KeyAlgorithm, TlsMode};
-
-/// How long a certificate is good for unless it says otherwise.
-pub(super) const DURATION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Longest common name: X.520's `ub-common-name`.
 const MAX_COMMON_NAME: usize = 64;

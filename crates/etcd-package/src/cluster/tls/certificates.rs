@@ -1,11 +1,15 @@
 //! What cert-manager is asked for.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::{CLIENT, Context, PEER, Side, cert_manager};
+use super::{CLIENT, Context, PEER, Side};
 use crate::cluster::{MAX_REPLICAS, Names, Report};
 use crate::codes::{INVALID_CERTIFICATE, INVALID_REPLICAS, SELF_SIGNED, UNUSED_VALUE};
 use crate::values::{self, CertManager, IssuerType, PeerTlsMode, TlsMode};
+
+/// How long a certificate is good for unless it says otherwise.
+pub(super) const DURATION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// What cert-manager is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,7 +161,6 @@ pub(super) fn secret(names: &Names, side: &Side) -> String {
 pub(super) fn resolve(tls: &values::Tls, context: &Context<'_>, report: &mut Report<'_>) -> Option<Certificates> {
     let values = &tls.cert_manager;
     let Context { names, replicas, .. } = *context;
-    cert_manager::check(tls, report);
     let sides: Vec<&Side> = [
         (&CLIENT, tls.client.mode == TlsMode::CertManager),
         (&PEER, tls.peer.mode == PeerTlsMode::CertManager),
@@ -351,10 +354,7 @@ fn refuse_unused(issuer: &values::Issuer, report: &mut Report<'_>) {
 
 /// cert-manager renews a third of the duration before the end, unless told otherwise, and tries until it succeeds.
 fn alarm_seconds(values: &CertManager) -> u64 {
-    let duration = values
-        .duration
-        .as_ref()
-        .map_or(cert_manager::DURATION, |duration| duration.value());
+    let duration = values.duration.as_ref().map_or(DURATION, |duration| duration.value());
     let renew_before = values.renew_before.as_ref().map_or(duration / 3, |time| time.value());
     renew_before.as_secs() / 2
 }

@@ -176,6 +176,7 @@ pub(super) fn resolve(tls: values::Tls, context: &Context<'_>, report: &mut Repo
         names,
         report,
     );
+    cert_manager::check(&tls, report);
     let certificates = certificates::resolve(&tls, context, report);
     check_secrets(&tls, certificates.as_ref(), report);
     let allowed = policy::allowed_peers(&tls, certificates.as_ref(), context.version, report);

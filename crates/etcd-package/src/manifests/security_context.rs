@@ -1,0 +1,44 @@
+//! What containers may do.
+
+use k8s_openapi::api::core::v1::{Capabilities, PodSecurityContext, SeccompProfile, SecurityContext};
+
+use crate::cluster::Cluster;
+
+/// The user and group of the etcd process: nobody in particular, as in images that are made to run without root.
+/// etcd's own image names no user, so `runAsNonRoot` needs one.
+const NONROOT: i64 = 65532;
+
+/// What Pod Security's `restricted` profile demands, and a group that can write to the volumes.
+pub(super) fn of_pod(cluster: &Cluster) -> PodSecurityContext {
+    let restricted = || PodSecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(NONROOT),
+        run_as_group: Some(NONROOT),
+        fs_group: Some(NONROOT),
+        // A large data volume takes long to walk through, and needs it once.
+        fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+        seccomp_profile: Some(SeccompProfile {
+            type_: "RuntimeDefault".to_owned(),
+            ..SeccompProfile::default()
+        }),
+        ..PodSecurityContext::default()
+    };
+    cluster.pod.security_context.clone().unwrap_or_else(restricted)
+}
+
+pub(super) fn of_container(cluster: &Cluster) -> SecurityContext {
+    let restricted = || SecurityContext {
+        allow_privilege_escalation: Some(false),
+        capabilities: Some(Capabilities {
+            drop: Some(vec!["ALL".to_owned()]),
+            ..Capabilities::default()
+        }),
+        read_only_root_filesystem: Some(true),
+        ..SecurityContext::default()
+    };
+    cluster
+        .pod
+        .container_security_context
+        .clone()
+        .unwrap_or_else(restricted)
+}
