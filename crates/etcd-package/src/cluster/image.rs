@@ -14,7 +14,7 @@ pub struct Image {
     /// `repository:tag`, with a digest if one was given.
     pub reference: String,
     /// Kubernetes' `imagePullPolicy`.
-    pub pull_policy: &'static str,
+    pub pull_policy: PullPolicy,
     /// The Secrets with which it is pulled.
     pub pull_secrets: Vec<String>,
 }
@@ -78,11 +78,7 @@ pub(super) fn resolve(image: values::Image, version: Version, report: &mut Repor
     well_formed?;
     Some(Image {
         reference: format!("{}:{tag}{}", image.repository, digest?),
-        pull_policy: match image.pull_policy {
-            PullPolicy::Always => "Always",
-            PullPolicy::IfNotPresent => "IfNotPresent",
-            PullPolicy::Never => "Never",
-        },
+        pull_policy: image.pull_policy,
         pull_secrets: image.pull_secrets.iter().map(ToString::to_string).collect(),
     })
 }

@@ -50,7 +50,7 @@ use crate::codes::{
 };
 use crate::etcd::Version;
 use crate::values::{
-    DisruptionBudget, Monitoring, NetworkPolicy, Pod, Ports, Probes, RetentionPolicy, Scheduling, ServiceAccount,
+    DisruptionBudget, Monitoring, NetworkPolicy, Pod, Ports, Probes, Scheduling, ServiceAccount,
     UnhealthyPodEvictionPolicy, Update, UpdateType, Values,
 };
 
@@ -371,14 +371,5 @@ fn check_update(update: &Update, report: &mut Report<'_>) {
                 "with the type OnDelete no member is restarted anyway",
             )
             .help("write type: RollingUpdate, or leave it out");
-    }
-}
-
-/// What becomes of claims, as Kubernetes spells it.
-#[must_use]
-pub fn retention(policy: RetentionPolicy) -> &'static str {
-    match policy {
-        RetentionPolicy::Retain => "Retain",
-        RetentionPolicy::Delete => "Delete",
     }
 }

@@ -283,16 +283,8 @@ pub(super) fn claim(values: values::Claim, path: &str, report: &mut Report<'_>) 
     Claim {
         size: values.size.to_string(),
         storage_class_name: values.storage_class_name,
-        access_modes: values.access_modes.iter().map(access_mode).collect(),
+        access_modes: values.access_modes.iter().map(|mode| mode.as_str()).collect(),
         labels: names::text(&values.labels),
         annotations: names::text(&values.annotations),
-    }
-}
-
-fn access_mode(mode: &AccessMode) -> &'static str {
-    match mode {
-        AccessMode::ReadWriteOnce => "ReadWriteOnce",
-        AccessMode::ReadWriteOncePod => "ReadWriteOncePod",
-        AccessMode::ReadWriteMany => "ReadWriteMany",
     }
 }

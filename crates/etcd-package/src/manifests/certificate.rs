@@ -3,7 +3,7 @@
 use super::metadata;
 use crate::cert_manager::{self, Certificate, CertificateSpec, PrivateKey, Subject};
 use crate::cluster::{Authority, Certificates, Cluster, IssuerRef, Leaf, Purpose};
-use crate::values::{self, KeyAlgorithm, KeyEncoding, RotationPolicy};
+use crate::values;
 
 /// The authority that signs leaves. etcd reads it only when it starts, so it outlives whatever it signs.
 pub(super) fn authority(cluster: &Cluster, authority: &Authority, self_signed: &str) -> Certificate {
@@ -65,23 +65,10 @@ fn issuer(issuer: &IssuerRef) -> cert_manager::IssuerRef {
 }
 
 fn private_key(key: &values::PrivateKey) -> Option<PrivateKey> {
-    let algorithm = key.algorithm.map(|algorithm| match algorithm {
-        KeyAlgorithm::Rsa => "RSA",
-        KeyAlgorithm::Ecdsa => "ECDSA",
-        KeyAlgorithm::Ed25519 => "Ed25519",
-    });
-    let encoding = key.encoding.map(|encoding| match encoding {
-        KeyEncoding::Pkcs1 => "PKCS1",
-        KeyEncoding::Pkcs8 => "PKCS8",
-    });
-    let rotation_policy = key.rotation_policy.map(|policy| match policy {
-        RotationPolicy::Always => "Always",
-        RotationPolicy::Never => "Never",
-    });
     let key = PrivateKey {
-        algorithm: algorithm.map(str::to_owned),
-        encoding: encoding.map(str::to_owned),
-        rotation_policy: rotation_policy.map(str::to_owned),
+        algorithm: key.algorithm.map(|algorithm| algorithm.to_string()),
+        encoding: key.encoding.map(|encoding| encoding.to_string()),
+        rotation_policy: key.rotation_policy.map(|policy| policy.to_string()),
         size: key.size.map(Into::into),
     };
     (key != PrivateKey::default()).then_some(key)

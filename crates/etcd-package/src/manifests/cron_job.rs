@@ -164,7 +164,7 @@ fn container(cluster: &Cluster, name: &str, command: Vec<String>) -> Container {
     Container {
         command: Some(command),
         image: Some(cluster.image.reference.clone()),
-        image_pull_policy: Some(cluster.image.pull_policy.to_owned()),
+        image_pull_policy: Some(cluster.image.pull_policy.to_string()),
         name: name.to_owned(),
         resources: cluster.jobs.pods.resources.clone(),
         security_context: Some(security_context::of_container(cluster)),

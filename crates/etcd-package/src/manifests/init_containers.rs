@@ -109,7 +109,7 @@ fn restore(cluster: &Cluster, restore: &Restore) -> Container {
             env::variable("HELPER", HELPER.to_owned()),
         ]),
         image: Some(cluster.image.reference.clone()),
-        image_pull_policy: Some(cluster.image.pull_policy.to_owned()),
+        image_pull_policy: Some(cluster.image.pull_policy.to_string()),
         name: "restore".to_owned(),
         volume_mounts: Some(mounts),
         ..container(cluster)

@@ -6,7 +6,6 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::metadata;
 use crate::cluster::{Budget, Cluster};
-use crate::values::UnhealthyPodEvictionPolicy;
 
 pub(super) fn pod_disruption_budget(cluster: &Cluster, budget: Budget) -> PodDisruptionBudget {
     PodDisruptionBudget {
@@ -17,10 +16,7 @@ pub(super) fn pod_disruption_budget(cluster: &Cluster, budget: Budget) -> PodDis
                 match_labels: Some(cluster.selector.clone()),
                 ..LabelSelector::default()
             }),
-            unhealthy_pod_eviction_policy: budget.unhealthy_pod_eviction_policy.map(|policy| match policy {
-                UnhealthyPodEvictionPolicy::IfHealthyBudget => "IfHealthyBudget".to_owned(),
-                UnhealthyPodEvictionPolicy::AlwaysAllow => "AlwaysAllow".to_owned(),
-            }),
+            unhealthy_pod_eviction_policy: budget.unhealthy_pod_eviction_policy.map(|policy| policy.to_string()),
             ..PodDisruptionBudgetSpec::default()
         }),
         ..PodDisruptionBudget::default()

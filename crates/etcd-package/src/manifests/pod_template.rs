@@ -67,7 +67,7 @@ fn etcd(cluster: &Cluster) -> Container {
     Container {
         name: "etcd".to_owned(),
         image: Some(cluster.image.reference.clone()),
-        image_pull_policy: Some(cluster.image.pull_policy.to_owned()),
+        image_pull_policy: Some(cluster.image.pull_policy.to_string()),
         ports: Some(vec![
             port("etcd-client", cluster.ports.client),
             port("etcd-server", cluster.ports.peer),

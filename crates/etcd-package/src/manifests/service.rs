@@ -41,7 +41,7 @@ pub(super) fn client(cluster: &Cluster, service: &ClientService) -> Service {
             ..metadata(cluster, cluster.names.client_service.to_string())
         },
         spec: Some(ServiceSpec {
-            type_: Some(format!("{:?}", service.kind)),
+            type_: Some(service.kind.to_string()),
             selector: Some(cluster.selector.clone()),
             ports: Some(vec![ServicePort {
                 node_port: service.node_port.map(|port| port.get().into()),
@@ -49,7 +49,7 @@ pub(super) fn client(cluster: &Cluster, service: &ClientService) -> Service {
             }]),
             load_balancer_class: service.load_balancer_class.clone(),
             load_balancer_source_ranges: list(&service.load_balancer_source_ranges),
-            external_traffic_policy: service.external_traffic_policy.map(|policy| format!("{policy:?}")),
+            external_traffic_policy: service.external_traffic_policy.map(|policy| policy.to_string()),
             ..spec(cluster)
         }),
         ..Service::default()
@@ -59,14 +59,10 @@ pub(super) fn client(cluster: &Cluster, service: &ClientService) -> Service {
 /// What both have.
 fn spec(cluster: &Cluster) -> ServiceSpec {
     let services = &cluster.services;
-    let families: Vec<String> = services
-        .ip_families
-        .iter()
-        .map(|family| format!("{family:?}"))
-        .collect();
+    let families: Vec<String> = services.ip_families.iter().map(ToString::to_string).collect();
     ServiceSpec {
         ip_families: list(&families),
-        ip_family_policy: services.ip_family_policy.map(|policy| format!("{policy:?}")),
+        ip_family_policy: services.ip_family_policy.map(|policy| policy.to_string()),
         ..ServiceSpec::default()
     }
 }

@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::pod_template::pod_template;
 use super::{metadata, persistent_volume_claim};
-use crate::cluster::{Cluster, Volumes, retention};
+use crate::cluster::{Cluster, Volumes};
 
 pub(super) fn stateful_set(cluster: &Cluster) -> StatefulSet {
     StatefulSet {
@@ -20,7 +20,7 @@ pub(super) fn stateful_set(cluster: &Cluster) -> StatefulSet {
             // Members must reach each other before any of them is ready.
             pod_management_policy: Some("Parallel".to_owned()),
             update_strategy: Some(StatefulSetUpdateStrategy {
-                type_: Some(format!("{:?}", cluster.update.kind)),
+                type_: Some(cluster.update.kind.to_string()),
                 rolling_update: (cluster.update.partition > 0).then(|| RollingUpdateStatefulSetStrategy {
                     partition: Some(cluster.update.partition.into()),
                     ..RollingUpdateStatefulSetStrategy::default()
@@ -43,8 +43,8 @@ pub(super) fn stateful_set(cluster: &Cluster) -> StatefulSet {
 fn retention_policy(cluster: &Cluster) -> Option<StatefulSetPersistentVolumeClaimRetentionPolicy> {
     match &cluster.storage.volumes {
         Volumes::Claims { retention: kept, .. } => Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
-            when_deleted: Some(retention(kept.when_deleted).to_owned()),
-            when_scaled: Some(retention(kept.when_scaled).to_owned()),
+            when_deleted: Some(kept.when_deleted.to_string()),
+            when_scaled: Some(kept.when_scaled.to_string()),
         }),
         Volumes::Ephemeral { .. } => None,
     }

@@ -2,6 +2,8 @@ use rutter::names::DnsSubdomain;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
+
 /// The container image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -36,13 +38,14 @@ impl Default for Image {
     }
 }
 
-/// Kubernetes' `imagePullPolicy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum PullPolicy {
-    /// Every time a container starts.
-    Always,
-    /// Unless the node has it.
-    IfNotPresent,
-    /// Only what the node has.
-    Never,
+words! {
+    /// Kubernetes' `imagePullPolicy`.
+    PullPolicy {
+        /// Every time a container starts.
+        Always = "Always",
+        /// Unless the node has it.
+        IfNotPresent = "IfNotPresent",
+        /// Only what the node has.
+        Never = "Never",
+    }
 }

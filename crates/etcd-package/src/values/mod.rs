@@ -20,6 +20,7 @@ mod service_account;
 mod storage;
 mod tls;
 mod update;
+mod words;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

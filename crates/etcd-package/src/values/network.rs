@@ -6,6 +6,8 @@ use rutter::net::Cidr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
+
 /// The ports that etcd listens on: 1 to 65535.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -57,24 +59,26 @@ pub struct HeadlessService {
     pub annotations: BTreeMap<LabelKey, String>,
 }
 
-/// Kubernetes' IP families.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum IpFamily {
-    /// 10.0.0.1
-    IPv4,
-    /// fd00::1
-    IPv6,
+words! {
+    /// Kubernetes' IP families.
+    IpFamily {
+        /// 10.0.0.1
+        IPv4 = "IPv4",
+        /// fd00::1
+        IPv6 = "IPv6",
+    }
 }
 
-/// Kubernetes' `ipFamilyPolicy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum IpFamilyPolicy {
-    /// One family.
-    SingleStack,
-    /// Both, where the Kubernetes cluster has both.
-    PreferDualStack,
-    /// Both, or the Service is refused.
-    RequireDualStack,
+words! {
+    /// Kubernetes' `ipFamilyPolicy`.
+    IpFamilyPolicy {
+        /// One family.
+        SingleStack = "SingleStack",
+        /// Both, where the Kubernetes cluster has both.
+        PreferDualStack = "PreferDualStack",
+        /// Both, or the Service is refused.
+        RequireDualStack = "RequireDualStack",
+    }
 }
 
 /// The Service for clients.
@@ -109,13 +113,14 @@ pub struct ClientService {
     pub external_traffic_policy: Option<ExternalTrafficPolicy>,
 }
 
-/// Kubernetes' `externalTrafficPolicy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ExternalTrafficPolicy {
-    /// To members of any node.
-    Cluster,
-    /// To members of the node that it came to.
-    Local,
+words! {
+    /// Kubernetes' `externalTrafficPolicy`.
+    ExternalTrafficPolicy {
+        /// To members of any node.
+        Cluster = "Cluster",
+        /// To members of the node that it came to.
+        Local = "Local",
+    }
 }
 
 impl Default for ClientService {
@@ -132,15 +137,16 @@ impl Default for ClientService {
     }
 }
 
-/// Kubernetes' types of Service that have an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ServiceType {
-    /// From inside the Kubernetes cluster.
-    ClusterIP,
-    /// At a port of each node.
-    NodePort,
-    /// At a load balancer.
-    LoadBalancer,
+words! {
+    /// Kubernetes' types of Service that have an address.
+    ServiceType {
+        /// From inside the Kubernetes cluster.
+        ClusterIP = "ClusterIP",
+        /// At a port of each node.
+        NodePort = "NodePort",
+        /// At a load balancer.
+        LoadBalancer = "LoadBalancer",
+    }
 }
 
 /// The PodDisruptionBudget.
@@ -156,13 +162,14 @@ pub struct DisruptionBudget {
     pub unhealthy_pod_eviction_policy: Option<UnhealthyPodEvictionPolicy>,
 }
 
-/// Kubernetes' `unhealthyPodEvictionPolicy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum UnhealthyPodEvictionPolicy {
-    /// While enough others are healthy.
-    IfHealthyBudget,
-    /// Always.
-    AlwaysAllow,
+words! {
+    /// Kubernetes' `unhealthyPodEvictionPolicy`.
+    UnhealthyPodEvictionPolicy {
+        /// While enough others are healthy.
+        IfHealthyBudget = "IfHealthyBudget",
+        /// Always.
+        AlwaysAllow = "AlwaysAllow",
+    }
 }
 
 impl Default for DisruptionBudget {

@@ -5,6 +5,8 @@ use rutter::quantity::Quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
+
 /// The volumes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -71,15 +73,16 @@ impl Default for Claim {
     }
 }
 
-/// How a volume can be mounted, as far as a member can use it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum AccessMode {
-    /// By the pods of one node.
-    ReadWriteOnce,
-    /// By one pod.
-    ReadWriteOncePod,
-    /// By many pods; etcd still needs it for itself.
-    ReadWriteMany,
+words! {
+    /// How a volume can be mounted, as far as a member can use it.
+    AccessMode {
+        /// By the pods of one node.
+        ReadWriteOnce = "ReadWriteOnce",
+        /// By one pod.
+        ReadWriteOncePod = "ReadWriteOncePod",
+        /// By many pods; etcd still needs it for itself.
+        ReadWriteMany = "ReadWriteMany",
+    }
 }
 
 /// What becomes of the claims.
@@ -102,11 +105,12 @@ impl Default for Retention {
     }
 }
 
-/// Whether claims stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum RetentionPolicy {
-    /// They stay, with the data.
-    Retain,
-    /// They go, and the data with them.
-    Delete,
+words! {
+    /// Whether claims stay.
+    RetentionPolicy {
+        /// They stay, with the data.
+        Retain = "Retain",
+        /// They go, and the data with them.
+        Delete = "Delete",
+    }
 }

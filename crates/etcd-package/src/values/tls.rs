@@ -4,6 +4,8 @@ use rutter::net::IpAddress;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
+
 use crate::etcd::CipherSuite;
 
 /// Encryption and authentication.
@@ -211,37 +213,36 @@ pub struct PrivateKey {
     pub rotation_policy: Option<RotationPolicy>,
 }
 
-/// Algorithms of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum KeyAlgorithm {
-    /// RSA.
-    #[serde(rename = "RSA")]
-    Rsa,
-    /// ECDSA.
-    #[serde(rename = "ECDSA")]
-    Ecdsa,
-    /// Ed25519.
-    Ed25519,
+words! {
+    /// Algorithms of keys.
+    KeyAlgorithm {
+        /// RSA.
+        Rsa = "RSA",
+        /// ECDSA.
+        Ecdsa = "ECDSA",
+        /// Ed25519.
+        Ed25519 = "Ed25519",
+    }
 }
 
-/// Encodings of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum KeyEncoding {
-    /// PKCS #1 for RSA, SEC 1 for ECDSA.
-    #[serde(rename = "PKCS1")]
-    Pkcs1,
-    /// PKCS #8.
-    #[serde(rename = "PKCS8")]
-    Pkcs8,
+words! {
+    /// Encodings of keys.
+    KeyEncoding {
+        /// PKCS #1 for RSA, SEC 1 for ECDSA.
+        Pkcs1 = "PKCS1",
+        /// PKCS #8.
+        Pkcs8 = "PKCS8",
+    }
 }
 
-/// Whether a renewal makes a new key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum RotationPolicy {
-    /// It does.
-    Always,
-    /// It keeps the key.
-    Never,
+words! {
+    /// Whether a renewal makes a new key.
+    RotationPolicy {
+        /// It does.
+        Always = "Always",
+        /// It keeps the key.
+        Never = "Never",
+    }
 }
 
 /// The subject of a certificate, as cert-manager's `subject`.

@@ -1,6 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::words::words;
+
 /// How a change reaches the members that run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -27,11 +29,12 @@ impl Default for Update {
     }
 }
 
-/// Kubernetes' `updateStrategy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum UpdateType {
-    /// One member after the other.
-    RollingUpdate,
-    /// When a pod is deleted.
-    OnDelete,
+words! {
+    /// Kubernetes' `updateStrategy`.
+    UpdateType {
+        /// One member after the other.
+        RollingUpdate = "RollingUpdate",
+        /// When a pod is deleted.
+        OnDelete = "OnDelete",
+    }
 }
