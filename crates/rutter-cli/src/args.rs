@@ -54,6 +54,15 @@ Examples:
   rutter explain spec.tls.client.mode     or in an object
   rutter explain storage --recursive      the types of all fields below it";
 
+const POST_RENDER_EXAMPLES: &str = "\
+Examples:
+  helm install orders chart --post-renderer rutter --post-renderer-args post-render          Helm 3
+  helm install orders chart --post-renderer rutter                                           Helm 4, with the plugin
+  helm template orders chart | rutter validate -f -                                          what is wrong
+
+Helm 4 keeps to itself what a plugin says on standard error. The plugin has --log-file /dev/tty, and
+--post-renderer-args --log-file=FILE keeps it where there is no terminal.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write the manifests
@@ -67,6 +76,9 @@ pub(crate) enum Command {
     /// Show what would change between two inputs, object by object
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(Diff),
+    /// Replace the objects of the package's kind in what Helm rendered, as Helm's post-renderer
+    #[command(after_help = POST_RENDER_EXAMPLES)]
+    PostRender(PostRender),
     /// Tell what a value is for, as `kubectl explain` does
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
@@ -117,6 +129,15 @@ pub(crate) struct Diff {
     pub(crate) context: u16,
     #[command(flatten)]
     pub(crate) installation: Installation,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PostRender {
+    /// Also write to this file, which is replaced, what goes to standard error; may be repeated
+    #[arg(long = "log-file", value_name = "FILE")]
+    pub(crate) log_files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) source: Source,
 }

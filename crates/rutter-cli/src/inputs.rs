@@ -145,7 +145,7 @@ pub(crate) fn is_stdin(path: &Path) -> bool {
 
 /// Reads a file, or standard input for `-`, and gives it a name for people. One byte more than is accepted is read at
 /// most, and refused like any other input.
-fn read_path(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+pub(crate) fn read_path(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     let most = u64::try_from(stream::MAX_BYTES + 1).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     if is_stdin(path) {

@@ -14,6 +14,7 @@ mod json;
 mod kubernetes;
 mod output;
 mod package;
+mod post_render;
 mod report;
 mod sources;
 mod values;

@@ -38,11 +38,7 @@ impl Style {
 pub(crate) fn write(diagnostics: &[Located], sources: &Sources, format: OutputFormat, conclusion: Option<&str>) {
     let mut text = String::new();
     match Style::of(format) {
-        Style::Plain => {
-            for Located { source, diagnostic } in diagnostics {
-                text.push_str(&harmless(diagnostic.display(name(*source, sources))));
-            }
-        }
+        Style::Plain => text = plain(diagnostics, sources),
         Style::Drawn => {
             let handler = GraphicalReportHandler::new();
             for located in diagnostics {
@@ -64,6 +60,12 @@ pub(crate) fn write(diagnostics: &[Located], sources: &Sources, format: OutputFo
         text.push('\n');
     }
     to_stderr(&text);
+}
+
+/// Diagnostics as the text that every route of a package gives.
+pub(crate) fn plain(diagnostics: &[Located], sources: &Sources) -> String {
+    let line = |located: &Located| harmless(located.diagnostic.display(name(located.source, sources)));
+    diagnostics.iter().map(line).collect()
 }
 
 /// Writes to standard error as much as it takes. Where nobody listens there is nobody to tell.

@@ -1,6 +1,6 @@
 //! An object of the package's kind, taken apart into what is asked for and what is wrong around it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::group;
 use crate::suggest::remedy;
@@ -32,6 +32,8 @@ const METADATA: [&str; 15] = [
 pub struct Object {
     /// What to render, its `values` being the object's `spec`.
     pub request: Request,
+    /// Its annotations, by which hosts say what they need to know of what takes its place.
+    pub annotations: BTreeMap<String, String>,
     /// Where each part of these values stands in the stream.
     map: SourceMap,
     /// What is wrong with the object around its `spec`.
@@ -105,6 +107,11 @@ impl Object {
                     .at(Some(node.locate("metadata.name").unwrap_or(node.place).position)),
             );
         }
+        let annotations = metadata.and_then(|metadata| metadata.get("annotations"));
+        let annotations = annotations.and_then(Node::entries).unwrap_or_default().iter();
+        let annotations = annotations
+            .filter_map(|entry| Some((entry.key.scalar.text.clone(), entry.value.as_str()?.to_owned())))
+            .collect();
         let empty = Node::empty(node.place);
         let spec = node.get("spec").filter(|spec| !spec.is_null()).unwrap_or(&empty);
         let (values, map) = spec.to_text();
@@ -116,6 +123,7 @@ impl Object {
                 release: None,
                 capabilities: None,
             },
+            annotations,
             map,
             problems,
             name: node.locate("metadata.name").unwrap_or(node.place).position,
