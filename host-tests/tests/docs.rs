@@ -1,11 +1,13 @@
 //! What README and docs say works: each shell block is run, and each console block gives what it shows.
 //!
-//! A block runs in a folder of its own that has `dist/` and `examples/`, with `dist/` and the tools on the search path;
-//! blocks with `cargo` run where the workspace is. `BLESS=1` writes what console blocks give anew.
+//! The blocks of a document run one after the other in a folder that has `dist/`, `examples/`, `chart/` and `plugins/`,
+//! with `dist/` and the tools on the search path; blocks with `cargo` run where the workspace is. `BLESS=1` writes what
+//! console blocks give anew.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use host_tests::{artifact, root, same};
@@ -37,6 +39,7 @@ fn main() -> Result<()> {
     documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     let mut trials = Vec::new();
     for document in documents {
+        let folder = Arc::new(folder()?);
         for block in blocks(&document)?.into_iter().filter(Block::is_run) {
             let file = block
                 .document
@@ -44,8 +47,9 @@ fn main() -> Result<()> {
                 .context("a name")?
                 .to_string_lossy()
                 .into_owned();
+            let folder = Arc::clone(&folder);
             trials.push(Trial::test(format!("{file}:{}", block.line), move || {
-                Ok(check(&block)?)
+                Ok(check(&block, &folder.path().canonicalize()?)?)
             }));
         }
     }
@@ -80,7 +84,7 @@ fn blocks(document: &Path) -> Result<Vec<Block>> {
     Ok(blocks)
 }
 
-fn check(block: &Block) -> Result<()> {
+fn check(block: &Block, folder: &Path) -> Result<()> {
     match block.language.as_str() {
         "sh" if block.text.trim() == EVERYTHING => {
             let ci = fs::read_to_string(root().join(".ci/run"))?;
@@ -90,8 +94,8 @@ fn check(block: &Block) -> Result<()> {
             );
             Ok(())
         }
-        "sh" => run(&block.text, &folder()?.path().canonicalize()?).map(|_| ()),
-        "console" => console(block),
+        "sh" => run(&block.text, folder).map(|_| ()),
+        "console" => console(block, folder),
         language => bail!("no test knows what to do with a block of {language:?}"),
     }
 }
@@ -99,7 +103,7 @@ fn check(block: &Block) -> Result<()> {
 /// A folder such as a reader of the README stands in.
 fn folder() -> Result<tempfile::TempDir> {
     let folder = tempfile::tempdir()?;
-    for name in ["dist", "examples"] {
+    for name in ["dist", "examples", "chart", "plugins"] {
         let target = root().join(name).canonicalize()?;
         std::os::unix::fs::symlink(target, folder.path().join(name))?;
     }
@@ -118,6 +122,7 @@ fn shell(script: &str, folder: &Path) -> Result<std::process::Output> {
     let dist = artifact("rutter")?.canonicalize()?;
     let mut path = vec![dist.parent().context("dist")?.to_path_buf()];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let home = folder.join(".helm");
     let folder = if script.contains("cargo ") {
         root()
     } else {
@@ -126,19 +131,22 @@ fn shell(script: &str, folder: &Path) -> Result<std::process::Output> {
     let output = Command::new("sh")
         .args(["-euc", &format!("exec 2>&1\n{script}")])
         .current_dir(folder)
+        // What Helm keeps of one block it has for the next, and nothing of the user's.
+        .env("HELM_CACHE_HOME", home.join("cache"))
+        .env("HELM_CONFIG_HOME", home.join("config"))
+        .env("HELM_DATA_HOME", home.join("data"))
         .env("PATH", std::env::join_paths(path)?)
         .output()?;
     Ok(output)
 }
 
 /// Runs each line behind `$ ` and compares what it prints with what stands below it.
-fn console(block: &Block) -> Result<()> {
-    let folder = folder()?;
+fn console(block: &Block, folder: &Path) -> Result<()> {
     let mut found = String::new();
     for line in block.text.lines() {
         if let Some(command) = line.strip_prefix("$ ") {
             found.push_str(&format!("{line}\n"));
-            let output = shell(command, folder.path())?;
+            let output = shell(command, folder)?;
             found.push_str(&String::from_utf8(output.stdout)?);
         }
     }

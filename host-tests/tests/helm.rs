@@ -1,0 +1,544 @@
+//! The chart and the post-renderer in the real Helm.
+//!
+//! Helm sorts objects and writes each anew, so that objects are compared, and the bytes of each with those of the package.
+//! What needs no cluster is tested with `helm template`. For the rest a few answers stand in for an API server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result, ensure};
+use host_tests::oracles::{documents, kind};
+use host_tests::{Case, artifact, render, root, same};
+use libtest_mimic::{Arguments, Trial};
+use rutter::{Diagnostic, Rendering};
+use serde_json::{Value, json};
+
+fn main() -> Result<()> {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for case in Case::all()? {
+        // Streams come from charts of others, and what the package refuses is tested by itself.
+        if let Ok(values) = String::from_utf8(case.input.clone())
+            && let Ok(rendering) = render("orders-etcd", "shop", &values)
+        {
+            let run = move || Ok(template_of_case(&values, &rendering)?);
+            trials.push(Trial::test(format!("template::{}", case.name), run));
+        }
+    }
+    ensure!(trials.len() > 50, "most cases are accepted values");
+    let others: [(&str, fn() -> Result<()>); 11] = [
+        ("charts_versions", chart_versions),
+        ("uncommented_defaults", uncommented_defaults),
+        ("foreign", foreign),
+        ("hooks_and_clusters_of_other_charts", hooks_and_clusters_of_other_charts),
+        ("umbrella", umbrella),
+        ("nothing", nothing),
+        ("refused_by_the_schema", refused_by_the_schema),
+        ("refused_by_the_post_renderer", refused_by_the_post_renderer),
+        ("helm_3_protocol", helm_3_protocol),
+        ("large_and_cut_streams", large_and_cut_streams),
+        ("forgotten_post_renderer", forgotten_post_renderer),
+    ];
+    for (name, test) in others {
+        trials.push(Trial::test(name, move || Ok(test()?)));
+    }
+    libtest_mimic::run(&arguments, trials).exit()
+}
+
+/// Helm, with the plugins and the command of this checkout, and nothing of the user's.
+fn helm(folder: &Path) -> Result<Command> {
+    let rutter = artifact("rutter")?.canonicalize()?;
+    let mut path = vec![rutter.parent().context("dist")?.to_path_buf()];
+    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let mut helm = Command::new("helm");
+    helm.env("PATH", std::env::join_paths(path)?)
+        .env("HELM_PLUGINS", root().join("plugins/helm").canonicalize()?)
+        .env("HELM_CACHE_HOME", folder.join("cache"))
+        .env("HELM_CONFIG_HOME", folder.join("config"))
+        .env("HELM_DATA_HOME", folder.join("data"))
+        .env("KUBECONFIG", folder.join("kubeconfig"));
+    Ok(helm)
+}
+
+fn run(command: &mut Command) -> Result<Output> {
+    command
+        .output()
+        .context("the helm command: `cargo xtask test` installs it")
+}
+
+/// Renders with the post-renderer, and gives what Helm prints if it succeeds.
+fn template(folder: &Path, chart: &Path, args: &[&str]) -> Result<String> {
+    let mut helm = helm(folder)?;
+    helm.args(["template", "orders"]).arg(chart);
+    let output = run(helm
+        .args(["--namespace", "shop", "--post-renderer", "rutter"])
+        .args(args))?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// What Helm says when it fails, as it must, with nothing on standard output.
+fn refusal(output: &Output) -> Result<String> {
+    ensure!(!output.status.success(), "it succeeded");
+    ensure!(
+        output.stdout.is_empty(),
+        "standard output: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    Ok(String::from_utf8(output.stderr.clone())?)
+}
+
+fn chart() -> PathBuf {
+    root().join("chart")
+}
+
+/// A chart of these files in `folder`.
+fn write_chart(folder: &Path, name: &str, dependencies: &Value, files: &[(&str, &str)]) -> Result<PathBuf> {
+    let chart = folder.join(name);
+    fs::create_dir_all(chart.join("templates"))?;
+    let about = json!({"apiVersion": "v2", "name": name, "version": "0.1.0", "dependencies": dependencies});
+    fs::write(chart.join("Chart.yaml"), about.to_string())?;
+    for (file, text) in files {
+        fs::write(chart.join(file), text)?;
+    }
+    Ok(chart)
+}
+
+/// Puts our chart where a chart holds those that it depends on.
+fn hold(umbrella: &Path) -> Result<()> {
+    fs::create_dir(umbrella.join("charts"))?;
+    std::os::unix::fs::symlink(chart().canonicalize()?, umbrella.join("charts/etcd"))?;
+    Ok(())
+}
+
+/// The texts of a stream that Helm printed, without what it says of their source, and without blank lines at the end.
+fn texts(stream: &str) -> BTreeSet<String> {
+    let lines = stream
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("# Source: "));
+    let stream: String = lines.collect();
+    let texts = stream.split("---\n").filter(|text| !text.trim().is_empty());
+    texts.map(one_line_end).collect()
+}
+
+fn one_line_end(text: &str) -> String {
+    format!("{}\n", text.trim_end())
+}
+
+fn rendered(name: &str, values: &str) -> Result<BTreeSet<String>> {
+    let rendering =
+        render(name, "shop", values).map_err(|diagnostics: Vec<Diagnostic>| anyhow::anyhow!("{diagnostics:#?}"))?;
+    Ok(texts_of(&rendering))
+}
+
+fn texts_of(rendering: &Rendering) -> BTreeSet<String> {
+    let texts = rendering.manifests.iter();
+    texts.map(|manifest| one_line_end(&manifest.document)).collect()
+}
+
+/// By kind and name, whatever the order of their keys.
+fn objects(texts: &BTreeSet<String>) -> Result<BTreeMap<String, Value>> {
+    let object = |text: &String| -> Result<_> {
+        let object: Value = serde_yaml::from_str(text)?;
+        Ok((format!("{} {}", kind(&object), object["metadata"]["name"]), object))
+    };
+    texts.iter().map(object).collect()
+}
+
+fn same_texts(expected: &BTreeSet<String>, found: &BTreeSet<String>) -> Result<()> {
+    let join = |texts: &BTreeSet<String>| texts.iter().map(|text| format!("---\n{text}")).collect::<String>();
+    same("the manifests", &join(expected), &join(found))
+}
+
+/// Helm hands values on, and what comes back, unchanged, and finds nothing to complain about.
+fn template_of_case(values: &str, rendering: &Rendering) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("values.yaml");
+    fs::write(&file, values)?;
+    let file = file.to_str().context("a path")?;
+    let stream = template(folder.path(), &chart(), &["-f", file])?;
+    let expected = texts_of(rendering);
+    ensure!(objects(&expected)? == objects(&texts(&stream))?, "the objects differ");
+    // Helm sorts the keys of values, and the package leaves those of extra manifests as they are.
+    if !values.contains("extraManifests") {
+        same_texts(&expected, &texts(&stream))?;
+    }
+    for line in stream.lines().filter(|line| line.starts_with("# Source: ")) {
+        same("the source", "# Source: etcd/templates/etcd-cluster.yaml", line)?;
+    }
+    let lint = run(helm(folder.path())?.args(["lint", "--strict", "-f", file]).arg(chart()))?;
+    ensure!(lint.status.success(), "{}", String::from_utf8_lossy(&lint.stdout));
+    Ok(())
+}
+
+fn chart_versions() -> Result<()> {
+    let chart: Value = serde_yaml::from_str(&fs::read_to_string(chart().join("Chart.yaml"))?)?;
+    let plugin: Value = serde_yaml::from_str(&fs::read_to_string(root().join("plugins/helm/rutter/plugin.yaml"))?)?;
+    let defaults = fs::read_to_string(root().join("crates/etcd-package/generated/values.yaml"))?;
+    let defaults: Value = serde_yaml::from_str(&defaults)?;
+    ensure!(chart["version"] == env!("CARGO_PKG_VERSION"), "{chart}");
+    ensure!(plugin["version"] == env!("CARGO_PKG_VERSION"), "{plugin}");
+    ensure!(chart["appVersion"] == defaults["version"], "{chart}");
+    Ok(())
+}
+
+/// A reader who takes the comment signs away has the defaults, and renders what nothing renders.
+fn uncommented_defaults() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let values = fs::read_to_string(chart().join("values.yaml"))?;
+    let uncommented: String = values
+        .lines()
+        .map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line)))
+        .skip(1)
+        .collect();
+    let file = folder.path().join("values.yaml");
+    fs::write(&file, uncommented)?;
+    let stream = template(folder.path(), &chart(), &["-f", file.to_str().context("a path")?])?;
+    same_texts(&rendered("orders-etcd", "")?, &texts(&stream))
+}
+
+const FOREIGN: &str = "\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: page
+data:
+  on: \"yes\" # a comment
+  text: |
+    kind: EtcdCluster
+";
+
+/// What is not the package's comes out as Helm prints it without a post-renderer, but for Helm's own changes.
+fn foreign() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let chart = write_chart(
+        folder.path(),
+        "foreign",
+        &json!([]),
+        &[("templates/page.yaml", FOREIGN)],
+    )?;
+    let stream = template(folder.path(), &chart, &[])?;
+    same_texts(&texts(FOREIGN), &texts(&stream))
+}
+
+const HOOK: &str = "\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: before
+  annotations:
+    helm.sh/hook: pre-install
+";
+
+/// A chart need not be ours to hold clusters, and hooks stay hooks.
+fn hooks_and_clusters_of_other_charts() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let clusters = fs::read_to_string(root().join("examples/two-clusters.yaml"))?;
+    let files = [
+        ("templates/clusters.yaml", clusters.as_str()),
+        ("templates/hook.yaml", HOOK),
+        ("templates/page.yaml", FOREIGN),
+    ];
+    let chart = write_chart(folder.path(), "shop", &json!([]), &files)?;
+    let stream = template(folder.path(), &chart, &[])?;
+    let mut expected = texts(HOOK);
+    expected.extend(texts(FOREIGN));
+    let own: Vec<Value> = documents(&clusters)?;
+    for cluster in &own {
+        let name = cluster["metadata"]["name"].as_str().context("a name")?;
+        expected.extend(rendered(name, &cluster["spec"].to_string())?);
+    }
+    same_texts(&expected, &texts(&stream))?;
+    let without_hooks = template(folder.path(), &chart, &["--no-hooks"])?;
+    ensure!(!without_hooks.contains("kind: Pod\n"), "the hook is no hook any more");
+    Ok(())
+}
+
+/// A chart that depends on ours twice, under two names, with values for both and for all charts.
+fn umbrella() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let dependency = |alias: &str| json!({"name": "etcd", "version": "0.1.0", "alias": alias, "condition": format!("{alias}.enabled")});
+    let values = "\
+global: {region: north}
+events: {replicas: 1}
+leases: {enabled: true, storage: {data: {size: 4Gi}}}
+unused: {enabled: false}
+";
+    let dependencies = json!([dependency("events"), dependency("leases"), dependency("unused")]);
+    let chart = write_chart(
+        folder.path(),
+        "umbrella",
+        &dependencies,
+        &[("values.yaml", values), ("templates/page.yaml", FOREIGN)],
+    )?;
+    hold(&chart)?;
+    let mut expected = texts(FOREIGN);
+    expected.extend(rendered("orders-events", "replicas: 1")?);
+    expected.extend(rendered("orders-leases", "storage: {data: {size: 4Gi}}")?);
+    let stream = template(folder.path(), &chart, &[])?;
+    same_texts(&expected, &texts(&stream))?;
+    let only = template(
+        folder.path(),
+        &chart,
+        &["--show-only", "charts/events/templates/etcd-cluster.yaml"],
+    )?;
+    same_texts(&rendered("orders-events", "replicas: 1")?, &texts(&only))
+}
+
+/// Helm calls the post-renderer for a chart that renders nothing, too. The defaults are not what was asked for; that
+/// Helm refuses to print nothing is its own rule.
+fn nothing() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let chart = write_chart(folder.path(), "nothing", &json!([]), &[])?;
+    let mut helm = helm(folder.path())?;
+    helm.args(["template", "x", "--post-renderer", "rutter"]).arg(chart);
+    let refusal = refusal(&run(&mut helm)?)?;
+    ensure!(refusal.contains("produced empty output"), "{refusal}");
+    Ok(())
+}
+
+/// Helm itself refuses what the schema refuses, whoever renders, and names the value.
+fn refused_by_the_schema() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (set, expected) in [
+        ("replcas=3", "additional properties 'replcas' not allowed"),
+        ("storage.data.sise=1Gi", "at '/storage/data'"),
+        ("replicas=three", "at '/replicas': got string"),
+        ("version=3.1", "at '/version'"),
+    ] {
+        for verb in ["template", "install", "lint"] {
+            let mut helm = helm(folder.path())?;
+            helm.arg(verb);
+            if verb == "lint" {
+                helm.arg(chart());
+            } else {
+                helm.arg("orders").arg(chart()).args(["--post-renderer", "rutter"]);
+            }
+            if verb == "install" {
+                helm.arg("--dry-run=client");
+            }
+            let output = run(helm.args(["--set", set]))?;
+            ensure!(!output.status.success(), "{verb} accepts {set}");
+            let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+            ensure!(said.contains(expected), "{verb} {set}: {said}");
+        }
+    }
+    Ok(())
+}
+
+/// What only the package knows ends Helm as well. Helm 4 keeps to itself what a plugin says; the log file has it.
+fn refused_by_the_post_renderer() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let log = folder.path().join("log");
+    for verb in ["template", "install"] {
+        let mut helm = helm(folder.path())?;
+        helm.args([verb, "orders"]).arg(chart()).args([
+            "--set",
+            "storage.data.size=1,compaction.mode=Revision,compaction.retention=10m",
+            "--post-renderer",
+            "rutter",
+            "--post-renderer-args",
+        ]);
+        helm.arg(format!("--log-file={}", log.display()));
+        if verb == "install" {
+            helm.arg("--dry-run=client");
+        }
+        let refusal = refusal(&run(&mut helm)?)?;
+        ensure!(refusal.contains("post-renderer plugin \"rutter\""), "{refusal}");
+        let log = fs::read_to_string(&log)?;
+        for expected in [
+            "error[invalid-retention]: spec.compaction.retention",
+            "error[invalid-storage]: spec.storage.data.size",
+            "rutter: the input is refused",
+        ] {
+            ensure!(log.contains(expected), "{expected:?} is missing in\n{log}");
+        }
+    }
+    Ok(())
+}
+
+/// `rutter post-render` on a stream, as Helm 3 runs it, which does not annotate and takes what it gets.
+fn post_render(stream: &[u8]) -> Result<Output> {
+    let mut process = Command::new(artifact("rutter")?)
+        .arg("post-render")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stdin = process.stdin.take().context("standard input")?;
+    let stream = stream.to_vec();
+    // A process that refuses its input may leave the rest of it unread.
+    let feeder = std::thread::spawn(move || drop(stdin.write_all(&stream)));
+    let output = process.wait_with_output()?;
+    feeder.join().ok().context("feeding standard input")?;
+    Ok(output)
+}
+
+fn marker(name: &str, spec: &Value) -> String {
+    let metadata = json!({"name": name, "namespace": "shop"});
+    let object =
+        json!({"apiVersion": "etcd.rutter.dev/v1alpha1", "kind": "EtcdCluster", "metadata": metadata, "spec": spec});
+    format!("---\n# Source: etcd/templates/etcd-cluster.yaml\n{object}\n")
+}
+
+fn helm_3_protocol() -> Result<()> {
+    let foreign = format!("---\n# Source: page/templates/page.yaml\n{FOREIGN}");
+    let stream = format!("{foreign}{}{foreign}", marker("orders", &json!({"replicas": 5})));
+    let output = post_render(stream.as_bytes())?;
+    let manifests = render("orders", "shop", "replicas: 5").map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+    let expected = format!("{foreign}{}{foreign}", rutter::stream::join(&manifests.manifests));
+    same("standard output", &expected, &String::from_utf8(output.stdout)?)?;
+    let output = post_render(b"")?;
+    ensure!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+    for (stream, expected) in [
+        (marker("orders", &json!({"replcas": 5})), "spec.replcas"),
+        (marker("Orders", &json!({})), "metadata.name"),
+        (
+            marker("orders", &json!({})).replace("v1alpha1", "v1"),
+            "error[invalid-value]: apiVersion",
+        ),
+        (
+            marker("orders", &json!({})) + &marker("orders", &json!({})),
+            "is rendered for another object",
+        ),
+        ("replicas: 3\n".to_owned(), "no Kubernetes object"),
+    ] {
+        let output = post_render(stream.as_bytes())?;
+        ensure!(output.status.code() == Some(1), "{output:?}");
+        let refusal = refusal(&output)?;
+        ensure!(refusal.contains(expected), "{expected:?} is missing in\n{refusal}");
+    }
+    Ok(())
+}
+
+fn large_and_cut_streams() -> Result<()> {
+    let text = "x".repeat(50 << 20);
+    let large = format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: large}}\ndata:\n  text: {text}\n");
+    let stream = format!("{large}{}", marker("orders", &json!({})));
+    let output = post_render(stream.as_bytes())?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(output.stdout.starts_with(large.as_bytes()), "the large object changed");
+    let rest = str::from_utf8(&output.stdout[large.len()..])?;
+    same_texts(&rendered("orders", "")?, &texts(rest))?;
+
+    let refusal = refusal(&post_render(format!("{large}{large}").as_bytes())?)?;
+    ensure!(refusal.contains("larger than the 64 MiB accepted"), "{refusal}");
+
+    let whole = marker("orders", &json!({"replicas": 5}));
+    let start = whole.find('{').context("an object")?;
+    for end in start + 1..whole.trim_end().len() {
+        let output = post_render(&whole.as_bytes()[..end])?;
+        self::refusal(&output).with_context(|| whole[..end].to_owned())?;
+    }
+    Ok(())
+}
+
+/// Without the post-renderer Helm prints the `EtcdCluster`, which no cluster knows: an install fails before anything
+/// is created, objects of other charts and hooks included.
+fn forgotten_post_renderer() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut command = helm(folder.path())?;
+    let output = run(command.args(["template", "orders"]).arg(chart()))?;
+    let objects = documents(&String::from_utf8(output.stdout)?)?;
+    ensure!(objects.len() == 1 && kind(&objects[0]) == "EtcdCluster", "{objects:?}");
+
+    let umbrella = write_chart(
+        folder.path(),
+        "umbrella",
+        &json!([{"name": "etcd", "version": "0.1.0"}]),
+        &[("templates/page.yaml", FOREIGN), ("templates/hook.yaml", HOOK)],
+    )?;
+    hold(&umbrella)?;
+    let (server, requests) = api_server()?;
+    for verb in [&["install"][..], &["upgrade", "--install"]] {
+        let mut helm = helm(folder.path())?;
+        helm.args(verb)
+            .arg("orders")
+            .arg(&umbrella)
+            .args(["--kube-apiserver", &server]);
+        let output = run(&mut helm)?;
+        ensure!(!output.status.success(), "{verb:?} succeeded");
+        let refusal = String::from_utf8(output.stderr)?;
+        ensure!(
+            refusal.contains("no matches for kind \"EtcdCluster\" in version \"etcd.rutter.dev/v1alpha1\""),
+            "{refusal}"
+        );
+    }
+    let requests = requests.lock().map_err(|_| anyhow::anyhow!("a poisoned lock"))?;
+    ensure!(requests.len() > 2, "{requests:?}");
+    ensure!(
+        requests.iter().all(|request| request.starts_with("GET ")),
+        "{requests:?}"
+    );
+    Ok(())
+}
+
+/// What answers as an API server that has only Kubernetes' own kinds, and what it was asked. It lives as long as the
+/// test.
+fn api_server() -> Result<(String, Arc<Mutex<Vec<String>>>)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let server = format!("http://{}", listener.local_addr()?);
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&requests);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let seen = Arc::clone(&seen);
+            std::thread::spawn(move || answer(stream, &seen));
+        }
+    });
+    Ok((server, requests))
+}
+
+fn answer(stream: TcpStream, seen: &Mutex<Vec<String>>) -> Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let request = lines.next().context("a request")??;
+    let path = request.split(' ').nth(1).unwrap_or_default();
+    let resource = |name: &str, kind: &str| {
+        json!({"name": name, "singularName": "", "namespaced": true, "kind": kind,
+               "verbs": ["create", "delete", "get", "list", "patch", "update"]})
+    };
+    let (status, body) = match path.split('?').next().unwrap_or_default() {
+        "/version" => ("200 OK", json!({"major": "1", "minor": "36", "gitVersion": "v1.36.3"})),
+        "/api" => ("200 OK", json!({"kind": "APIVersions", "versions": ["v1"]})),
+        "/apis" => (
+            "200 OK",
+            json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": []}),
+        ),
+        "/api/v1" => (
+            "200 OK",
+            json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [
+                resource("configmaps", "ConfigMap"), resource("pods", "Pod"), resource("secrets", "Secret")]}),
+        ),
+        "/api/v1/namespaces/default/secrets" => (
+            "200 OK",
+            json!({"kind": "SecretList", "apiVersion": "v1", "metadata": {}, "items": []}),
+        ),
+        // As protobuf, the schemas of no kinds are no bytes.
+        "/openapi/v2" => ("200 OK", Value::Null),
+        _ => (
+            "404 Not Found",
+            json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}),
+        ),
+    };
+    if let Ok(mut seen) = seen.lock() {
+        seen.push(request);
+    }
+    let (body, format) = match body {
+        Value::Null => (String::new(), "com.github.proto-openapi.spec.v2.v1.0+protobuf"),
+        body => (body.to_string(), "json"),
+    };
+    let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/{format}\r\nConnection: close\r\n");
+    write!(&stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len())?;
+    // What is read no further would reset the connection before the answer is.
+    for line in lines {
+        if line?.is_empty() {
+            break;
+        }
+    }
+    Ok(())
+}
