@@ -18,6 +18,8 @@ use libtest_mimic::{Arguments, Trial};
 use rutter::{Diagnostic, Rendering};
 use serde_json::{Value, json};
 
+type Test = fn() -> Result<()>;
+
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
@@ -31,7 +33,7 @@ fn main() -> Result<()> {
         }
     }
     ensure!(trials.len() > 50, "most cases are accepted values");
-    let others: [(&str, fn() -> Result<()>); 11] = [
+    let others: [(&str, Test); 11] = [
         ("charts_versions", chart_versions),
         ("uncommented_defaults", uncommented_defaults),
         ("foreign", foreign),
