@@ -98,10 +98,10 @@ impl Version {
         (self.minor, self.patch) >= (Minor(5), 10)
     }
 
-    /// Whether what works on files is `etcdutl` rather than `etcdctl`: since 3.5.0.
+    /// The program that works on the files of snapshots: `etcdutl` since 3.5.0, `etcdctl` before.
     #[must_use]
-    pub fn has_etcdutl(self) -> bool {
-        self.minor >= Minor(5)
+    pub fn snapshot_tool(self) -> &'static str {
+        if self.minor >= Minor(5) { "etcdutl" } else { "etcdctl" }
     }
 
     /// Whether there is a flag `name`.

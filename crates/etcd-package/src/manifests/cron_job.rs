@@ -29,18 +29,14 @@ done
 pub(super) fn defrag(cluster: &Cluster, schedule: &Schedule) -> CronJob {
     let command = etcdctl(cluster, schedule, &["defrag", "--cluster"]);
     let container = client(cluster, "defrag", command);
-    cron_job(cluster, schedule, &[], vec![container])
+    cron_job(cluster, schedule, &[], vec![container], None)
 }
 
 /// A snapshot, named after the pod that makes it; then a look at what was written, and at what is too old.
 pub(super) fn backup(cluster: &Cluster, backup: &Backup) -> CronJob {
     let snapshot = format!("{BACKUPS}/$(POD_NAME).db");
     let save = etcdctl(cluster, &backup.schedule, &["snapshot", "save", &snapshot]);
-    let tool = if cluster.version.has_etcdutl() {
-        "etcdutl"
-    } else {
-        "etcdctl"
-    };
+    let tool = cluster.version.snapshot_tool();
     let verify = [
         &format!("/usr/local/bin/{tool}"),
         "snapshot",
@@ -68,28 +64,31 @@ pub(super) fn backup(cluster: &Cluster, backup: &Backup) -> CronJob {
         steps.push(with_backups(prune, variables));
     }
     let last = steps.split_off(steps.len() - 1);
-    cron_job(cluster, &backup.schedule, &steps, last)
+    let snapshots = Volume {
+        name: VOLUME.to_owned(),
+        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+            claim_name: backup.claim_name.clone(),
+            ..PersistentVolumeClaimVolumeSource::default()
+        }),
+        ..Volume::default()
+    };
+    cron_job(cluster, &backup.schedule, &steps, last, Some(snapshots))
 }
 
-fn cron_job(cluster: &Cluster, schedule: &Schedule, before: &[Container], containers: Vec<Container>) -> CronJob {
+fn cron_job(
+    cluster: &Cluster,
+    schedule: &Schedule,
+    before: &[Container],
+    containers: Vec<Container>,
+    volume: Option<Volume>,
+) -> CronJob {
     let pods = &cluster.jobs.pods;
     let identity = cluster.tls.client.as_ref().map(|client| &client.identity);
-    let mut volumes: Vec<Volume> = identity.map(volume::identity_volume).into_iter().collect();
-    if let Some(backup) = cluster
-        .jobs
-        .backup
-        .as_ref()
-        .filter(|backup| backup.schedule == *schedule)
-    {
-        volumes.push(Volume {
-            name: VOLUME.to_owned(),
-            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-                claim_name: backup.claim_name.clone(),
-                ..PersistentVolumeClaimVolumeSource::default()
-            }),
-            ..Volume::default()
-        });
-    }
+    let volumes: Vec<Volume> = identity
+        .map(volume::identity_volume)
+        .into_iter()
+        .chain(volume)
+        .collect();
     let template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(pods.labels.clone()),

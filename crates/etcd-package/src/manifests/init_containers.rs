@@ -118,11 +118,7 @@ fn restore(cluster: &Cluster, restore: &Restore) -> Container {
 
 /// What restores, but for the folders.
 fn command(cluster: &Cluster, restore: &Restore) -> Vec<String> {
-    let tool = if cluster.version.has_etcdutl() {
-        "etcdutl"
-    } else {
-        "etcdctl"
-    };
+    let tool = cluster.version.snapshot_tool();
     let own_url = cluster.peer_url(&cluster.names.host("$(HOSTNAME)"));
     let mut command = vec![
         format!("/usr/local/bin/{tool}"),

@@ -20,7 +20,7 @@ mod volume;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::{Metadata, Resource};
 use rutter::{Diagnostic, Manifest, yaml};
 use serde::Serialize;
@@ -233,6 +233,14 @@ fn annotated<K: Display, V: Display>(cluster: &Cluster, own: &BTreeMap<K, V>) ->
     let mut annotations = cluster.annotations.clone();
     annotations.extend(text(own));
     some(&annotations)
+}
+
+/// What selects the members.
+fn members(cluster: &Cluster) -> LabelSelector {
+    LabelSelector {
+        match_labels: Some(cluster.selector.clone()),
+        ..LabelSelector::default()
+    }
 }
 
 /// A map that is left out if it is empty.

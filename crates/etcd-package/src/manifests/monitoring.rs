@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::metadata;
+use super::{members, metadata};
 use crate::cluster::{Cluster, text};
 use crate::prometheus_operator::{
     Endpoint, PodMonitor, PodMonitorSpec, PrometheusRule, PrometheusRuleSpec, Rule, RuleGroup, ServiceMonitor,
@@ -19,7 +19,7 @@ pub(super) fn service_monitor(cluster: &Cluster) -> ServiceMonitor {
         metadata: labelled(cluster, &text(&monitor.labels)),
         spec: ServiceMonitorSpec {
             endpoints: vec![endpoint(monitor)],
-            selector: selector(cluster),
+            selector: members(cluster),
         },
     }
 }
@@ -30,7 +30,7 @@ pub(super) fn pod_monitor(cluster: &Cluster) -> PodMonitor {
         metadata: labelled(cluster, &text(&monitor.labels)),
         spec: PodMonitorSpec {
             pod_metrics_endpoints: vec![endpoint(monitor)],
-            selector: selector(cluster),
+            selector: members(cluster),
         },
     }
 }
@@ -39,13 +39,6 @@ fn labelled(cluster: &Cluster, labels: &BTreeMap<String, String>) -> ObjectMeta 
     let mut metadata = metadata(cluster, cluster.names.fullname.to_string());
     metadata.labels.get_or_insert_default().extend(labels.clone());
     metadata
-}
-
-fn selector(cluster: &Cluster) -> LabelSelector {
-    LabelSelector {
-        match_labels: Some(cluster.selector.clone()),
-        ..LabelSelector::default()
-    }
 }
 
 fn endpoint(monitor: &Monitor) -> Endpoint {

@@ -30,10 +30,7 @@ pub(super) fn network_policy(cluster: &Cluster, policy: &values::NetworkPolicy) 
         metadata: metadata(cluster, cluster.names.fullname.to_string()),
         spec: Some(NetworkPolicySpec {
             ingress: Some(rules),
-            pod_selector: Some(LabelSelector {
-                match_labels: Some(cluster.selector.clone()),
-                ..LabelSelector::default()
-            }),
+            pod_selector: Some(super::members(cluster)),
             policy_types: Some(vec!["Ingress".to_owned()]),
             ..NetworkPolicySpec::default()
         }),

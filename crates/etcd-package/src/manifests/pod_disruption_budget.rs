@@ -1,10 +1,9 @@
 //! How many members a drain may take at once.
 
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::metadata;
+use super::{members, metadata};
 use crate::cluster::{Budget, Cluster};
 
 pub(super) fn pod_disruption_budget(cluster: &Cluster, budget: Budget) -> PodDisruptionBudget {
@@ -12,10 +11,7 @@ pub(super) fn pod_disruption_budget(cluster: &Cluster, budget: Budget) -> PodDis
         metadata: metadata(cluster, cluster.names.fullname.to_string()),
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(budget.max_unavailable.cast_signed())),
-            selector: Some(LabelSelector {
-                match_labels: Some(cluster.selector.clone()),
-                ..LabelSelector::default()
-            }),
+            selector: Some(members(cluster)),
             unhealthy_pod_eviction_policy: budget.unhealthy_pod_eviction_policy.map(|policy| policy.to_string()),
             ..PodDisruptionBudgetSpec::default()
         }),

@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_STATE};
 use super::init_containers::init_containers;
-use super::{env, list, security_context, service_account, some, volume};
+use super::{env, list, members, security_context, service_account, some, volume};
 use crate::cluster::{ClientTls, Cluster, text};
 use crate::values::{AntiAffinity, Discovery};
 
@@ -223,10 +223,7 @@ fn affinity(cluster: &Cluster) -> Option<Affinity> {
 
 /// The user's constraints, about this cluster's pods unless they say otherwise.
 fn topology_spread(cluster: &Cluster) -> Vec<TopologySpreadConstraint> {
-    let own = LabelSelector {
-        match_labels: Some(cluster.selector.clone()),
-        ..LabelSelector::default()
-    };
+    let own = members(cluster);
     let constraints = cluster.scheduling.topology_spread.iter().cloned();
     constraints
         .map(|constraint| TopologySpreadConstraint {

@@ -5,10 +5,9 @@ use k8s_openapi::api::apps::v1::{
     StatefulSetUpdateStrategy,
 };
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::pod_template::pod_template;
-use super::{metadata, persistent_volume_claim};
+use super::{members, metadata, persistent_volume_claim};
 use crate::cluster::{Cluster, Volumes};
 
 pub(super) fn stateful_set(cluster: &Cluster) -> StatefulSet {
@@ -27,10 +26,7 @@ pub(super) fn stateful_set(cluster: &Cluster) -> StatefulSet {
                 }),
             }),
             min_ready_seconds: (cluster.update.min_ready_seconds > 0).then(|| cluster.update.min_ready_seconds.into()),
-            selector: LabelSelector {
-                match_labels: Some(cluster.selector.clone()),
-                ..LabelSelector::default()
-            },
+            selector: members(cluster),
             template: pod_template(cluster),
             persistent_volume_claim_retention_policy: retention_policy(cluster),
             volume_claim_templates: volume_claim_templates(cluster),
