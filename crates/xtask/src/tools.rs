@@ -42,6 +42,31 @@ pub(crate) const HELM: Tool = Tool {
     }],
 };
 
+/// Helm 3, under a name of its own, so that both stand on one search path.
+pub(crate) const HELM_3: Tool = Tool {
+    name: "helm-3",
+    recipes: &[Recipe {
+        version: "3.22.0",
+        means: Means::Programs {
+            version: "v3.22.0",
+            packages: &[("helm-3", "helm.sh/helm/v3/cmd/helm")],
+        },
+    }],
+};
+
+/// kubectl, for the Kustomize that is in it.
+pub(crate) const KUBECTL: Tool = Tool {
+    name: "kubectl",
+    recipes: &[Recipe {
+        version: "1.36.3",
+        means: Means::Source(&[
+            ("go.mod", include_str!("../../../host-tests/kubectl/go.mod")),
+            ("go.sum", include_str!("../../../host-tests/kubectl/go.sum")),
+            ("main.go", include_str!("../../../host-tests/kubectl/main.go")),
+        ]),
+    }],
+};
+
 /// Kustomize.
 pub(crate) const KUSTOMIZE: Tool = Tool {
     name: "kustomize",
@@ -179,12 +204,14 @@ pub(crate) const WASM_COMPONENT_LD: Tool = Tool {
 };
 
 /// What `cargo xtask test` needs.
-pub(crate) const FOR_TESTS: [&Tool; 10] = {
+pub(crate) const FOR_TESTS: [&Tool; 12] = {
     let [v3_4, v3_5, v3_6, v3_7] = ETCD;
     [
         &WASMTIME,
         &HELM,
+        &HELM_3,
         &KUSTOMIZE,
+        &KUBECTL,
         &KUBERNETES_VALIDATION,
         &PROMETHEUS_VALIDATION,
         v3_4,
