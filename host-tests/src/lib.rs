@@ -1,7 +1,8 @@
 //! Every case through every route, and independent oracles for what comes out.
 //!
 //! Cases are data: a folder in `cases/` holds `input.yaml`, perhaps `args` (one a line), and what is expected:
-//! `expected.yaml` on standard output, `diagnostics.txt` on standard error. Each file in `examples/` is a case too.
+//! `expected.yaml` on standard output, `diagnostics.txt` on standard error. Each file in `examples/` is a case too, and the
+//! folders of `krm/` are cases whose input is a function's.
 //! `BLESS=1` writes what is expected anew; read the difference before you commit it.
 
 #[cfg(feature = "etcd")]
@@ -114,20 +115,46 @@ impl Case {
                 check_files(&folder, &[EXPECTED, DIAGNOSTICS])?;
                 continue;
             }
-            check_files(&folder, &["input.yaml", "args", EXPECTED, DIAGNOSTICS])?;
-            let args = fs::read_to_string(folder.join("args")).unwrap_or_default();
-            all.push(Self {
-                name: folder
-                    .file_name()
-                    .and_then(|name| name.to_str())
-                    .context("a case's name")?
-                    .to_owned(),
-                input: fs::read(folder.join("input.yaml")).with_context(|| folder.display().to_string())?,
-                args: args.lines().map(str::to_owned).collect(),
-                folder,
-            });
+            all.push(Self::of_folder(folder)?);
         }
         Ok(all)
+    }
+
+    /// All cases of functions, whose input is a ResourceList: those of `krm/`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::all`].
+    pub fn functions() -> Result<Vec<Self>> {
+        let folders = list(&Path::new(env!("CARGO_MANIFEST_DIR")).join("krm"))?;
+        folders.into_iter().map(Self::of_folder).collect()
+    }
+
+    fn of_folder(folder: PathBuf) -> Result<Self> {
+        check_files(&folder, &["input.yaml", "args", EXPECTED, DIAGNOSTICS])?;
+        let args = fs::read_to_string(folder.join("args")).unwrap_or_default();
+        let name = folder.file_name().and_then(|name| name.to_str());
+        Ok(Self {
+            name: name.context("a case's name")?.to_owned(),
+            input: fs::read(folder.join("input.yaml")).with_context(|| folder.display().to_string())?,
+            args: args.lines().map(str::to_owned).collect(),
+            folder,
+        })
+    }
+
+    /// Compares what a route made of a function's case with what is expected. A function writes the list in any case,
+    /// and whether it refused shows in the results.
+    ///
+    /// # Errors
+    ///
+    /// If they differ, showing where.
+    pub fn check_function(&self, outcome: &Outcome) -> Result<()> {
+        let diagnostics = fs::read_to_string(self.folder.join(DIAGNOSTICS)).unwrap_or_default();
+        let refused = diagnostics.lines().any(|line| line.starts_with("error["));
+        ensure!(outcome.status == i32::from(refused), "{outcome:?}");
+        let expected = fs::read_to_string(self.folder.join(EXPECTED)).unwrap_or_default();
+        same("standard output", &expected, &outcome.stdout)?;
+        same("diagnostics", &diagnostics, &outcome.diagnostics)
     }
 
     /// The value of an argument that takes one.
@@ -180,10 +207,8 @@ impl Case {
     /// If files cannot be written.
     pub fn bless(&self, outcome: &Outcome) -> Result<()> {
         fs::create_dir_all(&self.folder)?;
-        write_or_remove(
-            &self.folder.join(EXPECTED),
-            (outcome.status == 0).then_some(&outcome.stdout),
-        )?;
+        let written = outcome.status == 0 || !outcome.stdout.is_empty();
+        write_or_remove(&self.folder.join(EXPECTED), written.then_some(&outcome.stdout))?;
         let diagnostics = (!outcome.diagnostics.is_empty()).then_some(&outcome.diagnostics);
         write_or_remove(&self.folder.join(DIAGNOSTICS), diagnostics)
     }
@@ -198,14 +223,35 @@ pub fn trials(
     route: &'static str,
     run: impl Fn(&Case) -> Result<Outcome> + Clone + Send + 'static,
 ) -> Result<Vec<libtest_mimic::Trial>> {
+    Ok(trials_of(Case::all()?, route, run, Case::check))
+}
+
+/// Runs `route` on every case of functions, as one named test each.
+///
+/// # Errors
+///
+/// If the cases cannot be read.
+pub fn function_trials(
+    route: &'static str,
+    run: impl Fn(&Case) -> Result<Outcome> + Clone + Send + 'static,
+) -> Result<Vec<libtest_mimic::Trial>> {
+    Ok(trials_of(Case::functions()?, route, run, Case::check_function))
+}
+
+fn trials_of(
+    cases: Vec<Case>,
+    route: &'static str,
+    run: impl Fn(&Case) -> Result<Outcome> + Clone + Send + 'static,
+    check: fn(&Case, &Outcome) -> Result<()>,
+) -> Vec<libtest_mimic::Trial> {
     let trial = |case: Case| {
         let run = run.clone();
         libtest_mimic::Trial::test(format!("{route}::{}", case.name), move || {
             let outcome = run(&case)?;
-            Ok(case.check(&outcome)?)
+            Ok(check(&case, &outcome)?)
         })
     };
-    Ok(Case::all()?.into_iter().map(trial).collect())
+    cases.into_iter().map(trial).collect()
 }
 
 /// The diagnostics among what a route wrote to standard error: everything but the line in which it sums up.

@@ -23,8 +23,17 @@ fn the_page_of_diagnostics_is_fresh_and_has_an_example_of_each() -> Result<()> {
         let stderr = rutter::command::run(&EtcdPackage, args, || Ok(case.input)).stderr;
         printed.extend(split(&stderr));
     }
+    for case in Case::functions()? {
+        let args = ["krm".into()].into_iter().chain(case.args.iter().map(Into::into));
+        let stderr = rutter::command::run(&EtcdPackage, args, || Ok(case.input)).stderr;
+        printed.extend(split(&stderr));
+    }
     let mut page = HEAD.to_owned();
-    for code in rutter::yaml::CODES.iter().chain(etcd_package::codes::ALL) {
+    for code in rutter::yaml::CODES
+        .iter()
+        .chain(etcd_package::codes::ALL)
+        .chain(rutter::krm::CODES)
+    {
         page.push_str(&section(code, &printed)?);
     }
     let path = root().join("docs/diagnostics.md");

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use etcd_package::EtcdPackage;
-use host_tests::{Case, Outcome, diagnostics, trials};
+use host_tests::{Case, Outcome, diagnostics, function_trials, trials};
 
 fn main() -> Result<()> {
     let arguments = libtest_mimic::Arguments::from_args();
@@ -10,8 +10,19 @@ fn main() -> Result<()> {
         for case in Case::all()? {
             case.bless(&native(&case)?)?;
         }
+        for case in Case::functions()? {
+            case.bless(&function(&case)?)?;
+        }
     }
-    libtest_mimic::run(&arguments, trials("native", native)?).exit()
+    let mut all = trials("native", native)?;
+    all.extend(function_trials("krm", function)?);
+    libtest_mimic::run(&arguments, all).exit()
+}
+
+fn function(case: &Case) -> Result<Outcome> {
+    let mut case = case.clone();
+    case.args.insert(0, "krm".to_owned());
+    native(&case)
 }
 
 fn native(case: &Case) -> Result<Outcome> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
-use host_tests::{Case, Outcome, artifact, diagnostics, same, trials};
+use host_tests::{Case, Outcome, artifact, diagnostics, function_trials, same, trials};
 use rutter::stream;
 use rutter::{Diagnostic, Request};
 use rutter_host::{Host, Limits, Package};
@@ -24,6 +24,13 @@ fn main() -> Result<()> {
         let mut wasmtime = Command::new("wasmtime");
         command(wasmtime.arg("run").arg(&component), case)
             .context("the wasmtime command: `cargo xtask test` installs it")
+    })?);
+    let (rutter, component) = (artifact("rutter")?, artifact("etcd.wasm")?);
+    all.extend(function_trials("rutter-krm", move |case| {
+        command(Command::new(&rutter).arg("krm"), case)
+    })?);
+    all.extend(function_trials("wasmtime-krm", move |case| {
+        command(Command::new("wasmtime").arg("run").arg(&component).arg("krm"), case)
     })?);
     for args in COMMAND_LINES {
         all.push(libtest_mimic::Trial::test(

@@ -63,6 +63,20 @@ Examples:
 Helm 4 keeps to itself what a plugin says on standard error. The plugin has --log-file /dev/tty, and
 --post-renderer-args --log-file=FILE keeps it where there is no terminal.";
 
+const KRM_EXAMPLES: &str = "\
+Examples:
+  kustomize build --enable-alpha-plugins --enable-exec .     with this annotation of the EtcdCluster:
+    config.kubernetes.io/function: |
+      exec: {path: rutter, args: [krm]}
+  kpt fn eval DIR --exec 'rutter krm'                        all objects of the kind in DIR
+  kpt fn render DIR --allow-exec                             with `exec: rutter krm` in the Kptfile
+
+An object of the package's kind that lies in a file, as in kpt, stays there, and its manifests are put
+or renewed beside it; any other is replaced by them. All else passes through.
+
+If the input is refused, the ResourceList is written even so, with its items as they were and the
+reasons as its results. They go to standard error, too.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write the manifests
@@ -79,6 +93,9 @@ pub(crate) enum Command {
     /// Replace the objects of the package's kind in what Helm rendered, as Helm's post-renderer
     #[command(after_help = POST_RENDER_EXAMPLES)]
     PostRender(PostRender),
+    /// Be a function of Kustomize or kpt: a ResourceList in, a ResourceList out
+    #[command(after_help = KRM_EXAMPLES)]
+    Krm(Krm),
     /// Tell what a value is for, as `kubectl explain` does
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
@@ -138,6 +155,15 @@ pub(crate) struct PostRender {
     /// Also write to this file, which is replaced, what goes to standard error; may be repeated
     #[arg(long = "log-file", value_name = "FILE")]
     pub(crate) log_files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Krm {
+    /// Change nothing, and refuse what is wrong, manifests that are missing or were renamed included
+    #[arg(long)]
+    pub(crate) validate: bool,
     #[command(flatten)]
     pub(crate) source: Source,
 }

@@ -11,6 +11,7 @@ mod failure;
 mod files;
 mod inputs;
 mod json;
+mod krm;
 mod kubernetes;
 mod output;
 mod package;

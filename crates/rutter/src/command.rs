@@ -7,9 +7,10 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io;
 
+use crate::krm::{self, Task};
 use crate::schema::{self, Depth};
 use crate::stream::{self, Rendered};
-use crate::{Description, Diagnostic, Package};
+use crate::{BadManifest, Description, Diagnostic, Package};
 
 /// What a run of the command gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,14 @@ impl Outcome {
         }
     }
 
+    fn failed(problem: impl std::fmt::Display) -> Self {
+        Self {
+            stderr: format!("error: {problem}\n"),
+            status: 3,
+            ..Self::default()
+        }
+    }
+
     fn bad_command_line(name: &str, problem: impl std::fmt::Display) -> Self {
         Self {
             stderr: format!("error: {problem}\n  help: `{name} --help` shows what is accepted\n"),
@@ -46,6 +55,7 @@ const STDIN: &str = "<stdin>";
 enum Verb {
     Render,
     Validate,
+    Krm,
     Schema,
     Defaults,
     Explain,
@@ -53,6 +63,7 @@ enum Verb {
 
 struct Arguments {
     verb: Verb,
+    task: Task,
     field: Option<String>,
     depth: Depth,
     name: Option<String>,
@@ -75,17 +86,16 @@ pub fn run(
         Verb::Schema => Outcome::done(package.schema()),
         Verb::Defaults => Outcome::done(package.defaults()),
         Verb::Explain => explain(package, &description, &arguments),
-        Verb::Render | Verb::Validate => {
+        Verb::Render | Verb::Validate | Verb::Krm => {
             let input = match stdin() {
                 Ok(input) => input,
                 Err(error) => {
-                    return Outcome {
-                        stderr: format!("error: standard input cannot be read: {error}\n"),
-                        status: 3,
-                        ..Outcome::default()
-                    };
+                    return Outcome::failed(format_args!("standard input cannot be read: {error}"));
                 }
             };
+            if arguments.verb == Verb::Krm {
+                return function(package, &description, arguments.task, &input);
+            }
             let Arguments { name, namespace, .. } = &arguments;
             let render = |text| match stream::render_text(text, &description, name.as_deref(), namespace, |request| {
                 Ok::<_, Infallible>(package.render(request))
@@ -93,7 +103,7 @@ pub fn run(
                 Ok(rendered) => rendered,
             };
             let rendered = stream::decode(&input).map_err(|problem| vec![problem]).and_then(render);
-            outcome(rendered, &description, &arguments)
+            outcome(rendered, &description, arguments.verb)
         }
     }
 }
@@ -107,6 +117,7 @@ fn parse(
 
     let mut arguments = Arguments {
         verb: Verb::Render,
+        task: Task::Render,
         field: None,
         depth: Depth::Fields,
         name: None,
@@ -126,12 +137,14 @@ fn parse(
                 verb = Some(match word.to_str() {
                     Some("render") => Verb::Render,
                     Some("validate") => Verb::Validate,
+                    Some("krm") => Verb::Krm,
                     Some("schema") => Verb::Schema,
                     Some("defaults") => Verb::Defaults,
                     Some("explain") => Verb::Explain,
                     _ => return Err(Value(word).unexpected()),
                 });
             }
+            Long("validate") if verb == Some(Verb::Krm) => arguments.task = Task::Validate,
             Long("recursive") if verb == Some(Verb::Explain) => arguments.depth = Depth::Tree,
             Value(field) if verb == Some(Verb::Explain) && arguments.field.is_none() => {
                 arguments.field = Some(field.string()?);
@@ -167,6 +180,7 @@ Standard input is one of
 Commands:
   render      Write the manifests to standard output (the default)
   validate    Only say what is wrong with the input
+  krm         Be a function of Kustomize or kpt: krm [--validate] < RESOURCE_LIST
   explain     Tell what a value is for: explain [FIELD] [--recursive]
   schema      Print the JSON Schema of the values
   defaults    Print all values with their defaults, as commented YAML
@@ -188,15 +202,36 @@ The exit status is 0 if the input was accepted and 1 if not; then nothing is wri
     )
 }
 
+/// Runs the package as a function. Unlike the other commands it writes to standard output even if it refuses the input,
+/// because a host takes its results from there.
+fn function(package: &dyn Package, description: &Description, task: Task, input: &[u8]) -> Outcome {
+    let text = match stream::decode(input) {
+        Ok(text) => text,
+        Err(problem) => return outcome(Err(vec![problem]), description, Verb::Krm),
+    };
+    let outcome = match krm::run(text, description, task, |request| {
+        Ok::<_, BadManifest>(package.render(request))
+    }) {
+        Ok(outcome) => outcome,
+        Err(error) => return Outcome::failed(error),
+    };
+    let mut stderr = outcome.to_text();
+    if outcome.is_refused() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(stderr, "{}: the input is refused", description.name);
+    }
+    Outcome {
+        status: u8::from(outcome.is_refused()),
+        stdout: outcome.list,
+        stderr,
+    }
+}
+
 fn explain(package: &dyn Package, description: &Description, arguments: &Arguments) -> Outcome {
     let schema = match serde_json::from_str(&package.schema()) {
         Ok(schema) => schema,
         Err(error) => {
-            return Outcome {
-                stderr: format!("error: the package's schema is not JSON: {error}\n"),
-                status: 3,
-                ..Outcome::default()
-            };
+            return Outcome::failed(format_args!("the package's schema is not JSON: {error}"));
         }
     };
     let field = arguments.field.as_deref().unwrap_or_default();
@@ -210,14 +245,10 @@ fn explain(package: &dyn Package, description: &Description, arguments: &Argumen
     }
 }
 
-fn outcome(
-    rendered: Result<Rendered<'_>, Vec<Diagnostic>>,
-    description: &Description,
-    arguments: &Arguments,
-) -> Outcome {
+fn outcome(rendered: Result<Rendered<'_>, Vec<Diagnostic>>, description: &Description, verb: Verb) -> Outcome {
     let (stdout, diagnostics, status) = match rendered {
         Ok(rendered) => {
-            let render = arguments.verb == Verb::Render;
+            let render = verb == Verb::Render;
             let text = if render { rendered.to_text() } else { String::new() };
             (text, rendered.warnings, 0)
         }
@@ -230,7 +261,7 @@ fn outcome(
     }
     if status == 1 {
         let _ = writeln!(stderr, "{}: the input is refused", description.name);
-    } else if arguments.verb == Verb::Validate {
+    } else if verb == Verb::Validate {
         let _ = writeln!(stderr, "{}: the input is accepted", description.name);
     }
     Outcome { stdout, stderr, status }

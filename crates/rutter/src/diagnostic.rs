@@ -131,17 +131,22 @@ impl Diagnostic {
     ///   --> values.yaml:2:3
     ///   help: did you mean `data`?
     /// ```
-    pub fn display<'a>(&'a self, source: &'a str) -> impl fmt::Display + 'a {
+    pub fn display(&self, source: &str) -> impl fmt::Display + use<'_> {
+        self.display_in(self.position.map(|position| format!("{source}:{position}")))
+    }
+
+    /// The same with a place that is said in other words, if there is any.
+    pub(crate) fn display_in(&self, place: Option<String>) -> impl fmt::Display {
         Plain {
             diagnostic: self,
-            source,
+            place,
         }
     }
 }
 
 struct Plain<'a> {
     diagnostic: &'a Diagnostic,
-    source: &'a str,
+    place: Option<String>,
 }
 
 impl fmt::Display for Plain<'_> {
@@ -150,17 +155,17 @@ impl fmt::Display for Plain<'_> {
             severity,
             code,
             path,
-            position,
             message,
             help,
+            ..
         } = self.diagnostic;
         write!(f, "{severity}[{code}]: ")?;
         if !path.is_empty() {
             write!(f, "{path}: ")?;
         }
         writeln!(f, "{message}")?;
-        if let Some(position) = position {
-            writeln!(f, "  --> {}:{position}", self.source)?;
+        if let Some(place) = &self.place {
+            writeln!(f, "  --> {place}")?;
         }
         if let Some(help) = help {
             writeln!(f, "  help: {help}")?;

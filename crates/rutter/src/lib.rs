@@ -3,11 +3,13 @@
 //! It is pure: text in, text or diagnostics out. It knows neither any one package nor any one host, does no I/O and
 //! builds for every target.
 
+mod annotate;
 pub mod command;
 mod contract;
 pub mod cron;
 mod diagnostic;
 pub mod duration;
+pub mod krm;
 pub mod names;
 pub mod net;
 pub mod quantity;
@@ -17,5 +19,6 @@ pub mod suggest;
 mod text;
 pub mod yaml;
 
+pub use annotate::BadManifest;
 pub use contract::{Capabilities, Description, Manifest, Package, Release, Rendering, Request};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Position, Severity};

@@ -83,6 +83,7 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
         let read = if document.concerns(package) {
             parse(document).and_then(|node| {
                 any_object |= is_object(&node);
+                refuse_resource_list(&node)?;
                 refuse_hidden(&node, package)?;
                 refuse_other_kind(&node, package)?;
                 Ok(match ours(&node, package) {
@@ -120,8 +121,20 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
     Ok(Input::Stream(stream))
 }
 
+/// Refuses what is for functions, in which an object of ours would be passed through unseen.
+fn refuse_resource_list(node: &Node) -> Result<(), Vec<Diagnostic>> {
+    let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default();
+    if text("kind") != "ResourceList" || group(text("apiVersion")) != "config.kubernetes.io" {
+        return Ok(());
+    }
+    let problem = Diagnostic::new(&YAML_FEATURE, "kind", "a ResourceList is for functions")
+        .help("run `krm` on it")
+        .at(node.locate("kind").map(|place| place.position));
+    Err(vec![problem])
+}
+
 /// Refuses a `List` with objects of ours in it: passed through, it would be applied without having been rendered.
-fn refuse_hidden(node: &Node, package: &Description) -> Result<(), Vec<Diagnostic>> {
+pub(crate) fn refuse_hidden(node: &Node, package: &Description) -> Result<(), Vec<Diagnostic>> {
     let Some(Value::Sequence(items)) = node.get("items").map(|items| &items.value) else {
         return Ok(());
     };
@@ -300,10 +313,8 @@ impl Chunk<'_> {
         })
     }
 
-    /// Whether this may be an object of the package's kind, or meant to be one.
     fn concerns(&self, package: &Description) -> bool {
-        let group = group(&package.api_version);
-        self.text.contains(&package.kind) || (!group.is_empty() && self.text.contains(group))
+        concerns(self.text, package)
     }
 
     /// Whether this is block style with `kind:` among its top-level keys. Other spellings are found by parsing.
@@ -311,6 +322,12 @@ impl Chunk<'_> {
         let has = |key: &str| self.text.lines().any(|line| line.starts_with(key));
         has("kind:") && has("apiVersion:")
     }
+}
+
+/// Whether this may be an object of the package's kind, or meant to be one.
+pub(crate) fn concerns(text: &str, package: &Description) -> bool {
+    let group = group(&package.api_version);
+    text.contains(&package.kind) || (!group.is_empty() && text.contains(group))
 }
 
 fn split(text: &str) -> Vec<Chunk<'_>> {
@@ -361,19 +378,19 @@ fn is_object(node: &Node) -> bool {
 }
 
 /// The node, if it is an object of the package's group and kind, in whatever version.
-fn ours<'n>(node: &'n Node, package: &Description) -> Option<&'n Node> {
+pub(crate) fn ours<'n>(node: &'n Node, package: &Description) -> Option<&'n Node> {
     let same_kind = node.get("kind")?.as_str()? == package.kind;
     let same_group = group(node.get("apiVersion")?.as_str()?) == group(&package.api_version);
     (same_kind && same_group).then_some(node)
 }
 
 /// The group of an `apiVersion`; that of Kubernetes' core is empty.
-fn group(api_version: &str) -> &str {
+pub(crate) fn group(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 /// Refuses a kind of our group that does not exist, such as a misspelt one.
-fn refuse_other_kind(node: &Node, package: &Description) -> Result<(), Vec<Diagnostic>> {
+pub(crate) fn refuse_other_kind(node: &Node, package: &Description) -> Result<(), Vec<Diagnostic>> {
     let text = |key: &str| node.get(key).and_then(Node::as_str);
     let own_group = group(&package.api_version);
     match (text("apiVersion"), text("kind")) {

@@ -37,7 +37,7 @@ pub struct Object {
     /// Where each part of these values stands in the stream.
     map: SourceMap,
     /// What is wrong with the object around its `spec`.
-    pub(super) problems: Vec<Diagnostic>,
+    pub(crate) problems: Vec<Diagnostic>,
     /// Where its name stands, or should.
     name: Position,
     /// Where its namespace stands, or should.
@@ -46,7 +46,7 @@ pub struct Object {
 
 impl Object {
     /// Takes `node` apart, which is of the package's kind.
-    pub(super) fn new(node: &Node, package: &Description, namespace: &str) -> Self {
+    pub(crate) fn new(node: &Node, package: &Description, namespace: &str) -> Self {
         let mut problems = Vec::new();
         let api_version = node.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
         if api_version != package.api_version {
@@ -155,7 +155,7 @@ impl Object {
 
     /// Says which manifests another object of the stream has given already, and adds the rest to `seen`: of two
     /// manifests of one name the later would silently overwrite the former.
-    pub(super) fn refuse_overlap(&self, manifests: &[Manifest], seen: &mut BTreeSet<[String; 4]>) -> Vec<Diagnostic> {
+    pub(crate) fn refuse_overlap(&self, manifests: &[Manifest], seen: &mut BTreeSet<[String; 4]>) -> Vec<Diagnostic> {
         let key = |manifest: &Manifest| {
             [
                 group(&manifest.api_version).to_owned(),

@@ -118,10 +118,16 @@ impl Node {
         place
     }
 
+    /// The node at `path`, which is spelt as for [`Node::locate`].
+    #[must_use]
+    pub fn at(&self, path: &str) -> Option<&Self> {
+        steps(path).try_fold(self, |node, step| node.step(&step))
+    }
+
     /// Whether something was written at `path`, which is spelt as for [`Node::locate`].
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
-        steps(path).try_fold(self, |node, step| node.step(&step)).is_some()
+        self.at(path).is_some()
     }
 
     fn step(&self, step: &Step<'_>) -> Option<&Self> {

@@ -1,0 +1,44 @@
+//! The function that Kustomize and kpt call.
+
+use std::path::Path;
+
+use anyhow::anyhow;
+use rutter::krm::{self, Task};
+use rutter::stream;
+
+use crate::args::Krm;
+use crate::failure::{Failure, Located};
+use crate::sources::Sources;
+use crate::{inputs, output, package, report};
+
+/// Runs the function on standard input.
+///
+/// # Errors
+///
+/// If the input is refused, which has been said already unless it holds no ResourceList, or the package failed.
+pub(crate) fn run(args: &Krm, sources: &mut Sources) -> Result<(), Failure> {
+    let (name, bytes) = inputs::read_path(Path::new("-"))?;
+    let problem = stream::decode(&bytes).err();
+    sources.add(name, String::from_utf8_lossy(&bytes));
+    if let Some(problem) = problem {
+        return Err(Failure::Refused(Located::all(0, vec![problem])));
+    }
+    let package = package::load(args.source.component.as_deref()).map_err(Failure::Host)?;
+    let text = sources.get(0).map_or("", |source| source.text.as_str());
+    let task = if args.validate { Task::Validate } else { Task::Render };
+    let outcome = krm::run(text, &package.describe()?, task, |request| {
+        package.render(request).map_err(Failure::from)
+    })?;
+    report::to_stderr(&report::harmless(outcome.to_text()));
+    output::to_stdout(&outcome.list).map_err(Failure::Host)?;
+    if outcome.is_refused() {
+        return Err(Failure::Refused(Vec::new()));
+    }
+    Ok(())
+}
+
+impl From<rutter::BadManifest> for Failure {
+    fn from(error: rutter::BadManifest) -> Self {
+        Self::Host(anyhow!(error))
+    }
+}
