@@ -63,6 +63,13 @@ Examples:
 Helm 4 keeps to itself what a plugin says on standard error. The plugin has --log-file /dev/tty, and
 --post-renderer-args --log-file=FILE keeps it where there is no terminal.";
 
+const ARGOCD_EXAMPLES: &str = "\
+Examples, in the folder of an Application:
+  rutter argocd discover
+  rutter argocd generate
+  ARGOCD_APP_NAME=orders ARGOCD_APP_NAMESPACE=shop rutter argocd generate
+  ARGOCD_APP_PARAMETERS='[{\"name\": \"set\", \"map\": {\"replicas\": \"5\"}}]' rutter argocd generate";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write the manifests
@@ -79,6 +86,9 @@ pub(crate) enum Command {
     /// Replace the objects of the package's kind in what Helm rendered, as Helm's post-renderer
     #[command(after_help = POST_RENDER_EXAMPLES)]
     PostRender(PostRender),
+    /// Find and generate an Application's manifests, as Argo CD's config management plugin
+    #[command(subcommand, after_help = ARGOCD_EXAMPLES)]
+    Argocd(ArgoCd),
     /// Tell what a value is for, as `kubectl explain` does
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
@@ -140,6 +150,20 @@ pub(crate) struct PostRender {
     pub(crate) log_files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) source: Source,
+}
+
+/// What Argo CD asks of a plugin, in the folder of an Application.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ArgoCd {
+    /// Print the files that make this folder the plugin's, or nothing
+    Discover(Source),
+    /// Write the manifests of this folder: each object of the package's kind becomes its manifests
+    ///
+    /// The YAML and JSON files of the folder itself are taken in the order of their names. NAME-values.yaml, NAME being
+    /// the package's, holds bare values. Everything else passes through untouched.
+    Generate(Source),
+    /// Print the parameters that this folder takes, as JSON
+    Parameters(Source),
 }
 
 #[derive(Debug, Args)]
