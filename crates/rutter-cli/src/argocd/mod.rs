@@ -454,12 +454,7 @@ impl Generation<'_> {
             match diagnostic.path.as_str() {
                 Diagnostic::NAME => {
                     diagnostic.path.clone_from(&named_by);
-                    let help = "set the parameter `name`";
-                    diagnostic.help = Some(
-                        diagnostic
-                            .help
-                            .map_or_else(|| help.to_owned(), |more| format!("{help}; {more}")),
-                    );
+                    diagnostic.help = Some("set the parameter `name`".to_owned());
                 }
                 Diagnostic::NAMESPACE => "the Application's destination.namespace".clone_into(&mut diagnostic.path),
                 _ => {}
