@@ -501,8 +501,7 @@ fn refused() -> Result<()> {
     let cut = object("orders", "storage: {data: {size: 1Gi");
     let version = good.replace("v1alpha1", "v2");
     let kind = good.replace("EtcdCluster", "EtcdClutser");
-    let list =
-        format!("apiVersion: v1\nkind: List\nitems: [{{apiVersion: etcd.rutter.dev/v1alpha1, kind: EtcdCluster}}]\n");
+    let list = "apiVersion: v1\nkind: List\nitems: [{apiVersion: etcd.rutter.dev/v1alpha1, kind: EtcdCluster}]\n";
     let twice = object("good", "replicas: 5");
     for (text, parts) in [
         (broken.as_str(), &["b.yaml:"] as &[&str]),
@@ -517,7 +516,7 @@ fn refused() -> Result<()> {
             ],
         ),
         (&kind, &["b.yaml:2:7", "EtcdClutser", "write kind: EtcdCluster"]),
-        (&list, &["b.yaml:3:9", "items[0]"]),
+        (list, &["b.yaml:3:9", "items[0]"]),
         (&twice, &["b.yaml:3:", "\"good\"", "rename one of the two"]),
         ("replicas: 3\n", &["b.yaml:1:1", "name the file etcd-values.yaml"]),
         (
