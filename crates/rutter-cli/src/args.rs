@@ -77,6 +77,13 @@ or renewed beside it; any other is replaced by them. All else passes through.
 If the input is refused, the ResourceList is written even so, with its items as they were and the
 reasons as its results. They go to standard error, too.";
 
+const ARGOCD_EXAMPLES: &str = "\
+Examples, in the folder of an Application:
+  rutter argocd discover
+  rutter argocd generate
+  ARGOCD_APP_NAME=orders ARGOCD_APP_NAMESPACE=shop rutter argocd generate
+  ARGOCD_APP_PARAMETERS='[{\"name\": \"set\", \"map\": {\"replicas\": \"5\"}}]' rutter argocd generate";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write the manifests
@@ -96,6 +103,9 @@ pub(crate) enum Command {
     /// Be a function of Kustomize or kpt: a ResourceList in, a ResourceList out
     #[command(after_help = KRM_EXAMPLES)]
     Krm(Krm),
+    /// Find and generate an Application's manifests, as Argo CD's config management plugin
+    #[command(subcommand, after_help = ARGOCD_EXAMPLES)]
+    Argocd(ArgoCd),
     /// Tell what a value is for, as `kubectl explain` does
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
@@ -157,6 +167,20 @@ pub(crate) struct PostRender {
     pub(crate) log_files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) source: Source,
+}
+
+/// What Argo CD asks of a plugin, in the folder of an Application.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ArgoCd {
+    /// Print the files that make this folder the plugin's, or nothing
+    Discover(Source),
+    /// Write the manifests of this folder: each object of the package's kind becomes its manifests
+    ///
+    /// The YAML and JSON files of the folder itself are taken in the order of their names. NAME-values.yaml, NAME being
+    /// the package's, holds bare values. Everything else passes through untouched.
+    Generate(Source),
+    /// Print the parameters that this folder takes, as JSON
+    Parameters(Source),
 }
 
 #[derive(Debug, Args)]

@@ -14,7 +14,7 @@ use crate::failure::{Failure, Located};
 use crate::files::NewFile;
 use crate::inputs::{self, Outcome};
 use crate::sources::Sources;
-use crate::{diff, files, json, krm, output, package, post_render, report};
+use crate::{argocd, diff, files, json, krm, output, package, post_render, report};
 
 /// Runs a command and says on standard error what became of it.
 pub(crate) fn run(command: Command) -> ExitCode {
@@ -23,6 +23,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Diff(args) => return diff::run(&args),
         Command::PostRender(args) => return post_render::run(&args),
         Command::Krm(args) => (OutputFormat::Yaml, krm::run(&args, &mut sources)),
+        Command::Argocd(command) => return argocd::run(&command),
         Command::Explain(args) => (OutputFormat::Yaml, explain(&args)),
         Command::Render(args) => (args.format.output, render(&args, &mut sources)),
         Command::Validate(args) => (args.format.output, validate(&args, &mut sources)),

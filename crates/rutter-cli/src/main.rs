@@ -4,6 +4,7 @@
 //! document asked for to standard output, whole or not at all, and all else to standard error. It meets even the package
 //! that it carries as a component, and must not know what values mean.
 
+mod argocd;
 mod args;
 mod commands;
 mod diff;

@@ -185,6 +185,21 @@ pub(crate) const PROMETHEUS_VALIDATION: Tool = Tool {
     }],
 };
 
+/// What Argo CD does with a config management plugin, by its own code.
+pub(crate) const ARGOCD_CMP: Tool = Tool {
+    name: "argocd-cmp",
+    // Argo CD 3.6 wants a newer Go than the machines of today have.
+    recipes: &[Recipe {
+        // Argo CD's version, and one more for each change of ours.
+        version: "3.5.7-1",
+        means: Means::Source(&[
+            ("go.mod", include_str!("../../../host-tests/argocd-cmp/go.mod")),
+            ("go.sum", include_str!("../../../host-tests/argocd-cmp/go.sum")),
+            ("main.go", include_str!("../../../host-tests/argocd-cmp/main.go")),
+        ]),
+    }],
+};
+
 /// Checks licences, bans and sources of our dependencies.
 pub(crate) const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
@@ -204,7 +219,7 @@ pub(crate) const WASM_COMPONENT_LD: Tool = Tool {
 };
 
 /// What `cargo xtask test` needs.
-pub(crate) const FOR_TESTS: [&Tool; 12] = {
+pub(crate) const FOR_TESTS: [&Tool; 13] = {
     let [v3_4, v3_5, v3_6, v3_7] = ETCD;
     [
         &WASMTIME,
@@ -214,6 +229,7 @@ pub(crate) const FOR_TESTS: [&Tool; 12] = {
         &KUBECTL,
         &KUBERNETES_VALIDATION,
         &PROMETHEUS_VALIDATION,
+        &ARGOCD_CMP,
         v3_4,
         v3_5,
         v3_6,

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::list::{Item, List, NewItem};
 use self::results::{File, Finding, Reference, Subject};
 use crate::annotate::{BadManifest, annotate};
-use crate::stream::{self, Object, group};
+use crate::stream::{self, Identity, Names, Object, group};
 use crate::yaml::{self, Node, UNKNOWN_FIELD, UNKNOWN_VARIANT};
 use crate::{Description, Diagnostic, Manifest, Rendering, Request};
 
@@ -99,13 +99,13 @@ pub fn run<E: From<BadManifest>>(
     };
     let mut function = Function::new(&list, package);
     let mut rendered = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut names = Names::default();
     for source in std::mem::take(&mut function.sources) {
         let Source { object, .. } = &source;
         match render(&object.request)? {
             Ok(rendering) => {
                 let mut diagnostics = object.relocate(rendering.warnings);
-                diagnostics.extend(object.refuse_overlap(&rendering.manifests, &mut seen));
+                diagnostics.extend(object.refuse_overlap(&rendering.manifests, &mut names));
                 function.report(diagnostics, Some(&source));
                 rendered.push((source, rendering.manifests));
             }
@@ -175,9 +175,7 @@ impl Kind {
 
 type HostAnnotations = Vec<(String, String)>;
 
-/// Group, kind, namespace and name, as they are written.
-type Identity = [String; 4];
-
+/// What an object is, as it is written.
 fn identity(node: &Node) -> Identity {
     let text = |path: &str| node.at(path).and_then(Node::as_str).unwrap_or_default().to_owned();
     let group = group(&text("apiVersion")).to_owned();
@@ -372,7 +370,7 @@ impl<'a> Function<'a> {
         }
         let is_missing = |manifest: &&Manifest| {
             // A name that Kustomize gives a hash is not known before.
-            !there.contains(&identity_of(manifest)) && !manifest.document.contains(NEEDS_HASH)
+            !there.contains(&stream::identity(manifest)) && !manifest.document.contains(NEEDS_HASH)
         };
         let mut missing = manifests.iter().filter(is_missing);
         let Some(first) = missing.next() else { return };
@@ -416,7 +414,7 @@ impl<'a> Function<'a> {
                 replacing.entry(source.identity).or_default()
             };
             for manifest in manifests {
-                let identity = identity_of(&manifest);
+                let identity = stream::identity(&manifest);
                 // Kustomize keeps no earlier render: what is there is somebody else's, which it refuses by itself.
                 if there.contains(&identity) && !self.in_kustomize {
                     updates.insert(identity, manifest);
@@ -452,13 +450,4 @@ impl<'a> Function<'a> {
         items.extend(others.into_iter().map(written));
         Ok(items)
     }
-}
-
-fn identity_of(manifest: &Manifest) -> Identity {
-    [
-        group(&manifest.api_version).to_owned(),
-        manifest.kind.clone(),
-        manifest.namespace.clone().unwrap_or_default(),
-        manifest.name.clone(),
-    ]
 }

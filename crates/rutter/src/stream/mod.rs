@@ -217,6 +217,35 @@ pub fn join(manifests: &[Manifest]) -> String {
     text
 }
 
+/// What manifests are called that are applied together. Of two of one name the later would silently overwrite the former.
+#[derive(Debug, Default)]
+pub struct Names(BTreeSet<Identity>);
+
+/// Group, kind, namespace and name of an object.
+pub(crate) type Identity = [String; 4];
+
+impl Names {
+    /// Adds what these manifests are called, and gives those whose name is taken.
+    pub fn add<'m>(&mut self, manifests: &'m [Manifest]) -> Vec<&'m Manifest> {
+        let taken = manifests
+            .iter()
+            .filter(|manifest| self.0.contains(&identity(manifest)))
+            .collect();
+        self.0.extend(manifests.iter().map(identity));
+        taken
+    }
+}
+
+/// What a manifest is.
+pub(crate) fn identity(manifest: &Manifest) -> Identity {
+    [
+        group(&manifest.api_version).to_owned(),
+        manifest.kind.clone(),
+        manifest.namespace.clone().unwrap_or_default(),
+        manifest.name.clone(),
+    ]
+}
+
 /// Renders each object of a stream with `render`, whose own failure (not a refusal of values) ends it.
 ///
 /// # Errors
@@ -224,11 +253,24 @@ pub fn join(manifests: &[Manifest]) -> String {
 /// The outer error is `render`'s own; the inner one holds the diagnostics of all objects, located in the stream.
 pub fn render<'a, E>(
     documents: Vec<Document<'a>>,
+    render: impl FnMut(&Request) -> Result<Result<Rendering, Vec<Diagnostic>>, E>,
+) -> Result<Result<Rendered<'a>, Vec<Diagnostic>>, E> {
+    render_beside(documents, &mut Names::default(), render)
+}
+
+/// Renders each object of one of several streams that are applied together, of which `names` knows what those before it
+/// gave.
+///
+/// # Errors
+///
+/// As for [`render`].
+pub fn render_beside<'a, E>(
+    documents: Vec<Document<'a>>,
+    names: &mut Names,
     mut render: impl FnMut(&Request) -> Result<Result<Rendering, Vec<Diagnostic>>, E>,
 ) -> Result<Result<Rendered<'a>, Vec<Diagnostic>>, E> {
     let mut parts = Vec::with_capacity(documents.len());
     let mut diagnostics = Diagnostics::default();
-    let mut seen = BTreeSet::new();
     for document in documents {
         match document {
             Document::Foreign(bytes) => parts.push(Part::Foreign(bytes)),
@@ -237,7 +279,7 @@ pub fn render<'a, E>(
                 match render(&object.request)? {
                     Ok(rendering) => {
                         diagnostics.extend(object.relocate(rendering.warnings));
-                        diagnostics.extend(object.refuse_overlap(&rendering.manifests, &mut seen));
+                        diagnostics.extend(object.refuse_overlap(&rendering.manifests, names));
                         parts.push(Part::Manifests(rendering.manifests));
                     }
                     Err(problems) => diagnostics.extend(object.relocate(problems)),

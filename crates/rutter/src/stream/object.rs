@@ -1,8 +1,8 @@
 //! An object of the package's kind, taken apart into what is asked for and what is wrong around it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::group;
+use super::Names;
 use crate::suggest::remedy;
 use crate::yaml::{INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, WRONG_TYPE};
 use crate::{Description, Diagnostic, Manifest, Position, Request};
@@ -153,23 +153,10 @@ impl Object {
         diagnostics.into_iter().map(relocate).collect()
     }
 
-    /// Says which manifests another object of the stream has given already, and adds the rest to `seen`: of two
-    /// manifests of one name the later would silently overwrite the former.
-    pub(crate) fn refuse_overlap(&self, manifests: &[Manifest], seen: &mut BTreeSet<[String; 4]>) -> Vec<Diagnostic> {
-        let key = |manifest: &Manifest| {
-            [
-                group(&manifest.api_version).to_owned(),
-                manifest.kind.clone(),
-                manifest.namespace.clone().unwrap_or_default(),
-                manifest.name.clone(),
-            ]
-        };
-        let overlaps: Vec<&Manifest> = manifests
-            .iter()
-            .filter(|manifest| seen.contains(&key(manifest)))
-            .collect();
-        seen.extend(manifests.iter().map(key));
-        overlaps
+    /// Says which manifests another object has given already.
+    pub(crate) fn refuse_overlap(&self, manifests: &[Manifest], names: &mut Names) -> Vec<Diagnostic> {
+        names
+            .add(manifests)
             .into_iter()
             .map(|Manifest { kind, name, .. }| {
                 let message = format!("the {kind} {name:?} is rendered for another object in this stream already");
