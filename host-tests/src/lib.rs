@@ -9,6 +9,7 @@
 pub mod etcd;
 pub mod kubelet;
 pub mod kubernetes;
+pub mod matrix;
 pub mod oracles;
 
 use std::collections::BTreeSet;

@@ -1,0 +1,748 @@
+//! The function in the real Kustomize, in kubectl's, and in kpt.
+//!
+//! Kustomize and kpt write objects their own way, so that objects are compared. Names of tests that upstream has for a
+//! behaviour are named where ours pin it for this function (kustomize's `api/krusty/fnplugin_test.go`, kyaml's
+//! `fn/runtime/runtimeutil/runtimeutil_test.go`, kpt's `e2e/testdata`).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use host_tests::matrix::{self, Agreement};
+use host_tests::oracles::{documents, kind};
+use host_tests::{Case, artifact, render, root, same};
+use libtest_mimic::{Arguments, Trial};
+use rutter::Rendering;
+use serde_json::Value;
+
+type Test = fn() -> Result<()>;
+
+fn main() -> Result<()> {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    let mut accepted = 0;
+    for case in Case::all()? {
+        let Some((spec, rendering)) = as_spec(&case) else {
+            continue;
+        };
+        accepted += 1;
+        let (spec, rendering, name) = (Arc::new(spec), Arc::new(rendering), case.name);
+        let hosts: [(&str, fn(&str, &Rendering) -> Result<()>); 4] = [
+            ("kustomize-generator", generator),
+            ("kustomize-transformer", transformer),
+            ("kubectl-kustomize", kubectl),
+            ("kpt", kpt),
+        ];
+        for (host, test) in hosts {
+            if host == "kpt" && find_kpt().is_none() {
+                continue;
+            }
+            let (spec, rendering, name) = (Arc::clone(&spec), Arc::clone(&rendering), name.clone());
+            trials.push(Trial::test(format!("{host}::{name}"), move || {
+                test(&spec, &rendering)?;
+                Ok(matrix::record(host, &name, Agreement::Objects)?)
+            }));
+        }
+    }
+    ensure!(accepted > 50, "most cases are accepted values");
+    let others: [(&str, Test); 10] = [
+        ("kustomize::bases_and_overlays", bases_and_overlays),
+        ("kustomize::patched_generator", patched_generator),
+        ("kustomize::names_and_namespaces", names_and_namespaces),
+        ("kustomize::validator", validator),
+        ("kustomize::needs_hash", needs_hash),
+        ("kustomize::wrapper", wrapper),
+        ("kustomize::wasmtime", wasmtime),
+        ("kustomize::refused", refused),
+        ("kustomize::forgotten", forgotten),
+        ("kubectl::refused", kubectl_refused),
+    ];
+    for (name, test) in others {
+        trials.push(Trial::test(name, move || Ok(test()?)));
+    }
+    let of_kpt: [(&str, Test); 4] = [
+        ("kpt::idempotent", kpt_idempotent),
+        ("kpt::comments_and_results", kpt_comments_and_results),
+        ("kpt::refused", kpt_refused),
+        ("kpt::validator", kpt_validator),
+    ];
+    if find_kpt().is_some() {
+        for (name, test) in of_kpt {
+            trials.push(Trial::test(name, move || Ok(test()?)));
+        }
+    } else {
+        // It is to be had neither as a Go module nor from a package manager. The cases in `krm/` hold what it hands over.
+        eprintln!("note: kpt is not on this machine (https://kpt.dev/installation), so that it is not tested");
+    }
+    libtest_mimic::run(&arguments, trials).exit()
+}
+
+/// The values of a case as the `spec` of an object, and what the package makes of them, if it accepts them.
+fn as_spec(case: &Case) -> Option<(String, Rendering)> {
+    let values = String::from_utf8(case.input.clone()).ok()?;
+    // Documents of a stream, and directives, have no place inside of an object.
+    if values
+        .lines()
+        .any(|line| line.starts_with(['%', '-']) || line.starts_with("..."))
+    {
+        return None;
+    }
+    let rendering = render("orders", "shop", &values).ok()?;
+    let indented = values.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    let is_empty = values
+        .lines()
+        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    let spec = if is_empty {
+        "spec: {}\n".to_owned()
+    } else {
+        format!("spec:\n{indented}")
+    };
+    Some((spec, rendering))
+}
+
+const FUNCTION: &str = "exec: {path: rutter, args: [krm]}";
+
+/// The object `orders` in `shop`, with annotations in flow style.
+fn cluster(annotations: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: etcd.rutter.dev/v1alpha1\nkind: EtcdCluster\nmetadata:\n  name: orders\n  namespace: shop\n  \
+         annotations: {{{annotations}}}\n{spec}"
+    )
+}
+
+fn run_by(function: &str) -> String {
+    format!("config.kubernetes.io/function: '{function}'")
+}
+
+const RENDER: &str = "\
+apiVersion: rutter.dev/v1alpha1
+kind: Render
+metadata:
+  name: render
+  annotations:
+    config.kubernetes.io/function: 'exec: {path: rutter, args: [krm]}'
+";
+
+const FOREIGN: &str = "\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: page
+  namespace: shop
+data:
+  on: \"yes\"
+  text: |
+    kind: EtcdCluster
+";
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> Result<tempfile::TempDir> {
+    let folder = tempfile::tempdir()?;
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().context("a folder")?)?;
+        fs::write(path, text)?;
+    }
+    Ok(folder)
+}
+
+/// A host, with the command and the plugins of this checkout.
+fn host(program: impl AsRef<std::ffi::OsStr>) -> Result<Command> {
+    let rutter = artifact("rutter")?.canonicalize()?;
+    let plugins = root().join("plugins/kustomize").canonicalize()?;
+    let mut path = vec![rutter.parent().context("dist")?.to_path_buf(), plugins.clone()];
+    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let mut host = Command::new(program);
+    host.env("PATH", std::env::join_paths(path)?)
+        .env("KUSTOMIZE_PLUGIN_HOME", plugins);
+    Ok(host)
+}
+
+fn run(command: &mut Command) -> Result<Output> {
+    let context = format!("{:?}: `cargo xtask test` installs it", command.get_program());
+    command.output().context(context)
+}
+
+fn kustomize(folder: &Path) -> Result<Output> {
+    let mut kustomize = host("kustomize")?;
+    run(kustomize
+        .args(["build", "--enable-alpha-plugins", "--enable-exec"])
+        .arg(folder))
+}
+
+fn build(folder: &Path) -> Result<String> {
+    stdout(&kustomize(folder)?)
+}
+
+fn stdout(output: &Output) -> Result<String> {
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout.clone())?)
+}
+
+/// What a host says when it fails, as it must, with nothing on standard output.
+fn refusal(output: &Output) -> Result<String> {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(!output.status.success(), "it succeeded: {said}");
+    ensure!(
+        output.stdout.is_empty(),
+        "standard output: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    Ok(said)
+}
+
+/// Objects by kind, namespace and name.
+fn objects(stream: &str) -> Result<BTreeMap<String, Value>> {
+    let mut objects = BTreeMap::new();
+    for object in documents(stream)? {
+        let metadata = &object["metadata"];
+        let key = format!("{} {}/{}", kind(&object), metadata["namespace"], metadata["name"]);
+        ensure!(
+            objects.insert(key.clone(), object).is_none(),
+            "{key} stands there twice"
+        );
+    }
+    Ok(objects)
+}
+
+fn same_objects(expected: &BTreeMap<String, Value>, found: &BTreeMap<String, Value>) -> Result<()> {
+    let keys = |objects: &BTreeMap<String, Value>| objects.keys().map(|key| format!("{key}\n")).collect::<String>();
+    same("the objects", &keys(expected), &keys(found))?;
+    for (key, object) in expected {
+        same(
+            key,
+            &format!("{object:#}"),
+            &format!("{:#}", sorted_like(object, &found[key])),
+        )?;
+    }
+    Ok(())
+}
+
+/// `found` with the keys of its mappings in the order of `expected`, where that has them.
+fn sorted_like(expected: &Value, found: &Value) -> Value {
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => {
+            let known = expected.keys().filter(|key| found.contains_key(*key));
+            let others = found.keys().filter(|key| !expected.contains_key(*key));
+            let key = |key: &String| {
+                (
+                    key.clone(),
+                    sorted_like(expected.get(key).unwrap_or(&Value::Null), &found[key]),
+                )
+            };
+            Value::Object(known.chain(others).map(key).collect())
+        }
+        (Value::Array(expected), Value::Array(found)) => {
+            let item = |(index, item)| sorted_like(expected.get(index).unwrap_or(&Value::Null), item);
+            found.iter().enumerate().map(item).collect()
+        }
+        _ => found.clone(),
+    }
+}
+
+fn expected(rendering: &Rendering) -> Result<BTreeMap<String, Value>> {
+    objects(&rutter::stream::join(&rendering.manifests))
+}
+
+fn with_foreign(rendering: &Rendering) -> Result<BTreeMap<String, Value>> {
+    let mut all = expected(rendering)?;
+    all.extend(objects(FOREIGN)?);
+    Ok(all)
+}
+
+/// What the package gives for `orders` in `shop`.
+fn rendered(values: &str) -> Result<Rendering> {
+    render("orders", "shop", values).map_err(|problems| anyhow::anyhow!("{problems:#?}"))
+}
+
+// Each case through each host.
+
+fn generator(spec: &str, rendering: &Rendering) -> Result<()> {
+    let folder = folder(&[
+        (
+            "kustomization.yaml",
+            "resources: [page.yaml]\ngenerators: [etcd.yaml]\n",
+        ),
+        ("page.yaml", FOREIGN),
+        ("etcd.yaml", &cluster(&run_by(FUNCTION), spec)),
+    ])?;
+    same_objects(&with_foreign(rendering)?, &objects(&build(folder.path())?)?)
+}
+
+fn transformer(spec: &str, rendering: &Rendering) -> Result<()> {
+    let folder = folder(&[
+        (
+            "kustomization.yaml",
+            "resources: [page.yaml, etcd.yaml]\ntransformers: [render.yaml]\n",
+        ),
+        ("page.yaml", FOREIGN),
+        ("etcd.yaml", &cluster("", spec)),
+        ("render.yaml", RENDER),
+    ])?;
+    same_objects(&with_foreign(rendering)?, &objects(&build(folder.path())?)?)
+}
+
+fn kubectl(spec: &str, rendering: &Rendering) -> Result<()> {
+    let folder = folder(&[
+        (
+            "kustomization.yaml",
+            "resources: [page.yaml]\ngenerators: [etcd.yaml]\n",
+        ),
+        ("page.yaml", FOREIGN),
+        ("etcd.yaml", &cluster("", spec)),
+    ])?;
+    let built = stdout(&kubectl_build(folder.path())?)?;
+    same_objects(&with_foreign(rendering)?, &objects(&built)?)
+}
+
+fn kubectl_build(folder: &Path) -> Result<Output> {
+    run(host("kubectl")?
+        .args(["kustomize", "--enable-alpha-plugins"])
+        .arg(folder))
+}
+
+fn kpt(spec: &str, rendering: &Rendering) -> Result<()> {
+    let folder = package(spec)?;
+    let stream = stdout(&kpt_render(folder.path(), &["--output", "unwrap"])?)?;
+    let mut found = objects(&stream)?;
+    for (name, _) in found.clone() {
+        if name.starts_with("Kptfile ") || name.starts_with("EtcdCluster ") {
+            found.remove(&name);
+        }
+    }
+    for object in found.values_mut() {
+        let metadata = object["metadata"].as_object_mut().context("metadata")?;
+        forget_file(metadata);
+    }
+    same_objects(&with_foreign(rendering)?, &found)
+}
+
+/// Takes the annotations away that kpt leaves on objects that it prints.
+fn forget_file(metadata: &mut serde_json::Map<String, Value>) {
+    let is_left = metadata
+        .get_mut("annotations")
+        .and_then(Value::as_object_mut)
+        .map(|annotations| {
+            annotations.retain(|name, _| !name.contains("config.kubernetes.io/"));
+            annotations.is_empty()
+        });
+    if is_left == Some(true) {
+        metadata.remove("annotations");
+    }
+}
+
+// Kustomize.
+
+/// `TestFnExecGeneratorInBase`, `…InBaseWithOverlay`, `…InOverlay`, and the same three of transformers.
+fn bases_and_overlays() -> Result<()> {
+    let expected = with_foreign(&rendered("replicas: 5")?)?;
+    let generator = cluster(&run_by(FUNCTION), "spec: {replicas: 5}\n");
+    let plain = cluster("", "spec: {replicas: 5}\n");
+    for (base, overlay) in [
+        (
+            "resources: [page.yaml]\ngenerators: [generator.yaml]\n",
+            "resources: [../base]\n",
+        ),
+        (
+            "resources: [page.yaml]\n",
+            "resources: [../base]\ngenerators: [../base/generator.yaml]\n",
+        ),
+        (
+            "resources: [page.yaml, plain.yaml]\ntransformers: [render.yaml]\n",
+            "resources: [../base]\n",
+        ),
+        (
+            "resources: [page.yaml, plain.yaml]\n",
+            "resources: [../base]\ntransformers: [render.yaml]\n",
+        ),
+    ] {
+        let folder = folder(&[
+            ("base/kustomization.yaml", base),
+            ("base/page.yaml", FOREIGN),
+            ("base/generator.yaml", &generator),
+            ("base/plain.yaml", &plain),
+            ("base/render.yaml", RENDER),
+            ("overlay/generator.yaml", &generator),
+            ("overlay/render.yaml", RENDER),
+            (
+                "overlay/kustomization.yaml",
+                &overlay.replace("../base/generator", "generator"),
+            ),
+        ])?;
+        let found = build(&folder.path().join("overlay")).with_context(|| format!("{base}{overlay}"))?;
+        same_objects(&expected, &objects(&found)?)?;
+    }
+    Ok(())
+}
+
+/// A base and its overlays patch the values, before anything is rendered from them.
+fn patched_generator() -> Result<()> {
+    let folder = folder(&[
+        ("base/kustomization.yaml", "resources: [etcd.yaml]\n"),
+        (
+            "base/etcd.yaml",
+            &cluster(&run_by(FUNCTION), "spec: {replicas: 3, storage: {data: {size: 4Gi}}}\n"),
+        ),
+        (
+            "values/kustomization.yaml",
+            "resources: [../base]\npatches:\n- target: {kind: EtcdCluster}\n  patch: |\n    - {op: replace, path: \
+             /spec/replicas, value: 5}\n",
+        ),
+        ("overlay/kustomization.yaml", "generators: [../values]\n"),
+    ])?;
+    let expected = expected(&rendered("replicas: 5\nstorage: {data: {size: 4Gi}}\n")?)?;
+    same_objects(&expected, &objects(&build(&folder.path().join("overlay"))?)?)
+}
+
+/// What Kustomize renames and moves before the transformer runs is rendered under its new name.
+fn names_and_namespaces() -> Result<()> {
+    let folder = folder(&[
+        (
+            "kustomization.yaml",
+            "resources: [etcd.yaml]\ntransformers: [render.yaml]\nnamespace: north\nnamePrefix: big-\nnameSuffix: -a\n",
+        ),
+        ("etcd.yaml", &cluster("", "spec: {}\n")),
+        ("render.yaml", RENDER),
+    ])?;
+    let rendering = render("big-orders-a", "north", "").map_err(|problems| anyhow::anyhow!("{problems:#?}"))?;
+    same_objects(&expected(&rendering)?, &objects(&build(folder.path())?)?)
+}
+
+/// A validator accepts what was rendered from the same values, and refuses what was renamed or moved afterwards, or was
+/// never rendered (kustomize#5036: it must not give back its items).
+fn validator() -> Result<()> {
+    let validator = cluster(
+        &run_by("exec: {path: rutter, args: [krm, --validate]}"),
+        "spec: {replicas: 5}\n",
+    );
+    let generator = cluster(&run_by(FUNCTION), "spec: {replicas: 5}\n");
+    let check = |kustomization: &str| -> Result<Output> {
+        let folder = folder(&[
+            (
+                "kustomization.yaml",
+                &format!("resources: [page.yaml]\nvalidators: [validator.yaml]\n{kustomization}"),
+            ),
+            ("page.yaml", FOREIGN),
+            ("etcd.yaml", &generator),
+            ("validator.yaml", &validator),
+        ])?;
+        kustomize(folder.path())
+    };
+    let good = stdout(&check("generators: [etcd.yaml]\n")?)?;
+    same_objects(&with_foreign(&rendered("replicas: 5")?)?, &objects(&good)?)?;
+    for kustomization in [
+        "generators: [etcd.yaml]\nnamespace: north\n",
+        "generators: [etcd.yaml]\nnamePrefix: big-\n",
+        "",
+    ] {
+        let refusal = refusal(&check(kustomization)?)?;
+        ensure!(refusal.contains("error[not-rendered]: metadata.name"), "{refusal}");
+        ensure!(refusal.contains("EtcdCluster shop/orders"), "{refusal}");
+    }
+    Ok(())
+}
+
+/// An extra manifest may ask Kustomize for a hash in its name, and what refers to it follows.
+fn needs_hash() -> Result<()> {
+    let spec = "\
+spec:
+  extraManifests:
+  - apiVersion: v1
+    kind: ConfigMap
+    metadata: {name: motd, namespace: shop, annotations: {kustomize.config.k8s.io/needs-hash: \"true\"}}
+    data: {text: hello}
+  pod:
+    extraVolumes: [{name: motd, configMap: {name: motd}}]
+";
+    let folder = folder(&[
+        (
+            "kustomization.yaml",
+            "generators: [etcd.yaml]\nvalidators: [validator.yaml]\n",
+        ),
+        ("etcd.yaml", &cluster(&run_by(FUNCTION), spec)),
+        (
+            "validator.yaml",
+            &cluster(&run_by("exec: {path: rutter, args: [krm, --validate]}"), spec),
+        ),
+    ])?;
+    let found = objects(&build(folder.path())?)?;
+    let hashed = found
+        .keys()
+        .find_map(|key| key.strip_prefix("ConfigMap \"shop\"/\"motd-"));
+    let hashed = hashed.context("no hash in the name")?.trim_end_matches('"');
+    let set = &found["StatefulSet \"shop\"/\"orders\""]["spec"]["template"]["spec"]["volumes"];
+    ensure!(set.to_string().contains(&format!("motd-{hashed}")), "{set}");
+    Ok(())
+}
+
+/// Kustomize before 5.7 gives no arguments; the function is one word then.
+fn wrapper() -> Result<()> {
+    let folder = folder(&[
+        ("kustomization.yaml", "generators: [etcd.yaml]\n"),
+        ("etcd.yaml", &cluster(&run_by("exec: {path: rutter-krm}"), "spec: {}\n")),
+    ])?;
+    same_objects(&expected(&rendered("")?)?, &objects(&build(folder.path())?)?)
+}
+
+/// The component is the function as it is, for those who have wasmtime.
+fn wasmtime() -> Result<()> {
+    let component = artifact("etcd.wasm")?.canonicalize()?;
+    let function = format!("exec: {{path: wasmtime, args: [run, {}, krm]}}", component.display());
+    let folder = folder(&[
+        ("kustomization.yaml", "generators: [etcd.yaml]\n"),
+        ("etcd.yaml", &cluster(&run_by(&function), "spec: {}\n")),
+    ])?;
+    same_objects(&expected(&rendered("")?)?, &objects(&build(folder.path())?)?)
+}
+
+/// Broken input, and what the refusal says of it.
+const REFUSED: [(&str, &str); 5] = [
+    ("spec: {replcas: 5}\n", "error[unknown-field]: spec.replcas"),
+    ("spec: {replicas: three}\n", "error[wrong-type]: spec.replicas"),
+    (
+        "spec: {storage: {data: {size: 1}}}\n",
+        "error[invalid-storage]: spec.storage.data.size",
+    ),
+    ("spec: {}\nstatus: {}\nsepc: {}\n", "error[unknown-field]: sepc"),
+    (
+        "spec: {compaction: {mode: Revision, retention: 10m}}\n",
+        "spec.compaction.retention",
+    ),
+];
+
+fn refused() -> Result<()> {
+    let build = |etcd: &str, render: &str| -> Result<Output> {
+        let folder = folder(&[
+            ("kustomization.yaml", render),
+            ("etcd.yaml", etcd),
+            ("render.yaml", RENDER),
+        ])?;
+        kustomize(folder.path())
+    };
+    let (as_generator, as_transformer) = (
+        "generators: [etcd.yaml]\n",
+        "resources: [etcd.yaml]\ntransformers: [render.yaml]\n",
+    );
+    for (spec, expected) in REFUSED {
+        for (object, kustomization) in [
+            (cluster(&run_by(FUNCTION), spec), as_generator),
+            (cluster("", spec), as_transformer),
+        ] {
+            let refusal = refusal(&build(&object, kustomization)?)?;
+            ensure!(refusal.contains(expected), "{expected:?} is missing in\n{refusal}");
+            ensure!(refusal.contains("EtcdCluster shop/orders"), "{refusal}");
+        }
+    }
+    let version = cluster("", "spec: {}\n").replace("v1alpha1", "v1");
+    let refusal_of = |object: &str| refusal(&build(object, as_transformer)?);
+    ensure!(refusal_of(&version)?.contains("error[invalid-value]: apiVersion"));
+    // Kustomize itself refuses what is cut, and two of one name.
+    for object in [
+        "apiVersion: etcd.rutter.dev/v1alpha1\nkind: EtcdCluster\nmetadata: {name: cut\n".to_owned(),
+        format!("{0}---\n{0}", cluster("", "spec: {}\n")),
+    ] {
+        refusal_of(&object)?;
+    }
+    let large = format!("spec: {{commonLabels: {{a: {}}}}}\n", "x".repeat(50 << 20));
+    let refusal = refusal_of(&cluster("", &large))?;
+    ensure!(
+        refusal.contains("error[yaml-limit]"),
+        "{}",
+        &refusal[..refusal.len().min(2000)]
+    );
+    Ok(())
+}
+
+/// Without `--enable-exec` Kustomize skips functions silently (kustomize#4399): the generator then gives nothing. A
+/// transformer leaves the `EtcdCluster`, which no cluster knows, and so nothing is half installed.
+fn forgotten() -> Result<()> {
+    let folder = folder(&[
+        (
+            "kustomization.yaml",
+            "resources: [etcd.yaml]\ntransformers: [render.yaml]\n",
+        ),
+        ("etcd.yaml", &cluster("", "spec: {}\n")),
+        ("render.yaml", RENDER),
+    ])?;
+    let mut command = host("kustomize")?;
+    let built = stdout(&run(command
+        .args(["build", "--enable-alpha-plugins"])
+        .arg(folder.path()))?)?;
+    let objects = documents(&built)?;
+    ensure!(objects.len() == 1 && kind(&objects[0]) == "EtcdCluster", "{built}");
+    let mut command = host("kustomize")?;
+    let refusal = refusal(&run(command.arg("build").arg(folder.path()))?)?;
+    ensure!(refusal.contains("enable-alpha-plugins"), "{refusal}");
+    Ok(())
+}
+
+fn kubectl_refused() -> Result<()> {
+    for (spec, expected) in REFUSED {
+        let folder = folder(&[
+            ("kustomization.yaml", "generators: [etcd.yaml]\n"),
+            ("etcd.yaml", &cluster("", spec)),
+        ])?;
+        let refusal = refusal(&kubectl_build(folder.path())?)?;
+        ensure!(refusal.contains(expected), "{expected:?} is missing in\n{refusal}");
+    }
+    Ok(())
+}
+
+// kpt.
+
+fn find_kpt() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join("kpt"))
+        .find(|path| path.is_file())
+}
+
+const KPTFILE: &str = "\
+apiVersion: kpt.dev/v1
+kind: Kptfile
+metadata:
+  name: orders
+  annotations:
+    config.kubernetes.io/local-config: \"true\"
+pipeline:
+  mutators:
+  - exec: rutter krm
+  validators:
+  - exec: rutter krm --validate
+";
+
+const LOCAL: &str = "config.kubernetes.io/local-config: \"true\"";
+
+/// A package with a cluster of this `spec`.
+fn package(spec: &str) -> Result<tempfile::TempDir> {
+    folder(&[
+        ("Kptfile", KPTFILE),
+        ("etcd.yaml", &cluster(LOCAL, spec)),
+        ("page.yaml", FOREIGN),
+    ])
+}
+
+fn kpt_render(folder: &Path, args: &[&str]) -> Result<Output> {
+    run(host("kpt")?
+        .args(["fn", "render", "--allow-exec"])
+        .arg(folder)
+        .args(args))
+}
+
+/// The files of a folder, by name.
+fn files(folder: &Path) -> Result<BTreeMap<String, String>> {
+    let file = |entry: std::io::Result<fs::DirEntry>| {
+        let entry = entry?;
+        Ok((
+            entry.file_name().to_string_lossy().into_owned(),
+            fs::read_to_string(entry.path())?,
+        ))
+    };
+    fs::read_dir(folder)?.map(file).collect()
+}
+
+/// What is in a file stays, a second render changes nothing, and one of other values changes what it must in place.
+fn kpt_idempotent() -> Result<()> {
+    let folder = package("spec: {replicas: 3} # three\n")?;
+    stdout(&kpt_render(folder.path(), &[])?)?;
+    let first = files(folder.path())?;
+    ensure!(first.contains_key("statefulset_orders.yaml"), "{:?}", first.keys());
+    same("page.yaml", FOREIGN, &first["page.yaml"])?;
+    same(
+        "etcd.yaml",
+        &cluster(LOCAL, "spec: {replicas: 3} # three\n"),
+        &first["etcd.yaml"],
+    )?;
+    stdout(&kpt_render(folder.path(), &[])?)?;
+    let second = files(folder.path())?;
+    ensure!(first == second, "the second render changed something");
+
+    fs::rename(
+        folder.path().join("statefulset_orders.yaml"),
+        folder.path().join("set.yaml"),
+    )?;
+    fs::write(folder.path().join("etcd.yaml"), cluster(LOCAL, "spec: {replicas: 5}\n"))?;
+    stdout(&kpt_render(folder.path(), &[])?)?;
+    let third = files(folder.path())?;
+    ensure!(!third.contains_key("statefulset_orders.yaml"), "{:?}", third.keys());
+    ensure!(third["set.yaml"].contains("replicas: 5"), "{}", third["set.yaml"]);
+    Ok(())
+}
+
+/// `copy comments`, `include-meta-resources`, `exec-function-with-args`, `fnresult-fn-success`.
+fn kpt_comments_and_results() -> Result<()> {
+    let commented = "# Above\napiVersion: v1\nkind: ConfigMap\nmetadata: # beside\n  name: commented\ndata:\n    b: \"2\" # wide\n    a: '1'\n";
+    let folder = package("spec: {replicas: 4}\n")?;
+    fs::write(folder.path().join("commented.yaml"), commented)?;
+    let results = folder.path().join("results");
+    let mut command = host("kpt")?;
+    command
+        .args([
+            "fn",
+            "eval",
+            "--include-meta-resources",
+            "--exec",
+            "rutter krm",
+            "--results-dir",
+        ])
+        .arg(&results)
+        .arg(folder.path());
+    stdout(&run(&mut command)?)?;
+    same(
+        "commented.yaml",
+        commented,
+        &fs::read_to_string(folder.path().join("commented.yaml"))?,
+    )?;
+    let results: Value = serde_yaml::from_str(&fs::read_to_string(results.join("results.yaml"))?)?;
+    let result = &results["items"][0]["results"][0];
+    ensure!(result["severity"] == "warning", "{results:#}");
+    ensure!(result["field"]["path"] == "spec.replicas", "{results:#}");
+    ensure!(result["file"]["path"] == "etcd.yaml", "{results:#}");
+    ensure!(result["resourceRef"]["name"] == "orders", "{results:#}");
+    Ok(())
+}
+
+/// `fnresult-fn-failure`: nothing is written, and the person sees the value.
+fn kpt_refused() -> Result<()> {
+    for (spec, expected) in REFUSED {
+        let folder = package(spec)?;
+        let before = files(folder.path())?;
+        let refusal = refusal(&kpt_render(folder.path(), &["--truncate-output=false"])?)?;
+        ensure!(refusal.contains(expected), "{expected:?} is missing in\n{refusal}");
+        ensure!(files(folder.path())? == before, "the package changed");
+    }
+    let folder = package("spec: {}\n")?;
+    fs::write(folder.path().join("again.yaml"), cluster(LOCAL, "spec: {}\n"))?;
+    let refusal = refusal(&kpt_render(folder.path(), &["--truncate-output=false"])?)?;
+    ensure!(refusal.contains("is rendered for another object"), "{refusal}");
+    Ok(())
+}
+
+/// `validator-mutates-resources`, and a package that was not rendered.
+fn kpt_validator() -> Result<()> {
+    let folder = package("spec: {}\n")?;
+    let eval = || -> Result<Output> {
+        let mut command = host("kpt")?;
+        run(command
+            .args([
+                "fn",
+                "eval",
+                "--truncate-output=false",
+                "--exec",
+                "rutter krm --validate",
+            ])
+            .arg(folder.path()))
+    };
+    let before = files(folder.path())?;
+    let refusal = refusal(&eval()?)?;
+    ensure!(refusal.contains("error[not-rendered]"), "{refusal}");
+    ensure!(files(folder.path())? == before, "the package changed");
+    stdout(&kpt_render(folder.path(), &[])?)?;
+    let rendered = files(folder.path())?;
+    stdout(&eval()?)?;
+    ensure!(files(folder.path())? == rendered, "the package changed");
+    Ok(())
+}
