@@ -1,6 +1,7 @@
 //! The ways in which a command fails, and the exit status of each.
 
 use rutter::Diagnostic;
+use rutter::helm::BadManifest;
 use rutter_host::HostError;
 
 /// A diagnostic and the number of the source that its position is in.
@@ -43,6 +44,12 @@ impl Failure {
 
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
+        Self::Host(error.into())
+    }
+}
+
+impl From<BadManifest> for Failure {
+    fn from(error: BadManifest) -> Self {
         Self::Host(error.into())
     }
 }

@@ -8,6 +8,7 @@ mod contract;
 pub mod cron;
 mod diagnostic;
 pub mod duration;
+pub mod helm;
 pub mod names;
 pub mod net;
 pub mod quantity;
