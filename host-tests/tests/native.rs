@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use etcd_package::EtcdPackage;
-use host_tests::{Case, Outcome, diagnostics, trials};
+use host_tests::{Case, Outcome, WASMTIME, diagnostics, trials};
 
 fn main() -> Result<()> {
     let arguments = libtest_mimic::Arguments::from_args();
@@ -16,7 +16,7 @@ fn main() -> Result<()> {
 
 fn native(case: &Case) -> Result<Outcome> {
     let args = case.args.iter().map(Into::into);
-    let outcome = rutter::command::run(&EtcdPackage, args, || Ok(case.input.clone()));
+    let outcome = rutter::command::run(&EtcdPackage, WASMTIME, args, || Ok(case.input.clone()));
     Ok(Outcome {
         stdout: outcome.stdout,
         diagnostics: diagnostics(&outcome.stderr),
