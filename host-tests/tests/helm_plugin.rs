@@ -72,11 +72,11 @@ fn home() -> Result<TempDir> {
     Ok(home)
 }
 
-/// Helm, with nothing of the user's.
+/// Helm, with nothing of the user's. It installs plugins into its data, whatever `HELM_PLUGINS` says, and looks for them there.
 fn helm(home: &Path) -> Command {
     let mut helm = Command::new("helm");
     for (variable, folder) in [
-        ("HELM_PLUGINS", "plugins"),
+        ("HELM_PLUGINS", "data/plugins"),
         ("HELM_CACHE_HOME", "cache"),
         ("HELM_CONFIG_HOME", "config"),
         ("HELM_DATA_HOME", "data"),
