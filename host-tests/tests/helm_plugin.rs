@@ -276,16 +276,12 @@ fn versions(_: &Path) -> Result<()> {
 /// The module asks for what a list gives a reason for, and has an entry for each kind of plugin.
 fn imports(_: &Path) -> Result<()> {
     let list = data("plugin-imports.txt")?;
-    let (mut needed, mut possible) = (BTreeSet::new(), BTreeSet::new());
+    let mut listed = BTreeSet::new();
     for line in list.lines().filter(|line| !line.starts_with('#')) {
-        let (names, line) = match line.strip_prefix("? ") {
-            Some(line) => (&mut possible, line),
-            None => (&mut needed, line),
-        };
         let (import, _reason) = line
             .split_once(" - ")
             .context("an import needs a reason, behind ` - `")?;
-        names.insert(import.to_owned());
+        listed.insert(import.to_owned());
     }
     let (mut imports, mut exports) = (BTreeSet::new(), BTreeSet::new());
     let module = fs::read(artifact("helm/etcd/plugin.wasm")?)?;
@@ -305,11 +301,8 @@ fn imports(_: &Path) -> Result<()> {
             _ => {}
         }
     }
-    let missing: Vec<_> = needed.difference(&imports).collect();
-    let unlisted: Vec<_> = imports
-        .iter()
-        .filter(|name| !needed.contains(*name) && !possible.contains(*name))
-        .collect();
+    let missing: Vec<_> = listed.difference(&imports).collect();
+    let unlisted: Vec<_> = imports.difference(&listed).collect();
     ensure!(
         missing.is_empty(),
         "listed in data/plugin-imports.txt, but not imported: {missing:?}"
