@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use etcd_package::EtcdPackage;
+use rutter::command::Invocation;
 use rutter::{Diagnostic, Package, Rendering, Request};
 
 /// The root of the repository.
@@ -35,6 +36,12 @@ pub fn data(path: &str) -> Result<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(path);
     fs::read_to_string(&path).with_context(|| path.display().to_string())
 }
+
+/// How the component says that it is called.
+pub const WASMTIME: Invocation<'_> = Invocation {
+    program: "wasmtime run etcd.wasm",
+    namespace: "default",
+};
 
 /// Renders the etcd package as Rust, without a host.
 ///

@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use etcd_package::EtcdPackage;
-use host_tests::{Case, root, same};
+use host_tests::{Case, WASMTIME, root, same};
 use rutter::{Code, Severity};
 
 const HEAD: &str = "\
@@ -20,12 +20,12 @@ fn the_page_of_diagnostics_is_fresh_and_has_an_example_of_each() -> Result<()> {
     let mut printed = Vec::new();
     for case in Case::all()? {
         let args = case.args.iter().map(Into::into);
-        let stderr = rutter::command::run(&EtcdPackage, args, || Ok(case.input)).stderr;
+        let stderr = rutter::command::run(&EtcdPackage, WASMTIME, args, || Ok(case.input)).stderr;
         printed.extend(split(&stderr));
     }
     for case in Case::functions()? {
         let args = ["krm".into()].into_iter().chain(case.args.iter().map(Into::into));
-        let stderr = rutter::command::run(&EtcdPackage, args, || Ok(case.input)).stderr;
+        let stderr = rutter::command::run(&EtcdPackage, WASMTIME, args, || Ok(case.input)).stderr;
         printed.extend(split(&stderr));
     }
     let mut page = HEAD.to_owned();

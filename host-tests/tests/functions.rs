@@ -632,8 +632,18 @@ fn kpt_render(folder: &Path, args: &[&str]) -> Result<Output> {
         .args(args))
 }
 
-/// The files of a folder, by name.
+/// The files of a package, by name, those of the namespace included.
 fn files(folder: &Path) -> Result<BTreeMap<String, String>> {
+    let mut all = files_of(folder)?;
+    if folder.join("shop").is_dir() {
+        let moved = |(name, text)| (format!("shop/{name}"), text);
+        all.extend(files_of(&folder.join("shop"))?.into_iter().map(moved));
+    }
+    Ok(all)
+}
+
+fn files_of(folder: &Path) -> Result<BTreeMap<String, String>> {
+    let entries = fs::read_dir(folder)?.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_file()));
     let file = |entry: std::io::Result<fs::DirEntry>| {
         let entry = entry?;
         Ok((
@@ -641,7 +651,7 @@ fn files(folder: &Path) -> Result<BTreeMap<String, String>> {
             fs::read_to_string(entry.path())?,
         ))
     };
-    fs::read_dir(folder)?.map(file).collect()
+    entries.map(file).collect()
 }
 
 /// What is in a file stays, a second render changes nothing, and one of other values changes what it must in place.
@@ -649,7 +659,7 @@ fn kpt_idempotent() -> Result<()> {
     let folder = package("spec: {replicas: 3} # three\n")?;
     stdout(&kpt_render(folder.path(), &[])?)?;
     let first = files(folder.path())?;
-    ensure!(first.contains_key("statefulset_orders.yaml"), "{:?}", first.keys());
+    ensure!(first.contains_key("shop/statefulset_orders.yaml"), "{:?}", first.keys());
     same("page.yaml", FOREIGN, &first["page.yaml"])?;
     same(
         "etcd.yaml",
@@ -661,18 +671,22 @@ fn kpt_idempotent() -> Result<()> {
     ensure!(first == second, "the second render changed something");
 
     fs::rename(
-        folder.path().join("statefulset_orders.yaml"),
+        folder.path().join("shop/statefulset_orders.yaml"),
         folder.path().join("set.yaml"),
     )?;
     fs::write(folder.path().join("etcd.yaml"), cluster(LOCAL, "spec: {replicas: 5}\n"))?;
     stdout(&kpt_render(folder.path(), &[])?)?;
     let third = files(folder.path())?;
-    ensure!(!third.contains_key("statefulset_orders.yaml"), "{:?}", third.keys());
+    ensure!(
+        !third.contains_key("shop/statefulset_orders.yaml"),
+        "{:?}",
+        third.keys()
+    );
     ensure!(third["set.yaml"].contains("replicas: 5"), "{}", third["set.yaml"]);
     Ok(())
 }
 
-/// `copy comments`, `include-meta-resources`, `exec-function-with-args`, `fnresult-fn-success`.
+/// `copy comments`, `exec-function-with-args`, `fnresult-fn-success`.
 fn kpt_comments_and_results() -> Result<()> {
     let commented = "# Above\napiVersion: v1\nkind: ConfigMap\nmetadata: # beside\n  name: commented\ndata:\n    b: \"2\" # wide\n    a: '1'\n";
     let folder = package("spec: {replicas: 4}\n")?;
@@ -680,14 +694,7 @@ fn kpt_comments_and_results() -> Result<()> {
     let results = folder.path().join("results");
     let mut command = host("kpt")?;
     command
-        .args([
-            "fn",
-            "eval",
-            "--include-meta-resources",
-            "--exec",
-            "rutter krm",
-            "--results-dir",
-        ])
+        .args(["fn", "eval", "--exec", "rutter krm", "--results-dir"])
         .arg(&results)
         .arg(folder.path());
     stdout(&run(&mut command)?)?;

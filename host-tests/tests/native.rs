@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use etcd_package::EtcdPackage;
-use host_tests::{Case, Outcome, diagnostics, function_trials, trials};
+use host_tests::{Case, Outcome, WASMTIME, diagnostics, function_trials, trials};
 
 fn main() -> Result<()> {
     let arguments = libtest_mimic::Arguments::from_args();
@@ -27,7 +27,7 @@ fn function(case: &Case) -> Result<Outcome> {
 
 fn native(case: &Case) -> Result<Outcome> {
     let args = case.args.iter().map(Into::into);
-    let outcome = rutter::command::run(&EtcdPackage, args, || Ok(case.input.clone()));
+    let outcome = rutter::command::run(&EtcdPackage, WASMTIME, args, || Ok(case.input.clone()));
     Ok(Outcome {
         stdout: outcome.stdout,
         diagnostics: diagnostics(&outcome.stderr),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
-use host_tests::{Case, Outcome, artifact, diagnostics, function_trials, same, trials};
+use host_tests::{Case, Outcome, WASMTIME, artifact, diagnostics, function_trials, same, trials};
 use rutter::stream;
 use rutter::{Diagnostic, Request};
 use rutter_host::{Host, Limits, Package};
@@ -79,7 +79,7 @@ const GENERATED: [&[&str]; 6] = [
 
 /// The component under wasmtime says what the package says as Rust. WASI knows only success and failure.
 fn command_line(args: &[&str]) -> Result<()> {
-    let expected = rutter::command::run(&EtcdPackage, args.iter().map(Into::into), || Ok(Vec::new()));
+    let expected = rutter::command::run(&EtcdPackage, WASMTIME, args.iter().map(Into::into), || Ok(Vec::new()));
     let output = Command::new("wasmtime")
         .arg("run")
         .arg(artifact("etcd.wasm")?)
@@ -99,7 +99,7 @@ fn command_line(args: &[&str]) -> Result<()> {
 
 /// `rutter` prints what its package says.
 fn generated(args: &[&str]) -> Result<()> {
-    let expected = rutter::command::run(&EtcdPackage, args.iter().map(Into::into), || Ok(Vec::new()));
+    let expected = rutter::command::run(&EtcdPackage, WASMTIME, args.iter().map(Into::into), || Ok(Vec::new()));
     let output = Command::new(artifact("rutter")?).args(args).output()?;
     ensure!(output.status.success() && expected.status == 0, "{:?}", output.status);
     same("standard output", &expected.stdout, &String::from_utf8(output.stdout)?)
@@ -109,7 +109,7 @@ fn generated(args: &[&str]) -> Result<()> {
 /// other values.
 fn diff() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let rendered = rutter::command::run(&EtcdPackage, ["render".into()], || Ok(Vec::new())).stdout;
+    let rendered = rutter::command::run(&EtcdPackage, WASMTIME, ["render".into()], || Ok(Vec::new())).stdout;
     for (name, text) in [
         ("rendered.yaml", rendered.as_str()),
         ("old.yaml", "replicas: 3\n"),

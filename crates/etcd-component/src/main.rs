@@ -11,11 +11,17 @@ use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 
 use etcd_package::EtcdPackage;
-use rutter::command::{self, Outcome};
+use rutter::command::{self, Invocation, Outcome};
 use rutter::stream;
 
+/// WASI does not say by what program, and from which file, a component runs. This is the common way.
+const INVOCATION: Invocation<'_> = Invocation {
+    program: "wasmtime run etcd.wasm",
+    namespace: "default",
+};
+
 fn main() -> ExitCode {
-    let outcome = command::run(&EtcdPackage, env::args_os().skip(1), || {
+    let outcome = command::run(&EtcdPackage, INVOCATION, env::args_os().skip(1), || {
         let mut input = Vec::new();
         // One byte more than is accepted is enough to be refused.
         let most = u64::try_from(stream::MAX_BYTES + 1).unwrap_or(u64::MAX);

@@ -1,5 +1,6 @@
 //! The ways in which a command fails, and the exit status of each.
 
+use rutter::BadManifest;
 use rutter::Diagnostic;
 use rutter_host::HostError;
 
@@ -43,6 +44,12 @@ impl Failure {
 
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
+        Self::Host(error.into())
+    }
+}
+
+impl From<BadManifest> for Failure {
+    fn from(error: BadManifest) -> Self {
         Self::Host(error.into())
     }
 }

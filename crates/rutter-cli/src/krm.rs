@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use anyhow::anyhow;
 use rutter::krm::{self, Task};
 use rutter::stream;
 
@@ -35,10 +34,4 @@ pub(crate) fn run(args: &Krm, sources: &mut Sources) -> Result<(), Failure> {
         return Err(Failure::Refused(Vec::new()));
     }
     Ok(())
-}
-
-impl From<rutter::BadManifest> for Failure {
-    fn from(error: rutter::BadManifest) -> Self {
-        Self::Host(anyhow!(error))
-    }
 }

@@ -1,4 +1,4 @@
-//! A package as a command: what `wasmtime run PACKAGE.wasm [ARGS] < INPUT` does.
+//! A package as a command: what `wasmtime run PACKAGE.wasm [ARGS] < INPUT` and `helm PACKAGE [ARGS] < INPUT` do.
 //!
 //! It takes arguments and text and gives back text and a status, so that it can be tested without a process.
 
@@ -11,6 +11,15 @@ use crate::krm::{self, Task};
 use crate::schema::{self, Depth};
 use crate::stream::{self, Rendered};
 use crate::{BadManifest, Description, Diagnostic, Package};
+
+/// How a person calls the command, and what follows from that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invocation<'a> {
+    /// What is typed before the arguments: `wasmtime run etcd.wasm`.
+    pub program: &'a str,
+    /// The namespace of what names none itself, unless an argument does: `default`, or what the host was told.
+    pub namespace: &'a str,
+}
 
 /// What a run of the command gives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,9 +48,9 @@ impl Outcome {
         }
     }
 
-    fn bad_command_line(name: &str, problem: impl std::fmt::Display) -> Self {
+    fn bad_command_line(program: &str, problem: impl std::fmt::Display) -> Self {
         Self {
-            stderr: format!("error: {problem}\n  help: `{name} --help` shows what is accepted\n"),
+            stderr: format!("error: {problem}\n  help: `{program} --help` shows what is accepted\n"),
             status: 2,
             ..Self::default()
         }
@@ -73,14 +82,15 @@ struct Arguments {
 /// Runs the command with `args` (the program's own name left out), reading standard input only if it is needed.
 pub fn run(
     package: &dyn Package,
+    invocation: Invocation<'_>,
     args: impl IntoIterator<Item = OsString>,
     stdin: impl FnOnce() -> io::Result<Vec<u8>>,
 ) -> Outcome {
     let description = package.describe();
-    let arguments = match parse(args, &description) {
+    let arguments = match parse(args, invocation, &description) {
         Ok(Ok(arguments)) => arguments,
         Ok(Err(text)) => return Outcome::done(text),
-        Err(error) => return Outcome::bad_command_line(&description.name, error),
+        Err(error) => return Outcome::bad_command_line(invocation.program, error),
     };
     match arguments.verb {
         Verb::Schema => Outcome::done(package.schema()),
@@ -111,6 +121,7 @@ pub fn run(
 /// The arguments, or the text that was asked for instead of a run.
 fn parse(
     args: impl IntoIterator<Item = OsString>,
+    invocation: Invocation<'_>,
     description: &Description,
 ) -> Result<Result<Arguments, String>, lexopt::Error> {
     use lexopt::prelude::*;
@@ -121,13 +132,13 @@ fn parse(
         field: None,
         depth: Depth::Fields,
         name: None,
-        namespace: "default".to_owned(),
+        namespace: invocation.namespace.to_owned(),
     };
     let mut parser = lexopt::Parser::from_args(args);
     let mut verb = None;
     while let Some(argument) = parser.next()? {
         match argument {
-            Short('h') | Long("help") => return Ok(Err(help(description))),
+            Short('h') | Long("help") => return Ok(Err(help(invocation, description))),
             Short('V') | Long("version") => {
                 return Ok(Err(format!("{} {}\n", description.name, description.version)));
             }
@@ -156,7 +167,7 @@ fn parse(
     Ok(Ok(arguments))
 }
 
-fn help(description: &Description) -> String {
+fn help(Invocation { program, namespace }: Invocation<'_>, description: &Description) -> String {
     let Description {
         name,
         version,
@@ -169,7 +180,7 @@ fn help(description: &Description) -> String {
         "\
 {summary}
 
-Usage: {name} [COMMAND] [OPTIONS] < INPUT
+Usage: {program} [COMMAND] [OPTIONS] < INPUT
 
 Standard input is one of
   a values document, YAML or JSON          its manifests are written
@@ -187,15 +198,15 @@ Commands:
 
 Options:
       --name NAME            Name of what is rendered from values [default: {name}]
-  -n, --namespace NAMESPACE  Namespace of what names none itself [default: default]
+  -n, --namespace NAMESPACE  Namespace of what names none itself [default: {namespace}]
   -h, --help                 Print this help
   -V, --version              Print the version ({version})
 
 Examples:
-  wasmtime run {name}.wasm < /dev/null
-  wasmtime run {name}.wasm defaults > values.yaml
-  wasmtime run {name}.wasm explain spec --recursive
-  wasmtime run {name}.wasm --name {name}-a --namespace databases < values.yaml
+  {program} < /dev/null
+  {program} defaults > values.yaml
+  {program} explain spec --recursive
+  {program} --name {name}-a --namespace databases < values.yaml
 
 The exit status is 0 if the input was accepted and 1 if not; then nothing is written to standard output.
 "

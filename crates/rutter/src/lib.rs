@@ -9,6 +9,7 @@ mod contract;
 pub mod cron;
 mod diagnostic;
 pub mod duration;
+pub mod helm;
 pub mod krm;
 pub mod names;
 pub mod net;

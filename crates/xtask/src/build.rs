@@ -14,16 +14,21 @@ use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
 use crate::command;
-use crate::wasm::{TARGET, WasmToolchain};
+use crate::wasm::{Target, WasmToolchain};
 use crate::workspace::Workspace;
 
-/// Builds `dist/etcd.wasm` and `dist/rutter`.
+/// The plugins of the one module that Helm runs in process, by their folders in `plugins/helm-in-process/`.
+const HELM_PLUGINS: [&str; 2] = ["etcd", "etcd-post-renderer"];
+
+/// Builds `dist/etcd.wasm`, `dist/rutter` and `dist/helm/`.
 ///
 /// # Errors
 ///
 /// If a step fails.
 pub(crate) fn build(workspace: &Workspace, cache: &Cache) -> Result<()> {
-    build_component(workspace, cache)?;
+    let toolchain = WasmToolchain::ensure(cache)?;
+    build_component(workspace, &toolchain)?;
+    build_helm_plugins(workspace, &toolchain)?;
     precompile(workspace)?;
     command::run_aside(workspace.release_cargo("build").args(["--bin", "rutter"]))?;
     put(&release_binary(workspace, "rutter"), &workspace.rutter())
@@ -48,15 +53,28 @@ pub(crate) fn render(workspace: &Workspace, cache: &Cache, args: &[OsString]) ->
     Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-fn build_component(workspace: &Workspace, cache: &Cache) -> Result<()> {
-    let toolchain = WasmToolchain::ensure(cache)?;
-    let target = toolchain.target_folder(workspace);
-    let mut cargo = toolchain.cargo_build(workspace, &target);
-    command::run_aside(cargo.args(["-p", "etcd-component", "--profile", "component"]))?;
-    put(
-        &target.join(TARGET).join("component/etcd-component.wasm"),
-        &workspace.component(),
-    )
+fn build_component(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<()> {
+    let built = build_wasm(workspace, toolchain, Target::Component, "etcd-component")?;
+    put(&built.join("etcd-component.wasm"), &workspace.component())
+}
+
+fn build_helm_plugins(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<()> {
+    let module = build_wasm(workspace, toolchain, Target::Module, "etcd-helm-plugin")?.join("etcd_helm_plugin.wasm");
+    for name in HELM_PLUGINS {
+        let source = workspace.root().join("plugins/helm-in-process").join(name);
+        let plugin = workspace.helm_plugin(name);
+        put(&source.join("plugin.yaml"), &plugin.join("plugin.yaml"))?;
+        put(&module, &plugin.join("plugin.wasm"))?;
+    }
+    Ok(())
+}
+
+/// Builds a crate for a target; gives the folder with the result.
+fn build_wasm(workspace: &Workspace, toolchain: &WasmToolchain, target: Target, krate: &str) -> Result<PathBuf> {
+    let folder = toolchain.target_folder(workspace);
+    let mut cargo = toolchain.cargo_build(workspace, target, &folder);
+    command::run_aside(cargo.args(["-p", krate, "--profile", "component"]))?;
+    Ok(folder.join(target.name()).join("component"))
 }
 
 /// Compiles the component for this machine, unless neither it nor the compiler is newer than the result.

@@ -41,6 +41,11 @@ const RULES: &[Rule] = &[
         must_not_use: "wasmtime",
         because: "a component does not know its host",
     },
+    Rule {
+        krate: "etcd-helm-plugin",
+        must_not_use: "wasmtime",
+        because: "its host is Helm, which has a runtime of its own",
+    },
 ];
 
 /// Checks all rules.

@@ -12,7 +12,7 @@ use anyhow::Result;
 use crate::cache::Cache;
 use crate::command;
 use crate::tools;
-use crate::wasm::{TARGET, WasmToolchain};
+use crate::wasm::{Target, WasmToolchain};
 use crate::workspace::Workspace;
 
 struct Finding {
@@ -33,14 +33,14 @@ enum State {
 ///
 /// If the environment asks for something impossible.
 pub(crate) fn doctor(workspace: &Workspace, cache: &Cache) -> Result<ExitCode> {
-    let for_build = [
-        version(
-            "rustc",
-            Command::new("rustc").arg("--version"),
-            "install Rust with rustup",
-        ),
-        wasm_toolchain(cache)?,
-    ];
+    let mut for_build = vec![version(
+        "rustc",
+        Command::new("rustc").arg("--version"),
+        "install Rust with rustup",
+    )];
+    for target in Target::ALL {
+        for_build.push(wasm_toolchain(target, cache)?);
+    }
     let cargo = |subcommand: &str| {
         let mut cargo = workspace.cargo();
         cargo.args([subcommand, "--version"]);
@@ -66,6 +66,10 @@ pub(crate) fn doctor(workspace: &Workspace, cache: &Cache) -> Result<ExitCode> {
     println!("`cargo xtask build` has made:");
     print(&built("dist/etcd.wasm", &workspace.component()));
     print(&built("dist/rutter", &workspace.rutter()));
+    print(&built(
+        "dist/helm/etcd",
+        &workspace.helm_plugin("etcd").join("plugin.wasm"),
+    ));
     let ready = for_build.iter().all(|finding| matches!(finding.state, State::There(_)));
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -97,10 +101,14 @@ fn built(what: &'static str, path: &Path) -> Finding {
     Finding { what, state }
 }
 
-fn wasm_toolchain(cache: &Cache) -> Result<Finding> {
+/// One toolchain is for all targets, so that all of them are there or none.
+fn wasm_toolchain(target: Target, cache: &Cache) -> Result<Finding> {
     let state = match WasmToolchain::find(cache)? {
         Some(toolchain) => State::There(toolchain.describe()),
         None => State::Missing(WasmToolchain::plan(cache)?),
     };
-    Ok(Finding { what: TARGET, state })
+    Ok(Finding {
+        what: target.name(),
+        state,
+    })
 }

@@ -43,10 +43,11 @@ use crate::workspace::Workspace;
 Built things lie in dist/:
   dist/etcd.wasm  the etcd package as a component:  wasmtime run dist/etcd.wasm < values.yaml
   dist/rutter     the command, with the component inside:  dist/rutter render -f values.yaml
+  dist/helm/etcd  the package as a plugin that Helm 4 runs in process:  helm plugin install dist/helm/etcd
 
 Environment:
   RUTTER_CACHE           where tools are kept [default: $XDG_CACHE_HOME/rutter, else ~/.cache/rutter]
-  RUTTER_WASM_TOOLCHAIN  `debian`: build the component with Debian's compiler even where rustup's would do
+  RUTTER_WASM_TOOLCHAIN  `debian`: build the package with Debian's compiler even where rustup's would do
 
 The fast inner loop needs no xtask: plain `cargo test`."
 )]
@@ -57,10 +58,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Build dist/etcd.wasm and dist/rutter
+    /// Build dist/etcd.wasm, dist/rutter and dist/helm/
     ///
-    /// Adds the wasm32-wasip2 target if it is missing, builds the component, compiles it ahead of time for this
-    /// machine and builds the `rutter` command around it.
+    /// Adds the wasm32-wasip2 and wasm32-wasip1 targets if they are missing, builds the component and the plugins for
+    /// Helm 4, compiles the component ahead of time for this machine and builds the `rutter` command around it.
     Build,
     /// Build, then run `dist/rutter render`
     ///

@@ -209,7 +209,7 @@ pub(crate) const CARGO_DENY: Tool = Tool {
     }],
 };
 
-/// The linker for wasm32-wasip2, which comes with rustup's target but not with Debian's compiler.
+/// The linker for components, which comes with rustup's target but not with Debian's compiler.
 pub(crate) const WASM_COMPONENT_LD: Tool = Tool {
     name: "wasm-component-ld",
     recipes: &[Recipe {

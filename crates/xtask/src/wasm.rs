@@ -1,6 +1,6 @@
-//! What compiles for wasm32-wasip2 on this machine.
+//! What compiles for WebAssembly on this machine.
 //!
-//! Mostly that is the Rust in use once it has the target, which rustup adds. Where rustup is missing or cannot reach
+//! Mostly that is the Rust in use once it has the targets, which rustup adds. Where rustup is missing or cannot reach
 //! its server, Debian's packages do: they come from a mirror that most such machines can reach.
 
 mod debian;
@@ -17,8 +17,32 @@ use crate::command;
 use crate::wasm::debian::DebianBuildStd;
 use crate::workspace::Workspace;
 
-/// The target that the component is built for.
-pub(crate) const TARGET: &str = "wasm32-wasip2";
+/// What a package is built as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A component.
+    Component,
+    /// A core module, for the hosts that load no components.
+    Module,
+}
+
+impl Target {
+    /// All of them.
+    pub(crate) const ALL: [Self; 2] = [Self::Component, Self::Module];
+
+    /// As Rust calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Component => "wasm32-wasip2",
+            Self::Module => "wasm32-wasip1",
+        }
+    }
+}
+
+/// The names of all targets, for a command line or a message.
+fn names(separator: &str) -> String {
+    Target::ALL.map(Target::name).join(separator)
+}
 
 /// Names the toolchain to use, where the choice is not to be ours.
 const OVERRIDE: &str = "RUTTER_WASM_TOOLCHAIN";
@@ -26,10 +50,10 @@ const OVERRIDE: &str = "RUTTER_WASM_TOOLCHAIN";
 /// How long rustup may try. Its server is either near or, behind a firewall, never to be reached.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
 
-/// A compiler that has everything for [`TARGET`].
+/// A compiler that has everything for every [`Target`].
 #[derive(Debug)]
 pub(crate) enum WasmToolchain {
-    /// The Rust in use, which has the target's standard library.
+    /// The Rust in use, which has the targets' standard libraries.
     Sysroot,
     /// Debian's Rust, which first builds the standard library from its sources.
     DebianBuildStd(DebianBuildStd),
@@ -42,7 +66,7 @@ impl WasmToolchain {
     ///
     /// If the override names none.
     pub(crate) fn find(cache: &Cache) -> Result<Option<Self>> {
-        if !debian_is_forced()? && sysroot_has_target() {
+        if !debian_is_forced()? && sysroot_has_targets() {
             return Ok(Some(Self::Sysroot));
         }
         Ok(DebianBuildStd::find(cache).map(Self::DebianBuildStd))
@@ -59,21 +83,24 @@ impl WasmToolchain {
         }
         if !debian_is_forced()? && command::find_program("rustup").is_some() {
             let mut rustup = rustup_target_add();
-            eprintln!("xtask: adding the {TARGET} target: {}", command::line(&rustup));
+            eprintln!("xtask: adding {}: {}", names(" and "), command::line(&rustup));
             match command::run_aside_within(RUSTUP_LIMIT, &mut rustup) {
-                Ok(()) if sysroot_has_target() => return Ok(Self::Sysroot),
-                Ok(()) => eprintln!("xtask: the Rust in use does not have the target even so: is it rustup's?"),
+                Ok(()) if sysroot_has_targets() => return Ok(Self::Sysroot),
+                Ok(()) => eprintln!("xtask: the Rust in use does not have them even so: is it rustup's?"),
                 Err(error) => eprintln!("xtask: {error:#}"),
             }
         }
         if !debian::is_debian() {
             bail!(
-                "nothing here can compile for {TARGET}. Install Rust with rustup and run \
-                 `rustup target add {TARGET}` where its server can be reached"
+                "nothing here can compile for {}. Install Rust with rustup and run `{}` where its server can be reached",
+                names(" and "),
+                command::line(&rustup_target_add())
             );
         }
-        let toolchain = DebianBuildStd::install(cache)
-            .with_context(|| format!("Debian's packages cannot stand in for `rustup target add {TARGET}`"))?;
+        let toolchain = DebianBuildStd::install(cache).with_context(|| {
+            let rustup = command::line(&rustup_target_add());
+            format!("Debian's packages cannot stand in for `{rustup}`")
+        })?;
         Ok(Self::DebianBuildStd(toolchain))
     }
 
@@ -104,12 +131,14 @@ impl WasmToolchain {
         }
     }
 
-    /// `cargo build` for [`TARGET`] into the given target folder.
-    pub(crate) fn cargo_build(&self, workspace: &Workspace, target: &Path) -> Command {
+    /// `cargo build` for a target into the given target folder.
+    pub(crate) fn cargo_build(&self, workspace: &Workspace, target: Target, folder: &Path) -> Command {
         let mut cargo = workspace.cargo();
-        cargo.args(["build", "--target", TARGET, "--target-dir"]).arg(target);
+        cargo
+            .args(["build", "--target", target.name(), "--target-dir"])
+            .arg(folder);
         if let Self::DebianBuildStd(debian) = self {
-            debian.configure(&mut cargo);
+            debian.configure(target, &mut cargo);
         }
         cargo
     }
@@ -131,14 +160,16 @@ fn debian_is_forced() -> Result<bool> {
     }
 }
 
-fn sysroot_has_target() -> bool {
-    let mut rustc = Command::new("rustc");
-    command::read(rustc.args(["--print", "target-libdir", "--target", TARGET]))
-        .is_ok_and(|folder| Path::new(folder.trim_end()).is_dir())
+fn sysroot_has_targets() -> bool {
+    Target::ALL.into_iter().all(|target| {
+        let mut rustc = Command::new("rustc");
+        command::read(rustc.args(["--print", "target-libdir", "--target", target.name()]))
+            .is_ok_and(|folder| Path::new(folder.trim_end()).is_dir())
+    })
 }
 
 fn rustup_target_add() -> Command {
     let mut rustup = Command::new("rustup");
-    rustup.args(["target", "add", TARGET]);
+    rustup.args(["target", "add"]).args(Target::ALL.map(Target::name));
     rustup
 }

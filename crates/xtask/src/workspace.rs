@@ -58,6 +58,11 @@ impl Workspace {
         self.dist().join(format!("rutter{}", env::consts::EXE_SUFFIX))
     }
 
+    /// A plugin that Helm runs in process: a folder as `helm plugin install` takes it.
+    pub(crate) fn helm_plugin(&self, name: &str) -> PathBuf {
+        self.dist().join("helm").join(name)
+    }
+
     /// Intermediate files of our own, below cargo's so that `cargo clean` removes them.
     pub(crate) fn scratch(&self) -> PathBuf {
         self.target.join("rutter")

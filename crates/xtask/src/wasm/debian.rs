@@ -1,8 +1,8 @@
-//! Debian's Rust as a compiler for wasm32-wasip2.
+//! Debian's Rust as a compiler for WebAssembly.
 //!
 //! Debian 12 and 13 keep a recent compiler for their web browsers, `rustc-web`, with its sources in `rust-web-src`:
-//! cargo builds the standard library from those. `wasi-libc` has the C library and `lld` the linker behind
-//! `wasm-component-ld`, the one piece that Debian lacks and cargo installs.
+//! cargo builds the standard library from those. `wasi-libc` has the C library and `lld` the linker, which
+//! for components stands behind `wasm-component-ld`, the one piece that Debian lacks and cargo installs.
 //!
 //! It must be told before it is done: packages change the machine for all its users.
 
@@ -15,16 +15,15 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::cache::Cache;
 use crate::command;
 use crate::tools;
-use crate::wasm::TARGET;
+use crate::wasm::{Target, names};
 
 /// What is installed, but for the linker, of which the newest is, and the C library, which may come from backports.
 const PACKAGES: &str = "rustc-web rust-web-src";
 
 const RUSTC: &str = "/usr/bin/rustc";
 const STD_SOURCES: &str = "/usr/lib/rustlib/src/rust/library/std";
-const LIBC: &str = "/usr/lib/wasm32-wasip2";
 
-/// Debian 13 is the first whose `wasi-libc` knows wasm32-wasip2; before, backports have it.
+/// Debian 13 is the first whose `wasi-libc` knows the targets by these names; before, backports have it.
 const FIRST_WITH_LIBC: u32 = 13;
 
 /// Debian's Rust, with everything beside it that it needs.
@@ -76,21 +75,29 @@ impl DebianBuildStd {
     }
 
     /// Makes a `cargo build` use it.
-    pub(crate) fn configure(&self, cargo: &mut Command) {
-        let flags = [
+    pub(crate) fn configure(&self, target: Target, cargo: &mut Command) {
+        let libc = libc(target);
+        let mut flags = vec![
             // Or rustc would start the linker of the rustup toolchain, which is not there.
             "-Clink-self-contained=no".to_owned(),
-            format!("-Clink-arg=--wasm-ld-path={}", self.wasm_ld.display()),
-            format!("-Lnative={LIBC}"),
-            format!("-Clink-arg={LIBC}/crt1-command.o"),
+            format!("-Lnative={libc}"),
         ];
+        let (variable, linker) = match target {
+            Target::Component => {
+                flags.push(format!("-Clink-arg=--wasm-ld-path={}", self.wasm_ld.display()));
+                flags.push(format!("-Clink-arg={libc}/crt1-command.o"));
+                ("CARGO_TARGET_WASM32_WASIP2_LINKER", &self.component_ld)
+            }
+            // Without a start file: functions are called from outside, and the linker has each start the C library.
+            Target::Module => ("CARGO_TARGET_WASM32_WASIP1_LINKER", &self.wasm_ld),
+        };
         cargo
             .arg("-Zbuild-std=std,panic_abort")
             .env("RUSTC", RUSTC)
             // Building the standard library is unstable only because its interface may change, and this compiler
             // does not change under us.
             .env("RUSTC_BOOTSTRAP", "1")
-            .env("CARGO_TARGET_WASM32_WASIP2_LINKER", &self.component_ld)
+            .env(variable, linker)
             // The one variable for flags that no other overrules.
             .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
             // Leads to the libraries of the compiler that built xtask.
@@ -103,10 +110,15 @@ pub(crate) fn is_debian() -> bool {
     command::find_program("apt-get").is_some() && os_release("ID").is_some_and(|id| id == "debian")
 }
 
+/// Where the C library for a target lies.
+fn libc(target: Target) -> String {
+    format!("/usr/lib/{}", target.name())
+}
+
 fn packages_are_there() -> bool {
-    [RUSTC, STD_SOURCES, &format!("{LIBC}/crt1-command.o")]
-        .iter()
-        .all(|path| Path::new(path).exists())
+    let libcs = Target::ALL.map(|target| format!("{}/libc.a", libc(target)));
+    let mut paths = [RUSTC, STD_SOURCES].into_iter().chain(libcs.iter().map(String::as_str));
+    paths.all(|path| Path::new(path).exists())
 }
 
 fn newest_wasm_ld() -> Option<PathBuf> {
@@ -117,8 +129,9 @@ fn newest_wasm_ld() -> Option<PathBuf> {
 
 fn install_packages() -> Result<()> {
     eprintln!(
-        "xtask: {TARGET} has to come from Debian's packages: {PACKAGES} wasi-libc and the newest lld.\n\
-         xtask: they lie beside a rustup toolchain and do not change it."
+        "xtask: {} have to come from Debian's packages: {PACKAGES} wasi-libc and the newest lld.\n\
+         xtask: they lie beside a rustup toolchain and do not change it.",
+        names(" and ")
     );
     let mut prepare = Vec::new();
     let mut libc = "wasi-libc".to_owned();

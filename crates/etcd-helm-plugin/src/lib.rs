@@ -1,0 +1,41 @@
+//! The etcd package as a core module for Helm 4's `extism/v1` runtime, which loads no components.
+//!
+//! Each kind of plugin is a function from Helm's message to ours; around them is what Extism's runtime calls.
+
+// Only the module's entries use them, which are built for WebAssembly alone.
+#![cfg_attr(
+    not(target_family = "wasm"),
+    allow(dead_code, reason = "tests aside, only the entries use it")
+)]
+
+mod cli;
+#[cfg(target_family = "wasm")]
+mod entries;
+mod post_renderer;
+
+/// Why an entry failed, for the person whom Helm tells, and the status that goes with it.
+#[derive(Debug, PartialEq, Eq)]
+struct Failure {
+    message: String,
+    status: u8,
+}
+
+impl Failure {
+    /// The input is refused.
+    fn refused(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { message, status: 1 }
+    }
+
+    /// The arguments are none that are understood.
+    fn bad_command_line(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { message, status: 2 }
+    }
+
+    /// Helm or this machine did something unforeseen.
+    fn host(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { message, status: 3 }
+    }
+}
