@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::matrix::Agreement;
 use anyhow::{Context, Result, bail, ensure};
 use etcd_package::EtcdPackage;
 use rutter::command::Invocation;
@@ -231,7 +232,16 @@ pub fn trials(
     route: &'static str,
     run: impl Fn(&Case) -> Result<Outcome> + Clone + Send + 'static,
 ) -> Result<Vec<libtest_mimic::Trial>> {
-    Ok(trials_of(Case::all()?, route, run, Case::check))
+    let check = move |case: &Case, outcome: &Outcome| {
+        case.check(outcome)?;
+        let agreement = if outcome.status == 0 {
+            Agreement::Bytes
+        } else {
+            Agreement::Refused
+        };
+        matrix::record(route, &case.name, agreement)
+    };
+    Ok(trials_of(Case::all()?, route, run, check))
 }
 
 /// Runs `route` on every case of functions, as one named test each.
@@ -250,7 +260,7 @@ fn trials_of(
     cases: Vec<Case>,
     route: &'static str,
     run: impl Fn(&Case) -> Result<Outcome> + Clone + Send + 'static,
-    check: fn(&Case, &Outcome) -> Result<()>,
+    check: impl Fn(&Case, &Outcome) -> Result<()> + Copy + Send + 'static,
 ) -> Vec<libtest_mimic::Trial> {
     let trial = |case: Case| {
         let run = run.clone();

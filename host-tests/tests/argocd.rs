@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use host_tests::matrix::{self, Agreement};
 use host_tests::oracles::documents;
 use host_tests::{artifact, render, root, same};
 use libtest_mimic::{Arguments, Trial};
@@ -23,8 +24,14 @@ fn main() -> Result<()> {
     for entry in fs::read_dir(root().join("examples"))? {
         let path = entry?.path();
         let name = path.file_stem().context("a name")?.to_string_lossy().into_owned();
-        let run = move || Ok(example(&path)?);
-        trials.push(Trial::test(format!("example::{name}"), run));
+        trials.push(Trial::test(format!("example::{name}"), move || {
+            example(&path)?;
+            Ok(matrix::record(
+                "argocd",
+                &format!("example-{name}"),
+                Agreement::Objects,
+            )?)
+        }));
     }
     ensure!(trials.len() > 10, "there are examples");
     let others: [(&str, Test); 11] = [

@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, ensure};
+use etcd_package::EtcdPackage;
 use host_tests::matrix::{self, Agreement};
 use host_tests::oracles::{documents, kind};
-use host_tests::{Case, artifact, render, root, same};
+use host_tests::{Case, WASMTIME, artifact, render, root, same};
 use libtest_mimic::{Arguments, Trial};
-use rutter::Rendering;
+use rutter::{Package as _, Rendering};
 use serde_json::Value;
 
 type Test = fn() -> Result<()>;
@@ -40,15 +41,16 @@ fn main() -> Result<()> {
             if host == "kpt" && find_kpt().is_none() {
                 continue;
             }
-            let (spec, rendering, name) = (Arc::clone(&spec), Arc::clone(&rendering), name.clone());
+            let (clusters, name) = (Arc::clone(&clusters), name.clone());
             trials.push(Trial::test(format!("{host}::{name}"), move || {
-                test(&spec, &rendering)?;
+                test(&clusters)?;
                 Ok(matrix::record(host, &name, Agreement::Objects)?)
             }));
         }
     }
     ensure!(accepted > 50, "most cases are accepted values");
-    let others: [(&str, Test); 10] = [
+    let others: [(&str, Test); 11] = [
+        ("definition", definition),
         ("kustomize::bases_and_overlays", bases_and_overlays),
         ("kustomize::patched_generator", patched_generator),
         ("kustomize::names_and_namespaces", names_and_namespaces),
@@ -80,27 +82,85 @@ fn main() -> Result<()> {
     libtest_mimic::run(&arguments, trials).exit()
 }
 
-/// The values of a case as the `spec` of an object, and what the package makes of them, if it accepts them.
-fn as_spec(case: &Case) -> Option<(String, Rendering)> {
-    let values = String::from_utf8(case.input.clone()).ok()?;
-    // Documents of a stream, and directives, have no place inside of an object.
-    if values
-        .lines()
-        .any(|line| line.starts_with(['%', '-']) || line.starts_with("..."))
-    {
-        return None;
+/// What a case asks for as objects, and the objects that the package gives for it.
+struct Clusters {
+    objects: Objects,
+    expected: BTreeMap<String, Value>,
+}
+
+enum Objects {
+    /// One, called `orders` in `shop`, with this text as its `spec`.
+    Spec(String),
+    /// Those of a stream.
+    Stream(Vec<Value>),
+}
+
+impl Clusters {
+    /// Those of a case that the package accepts and that are all of the package's kind.
+    fn of(case: &Case) -> Result<Option<Self>> {
+        let Ok(text) = String::from_utf8(case.input.clone()) else {
+            return Ok(None);
+        };
+        if let Ok(objects) = documents(&text)
+            && objects
+                .iter()
+                .any(|object| object["apiVersion"] == "etcd.rutter.dev/v1alpha1")
+        {
+            let outcome = rutter::command::run(&EtcdPackage, WASMTIME, [], || Ok(case.input.clone()));
+            let ours = outcome.status == 0 && objects.iter().all(|object| kind(object) == "EtcdCluster");
+            return ours
+                .then(|| {
+                    Ok(Self {
+                        expected: self::objects(&outcome.stdout)?,
+                        objects: Objects::Stream(objects),
+                    })
+                })
+                .transpose();
+        }
+        // Directives have no place inside of an object.
+        if text
+            .lines()
+            .any(|line| line.starts_with(['%', '-']) || line.starts_with("..."))
+        {
+            return Ok(None);
+        }
+        let Ok(rendering) = render("orders", "shop", &text) else {
+            return Ok(None);
+        };
+        let is_empty = text
+            .lines()
+            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+        let indented: String = text.lines().map(|line| format!("  {line}\n")).collect();
+        let spec = if is_empty {
+            "spec: {}\n".to_owned()
+        } else {
+            format!("spec:\n{indented}")
+        };
+        Ok(Some(Self {
+            objects: Objects::Spec(spec),
+            expected: expected(&rendering)?,
+        }))
     }
-    let rendering = render("orders", "shop", &values).ok()?;
-    let indented = values.lines().map(|line| format!("  {line}\n")).collect::<String>();
-    let is_empty = values
-        .lines()
-        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
-    let spec = if is_empty {
-        "spec: {}\n".to_owned()
-    } else {
-        format!("spec:\n{indented}")
-    };
-    Some((spec, rendering))
+
+    /// As a stream, each with an annotation.
+    fn to_text(&self, name: &str, value: &str) -> String {
+        match &self.objects {
+            Objects::Spec(spec) => cluster(&format!("{name}: '{value}'"), spec),
+            Objects::Stream(objects) => {
+                let annotated = objects.iter().cloned().map(|mut object| {
+                    object["metadata"]["annotations"][name] = value.into();
+                    format!("---\n{object}\n")
+                });
+                annotated.collect()
+            }
+        }
+    }
+
+    fn with_foreign(&self) -> Result<BTreeMap<String, Value>> {
+        let mut all = self.expected.clone();
+        all.extend(objects(FOREIGN)?);
+        Ok(all)
+    }
 }
 
 const FUNCTION: &str = "exec: {path: rutter, args: [krm]}";
@@ -153,11 +213,11 @@ fn folder(files: &[(&str, &str)]) -> Result<tempfile::TempDir> {
 fn host(program: impl AsRef<std::ffi::OsStr>) -> Result<Command> {
     let rutter = artifact("rutter")?.canonicalize()?;
     let plugins = root().join("plugins/kustomize").canonicalize()?;
-    let mut path = vec![rutter.parent().context("dist")?.to_path_buf(), plugins.clone()];
+    // The wrapper lies in `plugins/`.
+    let mut path = vec![rutter.parent().context("dist")?.to_path_buf(), plugins];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let mut host = Command::new(program);
-    host.env("PATH", std::env::join_paths(path)?)
-        .env("KUSTOMIZE_PLUGIN_HOME", plugins);
+    host.env("PATH", std::env::join_paths(path)?);
     Ok(host)
 }
 
@@ -260,42 +320,45 @@ fn rendered(values: &str) -> Result<Rendering> {
 
 // Each case through each host.
 
-fn generator(spec: &str, rendering: &Rendering) -> Result<()> {
+fn generator(clusters: &Clusters) -> Result<()> {
     let folder = folder(&[
         (
             "kustomization.yaml",
             "resources: [page.yaml]\ngenerators: [etcd.yaml]\n",
         ),
         ("page.yaml", FOREIGN),
-        ("etcd.yaml", &cluster(&run_by(FUNCTION), spec)),
+        (
+            "etcd.yaml",
+            &clusters.to_text("config.kubernetes.io/function", FUNCTION),
+        ),
     ])?;
-    same_objects(&with_foreign(rendering)?, &objects(&build(folder.path())?)?)
+    same_objects(&clusters.with_foreign()?, &objects(&build(folder.path())?)?)
 }
 
-fn transformer(spec: &str, rendering: &Rendering) -> Result<()> {
+fn transformer(clusters: &Clusters) -> Result<()> {
     let folder = folder(&[
         (
             "kustomization.yaml",
             "resources: [page.yaml, etcd.yaml]\ntransformers: [render.yaml]\n",
         ),
         ("page.yaml", FOREIGN),
-        ("etcd.yaml", &cluster("", spec)),
+        ("etcd.yaml", &clusters.to_text("by", "us")),
         ("render.yaml", RENDER),
     ])?;
-    same_objects(&with_foreign(rendering)?, &objects(&build(folder.path())?)?)
+    same_objects(&clusters.with_foreign()?, &objects(&build(folder.path())?)?)
 }
 
-fn kubectl(spec: &str, rendering: &Rendering) -> Result<()> {
+fn kubectl(clusters: &Clusters) -> Result<()> {
     let folder = folder(&[
         (
             "kustomization.yaml",
             "resources: [page.yaml]\ngenerators: [etcd.yaml]\n",
         ),
         ("page.yaml", FOREIGN),
-        ("etcd.yaml", &cluster("", spec)),
+        ("etcd.yaml", &clusters.to_text("by", "us")),
     ])?;
     let built = stdout(&kubectl_build(folder.path())?)?;
-    same_objects(&with_foreign(rendering)?, &objects(&built)?)
+    same_objects(&clusters.with_foreign()?, &objects(&built)?)
 }
 
 fn kubectl_build(folder: &Path) -> Result<Output> {
@@ -304,8 +367,8 @@ fn kubectl_build(folder: &Path) -> Result<Output> {
         .arg(folder))
 }
 
-fn kpt(spec: &str, rendering: &Rendering) -> Result<()> {
-    let folder = package(spec)?;
+fn kpt(clusters: &Clusters) -> Result<()> {
+    let folder = package_of(&clusters.to_text("config.kubernetes.io/local-config", "true"))?;
     let stream = stdout(&kpt_render(folder.path(), &["--output", "unwrap"])?)?;
     let mut found = objects(&stream)?;
     for (name, _) in found.clone() {
@@ -317,7 +380,7 @@ fn kpt(spec: &str, rendering: &Rendering) -> Result<()> {
         let metadata = object["metadata"].as_object_mut().context("metadata")?;
         forget_file(metadata);
     }
-    same_objects(&with_foreign(rendering)?, &found)
+    same_objects(&clusters.with_foreign()?, &found)
 }
 
 /// Takes the annotations away that kpt leaves on objects that it prints.
@@ -556,26 +619,24 @@ fn refused() -> Result<()> {
     Ok(())
 }
 
-/// Without `--enable-exec` Kustomize skips functions silently (kustomize#4399): the generator then gives nothing. A
-/// transformer leaves the `EtcdCluster`, which no cluster knows, and so nothing is half installed.
+/// Without its flags Kustomize runs no function, and says so: nothing is half installed.
 fn forgotten() -> Result<()> {
-    let folder = folder(&[
-        (
-            "kustomization.yaml",
-            "resources: [etcd.yaml]\ntransformers: [render.yaml]\n",
-        ),
-        ("etcd.yaml", &cluster("", "spec: {}\n")),
-        ("render.yaml", RENDER),
-    ])?;
-    let mut command = host("kustomize")?;
-    let built = stdout(&run(command
-        .args(["build", "--enable-alpha-plugins"])
-        .arg(folder.path()))?)?;
-    let objects = documents(&built)?;
-    ensure!(objects.len() == 1 && kind(&objects[0]) == "EtcdCluster", "{built}");
-    let mut command = host("kustomize")?;
-    let refusal = refusal(&run(command.arg("build").arg(folder.path()))?)?;
-    ensure!(refusal.contains("enable-alpha-plugins"), "{refusal}");
+    for kustomization in [
+        "generators: [generator.yaml]\n",
+        "resources: [etcd.yaml]\ntransformers: [render.yaml]\n",
+    ] {
+        let folder = folder(&[
+            ("kustomization.yaml", kustomization),
+            ("etcd.yaml", &cluster("", "spec: {}\n")),
+            ("generator.yaml", &cluster(&run_by(FUNCTION), "spec: {}\n")),
+            ("render.yaml", RENDER),
+        ])?;
+        for flags in [&[][..], &["--enable-alpha-plugins"]] {
+            let mut command = host("kustomize")?;
+            let refusal = refusal(&run(command.arg("build").args(flags).arg(folder.path()))?)?;
+            ensure!(refusal.contains("external plugins disabled"), "{refusal}");
+        }
+    }
     Ok(())
 }
 
@@ -588,6 +649,27 @@ fn kubectl_refused() -> Result<()> {
         let refusal = refusal(&kubectl_build(folder.path())?)?;
         ensure!(refusal.contains(expected), "{expected:?} is missing in\n{refusal}");
     }
+    Ok(())
+}
+
+/// The function's definition for catalogs is true.
+fn definition() -> Result<()> {
+    let text = fs::read_to_string(root().join("plugins/krm/function.yaml"))?;
+    let definition: Value = serde_yaml::from_str(&text)?;
+    let package = EtcdPackage.describe();
+    let spec = &definition["spec"];
+    let version = &spec["versions"][0];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let api_version = format!("{}/{}", text(&spec["group"]), text(&version["name"]));
+    same("apiVersion", &package.api_version, &api_version)?;
+    ensure!(spec["names"]["kind"] == package.kind.as_str(), "{spec}");
+    let examples = version["examples"].as_array().context("examples")?.iter();
+    for path in examples.chain([&version["usage"]]) {
+        ensure!(root().join(text(path)).is_file(), "{path}");
+    }
+    let schema = jsonschema::validator_for(&version["schema"]["openAPIV3Schema"])?;
+    let object: Value = serde_yaml::from_str(&cluster("", "spec: {}\n"))?;
+    ensure!(schema.is_valid(&object), "{object}");
     Ok(())
 }
 
@@ -618,11 +700,11 @@ const LOCAL: &str = "config.kubernetes.io/local-config: \"true\"";
 
 /// A package with a cluster of this `spec`.
 fn package(spec: &str) -> Result<tempfile::TempDir> {
-    folder(&[
-        ("Kptfile", KPTFILE),
-        ("etcd.yaml", &cluster(LOCAL, spec)),
-        ("page.yaml", FOREIGN),
-    ])
+    package_of(&cluster(LOCAL, spec))
+}
+
+fn package_of(clusters: &str) -> Result<tempfile::TempDir> {
+    folder(&[("Kptfile", KPTFILE), ("etcd.yaml", clusters), ("page.yaml", FOREIGN)])
 }
 
 fn kpt_render(folder: &Path, args: &[&str]) -> Result<Output> {

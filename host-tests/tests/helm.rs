@@ -12,6 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, ensure};
+use host_tests::matrix::{self, Agreement};
 use host_tests::oracles::{documents, kind};
 use host_tests::{Case, artifact, render, root, same};
 use libtest_mimic::{Arguments, Trial};
@@ -19,6 +20,41 @@ use rutter::{Diagnostic, Rendering};
 use serde_json::{Value, json};
 
 type Test = fn() -> Result<()>;
+
+/// A Helm, and how it is told to use the post-renderer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Helm {
+    /// It finds a program by its name, and prints what that says when it fails.
+    V3,
+    /// It finds a plugin by its name.
+    V4,
+}
+
+impl Helm {
+    const ALL: [Self; 2] = [Self::V3, Self::V4];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::V3 => "helm-3",
+            Self::V4 => "helm-4",
+        }
+    }
+
+    fn program(self) -> &'static str {
+        match self {
+            Self::V3 => "helm-3",
+            Self::V4 => "helm",
+        }
+    }
+
+    /// The arguments that have it post-render.
+    fn post_renderer(self) -> &'static [&'static str] {
+        match self {
+            Self::V3 => &["--post-renderer", "rutter", "--post-renderer-args", "post-render"],
+            Self::V4 => &["--post-renderer", "rutter"],
+        }
+    }
+}
 
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
@@ -28,13 +64,18 @@ fn main() -> Result<()> {
         if let Ok(values) = String::from_utf8(case.input.clone())
             && let Ok(rendering) = render("orders-etcd", "shop", &values)
         {
-            let run = move || Ok(template_of_case(&values, &rendering)?);
-            trials.push(Trial::test(format!("template::{}", case.name), run));
+            let (values, rendering) = (Arc::new(values), Arc::new(rendering));
+            for helm in Helm::ALL {
+                let (values, rendering, case) = (Arc::clone(&values), Arc::clone(&rendering), case.name.clone());
+                trials.push(Trial::test(format!("{}::template::{case}", helm.name()), move || {
+                    let agreement = template_of_case(helm, &values, &rendering)?;
+                    Ok(matrix::record(helm.name(), &case, agreement)?)
+                }));
+            }
         }
     }
-    ensure!(trials.len() > 50, "most cases are accepted values");
-    let others: [(&str, Test); 11] = [
-        ("charts_versions", chart_versions),
+    ensure!(trials.len() > 100, "most cases are accepted values");
+    let of_each: [(&str, fn(Helm) -> Result<()>); 8] = [
         ("uncommented_defaults", uncommented_defaults),
         ("foreign", foreign),
         ("hooks_and_clusters_of_other_charts", hooks_and_clusters_of_other_charts),
@@ -42,9 +83,19 @@ fn main() -> Result<()> {
         ("nothing", nothing),
         ("refused_by_the_schema", refused_by_the_schema),
         ("refused_by_the_post_renderer", refused_by_the_post_renderer),
-        ("helm_3_protocol", helm_3_protocol),
-        ("large_and_cut_streams", large_and_cut_streams),
         ("forgotten_post_renderer", forgotten_post_renderer),
+    ];
+    for helm in Helm::ALL {
+        for (name, test) in of_each {
+            trials.push(Trial::test(format!("{}::{name}", helm.name()), move || Ok(test(helm)?)));
+        }
+    }
+    let others: [(&str, Test); 5] = [
+        ("chart_versions", chart_versions),
+        ("post_render", streams),
+        ("large_and_cut_streams", large_and_cut_streams),
+        ("plugin_install", plugin_install),
+        ("terminal", terminal),
     ];
     for (name, test) in others {
         trials.push(Trial::test(name, move || Ok(test()?)));
@@ -53,11 +104,11 @@ fn main() -> Result<()> {
 }
 
 /// Helm, with the plugins and the command of this checkout, and nothing of the user's.
-fn helm(folder: &Path) -> Result<Command> {
+fn helm(version: Helm, folder: &Path) -> Result<Command> {
     let rutter = artifact("rutter")?.canonicalize()?;
     let mut path = vec![rutter.parent().context("dist")?.to_path_buf()];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    let mut helm = Command::new("helm");
+    let mut helm = Command::new(version.program());
     helm.env("PATH", std::env::join_paths(path)?)
         .env("HELM_PLUGINS", root().join("plugins/helm").canonicalize()?)
         .env("HELM_CACHE_HOME", folder.join("cache"))
@@ -74,11 +125,12 @@ fn run(command: &mut Command) -> Result<Output> {
 }
 
 /// Renders with the post-renderer, and gives what Helm prints if it succeeds.
-fn template(folder: &Path, chart: &Path, args: &[&str]) -> Result<String> {
-    let mut helm = helm(folder)?;
+fn template(version: Helm, folder: &Path, chart: &Path, args: &[&str]) -> Result<String> {
+    let mut helm = helm(version, folder)?;
     helm.args(["template", "orders"]).arg(chart);
     let output = run(helm
-        .args(["--namespace", "shop", "--post-renderer", "rutter"])
+        .args(["--namespace", "shop"])
+        .args(version.post_renderer())
         .args(args))?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
@@ -158,24 +210,28 @@ fn same_texts(expected: &BTreeSet<String>, found: &BTreeSet<String>) -> Result<(
 }
 
 /// Helm hands values on, and what comes back, unchanged, and finds nothing to complain about.
-fn template_of_case(values: &str, rendering: &Rendering) -> Result<()> {
+fn template_of_case(version: Helm, values: &str, rendering: &Rendering) -> Result<Agreement> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("values.yaml");
     fs::write(&file, values)?;
     let file = file.to_str().context("a path")?;
-    let stream = template(folder.path(), &chart(), &["-f", file])?;
+    let stream = template(version, folder.path(), &chart(), &["-f", file])?;
     let expected = texts_of(rendering);
     ensure!(objects(&expected)? == objects(&texts(&stream))?, "the objects differ");
     // Helm sorts the keys of values, and the package leaves those of extra manifests as they are.
-    if !values.contains("extraManifests") {
+    let agreement = if values.contains("extraManifests") {
+        Agreement::Objects
+    } else {
         same_texts(&expected, &texts(&stream))?;
-    }
+        Agreement::Bytes
+    };
     for line in stream.lines().filter(|line| line.starts_with("# Source: ")) {
         same("the source", "# Source: etcd/templates/etcd-cluster.yaml", line)?;
     }
-    let lint = run(helm(folder.path())?.args(["lint", "--strict", "-f", file]).arg(chart()))?;
+    let mut helm = helm(version, folder.path())?;
+    let lint = run(helm.args(["lint", "--strict", "-f", file]).arg(chart()))?;
     ensure!(lint.status.success(), "{}", String::from_utf8_lossy(&lint.stdout));
-    Ok(())
+    Ok(agreement)
 }
 
 fn chart_versions() -> Result<()> {
@@ -190,7 +246,7 @@ fn chart_versions() -> Result<()> {
 }
 
 /// A reader who takes the comment signs away has the defaults, and renders what nothing renders.
-fn uncommented_defaults() -> Result<()> {
+fn uncommented_defaults(version: Helm) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let values = fs::read_to_string(chart().join("values.yaml"))?;
     let uncommented: String = values
@@ -200,7 +256,12 @@ fn uncommented_defaults() -> Result<()> {
         .collect();
     let file = folder.path().join("values.yaml");
     fs::write(&file, uncommented)?;
-    let stream = template(folder.path(), &chart(), &["-f", file.to_str().context("a path")?])?;
+    let stream = template(
+        version,
+        folder.path(),
+        &chart(),
+        &["-f", file.to_str().context("a path")?],
+    )?;
     same_texts(&rendered("orders-etcd", "")?, &texts(&stream))
 }
 
@@ -216,7 +277,7 @@ data:
 ";
 
 /// What is not the package's comes out as Helm prints it without a post-renderer, but for Helm's own changes.
-fn foreign() -> Result<()> {
+fn foreign(version: Helm) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let chart = write_chart(
         folder.path(),
@@ -224,7 +285,7 @@ fn foreign() -> Result<()> {
         &json!([]),
         &[("templates/page.yaml", FOREIGN)],
     )?;
-    let stream = template(folder.path(), &chart, &[])?;
+    let stream = template(version, folder.path(), &chart, &[])?;
     same_texts(&texts(FOREIGN), &texts(&stream))
 }
 
@@ -238,7 +299,7 @@ metadata:
 ";
 
 /// A chart need not be ours to hold clusters, and hooks stay hooks.
-fn hooks_and_clusters_of_other_charts() -> Result<()> {
+fn hooks_and_clusters_of_other_charts(version: Helm) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let clusters = fs::read_to_string(root().join("examples/two-clusters.yaml"))?;
     let files = [
@@ -247,7 +308,7 @@ fn hooks_and_clusters_of_other_charts() -> Result<()> {
         ("templates/page.yaml", FOREIGN),
     ];
     let chart = write_chart(folder.path(), "shop", &json!([]), &files)?;
-    let stream = template(folder.path(), &chart, &[])?;
+    let stream = template(version, folder.path(), &chart, &[])?;
     let mut expected = texts(HOOK);
     expected.extend(texts(FOREIGN));
     let own: Vec<Value> = documents(&clusters)?;
@@ -256,13 +317,14 @@ fn hooks_and_clusters_of_other_charts() -> Result<()> {
         expected.extend(rendered(name, &cluster["spec"].to_string())?);
     }
     same_texts(&expected, &texts(&stream))?;
-    let without_hooks = template(folder.path(), &chart, &["--no-hooks"])?;
+    matrix::record(version.name(), "example-two-clusters", Agreement::Bytes)?;
+    let without_hooks = template(version, folder.path(), &chart, &["--no-hooks"])?;
     ensure!(!without_hooks.contains("kind: Pod\n"), "the hook is no hook any more");
     Ok(())
 }
 
 /// A chart that depends on ours twice, under two names, with values for both and for all charts.
-fn umbrella() -> Result<()> {
+fn umbrella(version: Helm) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let dependency = |alias: &str| json!({"name": "etcd", "version": "0.1.0", "alias": alias, "condition": format!("{alias}.enabled")});
     let values = "\
@@ -282,9 +344,10 @@ unused: {enabled: false}
     let mut expected = texts(FOREIGN);
     expected.extend(rendered("orders-events", "replicas: 1")?);
     expected.extend(rendered("orders-leases", "storage: {data: {size: 4Gi}}")?);
-    let stream = template(folder.path(), &chart, &[])?;
+    let stream = template(version, folder.path(), &chart, &[])?;
     same_texts(&expected, &texts(&stream))?;
     let only = template(
+        version,
         folder.path(),
         &chart,
         &["--show-only", "charts/events/templates/etcd-cluster.yaml"],
@@ -294,18 +357,24 @@ unused: {enabled: false}
 
 /// Helm calls the post-renderer for a chart that renders nothing, too. The defaults are not what was asked for; that
 /// Helm refuses to print nothing is its own rule.
-fn nothing() -> Result<()> {
+fn nothing(version: Helm) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let chart = write_chart(folder.path(), "nothing", &json!([]), &[])?;
-    let mut helm = helm(folder.path())?;
-    helm.args(["template", "x", "--post-renderer", "rutter"]).arg(chart);
-    let refusal = refusal(&run(&mut helm)?)?;
-    ensure!(refusal.contains("produced empty output"), "{refusal}");
+    let mut helm = helm(version, folder.path())?;
+    helm.args(["template", "x"]).args(version.post_renderer()).arg(chart);
+    let output = run(&mut helm)?;
+    match version {
+        Helm::V3 => ensure!(
+            output.status.success() && output.stdout.trim_ascii().is_empty(),
+            "{output:?}"
+        ),
+        Helm::V4 => ensure!(refusal(&output)?.contains("produced empty output"), "{output:?}"),
+    }
     Ok(())
 }
 
 /// Helm itself refuses what the schema refuses, whoever renders, and names the value.
-fn refused_by_the_schema() -> Result<()> {
+fn refused_by_the_schema(version: Helm) -> Result<()> {
     let folder = tempfile::tempdir()?;
     for (set, expected) in [
         ("replcas=3", "additional properties 'replcas' not allowed"),
@@ -314,12 +383,12 @@ fn refused_by_the_schema() -> Result<()> {
         ("version=3.1", "at '/version'"),
     ] {
         for verb in ["template", "install", "lint"] {
-            let mut helm = helm(folder.path())?;
+            let mut helm = helm(version, folder.path())?;
             helm.arg(verb);
             if verb == "lint" {
                 helm.arg(chart());
             } else {
-                helm.arg("orders").arg(chart()).args(["--post-renderer", "rutter"]);
+                helm.arg("orders").arg(chart()).args(version.post_renderer());
             }
             if verb == "install" {
                 helm.arg("--dry-run=client");
@@ -334,24 +403,31 @@ fn refused_by_the_schema() -> Result<()> {
 }
 
 /// What only the package knows ends Helm as well. Helm 4 keeps to itself what a plugin says; the log file has it.
-fn refused_by_the_post_renderer() -> Result<()> {
+fn refused_by_the_post_renderer(version: Helm) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("log");
     for verb in ["template", "install"] {
-        let mut helm = helm(folder.path())?;
-        helm.args([verb, "orders"]).arg(chart()).args([
-            "--set",
-            "storage.data.size=1,compaction.mode=Revision,compaction.retention=10m",
-            "--post-renderer",
-            "rutter",
-            "--post-renderer-args",
-        ]);
+        let mut helm = helm(version, folder.path())?;
+        helm.args([verb, "orders"])
+            .arg(chart())
+            .args(version.post_renderer())
+            .args([
+                "--set",
+                "storage.data.size=1,compaction.mode=Revision,compaction.retention=10m",
+                "--post-renderer-args",
+            ]);
         helm.arg(format!("--log-file={}", log.display()));
         if verb == "install" {
             helm.arg("--dry-run=client");
         }
         let refusal = refusal(&run(&mut helm)?)?;
-        ensure!(refusal.contains("post-renderer plugin \"rutter\""), "{refusal}");
+        match version {
+            Helm::V3 => ensure!(
+                refusal.contains("error[invalid-storage]: spec.storage.data.size"),
+                "{refusal}"
+            ),
+            Helm::V4 => ensure!(refusal.contains("post-renderer plugin \"rutter\""), "{refusal}"),
+        }
         let log = fs::read_to_string(&log)?;
         for expected in [
             "error[invalid-retention]: spec.compaction.retention",
@@ -381,6 +457,68 @@ fn post_render(stream: &[u8]) -> Result<Output> {
     Ok(output)
 }
 
+/// `rutter plugin install helm` makes a plugin that Helm 4 takes, once, and leaves alone what is somebody else's.
+fn plugin_install() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let plugins = folder.path().join("plugins");
+    let install = || -> Result<Output> {
+        let mut rutter = Command::new(artifact("rutter")?);
+        Ok(rutter
+            .args(["plugin", "install", "helm"])
+            .env("HELM_PLUGINS", &plugins)
+            .output()?)
+    };
+    let said = install()?;
+    ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let said = String::from_utf8(said.stdout)?;
+    let file = plugins.join("rutter/plugin.yaml");
+    ensure!(said.starts_with(&format!("wrote {}\n", file.display())), "{said}");
+    let mut command = helm(Helm::V4, folder.path())?;
+    command
+        .args(["template", "orders"])
+        .arg(chart())
+        .args(["--namespace", "shop"]);
+    let output = run(command.args(Helm::V4.post_renderer()).env("HELM_PLUGINS", &plugins))?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    same_texts(
+        &rendered("orders-etcd", "")?,
+        &texts(&String::from_utf8(output.stdout)?),
+    )?;
+
+    ensure!(String::from_utf8(install()?.stdout)?.starts_with("is there already: "));
+    fs::write(&file, "name: another\n")?;
+    let refused = install()?;
+    ensure!(refused.status.code() == Some(3), "{refused:?}");
+    ensure!(refusal(&refused)?.contains("somebody else's"), "{refused:?}");
+    same("the file", "name: another\n", &fs::read_to_string(&file)?)
+}
+
+/// On a terminal the person sees what Helm 4 swallows. `script` gives Helm a terminal of its own.
+fn terminal() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let helm = helm(Helm::V4, folder.path())?;
+    let mut script = Command::new("script");
+    for (name, value) in helm.get_envs() {
+        script.env(name, value.unwrap_or_default());
+    }
+    let line = format!(
+        "helm template orders '{}' --set storage.data.size=1 --post-renderer rutter",
+        chart().canonicalize()?.display()
+    );
+    let output = script
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+        .stdin(Stdio::null())
+        .output()
+        .context("the command `script`: install util-linux (Debian: bsdutils)")?;
+    let shown = String::from_utf8_lossy(&output.stdout);
+    ensure!(!output.status.success(), "{shown}");
+    ensure!(
+        shown.contains("error[invalid-storage]: spec.storage.data.size"),
+        "{shown}"
+    );
+    Ok(())
+}
+
 fn marker(name: &str, spec: &Value) -> String {
     let metadata = json!({"name": name, "namespace": "shop"});
     let object =
@@ -388,7 +526,8 @@ fn marker(name: &str, spec: &Value) -> String {
     format!("---\n# Source: etcd/templates/etcd-cluster.yaml\n{object}\n")
 }
 
-fn helm_3_protocol() -> Result<()> {
+/// What Helm 3 hands over: nothing is annotated, and what comes back is taken as it is.
+fn streams() -> Result<()> {
     let foreign = format!("---\n# Source: page/templates/page.yaml\n{FOREIGN}");
     let stream = format!("{foreign}{}{foreign}", marker("orders", &json!({"replicas": 5})));
     let output = post_render(stream.as_bytes())?;
@@ -442,9 +581,9 @@ fn large_and_cut_streams() -> Result<()> {
 
 /// Without the post-renderer Helm prints the `EtcdCluster`, which no cluster knows: an install fails before anything
 /// is created, objects of other charts and hooks included.
-fn forgotten_post_renderer() -> Result<()> {
+fn forgotten_post_renderer(version: Helm) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut command = helm(folder.path())?;
+    let mut command = helm(version, folder.path())?;
     let output = run(command.args(["template", "orders"]).arg(chart()))?;
     let objects = documents(&String::from_utf8(output.stdout)?)?;
     ensure!(objects.len() == 1 && kind(&objects[0]) == "EtcdCluster", "{objects:?}");
@@ -458,7 +597,7 @@ fn forgotten_post_renderer() -> Result<()> {
     hold(&umbrella)?;
     let (server, requests) = api_server()?;
     for verb in [&["install"][..], &["upgrade", "--install"]] {
-        let mut helm = helm(folder.path())?;
+        let mut helm = helm(version, folder.path())?;
         helm.args(verb)
             .arg("orders")
             .arg(&umbrella)

@@ -77,6 +77,13 @@ or renewed beside it; any other is replaced by them. All else passes through.
 If the input is refused, the ResourceList is written even so, with its items as they were and the
 reasons as its results. They go to standard error, too.";
 
+const PLUGIN_EXAMPLES: &str = "\
+Examples:
+  rutter plugin install helm
+  rutter plugin install kustomize --dir plugins
+
+kpt needs no plugin, and Argo CD has its own way: docs/argocd.md.";
+
 const ARGOCD_EXAMPLES: &str = "\
 Examples, in the folder of an Application:
   rutter argocd discover
@@ -106,6 +113,9 @@ pub(crate) enum Command {
     /// Find and generate an Application's manifests, as Argo CD's config management plugin
     #[command(subcommand, after_help = ARGOCD_EXAMPLES)]
     Argocd(ArgoCd),
+    /// Install what Helm or Kustomize needs to find rutter
+    #[command(subcommand, after_help = PLUGIN_EXAMPLES)]
+    Plugin(Plugin),
     /// Tell what a value is for, as `kubectl explain` does
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
@@ -181,6 +191,31 @@ pub(crate) enum ArgoCd {
     Generate(Source),
     /// Print the parameters that this folder takes, as JSON
     Parameters(Source),
+}
+
+/// What to do about a plugin.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plugin {
+    /// Put the plugin's files where the host looks for them, and say which and what to type then
+    Install(PluginInstall),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PluginInstall {
+    /// The host
+    pub(crate) host: HostTool,
+    /// Install below this folder [default: where the host looks]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// A host that is told of plugins by files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HostTool {
+    /// The post-renderer `rutter` of Helm 4, in $HELM_PLUGINS, or below $HELM_DATA_HOME
+    Helm,
+    /// The generator of kubectl's Kustomize, in $KUSTOMIZE_PLUGIN_HOME, and a wrapper for Kustomize before 5.7
+    Kustomize,
 }
 
 #[derive(Debug, Args)]

@@ -9,12 +9,12 @@ use rutter::schema::{self, Depth};
 use rutter::stream::{Part, Rendered};
 use serde_json::{Value, json};
 
-use crate::args::{Command, Describe, Explain, Format, Input, OutputFormat, Render, Source, Validate};
+use crate::args::{Command, Describe, Explain, Format, Input, OutputFormat, Plugin, Render, Source, Validate};
 use crate::failure::{Failure, Located};
 use crate::files::NewFile;
 use crate::inputs::{self, Outcome};
 use crate::sources::Sources;
-use crate::{argocd, diff, files, json, krm, output, package, post_render, report};
+use crate::{argocd, diff, files, json, krm, output, package, plugin, post_render, report};
 
 /// Runs a command and says on standard error what became of it.
 pub(crate) fn run(command: Command) -> ExitCode {
@@ -24,6 +24,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::PostRender(args) => return post_render::run(&args),
         Command::Krm(args) => (OutputFormat::Yaml, krm::run(&args, &mut sources)),
         Command::Argocd(command) => return argocd::run(&command),
+        Command::Plugin(Plugin::Install(args)) => (OutputFormat::Yaml, plugin::install(&args)),
         Command::Explain(args) => (OutputFormat::Yaml, explain(&args)),
         Command::Render(args) => (args.format.output, render(&args, &mut sources)),
         Command::Validate(args) => (args.format.output, validate(&args, &mut sources)),

@@ -16,6 +16,7 @@ mod krm;
 mod kubernetes;
 mod output;
 mod package;
+mod plugin;
 mod post_render;
 mod report;
 mod sources;

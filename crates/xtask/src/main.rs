@@ -17,6 +17,7 @@ mod cache;
 mod command;
 mod direction;
 mod doctor;
+mod matrix;
 mod test;
 mod tools;
 mod wasm;

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -12,6 +13,7 @@ use crate::build;
 use crate::cache::Cache;
 use crate::command;
 use crate::direction;
+use crate::matrix;
 use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
 
@@ -125,10 +127,16 @@ fn deny(workspace: &Workspace, cache: &Cache) -> Result<()> {
 /// The tests that need what was built, and the real hosts. In release, because they run wasmtime's compiler.
 fn host_tests(workspace: &Workspace, cache: &Cache) -> Result<()> {
     let mut cargo = workspace.release_cargo("test");
+    let matrix = workspace.scratch().join("matrix");
+    if matrix.exists() {
+        fs::remove_dir_all(&matrix)?;
+    }
     cargo
         .env("RUTTER_DIST", workspace.dist())
+        .env("RUTTER_MATRIX", &matrix)
         .env("PATH", path_with(&tools::FOR_TESTS, cache)?);
-    command::run(&mut cargo)
+    command::run(&mut cargo)?;
+    matrix::print(&matrix)
 }
 
 /// Has the test that compares the lists of etcd's flags with the real binaries write them instead.

@@ -1,0 +1,166 @@
+//! Puts the files by which Helm and Kustomize find `rutter` where these look for them.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use rutter::Description;
+
+use crate::args::{HostTool, PluginInstall};
+use crate::failure::Failure;
+use crate::{output, package};
+
+const HELM_PLUGIN: &str = include_str!("../../../plugins/helm/rutter/plugin.yaml");
+const GENERATOR: &str = include_str!("../../../plugins/kustomize/generator");
+const WRAPPER: &str = include_str!("../../../plugins/kustomize/rutter-krm");
+
+/// A file to be installed, below the folder where its host looks.
+struct File {
+    path: PathBuf,
+    text: &'static str,
+    is_program: bool,
+}
+
+/// Installs the plugin of a host and says on standard output what it did.
+///
+/// # Errors
+///
+/// If the folder is not known, or a file there is somebody else's or cannot be written.
+pub(crate) fn install(args: &PluginInstall) -> Result<(), Failure> {
+    let description = package::load(None).map_err(Failure::Host)?.describe()?;
+    let said = installed(args, &description).map_err(Failure::Host)?;
+    output::to_stdout(&said).map_err(Failure::Host)
+}
+
+fn installed(args: &PluginInstall, description: &Description) -> Result<String> {
+    let folder = match &args.dir {
+        Some(folder) => folder.clone(),
+        None => folder_of(args.host).context("no folder for plugins is known: name one with `--dir DIR`")?,
+    };
+    let folder = std::path::absolute(&folder).with_context(|| folder.display().to_string())?;
+    let files = match args.host {
+        HostTool::Helm => vec![File {
+            path: folder.join("rutter/plugin.yaml"),
+            text: HELM_PLUGIN,
+            is_program: false,
+        }],
+        HostTool::Kustomize => {
+            let Description { api_version, kind, .. } = description;
+            let generator = folder.join(api_version).join(kind.to_lowercase()).join(kind);
+            [(generator, GENERATOR), (folder.join("rutter-krm"), WRAPPER)]
+                .map(|(path, text)| File {
+                    path,
+                    text,
+                    is_program: true,
+                })
+                .into()
+        }
+    };
+    // All or nothing, as far as can be told before.
+    files.iter().try_for_each(File::check)?;
+    let mut said = String::new();
+    for file in &files {
+        let what = if file.write()? { "wrote" } else { "is there already:" };
+        said.push_str(&format!("{what} {}\n", file.path.display()));
+    }
+    said.push_str(&next_steps(args, &folder));
+    if !is_on_path() {
+        said.push_str("\nrutter is not on the search path, where the plugin looks for it: put its folder on PATH.\n");
+    }
+    Ok(said)
+}
+
+fn next_steps(args: &PluginInstall, folder: &Path) -> String {
+    let folder = folder.display();
+    match args.host {
+        HostTool::Helm => {
+            let variable = args
+                .dir
+                .as_ref()
+                .map_or(String::new(), |_| format!("HELM_PLUGINS={folder} "));
+            format!(
+                "\nHelm 4 finds it by its name:\n  {variable}helm template NAME CHART --post-renderer rutter\nHelm 3 needs no \
+                 plugin:\n  helm template NAME CHART --post-renderer rutter --post-renderer-args post-render\n"
+            )
+        }
+        HostTool::Kustomize => {
+            let variable = args
+                .dir
+                .as_ref()
+                .map_or(String::new(), |_| format!("KUSTOMIZE_PLUGIN_HOME={folder} "));
+            format!(
+                "\nWhere functions are not run, list the object under `generators:` without an annotation:\n  \
+                 {variable}kubectl kustomize --enable-alpha-plugins DIR\nKustomize since 5.7 needs no plugin, but this \
+                 annotation of the object:\n  config.kubernetes.io/function: 'exec: {{path: rutter, args: [krm]}}'\nKustomize \
+                 before 5.7 gives no arguments:\n  config.kubernetes.io/function: 'exec: {{path: {folder}/rutter-krm}}'\n"
+            )
+        }
+    }
+}
+
+/// Where a host looks for plugins: its own variable, then what it takes from the desktop's conventions (Helm's
+/// `pkg/helmpath/lazypath.go`, kustomize's `api/konfig/plugins.go`).
+fn folder_of(host: HostTool) -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    match host {
+        HostTool::Helm => {
+            // Of several folders Helm installs into the first.
+            let first = |folders: PathBuf| env::split_paths(&folders).next();
+            let data = if cfg!(target_os = "macos") {
+                "Library/helm"
+            } else {
+                ".local/share/helm"
+            };
+            set("HELM_PLUGINS")
+                .and_then(first)
+                .or_else(|| Some(set("HELM_DATA_HOME")?.join("plugins")))
+                .or_else(|| Some(set("XDG_DATA_HOME")?.join("helm/plugins")))
+                .or_else(|| Some(env::home_dir()?.join(data).join("plugins")))
+        }
+        HostTool::Kustomize => set("KUSTOMIZE_PLUGIN_HOME")
+            .or_else(|| Some(set("XDG_CONFIG_HOME")?.join("kustomize/plugin")))
+            .or_else(|| Some(env::home_dir()?.join(".config/kustomize/plugin"))),
+    }
+}
+
+impl File {
+    /// Checks that what is there is an earlier version of ours.
+    fn check(&self) -> Result<()> {
+        match fs::read_to_string(&self.path) {
+            Ok(text) if text.contains("rutter") => Ok(()),
+            Ok(_) => bail!(
+                "{} is somebody else's: remove it, or name another folder with `--dir DIR`",
+                self.path.display()
+            ),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error).with_context(|| self.path.display().to_string()),
+        }
+    }
+
+    /// Writes it unless it is there; tells whether it did.
+    fn write(&self) -> Result<bool> {
+        if fs::read_to_string(&self.path).is_ok_and(|text| text == self.text) {
+            return Ok(false);
+        }
+        let folder = self.path.parent().context("a folder")?;
+        fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        let context = || format!("{} cannot be written", self.path.display());
+        // Beside it and then renamed: a host may be reading it.
+        let partial = self.path.with_extension(std::process::id().to_string());
+        fs::write(&partial, self.text).with_context(context)?;
+        #[cfg(unix)]
+        if self.is_program {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::set_permissions(&partial, fs::Permissions::from_mode(0o755)).with_context(context)?;
+        }
+        fs::rename(&partial, &self.path).with_context(context)?;
+        Ok(true)
+    }
+}
+
+/// Whether a shell would find `rutter`.
+fn is_on_path() -> bool {
+    let name = format!("rutter{}", env::consts::EXE_SUFFIX);
+    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(&name).is_file()))
+}
