@@ -37,10 +37,13 @@ pub fn post_render<'a, E: From<BadManifest>>(
         }
         Err(problems) => return Ok(Err(problems)),
     };
-    let files: Vec<Option<String>> = documents
+    let origins: Vec<Origin<'_>> = documents
         .iter()
         .filter_map(|document| match document {
-            Document::Ours(object) => Some(object.annotations.get(FILE).cloned()),
+            Document::Ours(object) => Some(Origin {
+                file: object.annotations.get(FILE).cloned(),
+                comment: source_comment(text, object.line()),
+            }),
             Document::Foreign(_) => None,
         })
         .collect();
@@ -52,15 +55,31 @@ pub fn post_render<'a, E: From<BadManifest>>(
         Part::Manifests(manifests) => Some(manifests),
         Part::Foreign(_) => None,
     });
-    for (manifests, file) in ours.zip(files) {
-        if let Some(file) = file {
-            let file = [(FILE.to_owned(), file)];
-            manifests
-                .iter_mut()
-                .try_for_each(|manifest| annotate(manifest, &file))?;
+    for (manifests, Origin { file, comment }) in ours.zip(origins) {
+        let file: Vec<_> = file.into_iter().map(|file| (FILE.to_owned(), file)).collect();
+        for manifest in manifests {
+            annotate(manifest, &file)?;
+            if let Some(comment) = comment {
+                manifest.document.insert_str(0, &format!("{comment}\n"));
+            }
         }
     }
     Ok(Ok(rendered))
+}
+
+/// How Helm says from which template an object is.
+struct Origin<'a> {
+    /// In Helm 4, by an annotation.
+    file: Option<String>,
+    /// In Helm 3, by a comment, in which `helm template --show-only` looks for it.
+    comment: Option<&'a str>,
+}
+
+/// The comment before an object of which a field stands on this line.
+fn source_comment(text: &str, line: usize) -> Option<&str> {
+    let lines: Vec<&str> = text.lines().take(line).collect();
+    let mut before = lines.into_iter().rev().take_while(|line| !line.starts_with("---"));
+    before.find(|line| line.starts_with("# Source: "))
 }
 
 #[cfg(test)]
@@ -120,6 +139,17 @@ metadata:
     fn a_manifest_without_annotations_gets_them() {
         let text = run(MARKER, "metadata:\n  name: a\n").unwrap().unwrap();
         assert_eq!(text, format!("---\nmetadata:\n  name: a\n  annotations:\n{FILE_LINE}"));
+    }
+
+    #[test]
+    fn manifests_keep_the_comment_of_their_object() {
+        let marker =
+            "---\n# Source: box/templates/box.yaml\napiVersion: box.example/v1\nkind: Box\nmetadata:\n  name: a\n";
+        let foreign = "---\n# Source: box/templates/pod.yaml\nkind: Pod\napiVersion: v1\n";
+        let document = "metadata: {name: a}\n";
+        let text = run(&format!("{foreign}{marker}{foreign}"), document).unwrap().unwrap();
+        let expected = format!("{foreign}---\n# Source: box/templates/box.yaml\n{document}{foreign}");
+        assert_eq!(text, expected);
     }
 
     #[test]

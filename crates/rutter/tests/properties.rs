@@ -1,9 +1,10 @@
 //! What must hold for any input.
 
 use proptest::prelude::*;
+use rutter::krm::{self, Task};
 use rutter::stream::{self, Document, Input};
 use rutter::yaml::{self, Node, Scalar, Value};
-use rutter::{Description, Diagnostics};
+use rutter::{BadManifest, Description, Diagnostics, Manifest, Rendering, Request};
 
 fn package() -> Description {
     Description {
@@ -191,4 +192,123 @@ proptest! {
     fn durations_are_read_or_refused(text in "([0-9.]{0,22}(ns|us|ms|s|m|h|d|x)){0,4}") {
         let _ = text.parse::<rutter::duration::Duration>();
     }
+}
+
+/// Renders an object into one other.
+fn config_map(request: &Request) -> Result<Result<Rendering, Vec<rutter::Diagnostic>>, BadManifest> {
+    let Request { name, namespace, .. } = request;
+    Ok(Ok(Rendering {
+        manifests: vec![Manifest {
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            name: name.clone(),
+            namespace: Some(namespace.clone()),
+            file_name: "config-map.yaml".to_owned(),
+            document: "apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n".to_owned(),
+        }],
+        warnings: Vec::new(),
+        notes: String::new(),
+    }))
+}
+
+fn function(text: &str, task: Task) -> krm::Outcome {
+    krm::run(text, &package(), task, config_map).expect("the manifests are YAML")
+}
+
+/// Texts that have a chance of being a ResourceList.
+fn listish() -> impl Strategy<Value = String> {
+    let token = prop_oneof![
+        Just("items:\n"),
+        Just("items: []\n"),
+        Just("- "),
+        Just("  - "),
+        Just("-\n"),
+        Just("functionConfig:\n"),
+        Just("results: []\n"),
+        Just("  kind: App\n"),
+        Just("  apiVersion: app.example.com/v1\n"),
+        Just("  metadata: {name: x}\n"),
+        Just("  spec: {}\n"),
+        Just("# c\n"),
+        Just("---\n"),
+        Just("...\n"),
+        Just("\t"),
+        Just("{"),
+        Just("\r\n"),
+        Just("  a: |\n"),
+        Just("    - b\n"),
+    ];
+    let head = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n";
+    proptest::collection::vec(token, 0..24).prop_map(move |tokens| format!("{head}{}", tokens.concat()))
+}
+
+const LIST: &str = "\
+apiVersion: config.kubernetes.io/v1
+kind: ResourceList
+items:
+- # first
+  apiVersion: v1
+  kind: ConfigMap
+  metadata: {name: a}   # as it stands
+  data:
+    text: |
+      - not an item
+     # a comment
+- apiVersion: app.example.com/v1
+  kind: App
+  metadata: {name: b, annotations: {config.kubernetes.io/path: b.yaml, config.kubernetes.io/local-config: 'true'}}
+  spec: {c: 1}
+functionConfig:
+  apiVersion: app.example.com/v1
+  kind: App
+  metadata: {name: d}
+";
+
+proptest! {
+    #[test]
+    fn no_resource_list_is_too_strange(text in prop_oneof![listish(), yamlish()]) {
+        for task in [Task::Render, Task::Validate] {
+            let outcome = function(&text, task);
+            prop_assert!(outcome.is_refused() || !outcome.list.is_empty());
+            prop_assert!(!outcome.is_refused() || outcome.to_text().contains("error["));
+        }
+    }
+
+    #[test]
+    fn what_a_function_writes_is_read_the_same(text in listish()) {
+        let outcome = function(&text, Task::Validate);
+        if !outcome.is_refused() {
+            let items = |text: &str| -> Option<serde_json::Value> {
+                let list: serde_json::Value = serde_yaml::from_str(text).ok()?;
+                Some(list.get("items").filter(|items| !items.is_null()).cloned().unwrap_or_else(|| serde_json::json!([])))
+            };
+            if let Some(before) = items(&text) {
+                prop_assert_eq!(Some(before), items(&outcome.list));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_list_that_is_cut_anywhere_is_refused_or_read_as_it_is() {
+    for (end, _) in LIST.char_indices() {
+        let outcome = function(&LIST[..end], Task::Render);
+        let before: Result<serde_json::Value, _> = serde_yaml::from_str(&LIST[..end]);
+        if outcome.is_refused() {
+            continue;
+        }
+        let after: Result<serde_json::Value, _> = serde_yaml::from_str(&outcome.list);
+        let Ok(before) = before else {
+            // Cut inside of what is not ours and need not be read: its host notices, for it is not mended either.
+            assert!(after.is_err(), "{}", outcome.list);
+            continue;
+        };
+        let after = after.expect("a list");
+        let first = |list: &serde_json::Value| list["items"].get(0).cloned();
+        assert_eq!(first(&before), first(&after), "{}", &LIST[..end]);
+    }
+    let whole = function(LIST, Task::Render);
+    assert!(!whole.is_refused(), "{}", whole.to_text());
+    let (head, _) = LIST.split_once("functionConfig:").expect("it has one");
+    assert!(whole.list.starts_with(head), "{}", whole.list);
 }

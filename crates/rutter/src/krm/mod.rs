@@ -209,6 +209,11 @@ fn host_annotations(node: &Node) -> HostAnnotations {
         .collect()
 }
 
+/// Whether nothing stands in a mapping.
+fn is_empty(node: &Node) -> bool {
+    node.is_null() || node.entries().is_some_and(<[_]>::is_empty)
+}
+
 fn in_config(problem: Diagnostic) -> Diagnostic {
     Diagnostic {
         path: format!("functionConfig.{}", problem.path),
@@ -252,20 +257,26 @@ impl<'a> Function<'a> {
             return Some(identity);
         }
         let text = |key: &str| config.get(key).and_then(Node::as_str).unwrap_or_default();
-        if (text("apiVersion"), text("kind")) != RENDER {
-            let message = format!("found {:?}, which has no values that this function knows", text("kind"));
-            let help = format!(
-                "write apiVersion: {} and kind: {}, or {} and {} if items have the values",
-                package.api_version, package.kind, RENDER.0, RENDER.1
-            );
-            self.report(
-                vec![Diagnostic::new(&UNKNOWN_VARIANT, "functionConfig.kind", message).help(help)],
-                None,
-            );
-        }
+        let accepted: &[&str] = match (text("apiVersion"), text("kind")) {
+            RENDER => &["apiVersion", "kind", "metadata"],
+            // kpt hands an empty one over if it was given none.
+            ("v1", "ConfigMap") if config.get("data").is_none_or(is_empty) => {
+                &["apiVersion", "kind", "metadata", "data"]
+            }
+            _ => {
+                let message = format!("found {:?}, which has no values that this function knows", text("kind"));
+                let help = format!(
+                    "write apiVersion: {} and kind: {}, or {} and {} if items have the values",
+                    package.api_version, package.kind, RENDER.0, RENDER.1
+                );
+                let problem = Diagnostic::new(&UNKNOWN_VARIANT, "functionConfig.kind", message).help(help);
+                self.report(vec![problem], None);
+                return None;
+            }
+        };
         for entry in config.entries().unwrap_or_default() {
             let key = entry.key.scalar.text.as_str();
-            if !["apiVersion", "kind", "metadata"].contains(&key) && text("kind") == RENDER.1 {
+            if !accepted.contains(&key) {
                 let message = format!("there is no field `{key}` here");
                 let help = format!("values stand under `spec`, in an object of kind {}", package.kind);
                 let path = format!("functionConfig.{key}");

@@ -131,6 +131,11 @@ impl Object {
         }
     }
 
+    /// A line of the stream on which some field of it stands, from 1.
+    pub(crate) fn line(&self) -> usize {
+        usize::try_from(self.name.line).unwrap_or(usize::MAX)
+    }
+
     /// Turns diagnostics about the request's values into diagnostics about the stream.
     #[must_use]
     pub fn relocate(&self, diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {

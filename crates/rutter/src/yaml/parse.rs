@@ -254,7 +254,11 @@ impl Builder {
             Some((Some("str"), _)) => false,
             Some((Some("int" | "float" | "bool" | "null"), _)) => true,
             // kpt writes it in front of `<<`, which means it anyway.
-            Some((Some("merge"), _)) if text == "<<" => plain,
+            Some((None, tag))
+                if text == "<<" && tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() == Some("merge") =>
+            {
+                plain
+            }
             // The non-specific tag `!` makes any scalar a string.
             Some((None, tag)) if tag.handle().is_empty() && tag.suffix() == "!" => false,
             Some((_, tag)) => return Err(self.unsupported_tag(tag, span)),
