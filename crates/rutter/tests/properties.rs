@@ -211,8 +211,8 @@ fn config_map(request: &Request) -> Result<Result<Rendering, Vec<rutter::Diagnos
     }))
 }
 
-fn function(text: &str, task: Task) -> krm::Outcome {
-    krm::run(text, &package(), task, config_map).expect("the manifests are YAML")
+fn function(text: &str, task: Task) -> Result<krm::Outcome, BadManifest> {
+    krm::run(text, &package(), task, config_map)
 }
 
 /// Texts that have a chance of being a ResourceList.
@@ -268,7 +268,7 @@ proptest! {
     #[test]
     fn no_resource_list_is_too_strange(text in prop_oneof![listish(), yamlish()]) {
         for task in [Task::Render, Task::Validate] {
-            let outcome = function(&text, task);
+            let outcome = function(&text, task).unwrap();
             prop_assert!(outcome.is_refused() || !outcome.list.is_empty());
             prop_assert!(!outcome.is_refused() || outcome.to_text().contains("error["));
         }
@@ -276,7 +276,7 @@ proptest! {
 
     #[test]
     fn what_a_function_writes_is_read_the_same(text in listish()) {
-        let outcome = function(&text, Task::Validate);
+        let outcome = function(&text, Task::Validate).unwrap();
         if !outcome.is_refused() {
             let items = |text: &str| -> Option<serde_json::Value> {
                 let list: serde_json::Value = serde_yaml::from_str(text).ok()?;
@@ -292,7 +292,7 @@ proptest! {
 #[test]
 fn a_list_that_is_cut_anywhere_is_refused_or_read_as_it_is() {
     for (end, _) in LIST.char_indices() {
-        let outcome = function(&LIST[..end], Task::Render);
+        let outcome = function(&LIST[..end], Task::Render).unwrap();
         let before: Result<serde_json::Value, _> = serde_yaml::from_str(&LIST[..end]);
         if outcome.is_refused() {
             continue;
@@ -307,7 +307,7 @@ fn a_list_that_is_cut_anywhere_is_refused_or_read_as_it_is() {
         let first = |list: &serde_json::Value| list["items"].get(0).cloned();
         assert_eq!(first(&before), first(&after), "{}", &LIST[..end]);
     }
-    let whole = function(LIST, Task::Render);
+    let whole = function(LIST, Task::Render).unwrap();
     assert!(!whole.is_refused(), "{}", whole.to_text());
     let (head, _) = LIST.split_once("functionConfig:").expect("it has one");
     assert!(whole.list.starts_with(head), "{}", whole.list);

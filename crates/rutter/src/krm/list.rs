@@ -174,6 +174,7 @@ impl<'a> List<'a> {
             match item {
                 NewItem::Kept(item) => push(text, &item.text),
                 NewItem::Written(document) => {
+                    push(text, "");
                     for (number, line) in document.split_inclusive('\n').enumerate() {
                         if number == 0 || !line.trim_end().is_empty() {
                             text.push_str(&spaces);
@@ -187,12 +188,12 @@ impl<'a> List<'a> {
     }
 }
 
-/// Adds lines to a text, of which either may lack its last line end.
+/// Adds lines to a text. What is last may lack its line end, and keeps lacking it: it can be part of a block scalar.
 fn push(text: &mut String, lines: &str) {
-    text.push_str(lines);
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
+    text.push_str(lines);
 }
 
 impl Item<'_> {
