@@ -14,7 +14,9 @@ pub mod oracles;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use crate::matrix::Agreement;
 use anyhow::{Context, Result, bail, ensure};
@@ -277,6 +279,47 @@ fn trials_of(
 pub fn diagnostics(stderr: &str) -> String {
     let summary = |line: &&str| line.starts_with("etcd: ") || line.starts_with("rutter: ");
     stderr.split_inclusive('\n').filter(|line| !summary(line)).collect()
+}
+
+/// What the component's own command understands, and what it does not.
+pub const COMMAND_LINES: [&[&str]; 16] = [
+    &[],
+    &["--help"],
+    &["--version"],
+    &["schema"],
+    &["defaults"],
+    &["explain"],
+    &["explain", "spec.storage.wal"],
+    &["explain", "--recursive"],
+    &["explain", "storge"],
+    &["explain", "storage.x"],
+    &["explain", "tls", "storage"],
+    &["validate"],
+    &["render", "--name", "x"],
+    &["rendr"],
+    &["--nme", "x"],
+    &["--name"],
+];
+
+/// Runs a command with this standard input.
+///
+/// # Errors
+///
+/// If it cannot be started.
+pub fn feed(command: &mut Command, input: &[u8]) -> Result<Output> {
+    let mut process = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{:?}: `cargo xtask test` installs it", command.get_program()))?;
+    let mut stdin = process.stdin.take().context("standard input")?;
+    let input = input.to_vec();
+    // A process that refuses its arguments or its input may leave the rest of it unread.
+    let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = process.wait_with_output()?;
+    feeder.join().ok().context("feeding standard input")?;
+    Ok(output)
 }
 
 fn list(folder: &Path) -> Result<BTreeSet<PathBuf>> {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context, Result, ensure};
 use host_tests::matrix::{self, Agreement};
 use host_tests::oracles::{documents, kind};
-use host_tests::{Case, artifact, render, root, same};
+use host_tests::{Case, artifact, feed, render, root, same};
 use libtest_mimic::{Arguments, Trial};
 use rutter::{Diagnostic, Rendering};
 use serde_json::{Value, json};
@@ -456,19 +456,7 @@ fn refused_by_the_post_renderer(version: Helm) -> Result<()> {
 
 /// `rutter post-render` on a stream, as Helm 3 runs it, which does not annotate and takes what it gets.
 fn post_render(stream: &[u8]) -> Result<Output> {
-    let mut process = Command::new(artifact("rutter")?)
-        .arg("post-render")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let mut stdin = process.stdin.take().context("standard input")?;
-    let stream = stream.to_vec();
-    // A process that refuses its input may leave the rest of it unread.
-    let feeder = std::thread::spawn(move || drop(stdin.write_all(&stream)));
-    let output = process.wait_with_output()?;
-    feeder.join().ok().context("feeding standard input")?;
-    Ok(output)
+    feed(Command::new(artifact("rutter")?).arg("post-render"), stream)
 }
 
 /// `rutter plugin install helm` makes a plugin that Helm 4 takes, once, and leaves alone what is somebody else's.

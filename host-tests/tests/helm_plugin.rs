@@ -4,14 +4,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
-use host_tests::{Case, Outcome, artifact, data, diagnostics, root, same, trials};
+use host_tests::{COMMAND_LINES, Case, Outcome, artifact, data, diagnostics, feed, root, same, trials};
 use libtest_mimic::{Arguments, Trial};
 use rutter::command::{self, Invocation};
 use tempfile::TempDir;
@@ -88,21 +87,6 @@ fn helm(home: &Path) -> Command {
     helm
 }
 
-fn feed(helm: &mut Command, input: &[u8]) -> Result<Output> {
-    let mut process = helm
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let mut stdin = process.stdin.take().context("standard input")?;
-    let input = input.to_vec();
-    // What refuses its arguments reads nothing.
-    let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = process.wait_with_output()?;
-    feeder.join().ok().context("feeding standard input")?;
-    Ok(output)
-}
-
 /// What the plugin wrote to standard error, and what Helm says of it, if it failed.
 fn by_whom(stderr: &str) -> (String, Option<&str>) {
     let mut plugins = String::new();
@@ -127,25 +111,6 @@ fn case_by_helm(home: &Path, case: &Case) -> Result<Outcome> {
         status: output.status.code().context("an exit status")?,
     })
 }
-
-/// Those of the component, but for what Helm takes for itself.
-const COMMAND_LINES: [&[&str]; 15] = [
-    &[],
-    &["--help"],
-    &["--version"],
-    &["schema"],
-    &["defaults"],
-    &["explain"],
-    &["explain", "spec.storage.wal"],
-    &["explain", "--recursive"],
-    &["explain", "storge"],
-    &["explain", "tls", "storage"],
-    &["validate"],
-    &["render", "--name", "x"],
-    &["rendr"],
-    &["--nme", "x"],
-    &["--name"],
-];
 
 fn expected(args: &[&str], namespace: &str, stdin: &[u8]) -> command::Outcome {
     let invocation = Invocation {

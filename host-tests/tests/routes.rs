@@ -1,13 +1,12 @@
 //! The cases through everything that is built and installed: the component in our host library, in `rutter`, and in the
 //! `wasmtime` command. Each must give what the package gives as Rust, byte for byte.
 
-use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
-use host_tests::{Case, Outcome, WASMTIME, artifact, diagnostics, function_trials, same, trials};
+use host_tests::{COMMAND_LINES, Case, Outcome, WASMTIME, artifact, diagnostics, feed, function_trials, same, trials};
 use rutter::stream;
 use rutter::{Diagnostic, Request};
 use rutter_host::{Host, Limits, Package};
@@ -47,25 +46,6 @@ fn main() -> Result<()> {
     all.push(libtest_mimic::Trial::test("rutter::diff", || Ok(diff()?)));
     libtest_mimic::run(&arguments, all).exit()
 }
-
-/// What the component's own command understands, and what it does not.
-const COMMAND_LINES: [&[&str]; 15] = [
-    &["--help"],
-    &["--version"],
-    &["schema"],
-    &["defaults"],
-    &["explain"],
-    &["explain", "spec.storage.wal"],
-    &["explain", "--recursive"],
-    &["explain", "storge"],
-    &["explain", "storage.x"],
-    &["explain", "tls", "storage"],
-    &["validate"],
-    &["render", "--name", "x"],
-    &["rendr"],
-    &["--nme", "x"],
-    &["--name"],
-];
 
 /// What is printed without any input.
 const GENERATED: [&[&str]; 6] = [
@@ -169,17 +149,7 @@ fn host(package: &Package, case: &Case) -> Result<Outcome> {
 
 /// A process, fed with the case.
 fn command(command: &mut Command, case: &Case) -> Result<Outcome> {
-    let mut process = command
-        .args(&case.args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let mut stdin = process.stdin.take().context("standard input")?;
-    let input = case.input.clone();
-    let feeder = std::thread::spawn(move || stdin.write_all(&input));
-    let output = process.wait_with_output()?;
-    feeder.join().ok().context("feeding standard input")??;
+    let output = feed(command.args(&case.args), &case.input)?;
     Ok(Outcome {
         stdout: String::from_utf8(output.stdout)?,
         diagnostics: diagnostics(&String::from_utf8(output.stderr)?),
