@@ -56,8 +56,8 @@ Examples:
 
 const POST_RENDER_EXAMPLES: &str = "\
 Examples:
-  helm install orders chart --post-renderer rutter --post-renderer-args post-render          Helm 3
-  helm install orders chart --post-renderer rutter                                           Helm 4, with the plugin
+  helm install orders chart --post-renderer rutter --post-renderer-args post-render
+  helm install orders chart --post-renderer rutter      Helm 4 alone, with its plugin
   helm template orders chart | rutter validate -f -                                          what is wrong
 
 Helm 4 keeps to itself what a plugin says on standard error. The plugin has --log-file /dev/tty, and
@@ -65,17 +65,19 @@ Helm 4 keeps to itself what a plugin says on standard error. The plugin has --lo
 
 const KRM_EXAMPLES: &str = "\
 Examples:
-  kustomize build --enable-alpha-plugins --enable-exec .     with this annotation of the EtcdCluster:
-    config.kubernetes.io/function: |
-      exec: {path: rutter, args: [krm]}
-  kpt fn eval DIR --exec 'rutter krm'                        all objects of the kind in DIR
-  kpt fn render DIR --allow-exec                             with `exec: rutter krm` in the Kptfile
+  kustomize build --enable-alpha-plugins --enable-exec .
+    with this annotation of the object:
+      config.kubernetes.io/function: 'exec: {path: rutter, args: [krm]}'
+  kpt fn render DIR --allow-exec
+    with `exec: rutter krm` in the Kptfile
+  kpt fn eval DIR --exec 'rutter krm'
 
-An object of the package's kind that lies in a file, as in kpt, stays there, and its manifests are put
-or renewed beside it; any other is replaced by them. All else passes through.
+An object of the package's kind that lies in a file, as in kpt, stays there, and its
+manifests are put or renewed beside it. Any other is replaced by them. All else passes
+through.
 
-If the input is refused, the ResourceList is written even so, with its items as they were and the
-reasons as its results. They go to standard error, too.";
+If the input is refused, the ResourceList is written even so, with its items as they were
+and the reasons as its results. They go to standard error, too.";
 
 const PLUGIN_EXAMPLES: &str = "\
 Examples:
@@ -172,6 +174,9 @@ pub(crate) struct Diff {
 
 #[derive(Debug, Args)]
 pub(crate) struct PostRender {
+    // Helm 3 has to be told of the command, and Helm 4's plugin tells it already: one command line serves both.
+    #[arg(hide = true, value_parser = ["post-render"])]
+    again: Option<String>,
     /// Also write to this file, which is replaced, what goes to standard error; may be repeated
     #[arg(long = "log-file", value_name = "FILE")]
     pub(crate) log_files: Vec<PathBuf>,

@@ -61,7 +61,11 @@ fn installed(args: &PluginInstall, description: &Description) -> Result<String> 
     files.iter().try_for_each(File::check)?;
     let mut said = String::new();
     for file in &files {
-        let what = if file.write()? { "wrote" } else { "is there already:" };
+        let what = match file.write()? {
+            Written::New => "wrote",
+            Written::Replaced => "replaced, and kept with `.old` at its end,",
+            Written::Already => "is there already:",
+        };
         said.push_str(&format!("{what} {}\n", file.path.display()));
     }
     said.push_str(&next_steps(args, &folder));
@@ -78,17 +82,17 @@ fn next_steps(args: &PluginInstall, folder: &Path) -> String {
             let variable = args
                 .dir
                 .as_ref()
-                .map_or(String::new(), |_| format!("HELM_PLUGINS={folder} "));
+                .map_or(String::new(), |_| format!("HELM_PLUGINS='{folder}' "));
             format!(
                 "\nHelm 4 finds it by its name:\n  {variable}helm template NAME CHART --post-renderer rutter\nHelm 3 needs no \
-                 plugin:\n  helm template NAME CHART --post-renderer rutter --post-renderer-args post-render\n"
+                 plugin, and runs none of its own from a folder with this one:\n  helm template NAME CHART --post-renderer rutter --post-renderer-args post-render\n"
             )
         }
         HostTool::Kustomize => {
             let variable = args
                 .dir
                 .as_ref()
-                .map_or(String::new(), |_| format!("KUSTOMIZE_PLUGIN_HOME={folder} "));
+                .map_or(String::new(), |_| format!("KUSTOMIZE_PLUGIN_HOME='{folder}' "));
             format!(
                 "\nWhere functions are not run, list the object under `generators:` without an annotation:\n  \
                  {variable}kubectl kustomize --enable-alpha-plugins DIR\nKustomize since 5.7 needs no plugin, but this \
@@ -124,6 +128,13 @@ fn folder_of(host: HostTool) -> Option<PathBuf> {
     }
 }
 
+/// What became of a file.
+enum Written {
+    New,
+    Replaced,
+    Already,
+}
+
 impl File {
     /// Checks that what is there is an earlier version of ours.
     fn check(&self) -> Result<()> {
@@ -138,12 +149,19 @@ impl File {
         }
     }
 
-    /// Writes it unless it is there; tells whether it did.
-    fn write(&self) -> Result<bool> {
-        if fs::read_to_string(&self.path).is_ok_and(|text| text == self.text) {
-            return Ok(false);
+    /// Writes it unless it is there.
+    fn write(&self) -> Result<Written> {
+        let there = fs::read_to_string(&self.path).ok();
+        if there.as_deref() == Some(self.text) {
+            return Ok(Written::Already);
         }
         let folder = self.path.parent().context("a folder")?;
+        if folder.is_symlink() {
+            bail!(
+                "{} is a link, as `helm plugin install` makes of a folder: remove it, or keep it",
+                folder.display()
+            );
+        }
         fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
         let context = || format!("{} cannot be written", self.path.display());
         // Beside it and then renamed: a host may be reading it.
@@ -154,8 +172,18 @@ impl File {
             use std::os::unix::fs::PermissionsExt as _;
             fs::set_permissions(&partial, fs::Permissions::from_mode(0o755)).with_context(context)?;
         }
+        if there.is_some() {
+            // Somebody may have changed it for a reason.
+            let mut old = self.path.clone().into_os_string();
+            old.push(".old");
+            fs::rename(&self.path, old).with_context(context)?;
+        }
         fs::rename(&partial, &self.path).with_context(context)?;
-        Ok(true)
+        Ok(if there.is_some() {
+            Written::Replaced
+        } else {
+            Written::New
+        })
     }
 }
 

@@ -11,8 +11,9 @@ use crate::{BadManifest, Description, Diagnostic, Rendering, Request};
 /// takes it off again, and invents a file for an object that has none.
 const FILE: &str = "postrenderer.helm.sh/postrender-filename";
 
-/// Helm tells a post-renderer neither the namespace nor anything else of the release.
-const NAMESPACE: &str = "default";
+/// Stands for a namespace that an object does not name. Helm tells a post-renderer neither the release's nor anything else
+/// of it, and a default in its place would install into another namespace, unnoticed.
+const UNNAMED: &str = "";
 
 /// Renders the objects of the package's kind in `text`, which Helm rendered, with `render`. The manifests come from the
 /// template from which their object came.
@@ -26,7 +27,7 @@ pub fn post_render<'a, E: From<BadManifest>>(
     package: &Description,
     render: impl FnMut(&Request) -> Result<Result<Rendering, Vec<Diagnostic>>, E>,
 ) -> Result<Result<Rendered<'a>, Vec<Diagnostic>>, E> {
-    let documents = match stream::read(text, package, NAMESPACE) {
+    let mut documents = match stream::read(text, package, UNNAMED) {
         Ok(Input::Stream(documents)) => documents,
         // A chart may render nothing, which is not to ask for the defaults.
         Ok(Input::Values("")) => vec![Document::Foreign(text)],
@@ -37,12 +38,24 @@ pub fn post_render<'a, E: From<BadManifest>>(
         }
         Err(problems) => return Ok(Err(problems)),
     };
+    for document in &mut documents {
+        if let Document::Ours(object) = document
+            && object.request.namespace == UNNAMED
+        {
+            object.require_namespace("write namespace: {{ .Release.Namespace }}");
+        }
+    }
+    let mut comments = Comments {
+        lines: text.lines(),
+        read: 0,
+        last: None,
+    };
     let origins: Vec<Origin<'_>> = documents
         .iter()
         .filter_map(|document| match document {
             Document::Ours(object) => Some(Origin {
                 file: object.annotations.get(FILE).cloned(),
-                comment: source_comment(text, object.line()),
+                comment: comments.before(object.line()),
             }),
             Document::Foreign(_) => None,
         })
@@ -75,11 +88,28 @@ struct Origin<'a> {
     comment: Option<&'a str>,
 }
 
-/// The comment before an object of which a field stands on this line.
-fn source_comment(text: &str, line: usize) -> Option<&str> {
-    let lines: Vec<&str> = text.lines().take(line).collect();
-    let mut before = lines.into_iter().rev().take_while(|line| !line.starts_with("---"));
-    before.find(|line| line.starts_with("# Source: "))
+/// The comments of a stream, read once from its start.
+struct Comments<'a> {
+    lines: std::str::Lines<'a>,
+    read: usize,
+    last: Option<&'a str>,
+}
+
+impl<'a> Comments<'a> {
+    /// The comment of the document that has this line, which is none before the line asked for last.
+    fn before(&mut self, line: usize) -> Option<&'a str> {
+        while self.read < line
+            && let Some(text) = self.lines.next()
+        {
+            self.read += 1;
+            if text.starts_with("---") {
+                self.last = None;
+            } else if text.starts_with("# Source: ") {
+                self.last = Some(text);
+            }
+        }
+        self.last
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +152,7 @@ apiVersion: box.example/v1
 kind: Box
 metadata:
   name: a
+  namespace: shop
   annotations: {postrenderer.helm.sh/postrender-filename: box/templates/box.yaml}
 ";
     const FILE_LINE: &str = "    postrenderer.helm.sh/postrender-filename: box/templates/box.yaml\n";
@@ -143,8 +174,7 @@ metadata:
 
     #[test]
     fn manifests_keep_the_comment_of_their_object() {
-        let marker =
-            "---\n# Source: box/templates/box.yaml\napiVersion: box.example/v1\nkind: Box\nmetadata:\n  name: a\n";
+        let marker = "---\n# Source: box/templates/box.yaml\napiVersion: box.example/v1\nkind: Box\nmetadata: {name: a, namespace: b}\n";
         let foreign = "---\n# Source: box/templates/pod.yaml\nkind: Pod\napiVersion: v1\n";
         let document = "metadata: {name: a}\n";
         let text = run(&format!("{foreign}{marker}{foreign}"), document).unwrap().unwrap();
@@ -157,6 +187,18 @@ metadata:
         let document = "metadata: {name: a}   # as the package wrote it\n";
         let text = run(&MARKER.replace(FILE, "other"), document).unwrap().unwrap();
         assert_eq!(text, format!("---\n{document}"));
+    }
+
+    #[test]
+    fn an_object_without_a_namespace_is_refused() {
+        let marker = MARKER.replace("  namespace: shop\n", "");
+        let problems = run(&marker, "metadata: {name: a}\n").unwrap().unwrap_err();
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].path, "metadata.namespace");
+        assert_eq!(
+            problems[0].help.as_deref(),
+            Some("write namespace: {{ .Release.Namespace }}")
+        );
     }
 
     #[test]

@@ -22,6 +22,11 @@ pub(crate) fn print(folder: &Path) -> Result<()> {
     }
     ensure!(!hosts.is_empty(), "no test noted what a host gave");
     print!("{}", table(&hosts));
+    for (host, marks) in &hosts {
+        let of_others = hosts.values().flat_map(BTreeMap::keys);
+        let mut missing = of_others.filter(|case| case.starts_with("example-") && !marks.contains_key(*case));
+        ensure!(missing.next().is_none(), "an example did not go through {host}");
+    }
     Ok(())
 }
 

@@ -45,8 +45,11 @@ impl Folder {
         for entry in fs::read_dir(&path)? {
             let name = entry?.file_name();
             owner = OWNERS.into_iter().find(|known| name == *known).or(owner);
-            // A name that is not text cannot be told of either.
-            let Ok(name) = name.into_string() else { continue };
+            let name = match name.into_string() {
+                Ok(name) => name,
+                // Reading it fails, and is told of: left out, what it holds would be pruned.
+                Err(name) => name.to_string_lossy().into_owned(),
+            };
             let is_manifest = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
             if is_manifest && !name.starts_with('.') && !path.join(&name).is_dir() {
                 names.push(name);

@@ -87,6 +87,12 @@ fn generate(source: &Source, sources: &mut Sources) -> Result<(), Failure> {
     let environment = Environment::read();
     let parameters = Parameters::read()?;
     let folder = Folder::current()?;
+    if let Some(owner) = folder.owner() {
+        let message = format!("{owner} says whose this folder is: Argo CD renders it without this plugin");
+        let problem = Diagnostic::new(&YAML_FEATURE, "", message)
+            .help("leave `plugin` out of the Application, or give what the plugin renders a folder of its own");
+        return Err(Failure::Refused(Located::all(0, vec![problem])));
+    }
     let files = read_all(&folder, sources)?;
     let overrides = Overrides::of(&parameters, sources);
     let package = package::load(source.component.as_deref()).map_err(Failure::Host)?;

@@ -19,6 +19,8 @@ pub(super) struct List<'a> {
     indent: usize,
     /// Its items, in order.
     pub(super) items: Vec<Item<'a>>,
+    /// The results of earlier functions, as lines of a YAML list.
+    results: String,
     /// What the host configures the function with.
     pub(super) function_config: Option<Node>,
 }
@@ -31,11 +33,13 @@ struct Field<'a> {
     first_line: u32,
 }
 
-/// An item of the list: its lines, from its `-` to the next.
+/// An item of the list: its lines, those of comments directly before it included.
 #[derive(Debug)]
 pub(super) struct Item<'a> {
     pub(super) text: Cow<'a, str>,
     first_line: u32,
+    /// Where in its text its `-` stands.
+    dash: usize,
 }
 
 /// An item of the list that is written.
@@ -79,6 +83,7 @@ impl<'a> List<'a> {
         };
         check(parsed("apiVersion")?.as_ref(), parsed("kind")?.as_ref())?;
         let function_config = parsed("functionConfig")?.filter(|node| !node.is_null());
+        let results = list_of(parsed("results")?.as_ref());
         let items = match fields.iter().find(|field| field.key == "items") {
             Some(field) => items(field),
             None => Some((0, Vec::new())),
@@ -87,6 +92,7 @@ impl<'a> List<'a> {
             fields,
             indent,
             items,
+            results,
             function_config,
         }))
     }
@@ -102,6 +108,7 @@ impl<'a> List<'a> {
             fields: Vec::new(),
             indent: 0,
             items: Vec::new(),
+            results: String::new(),
             function_config: None,
         };
         for entry in node.as_ref().and_then(Node::entries).unwrap_or_default() {
@@ -111,6 +118,7 @@ impl<'a> List<'a> {
                     list.items.extend(items.iter().map(|item| Item {
                         text: format!("- {}\n", item.to_text().0).into(),
                         first_line: item.place.position.line,
+                        dash: 0,
                     }));
                 }
                 ("items", _) if !entry.value.is_null() => {
@@ -121,6 +129,7 @@ impl<'a> List<'a> {
                     ]);
                 }
                 ("items", _) => {}
+                ("results", _) => list.results = list_of(Some(&entry.value)),
                 (key, _) => {
                     let alone = Node {
                         value: Value::Mapping(vec![entry.clone()]),
@@ -130,7 +139,7 @@ impl<'a> List<'a> {
                     // Without its braces it is a line of a block mapping.
                     let line = line.strip_prefix('{').and_then(|line| line.strip_suffix('}'));
                     list.fields.push(Field {
-                        key: if key == "results" { "results" } else { "" },
+                        key: "",
                         text: format!("{}\n", line.unwrap_or_default()).into(),
                         first_line,
                     });
@@ -150,7 +159,9 @@ impl<'a> List<'a> {
         for Field { key, text: field, .. } in &self.fields {
             match *key {
                 "items" => {
-                    self.write_items(items, &mut text);
+                    // With the comment that it may have.
+                    let head = field.split_inclusive('\n').next().filter(|head| !head.contains('['));
+                    self.write_items(items, head.unwrap_or("items:\n"), &mut text);
                     written = true;
                 }
                 "results" => {}
@@ -158,17 +169,18 @@ impl<'a> List<'a> {
             }
         }
         if !written {
-            self.write_items(items, &mut text);
+            self.write_items(items, "items:\n", &mut text);
         }
+        let results = format!("{}{results}", self.results);
         if !results.is_empty() {
             push(&mut text, "results:\n");
-            push(&mut text, results);
+            push(&mut text, &results);
         }
         text
     }
 
-    fn write_items(&self, items: &[NewItem<'_>], text: &mut String) {
-        push(text, if items.is_empty() { "items: []\n" } else { "items:\n" });
+    fn write_items(&self, items: &[NewItem<'_>], head: &str, text: &mut String) {
+        push(text, if items.is_empty() { "items: []\n" } else { head });
         let spaces = " ".repeat(self.indent);
         for item in items {
             match item {
@@ -176,7 +188,8 @@ impl<'a> List<'a> {
                 NewItem::Written(document) => {
                     push(text, "");
                     for (number, line) in document.split_inclusive('\n').enumerate() {
-                        if number == 0 || !line.trim_end().is_empty() {
+                        // Blanks may be what a block scalar holds.
+                        if number == 0 || !line.trim_end_matches(['\r', '\n']).is_empty() {
                             text.push_str(&spaces);
                             text.push_str(if number == 0 { "- " } else { "  " });
                         }
@@ -186,6 +199,14 @@ impl<'a> List<'a> {
             }
         }
     }
+}
+
+/// The elements of a list, one a line of a YAML list.
+fn list_of(node: Option<&Node>) -> String {
+    let Some(Value::Sequence(items)) = node.map(|node| &node.value) else {
+        return String::new();
+    };
+    items.iter().map(|item| format!("- {}\n", item.to_text().0)).collect()
 }
 
 /// Adds lines to a text. What is last may lack its line end, and keeps lacking it: it can be part of a block scalar.
@@ -210,7 +231,8 @@ impl Item<'_> {
                 column: 1,
             },
         };
-        let alone = self.text.replacen('-', " ", 1);
+        let mut alone = self.text.clone().into_owned();
+        alone.replace_range(self.dash..=self.dash, " ");
         Ok(yaml::parse(&alone, 0, self.first_line)?.unwrap_or(Node::empty(place)))
     }
 }
@@ -227,7 +249,7 @@ fn cut(text: &str) -> Option<Vec<Field<'_>>> {
         match content.chars().next() {
             None | Some('#' | ' ' | '\t') => {}
             Some('%') if in_head => {}
-            Some('-') if in_head && content == "---" => {}
+            Some('-') if in_head && (content == "---" || content.starts_with("--- #")) => {}
             Some('-' | '.') if ["---", "..."].contains(&content) => {
                 // A second document would be lost.
                 let rest = &text[offset..];
@@ -275,31 +297,53 @@ fn items<'a>(field: &Field<'a>) -> Option<(usize, Vec<Item<'a>>)> {
         return None;
     }
     let mut indent = None;
-    let mut starts: Vec<(usize, u32)> = Vec::new();
+    let mut starts: Vec<Start> = Vec::new();
+    // Where the comments start that may belong to the next item.
+    let mut comments = None;
     let mut offset = head.len();
     for (line, number) in lines {
         let content = line.trim_start_matches(' ');
         let spaces = line.len() - content.len();
         let content = content.trim_end();
-        if !content.is_empty() && !content.starts_with('#') {
-            let is_start = content == "-" || content.starts_with("- ");
+        let is_start = content == "-" || content.starts_with("- ");
+        if content.is_empty() {
+            comments = None;
+        } else if content.starts_with('#') {
+            // Those that are indented further stand inside of the item before.
+            let is_between = indent.is_none_or(|indent| spaces <= indent);
+            comments = comments.or(is_between.then_some((offset, number)));
+        } else {
             match indent {
                 None if is_start && value != "[]" => indent = Some(spaces),
                 Some(indent) if spaces > indent || (spaces == indent && is_start) => {}
                 _ => return None,
             }
             if indent == Some(spaces) {
-                starts.push((offset, number));
+                let (start, first_line) = comments.unwrap_or((offset, number));
+                starts.push(Start {
+                    start,
+                    first_line,
+                    dash: offset + spaces - start,
+                });
             }
+            comments = None;
         }
         offset += line.len();
     }
-    let ends = starts.iter().skip(1).map(|(start, _)| *start).chain([text.len()]);
-    let items = starts.iter().zip(ends).map(|((start, first_line), end)| Item {
-        text: Cow::Borrowed(&text[*start..end]),
-        first_line: *first_line,
+    let ends = starts.iter().skip(1).map(|next| next.start).chain([text.len()]);
+    let items = starts.iter().zip(ends).map(|(start, end)| Item {
+        text: Cow::Borrowed(&text[start.start..end]),
+        first_line: start.first_line,
+        dash: start.dash,
     });
     Some((indent.unwrap_or(0), items.collect()))
+}
+
+/// Where an item starts.
+struct Start {
+    start: usize,
+    first_line: u32,
+    dash: usize,
 }
 
 /// Checks that this is a ResourceList of a version that is known.

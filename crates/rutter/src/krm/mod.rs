@@ -15,13 +15,15 @@ use self::list::{Item, List, NewItem};
 use self::results::{File, Finding, Reference, Subject};
 use crate::annotate::{BadManifest, annotate};
 use crate::stream::{self, Identity, Names, Object, group};
-use crate::yaml::{self, Node, UNKNOWN_FIELD, UNKNOWN_VARIANT};
+use crate::yaml::{self, INVALID_VALUE, Node, UNKNOWN_FIELD, UNKNOWN_VARIANT, Value};
 use crate::{Description, Diagnostic, Manifest, Rendering, Request};
 
 crate::codes! {
     pub CODES
     Warning NOT_LOCAL_CONFIG = "not-local-config", "the values' own object would be applied, and no cluster has its kind";
-    Error NOT_RENDERED = "not-rendered", "a manifest is not among the objects that would be applied";
+    Warning NOTHING_TO_RENDER = "nothing-to-render", "no object of the package's kind is among the items";
+    Warning LEFT_OVER = "left-over", "a manifest of an earlier render is not rendered any more, but would be applied";
+    Error NOT_RENDERED = "not-rendered", "a manifest is not among the objects that would be applied, or was changed";
 }
 
 /// The `apiVersion` and `kind` of a function's configuration that has no values, because items have.
@@ -98,6 +100,11 @@ pub fn run<E: From<BadManifest>>(
         }
     };
     let mut function = Function::new(&list, package);
+    if task == Task::Render && function.has_no_values && function.sources.is_empty() {
+        let message = format!("no {} is among the items", package.kind);
+        let help = format!("write apiVersion: {} and kind: {}", package.api_version, package.kind);
+        function.report(vec![Diagnostic::new(&NOTHING_TO_RENDER, "", message).help(help)], None);
+    }
     let mut rendered = Vec::new();
     let mut names = Names::default();
     for source in std::mem::take(&mut function.sources) {
@@ -106,17 +113,22 @@ pub fn run<E: From<BadManifest>>(
             Ok(rendering) => {
                 let mut diagnostics = object.relocate(rendering.warnings);
                 diagnostics.extend(object.refuse_overlap(&rendering.manifests, &mut names));
-                function.report(diagnostics, Some(&source));
+                function.report(diagnostics, Some(&source.subject));
                 rendered.push((source, rendering.manifests));
             }
-            Err(problems) => function.report(object.relocate(problems), Some(&source)),
+            Err(problems) => function.report(object.relocate(problems), Some(&source.subject)),
         }
     }
     if task == Task::Validate {
+        let there = function.there();
         for (source, manifests) in &rendered {
-            function.refuse_missing(source, manifests);
+            function.refuse_missing(source, manifests, &there);
+            function.refuse_changed(source, manifests, &there);
         }
     }
+    function.note_left_over(&rendered);
+    // A host may show but the first lines.
+    function.findings.sort_by_key(|finding| !finding.is_error());
     let items = match task {
         _ if function.is_refused() => function.unchanged(),
         Task::Render => function.with(rendered)?,
@@ -140,6 +152,8 @@ struct Function<'a> {
     /// What is known of each item.
     items: Vec<Kind>,
     in_kustomize: bool,
+    /// The function's configuration says that items have the values.
+    has_no_values: bool,
     sources: Vec<Source>,
     findings: Vec<Finding>,
 }
@@ -154,8 +168,8 @@ struct Source {
 
 /// What an item is to the package.
 enum Kind {
-    /// Not the package's: what it is and what its host noted on it, if that could be read.
-    Foreign(Option<(Identity, HostAnnotations)>),
+    /// Not the package's, and what is known of it, if it could be read.
+    Foreign(Option<Known>),
     /// An object of the package's kind that stays where it is.
     Stays,
     /// An object of the package's kind, which its manifests replace.
@@ -164,10 +178,19 @@ enum Kind {
     Copy,
 }
 
+/// An item that is not the package's, though the package may have rendered it earlier.
+struct Known {
+    identity: Identity,
+    /// What its host noted on it.
+    annotations: HostAnnotations,
+    /// Says of a manifest of the package's in a file what it is.
+    manifest_in_file: Option<Subject>,
+}
+
 impl Kind {
     fn foreign(&self) -> Option<&Identity> {
         match self {
-            Self::Foreign(Some((identity, _))) => Some(identity),
+            Self::Foreign(Some(known)) => Some(&known.identity),
             _ => None,
         }
     }
@@ -180,6 +203,35 @@ fn identity(node: &Node) -> Identity {
     let text = |path: &str| node.at(path).and_then(Node::as_str).unwrap_or_default().to_owned();
     let group = group(&text("apiVersion")).to_owned();
     [group, text("kind"), text("metadata.namespace"), text("metadata.name")]
+}
+
+/// Whether Kustomize hands these items over: it notes what it calls them on all of them, but for a generator's, which are
+/// none of its own.
+fn are_of_kustomize(items: &[Item<'_>]) -> bool {
+    let noted = |item: &Item<'_>| item.parse().is_ok_and(|node| annotation(&node, KUSTOMIZE_ID).is_some());
+    // Most hosts' items do not even mention it, and need not be parsed for this.
+    !items.is_empty() && items.iter().all(|item| item.text.contains(KUSTOMIZE_ID)) && items.iter().all(noted)
+}
+
+/// An object as hosts refer to it.
+fn subject(node: &Node) -> Subject {
+    let text = |path: &str| node.at(path).and_then(Node::as_str).unwrap_or_default().to_owned();
+    let path = FILE_PATHS.iter().find_map(|name| annotation(node, name));
+    let index = FILE_INDEXES
+        .iter()
+        .find_map(|name| annotation(node, name)?.parse().ok());
+    Subject {
+        reference: Reference {
+            api_version: text("apiVersion"),
+            kind: text("kind"),
+            name: text("metadata.name"),
+            namespace: text("metadata.namespace"),
+        },
+        file: path.map(|path| File {
+            path: path.to_owned(),
+            index,
+        }),
+    }
 }
 
 fn annotation<'n>(node: &'n Node, name: &str) -> Option<&'n str> {
@@ -196,7 +248,13 @@ fn host_annotations(node: &Node) -> HostAnnotations {
         .iter()
         .filter_map(|entry| Some((entry.key.scalar.text.as_str(), entry.value.as_str()?)));
     let is_of_host = |name: &str| {
-        name.starts_with("internal.config.kubernetes.io/")
+        [
+            "internal.config.kubernetes.io/",
+            "internal.config.k8s.io/",
+            "internal.kpt.dev/",
+        ]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
             || [
                 "config.kubernetes.io/path",
                 "config.kubernetes.io/index",
@@ -207,6 +265,28 @@ fn host_annotations(node: &Node) -> HostAnnotations {
     text.filter(|(name, _)| is_of_host(name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// The places of sizes and images, and what stands there.
+fn collect<'n>(node: &'n Node, path: &str, found: &mut Vec<(String, &'n str)>) {
+    match &node.value {
+        Value::Mapping(entries) => {
+            for entry in entries {
+                let key = entry.key.scalar.text.as_str();
+                let path = yaml::join(path, key);
+                match entry.value.as_str() {
+                    Some(text) if ["image", "replicas"].contains(&key) => found.push((path, text)),
+                    _ => collect(&entry.value, &path, found),
+                }
+            }
+        }
+        Value::Sequence(items) => {
+            for (index, item) in items.iter().enumerate() {
+                collect(item, &format!("{path}[{index}]"), found);
+            }
+        }
+        Value::Scalar(_) => {}
+    }
 }
 
 /// Whether nothing stands in a mapping.
@@ -226,7 +306,8 @@ impl<'a> Function<'a> {
         let mut function = Self {
             list,
             items: Vec::with_capacity(list.items.len()),
-            in_kustomize: list.items.iter().any(|item| item.text.contains(KUSTOMIZE_ID)),
+            in_kustomize: are_of_kustomize(&list.items),
+            has_no_values: false,
             sources: Vec::new(),
             findings: Vec::new(),
         };
@@ -241,8 +322,8 @@ impl<'a> Function<'a> {
         function
     }
 
-    /// Reads the function's configuration, and says which object it is if it has values.
-    fn configuration(&mut self, config: &Node, package: &Description) -> Option<Identity> {
+    /// Reads the function's configuration, and gives what it is and its values if it has any.
+    fn configuration(&mut self, config: &Node, package: &Description) -> Option<(Identity, String)> {
         if let Err(problems) = stream::refuse_other_kind(config, package) {
             self.report(problems.into_iter().map(in_config).collect(), None);
             return None;
@@ -252,13 +333,16 @@ impl<'a> Function<'a> {
                 stays: true,
                 ..self.source(node, package)
             };
-            let identity = source.identity.clone();
+            let config = (source.identity.clone(), source.object.request.values.clone());
             self.sources.push(source);
-            return Some(identity);
+            return Some(config);
         }
         let text = |key: &str| config.get(key).and_then(Node::as_str).unwrap_or_default();
         let accepted: &[&str] = match (text("apiVersion"), text("kind")) {
-            RENDER => &["apiVersion", "kind", "metadata"],
+            RENDER => {
+                self.has_no_values = true;
+                &["apiVersion", "kind", "metadata"]
+            }
             // kpt hands an empty one over if it was given none.
             ("v1", "ConfigMap") if config.get("data").is_none_or(is_empty) => {
                 &["apiVersion", "kind", "metadata", "data"]
@@ -287,7 +371,7 @@ impl<'a> Function<'a> {
     }
 
     /// Finds out what an item is, and keeps its values if it has any.
-    fn item(&mut self, item: &Item<'_>, package: &Description, config: Option<&Identity>) -> Kind {
+    fn item(&mut self, item: &Item<'_>, package: &Description, config: Option<&(Identity, String)>) -> Kind {
         let concerns = stream::concerns(&item.text, package);
         let node = match item.parse() {
             Ok(node) => node,
@@ -312,7 +396,11 @@ impl<'a> Function<'a> {
             self.report(problems.into_iter().map(inside).collect(), None);
         }
         let Some(ours) = stream::ours(&node, package) else {
-            return Kind::Foreign(Some((identity(&node), host_annotations(&node))));
+            return Kind::Foreign(Some(Known {
+                identity: identity(&node),
+                annotations: host_annotations(&node),
+                manifest_in_file: self.manifest_in_file(&node, package),
+            }));
         };
         let mut source = self.source(ours, package);
         source.stays = source.subject.file.is_some() && !self.in_kustomize;
@@ -322,10 +410,19 @@ impl<'a> Function<'a> {
             let path = yaml::join("metadata.annotations", LOCAL_CONFIG);
             let warning = Diagnostic::new(&NOT_LOCAL_CONFIG, path, message)
                 .help(format!("write the annotation {LOCAL_CONFIG}: \"true\""));
-            self.report(vec![warning], Some(&source));
+            self.report(vec![warning], Some(&source.subject));
         }
         let identity = source.identity.clone();
-        if config == Some(&identity) {
+        if let Some((_, values)) = config.filter(|(config, _)| *config == identity) {
+            if *values != source.object.request.values {
+                let message = "the function's configuration and the item of this name have other values";
+                let help = format!(
+                    "configure the function with apiVersion: {} and kind: {}",
+                    RENDER.0, RENDER.1
+                );
+                let problem = Diagnostic::new(&INVALID_VALUE, "spec", message).help(help);
+                self.report(vec![problem], Some(&source.subject));
+            }
             return if stays { Kind::Stays } else { Kind::Copy };
         }
         self.sources.push(source);
@@ -335,36 +432,31 @@ impl<'a> Function<'a> {
     fn source(&mut self, node: &Node, package: &Description) -> Source {
         let mut object = Object::new(node, package, "default");
         let problems = std::mem::take(&mut object.problems);
-        let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
-        let path = FILE_PATHS.iter().find_map(|name| annotation(node, name));
-        let index = FILE_INDEXES
-            .iter()
-            .find_map(|name| annotation(node, name)?.parse().ok());
+        let mut subject = subject(node);
+        subject.reference.name.clone_from(&object.request.name);
+        subject.reference.namespace.clone_from(&object.request.namespace);
         let source = Source {
             identity: identity(node),
-            subject: Subject {
-                reference: Reference {
-                    api_version: text("apiVersion"),
-                    kind: text("kind"),
-                    name: object.request.name.clone(),
-                    namespace: object.request.namespace.clone(),
-                },
-                file: path.map(|path| File {
-                    path: path.to_owned(),
-                    index,
-                }),
-            },
             object: Box::new(object),
+            subject,
             stays: false,
         };
-        self.report(problems, Some(&source));
+        self.report(problems, Some(&source.subject));
         source
     }
 
-    fn report(&mut self, diagnostics: Vec<Diagnostic>, source: Option<&Source>) {
+    /// Says what an item is, if its labels say that the package made it and it lies in a file.
+    fn manifest_in_file(&self, node: &Node, package: &Description) -> Option<Subject> {
+        let labels = node.at("metadata.labels")?;
+        let is = |label: &str, value: &str| labels.get(label).and_then(Node::as_str) == Some(value);
+        let ours = is("app.kubernetes.io/managed-by", "rutter") && is("app.kubernetes.io/name", &package.name);
+        Some(subject(node)).filter(|subject| ours && !self.in_kustomize && subject.file.is_some())
+    }
+
+    fn report(&mut self, diagnostics: Vec<Diagnostic>, subject: Option<&Subject>) {
         self.findings.extend(diagnostics.into_iter().map(|diagnostic| Finding {
             diagnostic,
-            subject: source.map(|source| source.subject.clone()),
+            subject: subject.cloned(),
         }));
     }
 
@@ -374,14 +466,13 @@ impl<'a> Function<'a> {
 
     /// Refuses items that lack manifests of an object which stays: it was not rendered, or its manifests were renamed or
     /// moved afterwards, so that the addresses in them are wrong.
-    fn refuse_missing(&mut self, source: &Source, manifests: &[Manifest]) {
-        let there: BTreeSet<&Identity> = self.items.iter().filter_map(Kind::foreign).collect();
+    fn refuse_missing(&mut self, source: &Source, manifests: &[Manifest], there: &BTreeMap<Identity, usize>) {
         if !source.stays || there.is_empty() {
             return;
         }
         let is_missing = |manifest: &&Manifest| {
             // A name that Kustomize gives a hash is not known before.
-            !there.contains(&stream::identity(manifest)) && !manifest.document.contains(NEEDS_HASH)
+            !there.contains_key(&stream::identity(manifest)) && !manifest.document.contains(NEEDS_HASH)
         };
         let mut missing = manifests.iter().filter(is_missing);
         let Some(first) = missing.next() else { return };
@@ -405,7 +496,66 @@ impl<'a> Function<'a> {
             "render first; and write name and namespace here, for what renames manifests afterwards (namePrefix, \
              namespace) leaves the addresses in them as they were",
         );
-        self.report(vec![diagnostic], Some(source));
+        self.report(vec![diagnostic], Some(&source.subject));
+    }
+
+    /// The items that are not the package's, by what they are.
+    fn there(&self) -> BTreeMap<Identity, usize> {
+        let items = self.items.iter().enumerate();
+        items
+            .filter_map(|(index, kind)| Some((kind.foreign()?.clone(), index)))
+            .collect()
+    }
+
+    /// Refuses items in which sizes and images differ from what is rendered: what changes them afterwards (Kustomize's
+    /// `replicas` and `images`) does not change what depends on them, such as the list of members and the flags.
+    fn refuse_changed(&mut self, source: &Source, manifests: &[Manifest], there: &BTreeMap<Identity, usize>) {
+        for manifest in manifests.iter().filter(|_| source.stays) {
+            let item = there
+                .get(&stream::identity(manifest))
+                .and_then(|index| self.list.items.get(*index));
+            let Some(item) = item.and_then(|item| item.parse().ok()) else {
+                continue;
+            };
+            let Ok(Some(node)) = yaml::parse(&manifest.document, 0, 1) else {
+                continue;
+            };
+            let mut depended_on = Vec::new();
+            collect(&node, "", &mut depended_on);
+            for (path, rendered) in depended_on {
+                let found = item.at(&path).and_then(Node::as_str);
+                if found == Some(rendered) {
+                    continue;
+                }
+                let Manifest { kind, name, .. } = manifest;
+                let found = found.map_or("nothing".to_owned(), |found| format!("{found:?}"));
+                let message = format!("{found} stands at {path} of the {kind} {name}, where {rendered:?} is rendered");
+                let diagnostic = Diagnostic::new(&NOT_RENDERED, "spec", message)
+                    .help("change the values here, for more than this one field depends on them");
+                self.report(vec![diagnostic], Some(&source.subject));
+            }
+        }
+    }
+
+    /// Warns of what the package rendered into a file once, and does not any more.
+    fn note_left_over(&mut self, rendered: &[(Source, Vec<Manifest>)]) {
+        if self.is_refused() {
+            return;
+        }
+        let rendered: BTreeSet<Identity> = rendered
+            .iter()
+            .flat_map(|(_, manifests)| manifests)
+            .map(stream::identity)
+            .collect();
+        let left_over = self.items.iter().filter_map(|kind| match kind {
+            Kind::Foreign(Some(known)) if !rendered.contains(&known.identity) => known.manifest_in_file.clone(),
+            _ => None,
+        });
+        for subject in left_over.collect::<Vec<_>>() {
+            let warning = Diagnostic::new(&LEFT_OVER, "", "an earlier render made it, and this one does not")
+                .help("delete its file, unless it is to be applied even so");
+            self.report(vec![warning], Some(&subject));
+        }
     }
 
     fn unchanged(&self) -> Vec<NewItem<'a>> {
@@ -439,9 +589,9 @@ impl<'a> Function<'a> {
         for (item, kind) in self.list.items.iter().zip(&self.items) {
             match kind {
                 Kind::Foreign(known) => {
-                    let update = known.as_ref().and_then(|(identity, annotations)| {
-                        let manifest = updates.remove(identity)?;
-                        Some((manifest, annotations))
+                    let update = known.as_ref().and_then(|known| {
+                        let manifest = updates.remove(&known.identity)?;
+                        Some((manifest, &known.annotations))
                     });
                     items.push(match update {
                         Some((mut manifest, annotations)) => {

@@ -18,6 +18,7 @@ pub(super) struct Reference {
     pub(super) api_version: String,
     pub(super) kind: String,
     pub(super) name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) namespace: String,
 }
 
@@ -110,9 +111,10 @@ impl Finding {
         let Reference {
             kind, name, namespace, ..
         } = reference;
+        let slash = if namespace.is_empty() { "" } else { "/" };
         let file = file.as_ref().map_or(String::new(), |file| format!("{}, ", file.path));
         diagnostic
-            .display_in(Some(format!("{file}{kind} {namespace}/{name}")))
+            .display_in(Some(format!("{file}{kind} {namespace}{slash}{name}")))
             .to_string()
     }
 }

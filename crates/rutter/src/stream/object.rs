@@ -131,6 +131,16 @@ impl Object {
         }
     }
 
+    /// Refuses it for the namespace that it does not name, where the host has no default for it.
+    pub(crate) fn require_namespace(&mut self, help: &str) {
+        "default".clone_into(&mut self.request.namespace);
+        self.problems.push(
+            Diagnostic::new(&MISSING_FIELD, "metadata.namespace", "the namespace is required")
+                .help(help)
+                .at(Some(self.namespace)),
+        );
+    }
+
     /// A line of the stream on which some field of it stands, from 1.
     pub(crate) fn line(&self) -> usize {
         usize::try_from(self.name.line).unwrap_or(usize::MAX)
