@@ -97,7 +97,7 @@ struct Clusters {
 }
 
 enum Objects {
-    /// One, called `orders` in `shop`, with this text as its `spec`.
+    /// One, called `etcd` in `shop`, with this text as its `spec`. An example is for that name.
     Spec(String),
     /// Those of a stream.
     Stream(Vec<Value>),
@@ -132,7 +132,7 @@ impl Clusters {
         {
             return Ok(None);
         }
-        let Ok(rendering) = render("orders", "shop", &text) else {
+        let Ok(rendering) = render("etcd", "shop", &text) else {
             return Ok(None);
         };
         let is_empty = text
@@ -153,7 +153,10 @@ impl Clusters {
     /// As a stream, each with an annotation.
     fn to_text(&self, name: &str, value: &str) -> String {
         match &self.objects {
-            Objects::Spec(spec) => cluster(&format!("{name}: '{value}'"), spec),
+            Objects::Spec(spec) => {
+                let orders = cluster(&format!("{name}: '{value}'"), spec);
+                orders.replacen("name: orders", "name: etcd", 1)
+            }
             Objects::Stream(objects) => {
                 let annotated = objects.iter().cloned().map(|mut object| {
                     object["metadata"]["annotations"][name] = value.into();
@@ -709,11 +712,11 @@ fn kubectl_refused() -> Result<()> {
         } else {
             expected
         };
-        let folder = folder(&[
+        let built = folder(&[
             ("kustomization.yaml", "generators: [etcd.yaml]\n"),
             ("etcd.yaml", &object),
         ])?;
-        let refusal = refusal(&kubectl_build(folder.path())?)?;
+        let refusal = refusal(&kubectl_build(built.path())?)?;
         ensure!(
             refusal.contains(expected),
             "{expected:?} is missing in\n{}",
@@ -721,7 +724,7 @@ fn kubectl_refused() -> Result<()> {
         );
     }
     // As a transformer it would lose all other resources.
-    let folder = folder(&[
+    let built = folder(&[
         (
             "kustomization.yaml",
             "resources: [page.yaml]\ntransformers: [etcd.yaml]\n",
@@ -729,14 +732,14 @@ fn kubectl_refused() -> Result<()> {
         ("page.yaml", FOREIGN),
         ("etcd.yaml", &cluster("", "spec: {}\n")),
     ])?;
-    let said = refusal(&kubectl_build(folder.path())?)?;
+    let said = refusal(&kubectl_build(built.path())?)?;
     ensure!(said.contains("must stand under `generators:`"), "{said}");
     for (spec, expected) in REFUSED {
-        let folder = folder(&[
+        let built = folder(&[
             ("kustomization.yaml", "generators: [etcd.yaml]\n"),
             ("etcd.yaml", &cluster("", spec)),
         ])?;
-        let refusal = refusal(&kubectl_build(folder.path())?)?;
+        let refusal = refusal(&kubectl_build(built.path())?)?;
         ensure!(refusal.contains(expected), "{expected:?} is missing in\n{refusal}");
     }
     Ok(())
