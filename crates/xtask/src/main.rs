@@ -80,8 +80,10 @@ Examples:
     },
     /// Run everything that must hold: format, lints, docs, licences, and the tests through every real host
     ///
-    /// Installs the real hosts and etcd itself first (wasmtime, helm, kustomize, an etcd of each minor version: all but
-    /// the first need Go), each once per user. Stops at the first failure and says what to try.
+    /// Installs the real hosts and etcd itself first (wasmtime, Helm 3 and 4, kustomize, kubectl, Argo CD's server of
+    /// plugins, an etcd of each minor version: all but the first need Go), each once per user. kpt cannot be installed
+    /// so, and takes part where it is. Stops at the first failure and says what to try; ends with a table of cases and
+    /// hosts.
     Test,
     /// Write the lists of etcd's flags anew, from what the real binaries accept
     ///
