@@ -34,7 +34,7 @@ fn main() -> Result<()> {
         }));
     }
     ensure!(trials.len() > 10, "there are examples");
-    let others: [(&str, Test); 11] = [
+    let others: [(&str, Test); 12] = [
         ("foreign", foreign),
         ("files_in_order", files_in_order),
         ("discovery", discovery),
@@ -45,6 +45,7 @@ fn main() -> Result<()> {
         ("refused", refused),
         ("large_files", large_files),
         ("links", links),
+        ("whole_or_nothing", whole_or_nothing),
         ("sidecar", sidecar),
     ];
     for (name, test) in others {
@@ -591,6 +592,29 @@ fn links() -> Result<()> {
     );
     let discovered = String::from_utf8(application.run("discover")?.stdout)?;
     same("the files found", "a.yaml\n", &discovered)
+}
+
+/// What Argo CD would prune is not left out: a folder that is a kustomization's, and a file whose name cannot be told.
+fn whole_or_nothing() -> Result<()> {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let owned = Application::new(&[
+        ("a.yaml", &object("good", "")),
+        ("kustomization.yaml", "resources: [a.yaml]\n"),
+    ])?;
+    let unnamed = Application::new(&[("a.yaml", &object("good", ""))])?;
+    let name = std::ffi::OsStr::from_bytes(b"b\xff.yaml");
+    fs::write(unnamed.folder().join(name), object("other", ""))?;
+    for (application, expected) in [
+        (owned, "kustomization.yaml says whose this folder is"),
+        (unnamed, "b\u{fffd}.yaml"),
+    ] {
+        let output = application.run("generate")?;
+        let stderr = String::from_utf8(output.stderr)?;
+        ensure!(!output.status.success() && output.stdout.is_empty(), "{stderr}");
+        ensure!(stderr.contains(expected), "{expected:?} is missing in\n{stderr}");
+    }
+    Ok(())
 }
 
 /// What of Argo CD's own repo-server a sidecar leans on (v3.5.7, `manifests/base/repo-server`).
