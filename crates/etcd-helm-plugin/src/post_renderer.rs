@@ -2,8 +2,7 @@
 //!
 //! Helm drops what such a plugin writes to its standard streams, so that all it has to say is in its failure.
 
-use rutter::{BadManifest, helm};
-use rutter::{Diagnostic, Package};
+use rutter::{BadManifest, Diagnostic, Package, helm};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

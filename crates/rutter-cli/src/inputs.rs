@@ -26,17 +26,23 @@ pub(crate) struct Outcome<'a> {
 /// which they count.
 pub(crate) fn read(input: &Input, sources: &mut Sources) -> Result<(), Failure> {
     for path in &input.files {
-        let (name, bytes) = read_path(path)?;
-        let problem = stream::decode(&bytes).err();
-        let source = sources.add(name, String::from_utf8_lossy(&bytes));
-        if let Some(problem) = problem {
-            return Err(Failure::Refused(Located::all(source, vec![problem])));
-        }
+        add(path, sources)?;
     }
     for (kind, text) in input.expressions() {
         sources.add(format!("{} {text}", kind.option()), text);
     }
     Ok(())
+}
+
+/// Reads a file, or standard input for `-`, into `sources`. What is no text is refused, with its place.
+pub(crate) fn add(path: &Path, sources: &mut Sources) -> Result<(), Failure> {
+    let (name, bytes) = read_path(path)?;
+    let problem = stream::decode(&bytes).err();
+    let source = sources.add(name, String::from_utf8_lossy(&bytes));
+    match problem {
+        Some(problem) => Err(Failure::Refused(Located::all(source, vec![problem]))),
+        None => Ok(()),
+    }
 }
 
 /// Renders what [`read`] has read.
@@ -145,7 +151,7 @@ pub(crate) fn is_stdin(path: &Path) -> bool {
 
 /// Reads a file, or standard input for `-`, and gives it a name for people. One byte more than is accepted is read at
 /// most, and refused like any other input.
-pub(crate) fn read_path(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+fn read_path(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     let most = u64::try_from(stream::MAX_BYTES + 1).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     if is_stdin(path) {

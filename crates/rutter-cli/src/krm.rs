@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use rutter::krm::{self, Task};
-use rutter::stream;
 
 use crate::args::Krm;
-use crate::failure::{Failure, Located};
+use crate::failure::Failure;
 use crate::sources::Sources;
 use crate::{inputs, output, package, report};
 
@@ -14,14 +13,9 @@ use crate::{inputs, output, package, report};
 ///
 /// # Errors
 ///
-/// If the input is refused, which has been said already unless it holds no ResourceList, or the package failed.
+/// If the input is refused, which has been said already unless it is no text, or the package failed.
 pub(crate) fn run(args: &Krm, sources: &mut Sources) -> Result<(), Failure> {
-    let (name, bytes) = inputs::read_path(Path::new("-"))?;
-    let problem = stream::decode(&bytes).err();
-    sources.add(name, String::from_utf8_lossy(&bytes));
-    if let Some(problem) = problem {
-        return Err(Failure::Refused(Located::all(0, vec![problem])));
-    }
+    inputs::add(Path::new("-"), sources)?;
     let package = package::load(args.source.component.as_deref()).map_err(Failure::Host)?;
     let text = sources.get(0).map_or("", |source| source.text.as_str());
     let task = if args.validate { Task::Validate } else { Task::Render };

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use rutter::helm;
-use rutter::stream::{self, Rendered};
+use rutter::stream::Rendered;
 
 use crate::args::PostRender;
 use crate::failure::{Failure, Located};
@@ -39,19 +39,13 @@ pub(crate) fn run(args: &PostRender) -> ExitCode {
 }
 
 fn post_render(component: Option<&Path>, sources: &mut Sources) -> Result<Vec<Located>, Failure> {
-    let (name, bytes) = inputs::read_path(Path::new("-"))?;
-    let refused = |diagnostics| Failure::Refused(Located::all(0, diagnostics));
-    let problem = stream::decode(&bytes).err();
-    sources.add(name, String::from_utf8_lossy(&bytes));
-    if let Some(problem) = problem {
-        return Err(refused(vec![problem]));
-    }
+    inputs::add(Path::new("-"), sources)?;
     let package = package::load(component).map_err(Failure::Host)?;
     let text = sources.get(0).map_or("", |source| source.text.as_str());
     let Rendered { parts, warnings } = helm::post_render(text, &package.describe()?, |request| {
         package.render(request).map_err(Failure::from)
     })?
-    .map_err(refused)?;
+    .map_err(|diagnostics| Failure::Refused(Located::all(0, diagnostics)))?;
     let rendered = Rendered {
         parts,
         warnings: Vec::new(),
