@@ -31,6 +31,11 @@ impl Cache {
         Ok(Self { tools })
     }
 
+    /// A folder beside the tools, for what lives no longer than one run.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.tools.with_file_name(name)
+    }
+
     /// The folder of one version of a tool, there or not.
     pub(crate) fn folder(&self, name: &str, version: &str) -> PathBuf {
         self.tools.join(format!("{name}-{version}"))

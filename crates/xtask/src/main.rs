@@ -11,12 +11,14 @@
     reason = "telling people what happens is what this program is for"
 )]
 
+mod apt;
 mod bench;
 mod build;
 mod cache;
 mod command;
 mod direction;
 mod doctor;
+mod e2e;
 mod matrix;
 mod test;
 mod tools;
@@ -85,6 +87,19 @@ Examples:
     /// so, and takes part where it is. Stops at the first failure and says what to try; ends with a table of cases and
     /// hosts.
     Test,
+    /// Run what is rendered on a real Kubernetes of three nodes, on this machine (Linux, root)
+    ///
+    /// Builds Kubernetes and CoreDNS from their sources once per user, starts a cluster in namespaces of its own, runs
+    /// scenarios and prints a table. What a failed one left, pods and logs, is kept below target/rutter/e2e/. The cluster
+    /// is always taken down, unless it is to be kept.
+    #[command(after_help = "\
+Examples:
+  cargo xtask e2e                    all scenarios
+  cargo xtask e2e --list             what there is
+  cargo xtask e2e rolling-update     one of them
+  cargo xtask e2e --keep NAME        and leave the cluster up; the next run uses it
+  cargo xtask e2e --down             take that one down")]
+    E2e(e2e::E2e),
     /// Write the lists of etcd's flags anew, from what the real binaries accept
     ///
     /// The lists lie in crates/etcd-package/src/etcd/flags/, one per minor version. `cargo xtask test` fails where one of
@@ -122,6 +137,7 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Build => build::build(&workspace, &cache)?,
         Verb::Render { args } => return build::render(&workspace, &cache, &args),
         Verb::Test => test::test(&workspace, &cache)?,
+        Verb::E2e(options) => return e2e::e2e(&workspace, &cache, &options),
         Verb::Flags => test::flags(&workspace, &cache)?,
         Verb::Bench { runs } => bench::bench(&workspace, &cache, runs)?,
         Verb::Doctor => return doctor::doctor(&workspace, &cache),

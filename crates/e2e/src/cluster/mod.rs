@@ -1,0 +1,268 @@
+//! A real Kubernetes of three nodes on this machine, without a registry and without a container engine.
+//!
+//! All of it lives in namespaces of its own: mounts, network and processes. So nothing of it is left once its first
+//! process is gone, however that one ended, and nothing in it can reach, or be reached by, anyone but this machine. What
+//! remains for us to remove is a folder and the control groups.
+
+mod cgroups;
+mod images;
+mod inside;
+mod network;
+mod parts;
+
+use std::env;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use crate::process;
+pub(crate) use images::WRITER;
+pub(crate) use inside::run as run_inside;
+pub(crate) use network::Families;
+
+/// How many nodes there are.
+pub(crate) const NODES: u8 = 3;
+/// What the first process prints once all nodes are ready.
+const READY: &str = "ready";
+
+/// A cluster that runs.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    state: PathBuf,
+    /// Who started it here, and thus takes it down; none for one that was kept by an earlier run.
+    started: Option<Child>,
+}
+
+impl Cluster {
+    /// The one that was kept in `home`, else a new one. A new one that is kept outlives this process.
+    ///
+    /// # Errors
+    ///
+    /// If this machine cannot run one, or it does not start.
+    pub(crate) fn find_or_start(home: &Path, keep: bool) -> Result<Self> {
+        let state = home.join("cluster");
+        if let Some(process) = kept(&state)? {
+            eprintln!("e2e: using the cluster that was kept (process {process})");
+            return Ok(Self { state, started: None });
+        }
+        check_machine()?;
+        // What an interrupted run has left.
+        remove(&state)?;
+        fs::create_dir_all(&state)?;
+        fs::create_dir_all(inside::VOLUMES)?;
+        let start = Instant::now();
+        let mut child = Command::new("unshare")
+            .args([
+                "--mount",
+                "--net",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--mount-proc",
+                "--",
+            ])
+            .arg(env::current_exe()?)
+            .arg("inside")
+            .arg(&state)
+            .args((!keep).then_some("--until-input-ends"))
+            .stdin(if keep { Stdio::null() } else { Stdio::piped() })
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(state.join("inside.log"))?)
+            .spawn()
+            .context("`unshare` cannot be started")?;
+        let process = child.id();
+        let output = child.stdout.take().context("a process without output")?;
+        let cluster = Self {
+            state,
+            started: Some(child),
+        };
+        fs::write(cluster.process_file(), process.to_string())?;
+        let mut ready = false;
+        let mut connected = false;
+        for line in BufReader::new(output).lines() {
+            let line = line?;
+            if !connected {
+                // It speaks, so it is in its namespaces.
+                network::connect(process)?;
+                connected = true;
+            }
+            if line == READY {
+                ready = true;
+                break;
+            }
+            eprintln!("e2e: {line}");
+        }
+        if !ready {
+            let log = fs::read_to_string(cluster.state.join("inside.log")).unwrap_or_default();
+            bail!("the cluster does not start: {}", log.trim());
+        }
+        eprintln!("e2e: {NODES} nodes are ready, {:.0} s", start.elapsed().as_secs_f64());
+        Ok(cluster)
+    }
+
+    /// How to log in, from this machine.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.state.join("kubeconfig")
+    }
+
+    /// Where its parts write what they do.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.state.join("logs")
+    }
+
+    /// Reads a file as the nodes see it, mounts of pods included.
+    ///
+    /// # Errors
+    ///
+    /// If it is not there.
+    pub(crate) fn read(&self, path: &Path) -> Result<String> {
+        let process = fs::read_to_string(self.process_file())?;
+        process::read(
+            Command::new("nsenter")
+                .args(["--target", process.trim(), "--mount", "--", "cat"])
+                .arg(path),
+        )
+    }
+
+    /// The folder of a node's pods.
+    pub(crate) fn pods(&self, node: &str) -> PathBuf {
+        self.state.join(node).join("kubelet/pods")
+    }
+
+    /// Kills a container's processes, as if its node had run out of memory.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such container.
+    pub(crate) fn kill(&self, node: &str, container: &str) -> Result<()> {
+        process::run(
+            Command::new("ctr")
+                .arg("--address")
+                .arg(self.state.join(node).join("containerd.sock"))
+                .args([
+                    "--namespace",
+                    "k8s.io",
+                    "task",
+                    "kill",
+                    "--signal",
+                    "SIGKILL",
+                    container,
+                ]),
+        )
+    }
+
+    fn process_file(&self) -> PathBuf {
+        process_file(&self.state)
+    }
+
+    /// Leaves it running.
+    pub(crate) fn keep(mut self) {
+        self.started = None;
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.started.take() {
+            let ended = child.kill().and_then(|()| child.wait());
+            if let Err(error) = ended.map_err(anyhow::Error::from).and_then(|_| remove(&self.state)) {
+                eprintln!("e2e: not everything could be taken down: {error:#}");
+            }
+        }
+    }
+}
+
+/// Takes down the cluster that was kept in `home`; gives whether there was one.
+///
+/// # Errors
+///
+/// If it does not end.
+pub(crate) fn down(home: &Path) -> Result<bool> {
+    let state = home.join("cluster");
+    let kept = kept(&state)?;
+    if let Some(process) = kept {
+        // Its end is that of all processes in its namespaces.
+        kill_process(Pid::from_raw(process).context("no process")?, Signal::KILL)?;
+        process::wait(Duration::from_secs(10), "the cluster's first process to end", || {
+            Ok(Pid::from_raw(process).and_then(|process| test_kill_process(process).err()))
+        })?;
+    }
+    remove(&state)?;
+    Ok(kept.is_some())
+}
+
+/// The process of the cluster that was kept, if it lives.
+fn kept(state: &Path) -> Result<Option<i32>> {
+    let Ok(text) = fs::read_to_string(process_file(state)) else {
+        return Ok(None);
+    };
+    let process: i32 = text
+        .trim()
+        .parse()
+        .context("the file that names the cluster's process")?;
+    // After a restart of the machine its number may be another's.
+    let command = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    Ok(command.starts_with(b"unshare\0").then_some(process))
+}
+
+fn process_file(state: &Path) -> PathBuf {
+    state.join("process")
+}
+
+/// Removes what outlives the processes.
+fn remove(state: &Path) -> Result<()> {
+    cgroups::remove()?;
+    if state.exists() {
+        process::wait(
+            Duration::from_secs(30),
+            &format!("{} to be removed", state.display()),
+            || {
+                fs::remove_dir_all(state)?;
+                Ok(Some(()))
+            },
+        )?;
+    }
+    // Empty unless someone else uses it, too.
+    let _ = fs::remove_dir(inside::VOLUMES);
+    Ok(())
+}
+
+/// That this machine can run a cluster at all.
+fn check_machine() -> Result<()> {
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "a cluster needs root, for namespaces, mounts and control groups; try `sudo -E cargo xtask e2e`"
+    );
+    let missing: Vec<_> = [
+        "containerd",
+        "ctr",
+        "runc",
+        "iptables",
+        "ip",
+        "busybox",
+        "unshare",
+        "nsenter",
+        "setpriv",
+        "mount",
+    ]
+    .into_iter()
+    .filter(|program| process::find(program).is_err())
+    .collect();
+    ensure!(
+        missing.is_empty(),
+        "these programs are missing: {}. On Debian and Ubuntu, `apt-get install {}` installs them",
+        missing.join(", "),
+        super::DEBIAN_PACKAGES
+    );
+    ensure!(
+        Path::new("/usr/lib/cni/bridge").exists(),
+        "the CNI plugins are missing in /usr/lib/cni. On Debian and Ubuntu, `apt-get install {}` installs them",
+        super::DEBIAN_PACKAGES
+    );
+    Ok(())
+}

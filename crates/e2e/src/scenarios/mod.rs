@@ -1,0 +1,178 @@
+//! What is tried, each in namespaces of its own.
+
+mod acceptance;
+mod bootstrap;
+mod life;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::cluster::Cluster;
+use crate::process;
+use crate::stage::Stage;
+
+/// How many scenarios run at once. Members mostly wait for each other; more than this, and two cores are late for probes.
+const AT_ONCE: usize = 3;
+
+/// One thing that is tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scenario {
+    /// Also the name of its namespace.
+    pub(crate) name: &'static str,
+    /// What holds if it succeeds.
+    pub(crate) about: &'static str,
+    /// Whether CI runs it.
+    pub(crate) short: bool,
+    /// Whether it disturbs others, and so runs after them, alone.
+    pub(crate) alone: bool,
+    pub(crate) run: fn(&Stage<'_>) -> Result<()>,
+}
+
+impl Scenario {
+    const fn new(name: &'static str, about: &'static str, run: fn(&Stage<'_>) -> Result<()>) -> Self {
+        Self {
+            name,
+            about,
+            short: false,
+            alone: false,
+            run,
+        }
+    }
+
+    const fn short(self) -> Self {
+        Self { short: true, ..self }
+    }
+
+    const fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+}
+
+/// All of them.
+pub(crate) fn all() -> Vec<Scenario> {
+    [acceptance::SCENARIOS, bootstrap::SCENARIOS, life::SCENARIOS].concat()
+}
+
+/// Those of these names, which may be beginnings of names.
+///
+/// # Errors
+///
+/// If there is none of a name.
+pub(crate) fn named(names: &[String]) -> Result<Vec<Scenario>> {
+    let mut chosen = Vec::new();
+    for name in names {
+        let before = chosen.len();
+        chosen.extend(
+            all()
+                .into_iter()
+                .filter(|scenario| scenario.name.starts_with(name.as_str())),
+        );
+        if chosen.len() == before {
+            bail!("there is no scenario {name}; `cargo xtask e2e --list` lists them");
+        }
+    }
+    Ok(chosen)
+}
+
+struct Outcome {
+    name: &'static str,
+    took: Duration,
+    notes: Vec<String>,
+    result: Result<()>,
+}
+
+/// Runs scenarios, prints a table, and gives whether all succeeded.
+pub(crate) fn run(scenarios: &[Scenario], cluster: &Cluster, checkout: &Path, failures: &Path) -> bool {
+    let outcomes = Mutex::new(Vec::new());
+    let run = |scenario: &Scenario| {
+        let outcome = run_one(scenario, cluster, checkout, failures);
+        let sign = if outcome.result.is_ok() { "good" } else { "FAILED" };
+        eprintln!("e2e: {} {sign}, {:.0} s", outcome.name, outcome.took.as_secs_f64());
+        outcomes
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(outcome);
+    };
+    let (alone, together): (Vec<_>, Vec<_>) = scenarios.iter().partition(|scenario| scenario.alone);
+    let next = Mutex::new(together.into_iter());
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let scenario = next.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+                    let Some(scenario) = scenario else { break };
+                    run(scenario);
+                }
+            });
+        }
+    });
+    alone.into_iter().for_each(run);
+    let outcomes = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    print!("{}", table(&outcomes));
+    outcomes.iter().all(|outcome| outcome.result.is_ok())
+}
+
+fn run_one(scenario: &Scenario, cluster: &Cluster, checkout: &Path, failures: &Path) -> Outcome {
+    let start = Instant::now();
+    eprintln!("e2e: {} …", scenario.name);
+    let mut notes = Vec::new();
+    let result = Stage::new(cluster, checkout, scenario.name).and_then(|stage| {
+        let result = (scenario.run)(&stage);
+        notes = stage.take_notes();
+        if let Err(error) = &result {
+            match stage.keep_failure(&failures.join(scenario.name)) {
+                Ok(folder) => eprintln!(
+                    "e2e: {}: {error:#}\n  its pods and logs: {}",
+                    scenario.name,
+                    folder.display()
+                ),
+                Err(also) => eprintln!("e2e: {}: {error:#}\n  and its logs: {also:#}", scenario.name),
+            }
+        }
+        stage.clear();
+        result
+    });
+    Outcome {
+        name: scenario.name,
+        took: start.elapsed(),
+        notes,
+        result,
+    }
+}
+
+fn table(outcomes: &[Outcome]) -> String {
+    let mut table = String::new();
+    let width = outcomes
+        .iter()
+        .map(|outcome| outcome.name.len())
+        .max()
+        .unwrap_or_default();
+    for outcome in outcomes {
+        let result = match &outcome.result {
+            Ok(()) => "good".to_owned(),
+            Err(error) => format!("FAILED: {error:#}"),
+        };
+        let _ = writeln!(
+            table,
+            "{:width$}  {:>4} s  {result}",
+            outcome.name,
+            outcome.took.as_secs()
+        );
+        for note in &outcome.notes {
+            let _ = writeln!(table, "{:width$}          {note}", "");
+        }
+    }
+    let failed = outcomes.iter().filter(|outcome| outcome.result.is_err()).count();
+    let _ = writeln!(table, "{} scenarios, {failed} failed", outcomes.len());
+    table
+}
+
+/// Waits for `condition`, as long as members may take.
+fn eventually<T>(what: &str, condition: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    process::wait(crate::etcd::READY, what, condition)
+}

@@ -1,0 +1,191 @@
+//! The client that writes numbered keys all the time, in a pod of its own and in another namespace, and in the end reads
+//! back every write that was acknowledged.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::cluster::WRITER;
+use crate::kubectl::Kubectl;
+use crate::process;
+
+/// How long one write may take before the client gives up on it and tries the next.
+const REQUEST: Duration = Duration::from_secs(1);
+/// How long members may need to elect a leader: etcd's time-out is 1 s, of which each member waits up to the double.
+const ELECTION: Duration = Duration::from_secs(2);
+
+/// The longest that writes may pause while members change one by one.
+pub(crate) const ONE_ELECTION: Duration = Duration::from_secs(REQUEST.as_secs() + ELECTION.as_secs());
+
+/// A client that writes.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    kubectl: Kubectl,
+    namespace: String,
+    name: String,
+}
+
+/// What it has seen. Durations are in milliseconds.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Report {
+    pub(crate) acknowledged: usize,
+    lost: Vec<usize>,
+    went_back: Vec<usize>,
+    errors: BTreeMap<String, usize>,
+    longest_gap: u64,
+    longest_gap_at: String,
+    elapsed: u64,
+}
+
+impl Writer {
+    /// Starts one, and waits until its first writes are acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// If none are.
+    pub(crate) fn start(kubectl: &Kubectl, namespace: &str, target: &Target) -> Result<Self> {
+        let writer = Self {
+            kubectl: kubectl.clone(),
+            namespace: namespace.to_owned(),
+            name: target.name.clone(),
+        };
+        let mut args = vec![
+            "run".to_owned(),
+            format!("--endpoints={}", target.endpoints.join(",")),
+            format!("--timeout={}s", REQUEST.as_secs()),
+        ];
+        args.extend(target.arguments.iter().cloned());
+        let (mut volumes, mut mounts) = (json!([]), json!([]));
+        if let Some(secret) = &target.certificates {
+            args.push("--certificates=/certificates".to_owned());
+            volumes = json!([{"name": "certificates", "secret": {"secretName": secret}}]);
+            mounts = json!([{"name": "certificates", "mountPath": "/certificates", "readOnly": true}]);
+        }
+        kubectl.apply(
+            &json!({
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"namespace": namespace, "name": writer.name},
+                "spec": {
+                    "automountServiceAccountToken": false,
+                    "enableServiceLinks": false,
+                    "securityContext": {
+                        "runAsNonRoot": true,
+                        "runAsUser": 65532,
+                        "seccompProfile": {"type": "RuntimeDefault"},
+                    },
+                    "terminationGracePeriodSeconds": 0,
+                    "volumes": volumes,
+                    "containers": [{
+                        "name": "writer",
+                        "image": WRITER,
+                        "command": ["/writer"],
+                        "args": args,
+                        "volumeMounts": mounts,
+                        "securityContext": {
+                            "allowPrivilegeEscalation": false,
+                            "capabilities": {"drop": ["ALL"]},
+                        },
+                    }],
+                },
+            })
+            .to_string(),
+        )?;
+        let pod = format!("pod/{}", writer.name);
+        kubectl.wait(namespace, &pod, "condition=Ready", Duration::from_secs(60))?;
+        writer.more(10)?;
+        Ok(writer)
+    }
+
+    /// How many writes were acknowledged so far.
+    pub(crate) fn count(&self) -> Result<usize> {
+        let count = self.kubectl.exec(&self.namespace, &self.name, &["/writer", "count"])?;
+        count.trim().parse().context("the writer's count")
+    }
+
+    /// Waits until so many more writes are acknowledged.
+    pub(crate) fn more(&self, number: usize) -> Result<()> {
+        let before = self.count()?;
+        process::wait(
+            Duration::from_secs(60),
+            &format!("{number} more writes by {}", self.name),
+            || Ok((self.count()? >= before + number).then_some(())),
+        )
+    }
+
+    /// Ends the writing, reads all back, and ends the pod.
+    ///
+    /// # Errors
+    ///
+    /// If an acknowledged write is not there, or time went backwards.
+    pub(crate) fn finish(self) -> Result<Report> {
+        let report = self.kubectl.exec(&self.namespace, &self.name, &["/writer", "finish"])?;
+        let report: Report = serde_json::from_str(&report)?;
+        ensure!(
+            report.lost.is_empty(),
+            "{} of {} acknowledged writes are lost: {:?}",
+            report.lost.len(),
+            report.acknowledged,
+            report.lost
+        );
+        ensure!(
+            report.went_back.is_empty(),
+            "revisions went back at the writes {:?}",
+            report.went_back
+        );
+        self.kubectl.run(&[
+            "delete",
+            "pod",
+            &self.name,
+            "--namespace",
+            &self.namespace,
+            "--wait=false",
+        ])?;
+        Ok(report)
+    }
+}
+
+/// What a writer writes to.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// What the pod is called.
+    pub(crate) name: String,
+    pub(crate) endpoints: Vec<String>,
+    /// The Secret with the client's certificate, in the client's namespace.
+    pub(crate) certificates: Option<String>,
+    /// Further arguments.
+    pub(crate) arguments: Vec<String>,
+}
+
+impl Report {
+    /// That writes never paused for longer than `limit`.
+    pub(crate) fn check_pause(&self, limit: Duration) -> Result<()> {
+        ensure!(
+            u128::from(self.longest_gap) <= limit.as_millis(),
+            "writes paused for {} ms from {} on, which is longer than {} ms; {:?}",
+            self.longest_gap,
+            self.longest_gap_at,
+            limit.as_millis(),
+            self.errors
+        );
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refused: usize = self.errors.values().sum();
+        write!(
+            formatter,
+            "{} writes in {} s, none lost, {refused} refused, longest pause {:.2} s",
+            self.acknowledged,
+            self.elapsed / 1000,
+            Duration::from_millis(self.longest_gap).as_secs_f64()
+        )
+    }
+}

@@ -1,0 +1,44 @@
+//! Debian's packages, where this machine has them.
+//!
+//! What is about to be installed must be told before: packages change the machine for all its users.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+
+/// Whether Debian's packages are for this machine.
+pub(crate) fn is_debian() -> bool {
+    command::find_program("apt-get").is_some() && os_release("ID").is_some_and(|id| id == "debian")
+}
+
+/// A line of what the machine says of its release.
+pub(crate) fn os_release(key: &str) -> Option<String> {
+    let text = fs::read_to_string("/etc/os-release").ok()?;
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+    Some(value.trim_matches('"').to_owned())
+}
+
+/// Shows shell commands, then runs them as root, by sudo if need be.
+///
+/// # Errors
+///
+/// If there is no way to be root, or a command fails.
+pub(crate) fn run_as_root(lines: &[String]) -> Result<()> {
+    let am_root = command::read(Command::new("id").arg("-u"))?.trim() == "0";
+    let all = lines.iter().map(|line| format!("\n  {line}")).collect::<String>();
+    if !am_root && command::find_program("sudo").is_none() {
+        bail!("that takes root, and there is no sudo. Run as root, then try again:{all}");
+    }
+    eprintln!("xtask: running as root:{all}");
+    for line in lines {
+        let mut shell = Command::new(if am_root { "env" } else { "sudo" });
+        shell.args(["DEBIAN_FRONTEND=noninteractive", "sh", "-c", line]);
+        command::run_aside(&mut shell).with_context(|| format!("run as root, then try again:{all}"))?;
+    }
+    Ok(())
+}

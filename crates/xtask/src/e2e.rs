@@ -1,0 +1,100 @@
+//! The verb `e2e`: what is rendered, on a real Kubernetes.
+//!
+//! The cluster and what is tried on it are the crate `e2e`. Here is what has to be there first.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::apt;
+use crate::build;
+use crate::cache::Cache;
+use crate::command;
+use crate::test;
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// What a cluster takes from the machine: Debian's package, and a file by which it is known to be there.
+const PACKAGES: [(&str, &str); 7] = [
+    ("containerd", "/usr/bin/containerd"),
+    ("runc", "/usr/sbin/runc"),
+    ("containernetworking-plugins", "/usr/lib/cni/bridge"),
+    ("iptables", "/usr/sbin/iptables"),
+    ("iproute2", "/usr/sbin/ip"),
+    ("busybox-static", "/usr/bin/busybox"),
+    ("util-linux", "/usr/bin/setpriv"),
+];
+
+#[derive(Args, Debug)]
+pub(crate) struct E2e {
+    /// Scenarios to run; all if none is named
+    #[arg(conflicts_with = "down")]
+    scenarios: Vec<String>,
+    /// Run the selection that CI runs
+    #[arg(long, conflicts_with_all = ["scenarios", "down"])]
+    short: bool,
+    /// Leave the cluster running, for `kubectl` and for the next `cargo xtask e2e`
+    #[arg(long, conflicts_with = "down")]
+    keep: bool,
+    /// List the scenarios, and run none
+    #[arg(long, conflicts_with_all = ["scenarios", "short", "keep", "down"])]
+    list: bool,
+    /// Take down the cluster that was left running
+    #[arg(long)]
+    down: bool,
+}
+
+/// Runs scenarios on a cluster.
+///
+/// # Errors
+///
+/// If the machine cannot run one, or something that is needed cannot be had.
+pub(crate) fn e2e(workspace: &Workspace, cache: &Cache, options: &E2e) -> Result<ExitCode> {
+    if !cfg!(target_os = "linux") {
+        bail!("a cluster of Kubernetes needs Linux, and root on it");
+    }
+    let mut cargo = workspace.cargo();
+    command::run_aside(cargo.args(["build", "--release", "-p", "e2e"]))?;
+    let mut program = Command::new(workspace.target().join("release/e2e"));
+    let home = cache.beside("e2e");
+    if options.down {
+        program.arg("down").arg("--home").arg(home);
+    } else if options.list {
+        program.arg("list");
+    } else {
+        install_packages()?;
+        build::build(workspace, cache)?;
+        program.arg("run").arg("--home").arg(home);
+        program.arg("--checkout").arg(workspace.root());
+        program.arg("--failures").arg(workspace.scratch().join("e2e"));
+        program.args(options.short.then_some("--short"));
+        program.args(options.keep.then_some("--keep"));
+        program.args(&options.scenarios);
+        program.env("PATH", test::path_with(&tools::FOR_E2E, cache)?);
+    }
+    let status = program.status()?;
+    Ok(ExitCode::from(
+        status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+    ))
+}
+
+fn install_packages() -> Result<()> {
+    let missing: Vec<_> = PACKAGES
+        .iter()
+        .filter(|(_, file)| !Path::new(file).exists())
+        .map(|(package, _)| *package)
+        .collect();
+    // Where they are not Debian's, the program itself looks for what it needs, and says what is missing.
+    if missing.is_empty() || !apt::is_debian() {
+        return Ok(());
+    }
+    apt::run_as_root(&[
+        "apt-get update".to_owned(),
+        format!(
+            "apt-get install --yes --no-install-recommends --no-remove {}",
+            missing.join(" ")
+        ),
+    ])
+}
