@@ -8,6 +8,7 @@
     clippy::print_stderr,
     reason = "telling people what happens is what this program is for"
 )]
+#![allow(dead_code, reason = "scenarios to come use it")]
 
 mod cluster;
 mod etcd;
@@ -129,12 +130,13 @@ fn run_scenarios(options: &Run) -> Result<ExitCode> {
     let kubectl = Kubectl {
         kubeconfig: cluster.kubeconfig(),
     };
-    let crds = options.checkout.join("host-tests/data/crds").display().to_string();
-    kubectl.run(&["apply", "--server-side", "--filename", &crds])?;
-    kubectl.run(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"])?;
-    let issuer = BackgroundIssuer::start(kubectl);
-    let good = scenarios::run(&chosen, &cluster, &options.checkout, &options.failures);
-    drop(issuer);
+    let good = install_crds(&kubectl, options).map(|()| {
+        let _issuer = BackgroundIssuer::start(kubectl);
+        scenarios::run(&chosen, &cluster, &options.checkout, &options.failures)
+    });
+    // If a part has ended, that is the reason for all else.
+    cluster.check()?;
+    let good = good?;
     if options.keep {
         println!(
             "The cluster is up; `cargo xtask e2e --down` takes it down. Without the issuer, no certificates come."
@@ -143,4 +145,11 @@ fn run_scenarios(options: &Run) -> Result<ExitCode> {
         cluster.keep();
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn install_crds(kubectl: &Kubectl, options: &Run) -> Result<()> {
+    let crds = options.checkout.join("host-tests/data/crds").display().to_string();
+    kubectl.run(&["apply", "--server-side", "--filename", &crds])?;
+    kubectl.run(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"])?;
+    Ok(())
 }

@@ -175,7 +175,9 @@ fn write_credentials(state: &Path) -> Result<()> {
     write(state, "ca.crt", &authority_certificate)?;
     write(state, "server.crt", &server.pem())?;
     write(state, "server.key", &server_key.serialize_pem())?;
-    write(state, "accounts.key", &KeyPair::generate()?.serialize_pem())?;
+    let accounts = KeyPair::generate()?;
+    write(state, "accounts.key", &accounts.serialize_pem())?;
+    write(state, "accounts.pub", &accounts.public_key_pem())?;
     write(state, "tokens.csv", &format!("{token},admin,admin,system:masters\n"))?;
     for (name, address) in [
         ("kubeconfig-inside", std::net::Ipv4Addr::LOCALHOST),

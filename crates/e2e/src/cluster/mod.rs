@@ -156,6 +156,19 @@ impl Cluster {
         )
     }
 
+    /// That all its parts run.
+    ///
+    /// # Errors
+    ///
+    /// If one has ended, and with it the cluster: says which, and its last words.
+    pub(crate) fn check(&self) -> Result<()> {
+        if kept(&self.state)?.is_none() {
+            let log = fs::read_to_string(self.state.join("inside.log")).unwrap_or_default();
+            bail!("the cluster has ended: {}", log.trim());
+        }
+        Ok(())
+    }
+
     fn process_file(&self) -> PathBuf {
         process_file(&self.state)
     }

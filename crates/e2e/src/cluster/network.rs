@@ -8,14 +8,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::process;
 
 /// The machine's end of the line to the cluster.
-pub(crate) const MACHINE: &str = "192.0.2.1/30";
+pub(crate) const MACHINE: &str = "198.51.100.1/30";
 /// The cluster's end, at which its API server answers.
-pub(crate) const API: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+pub(crate) const API: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 /// The first address of Services, which is the API server's own.
 pub(crate) const KUBERNETES_SERVICE: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 1);
 /// The gateway of all pods, at which DNS answers too.
@@ -153,7 +153,16 @@ impl Families {
 }
 
 /// Lays the line between the machine and the network namespace of the process `of`. It goes away with the namespace.
+///
+/// # Errors
+///
+/// If this machine has an address of that range already.
 pub(crate) fn connect(of: u32) -> Result<()> {
+    let addresses = process::read(Command::new("ip").args(["-oneline", "address"]))?;
+    ensure!(
+        !addresses.contains(" 198.51.100."),
+        "this machine has an address in 198.51.100.0/24, by which it is to reach the cluster"
+    );
     let namespace = of.to_string();
     ip(&[
         "link",

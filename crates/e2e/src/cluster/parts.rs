@@ -120,7 +120,7 @@ impl Starter<'_> {
                 self.flag("tls-cert-file", "server.crt"),
                 self.flag("tls-private-key-file", "server.key"),
                 self.flag("token-auth-file", "tokens.csv"),
-                self.flag("service-account-key-file", "accounts.key"),
+                self.flag("service-account-key-file", "accounts.pub"),
                 self.flag("service-account-signing-key-file", "accounts.key"),
             ]);
         self.start("kube-apiserver", &mut command)
