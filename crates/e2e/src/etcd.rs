@@ -63,12 +63,8 @@ impl<'a> Etcd<'a> {
     }
 
     /// The StatefulSet's and the headless Service's name.
-    pub(crate) fn fullname(&self) -> String {
-        if self.name.contains("etcd") {
-            self.name.clone()
-        } else {
-            format!("{}-etcd", self.name)
-        }
+    pub(crate) fn fullname(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn replicas(&self) -> u64 {

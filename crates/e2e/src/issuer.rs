@@ -368,7 +368,7 @@ fn secret(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<Option<Value
 }
 
 /// A text in a Secret, which the API server gives in base64.
-fn text(secret: &Value, key: &str) -> Option<String> {
+pub(crate) fn text(secret: &Value, key: &str) -> Option<String> {
     let bytes = BASE64.decode(secret["data"][key].as_str()?).ok()?;
     String::from_utf8(bytes).ok()
 }

@@ -8,8 +8,6 @@
     clippy::print_stderr,
     reason = "telling people what happens is what this program is for"
 )]
-#![allow(dead_code, reason = "scenarios to come use it")]
-
 mod cluster;
 mod etcd;
 mod issuer;
@@ -134,6 +132,9 @@ fn run_scenarios(options: &Run) -> Result<ExitCode> {
         let _issuer = BackgroundIssuer::start(kubectl);
         scenarios::run(&chosen, &cluster, &options.checkout, &options.failures)
     });
+    if !matches!(good, Ok(true)) {
+        cluster.keep_logs(&options.failures.join("cluster"))?;
+    }
     // If a part has ended, that is the reason for all else.
     cluster.check()?;
     let good = good?;

@@ -102,6 +102,17 @@ impl<'a> Stage<'a> {
         Ok(etcd)
     }
 
+    /// What a pod of the stage's namespace has said, in this container or in the one before.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub(crate) fn logs(&self, pod: &str, before: bool) -> Result<String> {
+        let mut args = vec!["logs", pod, "--namespace", &self.namespace];
+        args.extend(before.then_some("--previous"));
+        self.kubectl.run(&args)
+    }
+
     /// Keeps what tells why the scenario failed.
     pub(crate) fn keep_failure(&self, folder: &Path) -> Result<PathBuf> {
         fs::create_dir_all(folder)?;

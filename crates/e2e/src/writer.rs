@@ -163,6 +163,11 @@ pub(crate) struct Target {
 }
 
 impl Report {
+    /// How many writes were not acknowledged. They may be there even so.
+    pub(crate) fn refused(&self) -> u64 {
+        self.errors.values().map(|&count| count as u64).sum()
+    }
+
     /// That writes never paused for longer than `limit`.
     pub(crate) fn check_pause(&self, limit: Duration) -> Result<()> {
         ensure!(
@@ -179,7 +184,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let refused: usize = self.errors.values().sum();
+        let refused = self.refused();
         write!(
             formatter,
             "{} writes in {} s, none lost, {refused} refused, longest pause {:.2} s",

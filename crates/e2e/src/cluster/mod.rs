@@ -110,9 +110,18 @@ impl Cluster {
         self.state.join("kubeconfig")
     }
 
-    /// Where its parts write what they do.
-    pub(crate) fn logs(&self) -> PathBuf {
-        self.state.join("logs")
+    /// Copies what its parts have said to a folder.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be written.
+    pub(crate) fn keep_logs(&self, folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder)?;
+        for log in fs::read_dir(self.state.join("logs"))? {
+            let log = log?;
+            fs::copy(log.path(), folder.join(log.file_name()))?;
+        }
+        Ok(())
     }
 
     /// Reads a file as the nodes see it, mounts of pods included.

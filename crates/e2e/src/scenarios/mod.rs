@@ -28,8 +28,6 @@ pub(crate) struct Scenario {
     pub(crate) about: &'static str,
     /// Whether CI runs it.
     pub(crate) short: bool,
-    /// Whether it disturbs others, and so runs after them, alone.
-    pub(crate) alone: bool,
     pub(crate) run: fn(&Stage<'_>) -> Result<()>,
 }
 
@@ -39,17 +37,12 @@ impl Scenario {
             name,
             about,
             short: false,
-            alone: false,
             run,
         }
     }
 
     const fn short(self) -> Self {
         Self { short: true, ..self }
-    }
-
-    const fn alone(self) -> Self {
-        Self { alone: true, ..self }
     }
 }
 
@@ -98,8 +91,7 @@ pub(crate) fn run(scenarios: &[Scenario], cluster: &Cluster, checkout: &Path, fa
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .push(outcome);
     };
-    let (alone, together): (Vec<_>, Vec<_>) = scenarios.iter().partition(|scenario| scenario.alone);
-    let next = Mutex::new(together.into_iter());
+    let next = Mutex::new(scenarios.iter());
     thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
@@ -111,7 +103,6 @@ pub(crate) fn run(scenarios: &[Scenario], cluster: &Cluster, checkout: &Path, fa
             });
         }
     });
-    alone.into_iter().for_each(run);
     let outcomes = outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     print!("{}", table(&outcomes));
     outcomes.iter().all(|outcome| outcome.result.is_ok())
