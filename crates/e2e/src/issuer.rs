@@ -34,6 +34,13 @@ const SPEC: &str = "e2e.rutter.dev/spec";
 /// cert-manager's own defaults.
 const DURATION: Duration = Duration::from_secs(90 * 24 * 3600);
 
+/// What a watch tells.
+#[derive(Debug, Deserialize)]
+struct Event {
+    r#type: String,
+    object: Certificate,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 struct Certificate {
     metadata: Metadata,
@@ -160,6 +167,7 @@ fn watch(kubectl: &Kubectl, end: &AtomicBool) -> Result<()> {
             "certificates.cert-manager.io",
             "--all-namespaces",
             "--watch",
+            "--output-watch-events",
             "--output",
             "json",
         ])
@@ -170,7 +178,7 @@ fn watch(kubectl: &Kubectl, end: &AtomicBool) -> Result<()> {
     let output = child.stdout.take().context("a process without output")?;
     let (found, certificates) = std::sync::mpsc::channel();
     thread::spawn(move || {
-        for value in serde_json::Deserializer::from_reader(output).into_iter::<Certificate>() {
+        for value in serde_json::Deserializer::from_reader(output).into_iter::<Event>() {
             if found.send(value).is_err() {
                 break;
             }
@@ -179,13 +187,18 @@ fn watch(kubectl: &Kubectl, end: &AtomicBool) -> Result<()> {
     let mut pending: Vec<Certificate> = Vec::new();
     loop {
         match certificates.recv_timeout(Duration::from_millis(200)) {
-            Ok(certificate) => {
-                let certificate = certificate?;
+            Ok(event) => {
+                let Event {
+                    r#type,
+                    object: certificate,
+                } = event?;
                 pending.retain(|other| {
                     (&other.metadata.namespace, &other.metadata.name)
                         != (&certificate.metadata.namespace, &certificate.metadata.name)
                 });
-                pending.push(certificate);
+                if r#type != "DELETED" {
+                    pending.push(certificate);
+                }
             }
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => bail!("the watch has ended"),

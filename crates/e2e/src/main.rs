@@ -149,8 +149,13 @@ fn run_scenarios(options: &Run) -> Result<ExitCode> {
 }
 
 fn install_crds(kubectl: &Kubectl, options: &Run) -> Result<()> {
-    let crds = options.checkout.join("host-tests/data/crds").display().to_string();
-    kubectl.run(&["apply", "--server-side", "--filename", &crds])?;
+    for crds in [
+        options.checkout.join("host-tests/data/crds"),
+        process::find("monitoring-crds.yaml")?,
+    ] {
+        let crds = crds.display().to_string();
+        kubectl.run(&["apply", "--server-side", "--filename", &crds])?;
+    }
     kubectl.run(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"])?;
     Ok(())
 }

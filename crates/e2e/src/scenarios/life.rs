@@ -398,11 +398,10 @@ fn backup(stage: &Stage<'_>) -> Result<()> {
         "restored-etcd",
         json!({"restore": {"claimName": "etcd-backup", "snapshot": format!("{snapshot}.db")}}),
     )?;
-    let count = |of: &Etcd<'_>| -> Result<Option<u64>> {
-        let counted = of.ask(0, &["get", "writer/", "--prefix", "--count-only"])?;
-        Ok(counted["count"].as_u64())
-    };
-    let (kept, there) = (report.acknowledged as u64, count(&restored)?.unwrap_or(0));
+    let counted = restored.etcdctl(0, &["get", "writer/", "--prefix", "--count-only", "--write-out=fields"])?;
+    let there = counted.lines().find_map(|line| line.strip_prefix("\"Count\" : "));
+    let there: u64 = there.context("a count without a count")?.trim().parse()?;
+    let kept = report.acknowledged as u64;
     ensure!(
         there >= kept && there < kept + 1 + report.refused(),
         "{kept} writes were backed up, {there} restored"
