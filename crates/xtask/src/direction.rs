@@ -27,6 +27,16 @@ const RULES: &[Rule] = &[
         because: "a host meets a package as a component",
     },
     Rule {
+        krate: "e2e",
+        must_not_use: "rutter",
+        because: "what is tried in a cluster is what a user has",
+    },
+    Rule {
+        krate: "e2e",
+        must_not_use: "etcd-package",
+        because: "what is tried in a cluster is what a user has",
+    },
+    Rule {
         krate: "rutter",
         must_not_use: "wasmtime",
         because: "the SDK builds for any target",

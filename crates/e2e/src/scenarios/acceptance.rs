@@ -3,18 +3,28 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 
 use super::Scenario;
+use crate::process;
 use crate::stage::Stage;
 
-pub(super) const SCENARIOS: &[Scenario] = &[Scenario::new(
-    "strict",
-    "every example and every case passes the API server's strict validation",
-    strict,
-)
-.short()];
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::new(
+        "strict",
+        "every example and every case passes the API server's strict validation",
+        strict,
+    )
+    .short(),
+    Scenario::new(
+        "updates",
+        "what is rendered may be applied over an earlier version of itself",
+        updates,
+    ),
+];
 
 /// What is expected of each case that renders: what every route gives, byte for byte.
 fn rendered(stage: &Stage<'_>) -> Result<Vec<(String, PathBuf)>> {
@@ -31,6 +41,90 @@ fn rendered(stage: &Stage<'_>) -> Result<Vec<(String, PathBuf)>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Values of a case or an example that are one cluster's, with the arguments that they are rendered with.
+fn inputs(stage: &Stage<'_>, name: &str) -> Result<Option<(PathBuf, Vec<String>)>> {
+    let (input, args) = if let Some(example) = name.strip_prefix("example-") {
+        (
+            stage.checkout.join("examples").join(format!("{example}.yaml")),
+            String::new(),
+        )
+    } else {
+        let folder = stage.checkout.join("host-tests/cases").join(name);
+        (
+            folder.join("input.yaml"),
+            fs::read_to_string(folder.join("args")).unwrap_or_default(),
+        )
+    };
+    let is_bare = !fs::read_to_string(&input)?
+        .lines()
+        .any(|line| line.starts_with("kind:"));
+    // The namespace is ours to choose.
+    let takes_namespace = args.lines().any(|arg| arg.starts_with("--namespace"));
+    Ok((is_bare && !takes_namespace).then(|| (input, args.lines().map(str::to_owned).collect())))
+}
+
+/// The same values with a harmless change, over a live first version: what the API server cannot change may not depend on
+/// it. A changed claim template is refused, shown first. Nothing runs, for no pod is allowed.
+fn updates(stage: &Stage<'_>) -> Result<()> {
+    let namespace = stage.namespace.as_str();
+    stage.kubectl.apply(
+        &json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "no-pods", "namespace": namespace},
+            "spec": {"hard": {"pods": "0"}}})
+        .to_string(),
+    )?;
+    let dry_run = ["apply", "--dry-run=server", "--validate=strict", "--filename", "-"];
+    let small = stage.render(namespace, "etcd", &json!({}))?;
+    stage.kubectl.apply(&small)?;
+    let large = stage.render(namespace, "etcd", &json!({"storage": {"data": {"size": "100Gi"}}}))?;
+    let refused = stage
+        .kubectl
+        .feed(&dry_run, &large)
+        .err()
+        .map(|error| format!("{error:#}"));
+    ensure!(
+        refused
+            .as_ref()
+            .is_some_and(|error| error.contains("updates to statefulset spec")),
+        "a changed claim template is not refused: {refused:?}"
+    );
+    stage.kubectl.feed(&["delete", "--filename", "-", "--wait"], &small)?;
+
+    let mut count = 0;
+    for (name, _) in rendered(stage)? {
+        let Some((input, args)) = inputs(stage, &name)? else {
+            continue;
+        };
+        let render = |more: &[&str]| {
+            let mut rutter = Command::new(stage.checkout.join("dist/rutter"));
+            rutter
+                .arg("render")
+                .arg("--values")
+                .arg(&input)
+                .args(["--namespace", namespace])
+                .args(&args)
+                .args(more);
+            process::read(&mut rutter).with_context(|| name.clone())
+        };
+        let first = render(&[])?;
+        let second = render(&[
+            "--set",
+            "commonAnnotations.updated=yes",
+            "--set",
+            "pod.annotations.updated=yes",
+        ])?;
+        ensure!(first != second, "{name}: the change changes nothing");
+        stage.kubectl.apply(&first).with_context(|| name.clone())?;
+        stage.kubectl.feed(&dry_run, &second).with_context(|| name.clone())?;
+        stage
+            .kubectl
+            .feed(&["delete", "--filename", "-", "--ignore-not-found", "--wait"], &first)?;
+        count += 1;
+    }
+    ensure!(count > 30, "only {count} cases were tried");
+    stage.note(format!("{count} cases"));
+    Ok(())
 }
 
 /// An unknown field is refused: shown first, with one that is misspelt.
