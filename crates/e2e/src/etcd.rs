@@ -43,6 +43,16 @@ impl<'a> Etcd<'a> {
         Ok(etcd)
     }
 
+    /// One that something else has applied.
+    pub(crate) fn found(stage: &'a Stage<'a>, name: &str, values: Value) -> Self {
+        Self {
+            stage,
+            namespace: stage.namespace.clone(),
+            name: name.to_owned(),
+            values,
+        }
+    }
+
     fn apply_values(&self) -> Result<()> {
         self.stage.kubectl.apply(&self.render()?)
     }

@@ -31,6 +31,22 @@ const ANSWERS: Duration = Duration::from_secs(120);
 pub(crate) fn run(state: &Path, until_input_ends: bool) -> Result<()> {
     // Mounts of containers must reach kubelet, and all of them go away with this namespace.
     process::run(Command::new("mount").args(["--make-rshared", "/"]))?;
+    // kubelet, containerd and CNI write to fixed places there, and remove what they do not know.
+    for place in ["var", "run"] {
+        let (upper, work) = (state.join(place), state.join(format!("{place}-work")));
+        fs::create_dir_all(&upper)?;
+        fs::create_dir_all(&work)?;
+        let options = format!(
+            "lowerdir=/{place},upperdir={},workdir={}",
+            upper.display(),
+            work.display()
+        );
+        process::run(
+            Command::new("mount")
+                .args(["-t", "overlay", "overlay", "-o", &options])
+                .arg(format!("/{place}")),
+        )?;
+    }
     let volumes = state.join("volumes");
     fs::create_dir_all(&volumes)?;
     fs::set_permissions(&volumes, fs::Permissions::from_mode(0o777))?;

@@ -298,6 +298,8 @@ conf_dir = "{cni}"
             // How soon a changed Secret is in a pod: a minute by default.
             "syncFrequency": "10s",
             "serializeImagePulls": false,
+            // By default one for all nodes, each of which would remove the others' logs.
+            "podLogsDir": home.join("pod-logs"),
         });
         fs::create_dir_all(&home)?;
         let file = home.join("kubelet.json");

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod bootstrap;
+mod hosts;
 mod life;
 
 use std::fmt::Write as _;
@@ -48,7 +49,13 @@ impl Scenario {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Scenario> {
-    [acceptance::SCENARIOS, bootstrap::SCENARIOS, life::SCENARIOS].concat()
+    [
+        acceptance::SCENARIOS,
+        bootstrap::SCENARIOS,
+        hosts::SCENARIOS,
+        life::SCENARIOS,
+    ]
+    .concat()
 }
 
 /// Those of these names, which may be beginnings of names.
