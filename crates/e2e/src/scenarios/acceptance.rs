@@ -43,6 +43,19 @@ fn rendered(stage: &Stage<'_>) -> Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
+/// Makes the namespaces that manifests are for, beside the scenario's own. They stay.
+fn make_namespaces(stage: &Stage<'_>, manifests: &str) -> Result<()> {
+    let named = manifests.lines().filter_map(|line| line.strip_prefix("  namespace: "));
+    let named: BTreeSet<_> = named.map(|name| name.trim_matches('"')).collect();
+    for namespace in named {
+        let manifest = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+        if namespace != "default" && namespace != stage.namespace {
+            stage.kubectl.apply(&manifest.to_string())?;
+        }
+    }
+    Ok(())
+}
+
 /// Values of a case or an example that are one cluster's, with the arguments that they are rendered with.
 fn inputs(stage: &Stage<'_>, name: &str) -> Result<Option<(PathBuf, Vec<String>)>> {
     let (input, args) = if let Some(example) = name.strip_prefix("example-") {
@@ -68,7 +81,8 @@ fn inputs(stage: &Stage<'_>, name: &str) -> Result<Option<(PathBuf, Vec<String>)
 /// The same values with a harmless change, over a live first version: what the API server cannot change may not depend on
 /// it. A changed claim template is refused, shown first. Nothing runs, for no pod is allowed.
 fn updates(stage: &Stage<'_>) -> Result<()> {
-    let namespace = stage.namespace.as_str();
+    // Some cases name their own namespace in addresses.
+    let namespace = "default";
     stage.kubectl.apply(
         &json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "no-pods", "namespace": namespace},
             "spec": {"hard": {"pods": "0"}}})
@@ -115,6 +129,7 @@ fn updates(stage: &Stage<'_>) -> Result<()> {
             "pod.annotations.updated=yes",
         ])?;
         ensure!(first != second, "{name}: the change changes nothing");
+        make_namespaces(stage, &first)?;
         stage.kubectl.apply(&first).with_context(|| name.clone())?;
         stage.kubectl.feed(&dry_run, &second).with_context(|| name.clone())?;
         stage
@@ -132,23 +147,8 @@ fn strict(stage: &Stage<'_>) -> Result<()> {
     const DRY_RUN: [&str; 4] = ["apply", "--server-side", "--dry-run=server", "--validate=strict"];
     let cases = rendered(stage)?;
     ensure!(cases.len() > 50, "only {} cases are there", cases.len());
-    let mut namespaces = BTreeSet::new();
     for (_, path) in &cases {
-        let text = fs::read_to_string(path)?;
-        let named = text.lines().filter_map(|line| line.strip_prefix("  namespace: "));
-        namespaces.extend(named.map(|name| name.trim_matches('"').to_owned()));
-    }
-    for namespace in namespaces.iter().filter(|name| *name != "default") {
-        stage
-            .kubectl
-            .run(&["create", "namespace", namespace])
-            .or_else(|error| {
-                if format!("{error:#}").contains("AlreadyExists") {
-                    Ok(String::new())
-                } else {
-                    Err(error)
-                }
-            })?;
+        make_namespaces(stage, &fs::read_to_string(path)?)?;
     }
     let (_, first) = cases.first().context("no case")?;
     let misspelt = fs::read_to_string(first)?.replace("podManagementPolicy:", "podManagmentPolicy:");
