@@ -1,24 +1,24 @@
 //! kubectl, as a person has it.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::cluster::Entrance;
 use crate::process;
 
 /// kubectl for one cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Kubectl {
-    pub(crate) kubeconfig: PathBuf,
+    pub(crate) entrance: Entrance,
 }
 
 impl Kubectl {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new("kubectl");
-        command.env("KUBECONFIG", &self.kubeconfig).args(args);
+        let mut command = self.entrance.command("kubectl");
+        command.args(args);
         command
     }
 

@@ -28,9 +28,6 @@ use crate::cluster::Cluster;
 use crate::issuer::BackgroundIssuer;
 use crate::kubectl::Kubectl;
 
-/// What a cluster needs of Debian's and Ubuntu's packages.
-const DEBIAN_PACKAGES: &str = "containerd runc containernetworking-plugins iptables iproute2 busybox-static util-linux";
-
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(subcommand)]
@@ -124,9 +121,12 @@ fn run_scenarios(options: &Run) -> Result<ExitCode> {
         (false, names) => scenarios::named(names)?,
     };
     let _ = fs::remove_dir_all(&options.failures);
+    if !options.keep {
+        cluster::down_on_signals(&options.home)?;
+    }
     let cluster = Cluster::find_or_start(&options.home, options.keep)?;
     let kubectl = Kubectl {
-        kubeconfig: cluster.kubeconfig(),
+        entrance: cluster.entrance(),
     };
     let good = install_crds(&kubectl, options).map(|()| {
         let _issuer = BackgroundIssuer::start(kubectl);

@@ -36,7 +36,7 @@ impl<'a> Stage<'a> {
         let stage = Self {
             cluster,
             kubectl: Kubectl {
-                kubeconfig: cluster.kubeconfig(),
+                entrance: cluster.entrance(),
             },
             checkout,
             namespace: scenario.to_owned(),

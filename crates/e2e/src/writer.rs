@@ -21,6 +21,9 @@ const ELECTION: Duration = Duration::from_secs(2);
 /// The longest that writes may pause while members change one by one.
 pub(crate) const ONE_ELECTION: Duration = Duration::from_secs(REQUEST.as_secs() + ELECTION.as_secs());
 
+/// The same when the leader goes without a word: of the two that are left both may stand at once, and try again.
+pub(crate) const TWO_ELECTIONS: Duration = Duration::from_secs(REQUEST.as_secs() + 2 * ELECTION.as_secs());
+
 /// A client that writes.
 #[derive(Debug)]
 pub(crate) struct Writer {

@@ -16,15 +16,15 @@ use crate::test;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// What a cluster takes from the machine: Debian's package, and a file by which it is known to be there.
-const PACKAGES: [(&str, &str); 7] = [
-    ("containerd", "/usr/bin/containerd"),
-    ("runc", "/usr/sbin/runc"),
-    ("containernetworking-plugins", "/usr/lib/cni/bridge"),
-    ("iptables", "/usr/sbin/iptables"),
-    ("iproute2", "/usr/sbin/ip"),
-    ("busybox-static", "/usr/bin/busybox"),
-    ("util-linux", "/usr/bin/setpriv"),
+/// What a cluster takes from the machine: programs, or a file by its path, and the packages of Debian that have them.
+const PACKAGES: [(&str, &[&str]); 7] = [
+    ("containerd", &["containerd", "ctr"]),
+    ("runc", &["runc"]),
+    ("containernetworking-plugins", &["/usr/lib/cni/bridge"]),
+    ("iptables", &["iptables"]),
+    ("iproute2", &["ip"]),
+    ("busybox-static", &["busybox"]),
+    ("util-linux", &["unshare", "nsenter", "setpriv", "mount"]),
 ];
 
 #[derive(Args, Debug)]
@@ -55,6 +55,11 @@ pub(crate) fn e2e(workspace: &Workspace, cache: &Cache, options: &E2e) -> Result
     if !cfg!(target_os = "linux") {
         bail!("a cluster of Kubernetes needs Linux, and root on it");
     }
+    if !options.list && command::read(Command::new("id").arg("-u"))?.trim() != "0" {
+        bail!(
+            "a cluster needs root, for namespaces, mounts and control groups: `sudo -E env PATH=$PATH cargo xtask e2e`"
+        );
+    }
     let mut cargo = workspace.cargo();
     command::run_aside(cargo.args(["build", "--release", "-p", "e2e"]))?;
     let mut program = Command::new(workspace.target().join("release/e2e"));
@@ -80,21 +85,26 @@ pub(crate) fn e2e(workspace: &Workspace, cache: &Cache, options: &E2e) -> Result
     ))
 }
 
+/// Installs what the machine lacks, or says what it is.
 fn install_packages() -> Result<()> {
-    let missing: Vec<_> = PACKAGES
+    let is_there = |name: &&str| Path::new(name).is_file() || command::find_program(name).is_some();
+    let (packages, programs): (Vec<_>, Vec<_>) = PACKAGES
         .iter()
-        .filter(|(_, file)| !Path::new(file).exists())
-        .map(|(package, _)| *package)
-        .collect();
-    // Where they are not Debian's, the program itself looks for what it needs, and says what is missing.
-    if missing.is_empty() || !apt::is_debian() {
+        .filter(|(_, programs)| !programs.iter().all(&is_there))
+        .map(|(package, programs)| (*package, programs.join(", ")))
+        .unzip();
+    if packages.is_empty() {
         return Ok(());
     }
-    apt::run_as_root(&[
-        "apt-get update".to_owned(),
-        format!(
-            "apt-get install --yes --no-install-recommends --no-remove {}",
-            missing.join(" ")
-        ),
-    ])
+    let install = format!(
+        "apt-get install --yes --no-install-recommends --no-remove {}",
+        packages.join(" ")
+    );
+    if !apt::is_debian() {
+        bail!(
+            "a cluster needs {}; on Debian, `{install}` installs them",
+            programs.join(", ")
+        );
+    }
+    apt::run_as_root(&["apt-get update".to_owned(), install])
 }

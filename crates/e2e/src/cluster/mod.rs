@@ -11,14 +11,17 @@ mod network;
 mod parts;
 
 use std::env;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::process;
 pub(crate) use images::WRITER;
@@ -30,12 +33,36 @@ pub(crate) const NODES: u8 = 3;
 /// What the first process prints once all nodes are ready.
 const READY: &str = "ready";
 
+/// The way into a cluster's network, in which there is nothing but the cluster.
+///
+/// From outside, what is asked of a cluster that has just ended would go to whoever routes this machine's packets.
+#[derive(Clone, Debug)]
+pub(crate) struct Entrance {
+    process: u32,
+    kubeconfig: PathBuf,
+}
+
+impl Entrance {
+    /// A program that is to run there, with what it needs to log in.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--target", &self.process.to_string(), "--net", "--", program])
+            .env("KUBECONFIG", &self.kubeconfig);
+        command
+    }
+}
+
 /// A cluster that runs.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     state: PathBuf,
+    /// In whose namespaces it is.
+    process: u32,
     /// Who started it here, and thus takes it down; none for one that was kept by an earlier run.
     started: Option<Child>,
+    /// Held for as long as it is used.
+    _lock: File,
 }
 
 impl Cluster {
@@ -46,11 +73,17 @@ impl Cluster {
     /// If this machine cannot run one, or it does not start.
     pub(crate) fn find_or_start(home: &Path, keep: bool) -> Result<Self> {
         let state = home.join("cluster");
-        if let Some(process) = kept(&state)? {
+        let lock = lock(home)?;
+        // One that is not kept ends with its run, so this one is.
+        if let Some(process) = running(&state)? {
             eprintln!("e2e: using the cluster that was kept (process {process})");
-            return Ok(Self { state, started: None });
+            return Ok(Self {
+                state,
+                process,
+                started: None,
+                _lock: lock,
+            });
         }
-        check_machine()?;
         // What an interrupted run has left.
         remove(&state)?;
         fs::create_dir_all(&state)?;
@@ -72,25 +105,21 @@ impl Cluster {
             .args((!keep).then_some("--until-input-ends"))
             .stdin(if keep { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
-            .stderr(fs::File::create(state.join("inside.log"))?)
+            .stderr(File::create(state.join("inside.log"))?)
             .spawn()
             .context("`unshare` cannot be started")?;
         let process = child.id();
         let output = child.stdout.take().context("a process without output")?;
         let cluster = Self {
             state,
+            process,
             started: Some(child),
+            _lock: lock,
         };
         fs::write(cluster.process_file(), process.to_string())?;
         let mut ready = false;
-        let mut connected = false;
         for line in BufReader::new(output).lines() {
             let line = line?;
-            if !connected {
-                // It speaks, so it is in its namespaces.
-                network::connect(process)?;
-                connected = true;
-            }
             if line == READY {
                 ready = true;
                 break;
@@ -101,11 +130,22 @@ impl Cluster {
             let log = fs::read_to_string(cluster.state.join("inside.log")).unwrap_or_default();
             bail!("the cluster does not start: {}", log.trim());
         }
+        if keep {
+            network::connect(process)?;
+        }
         eprintln!("e2e: {NODES} nodes are ready, {:.0} s", start.elapsed().as_secs_f64());
         Ok(cluster)
     }
 
-    /// How to log in, from this machine.
+    /// How to run programs where they reach it.
+    pub(crate) fn entrance(&self) -> Entrance {
+        Entrance {
+            process: self.process,
+            kubeconfig: self.state.join("kubeconfig-inside"),
+        }
+    }
+
+    /// How a person logs in to one that is kept, from this machine.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.state.join("kubeconfig")
     }
@@ -130,10 +170,9 @@ impl Cluster {
     ///
     /// If it is not there.
     pub(crate) fn read(&self, path: &Path) -> Result<String> {
-        let process = fs::read_to_string(self.process_file())?;
         process::read(
             Command::new("nsenter")
-                .args(["--target", process.trim(), "--mount", "--", "cat"])
+                .args(["--target", &self.process.to_string(), "--mount", "--", "cat"])
                 .arg(path),
         )
     }
@@ -171,7 +210,7 @@ impl Cluster {
     ///
     /// If one has ended, and with it the cluster: says which, and its last words.
     pub(crate) fn check(&self) -> Result<()> {
-        if kept(&self.state)?.is_none() {
+        if running(&self.state)?.is_none() {
             let log = fs::read_to_string(self.state.join("inside.log")).unwrap_or_default();
             bail!("the cluster has ended: {}", log.trim());
         }
@@ -199,35 +238,66 @@ impl Drop for Cluster {
     }
 }
 
-/// Takes down the cluster that was kept in `home`; gives whether there was one.
+/// Takes down the cluster in `home`; gives whether there was one.
 ///
 /// # Errors
 ///
 /// If it does not end.
 pub(crate) fn down(home: &Path) -> Result<bool> {
     let state = home.join("cluster");
-    let kept = kept(&state)?;
-    if let Some(process) = kept {
+    let running = running(&state)?;
+    if let Some(process) = running.and_then(|process| Pid::from_raw(process.cast_signed())) {
         // Its end is that of all processes in its namespaces.
-        kill_process(Pid::from_raw(process).context("no process")?, Signal::KILL)?;
+        kill_process(process, Signal::KILL)?;
         process::wait(Duration::from_secs(10), "the cluster's first process to end", || {
-            Ok(Pid::from_raw(process).and_then(|process| test_kill_process(process).err()))
+            Ok(self::running(&state)?.is_none().then_some(()))
         })?;
     }
     remove(&state)?;
-    Ok(kept.is_some())
+    Ok(running.is_some())
 }
 
-/// The process of the cluster that was kept, if it lives.
-fn kept(state: &Path) -> Result<Option<i32>> {
+/// Takes the cluster in `home` down and ends this process when a signal asks for its end: nobody would do it later.
+///
+/// # Errors
+///
+/// If signals cannot be waited for.
+pub(crate) fn down_on_signals(home: &Path) -> Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let home = home.to_path_buf();
+    thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            eprintln!("e2e: taking the cluster down");
+            if let Err(error) = down(&home) {
+                eprintln!("e2e: not everything could be taken down: {error:#}");
+            }
+            std::process::exit(128 + signal);
+        }
+    });
+    Ok(())
+}
+
+/// Waits until no other run uses the cluster in `home`.
+fn lock(home: &Path) -> Result<File> {
+    fs::create_dir_all(home)?;
+    let lock = File::create(home.join("lock"))?;
+    if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        eprintln!("e2e: another run uses the cluster: waiting for it");
+        lock.lock()?;
+    }
+    Ok(lock)
+}
+
+/// The first process's parent, if the cluster lives.
+fn running(state: &Path) -> Result<Option<u32>> {
     let Ok(text) = fs::read_to_string(process_file(state)) else {
         return Ok(None);
     };
-    let process: i32 = text
+    let process: u32 = text
         .trim()
         .parse()
         .context("the file that names the cluster's process")?;
-    // After a restart of the machine its number may be another's.
+    // After a restart of the machine its number may be another's, and once it has ended, nobody's command.
     let command = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
     Ok(command.starts_with(b"unshare\0").then_some(process))
 }
@@ -251,40 +321,5 @@ fn remove(state: &Path) -> Result<()> {
     }
     // Empty unless someone else uses it, too.
     let _ = fs::remove_dir(inside::VOLUMES);
-    Ok(())
-}
-
-/// That this machine can run a cluster at all.
-fn check_machine() -> Result<()> {
-    ensure!(
-        rustix::process::geteuid().is_root(),
-        "a cluster needs root, for namespaces, mounts and control groups; try `sudo -E cargo xtask e2e`"
-    );
-    let missing: Vec<_> = [
-        "containerd",
-        "ctr",
-        "runc",
-        "iptables",
-        "ip",
-        "busybox",
-        "unshare",
-        "nsenter",
-        "setpriv",
-        "mount",
-    ]
-    .into_iter()
-    .filter(|program| process::find(program).is_err())
-    .collect();
-    ensure!(
-        missing.is_empty(),
-        "these programs are missing: {}. On Debian and Ubuntu, `apt-get install {}` installs them",
-        missing.join(", "),
-        super::DEBIAN_PACKAGES
-    );
-    ensure!(
-        Path::new("/usr/lib/cni/bridge").exists(),
-        "the CNI plugins are missing in /usr/lib/cni. On Debian and Ubuntu, `apt-get install {}` installs them",
-        super::DEBIAN_PACKAGES
-    );
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -23,9 +22,8 @@ fn helm(stage: &Stage<'_>) -> Result<()> {
     let path = env::var_os("PATH").unwrap_or_default();
     let path = env::join_paths([stage.checkout.join("dist")].into_iter().chain(env::split_paths(&path)))?;
     let helm = |args: &[&str]| {
-        let mut helm = Command::new("helm");
+        let mut helm = stage.kubectl.entrance.command("helm");
         helm.env("PATH", &path)
-            .env("KUBECONFIG", &stage.kubectl.kubeconfig)
             .env("HELM_PLUGINS", stage.checkout.join("plugins/helm"))
             .args(args)
             .args(["--namespace", &stage.namespace]);

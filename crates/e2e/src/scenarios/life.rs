@@ -10,7 +10,7 @@ use super::bootstrap::{both, with};
 use super::{Scenario, eventually};
 use crate::etcd::{Etcd, READY};
 use crate::stage::Stage;
-use crate::writer::ONE_ELECTION;
+use crate::writer::{ONE_ELECTION, TWO_ELECTIONS};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new(
@@ -137,7 +137,7 @@ fn killed_leader(stage: &Stage<'_>) -> Result<()> {
     writer.more(50)?;
     let report = writer.finish()?;
     stage.note(report.to_string());
-    report.check_pause(ONE_ELECTION)
+    report.check_pause(TWO_ELECTIONS)
 }
 
 /// A member that starts as a new one on an empty volume has forgotten what it voted for. First it is shown that it does

@@ -74,6 +74,8 @@ pub struct Values {
     pub replicas: u32,
 
     /// The etcd release, such as 3.6.14. It decides which flags exist, so it is needed whatever the image is called.
+    /// Upgrade one minor version at a time; from 3.5 by 3.6 to 3.7 a snapshot must come in between, or members of 3.7 do
+    /// not start: see docs/recovery.md.
     pub version: Version,
 
     /// The container image.
