@@ -38,6 +38,11 @@ rutter::codes! {
     Error CONFLICTING_VARIABLE = "conflicting-variable", "etcd refuses a variable beside the flag that it stands for";
     Error CONFLICTING_FIELDS = "conflicting-fields", "Kubernetes does not accept these fields together";
     Error UNKNOWN_REFERENCE = "unknown-reference", "nothing has this name";
+    Error UNKNOWN_CLUSTER = "unknown-cluster", "what is installed cannot be understood well enough to plan";
+    Error FIXED_NAME = "fixed-name", "a cluster that runs keeps what its members are called";
+    Error NO_DOWNGRADE = "no-downgrade", "etcd does not go back to this version";
+    Error UNSAFE_CHANGE = "unsafe-change", "no order of steps keeps both the data and the quorum";
+    Error REFUSED_ON_THE_WAY = "refused-on-the-way", "the values are not accepted by a version on the way";
     Error LABEL_TAKEN = "label-taken", "the label belongs to the selector";
     Warning NO_SHELL = "no-shell", "etcd's image holds etcd's programs and nothing else";
     Warning LARGE_QUOTA = "large-quota", "etcd advises against databases of this size";
@@ -58,5 +63,9 @@ rutter::codes! {
     Warning TAG_WITHOUT_VERSION = "tag-without-version", "the image's tag does not say which etcd version it holds";
     Warning SMALL_VOLUME = "small-volume", "the volume may fill up";
     Warning NETWORK_BLOCKED = "network-blocked", "the network policy keeps out what another value lets in";
+    Warning WRITES_WAIT = "writes-wait", "on the way there are moments without a quorum";
+    Warning CLIENTS_CUT_OFF = "clients-cut-off", "clients have to change with the cluster";
+    Warning SINGLE_MEMBER = "single-member", "one member has no other to rely on";
+    Warning PREPARE_SECRET = "prepare-secret", "a Secret has to hold for new members before they start";
     Warning COMPACTION_DISABLED = "compaction-disabled", "the database grows until its quota is full";
 }

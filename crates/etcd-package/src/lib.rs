@@ -1,7 +1,8 @@
 //! The etcd package: an etcd cluster's values in, its Kubernetes manifests out.
 //!
 //! Data flows one way. [`values`] is what a person wrote; [`cluster`] is what it means, every default applied and every
-//! rule checked; [`manifests`] are functions of that, which neither decide nor fail. [`etcd`] is what etcd itself knows.
+//! rule checked; [`manifests`] are functions of that, which neither decide nor fail. `plan` is the way from one cluster to
+//! another, and [`etcd`] what etcd itself knows.
 //! Nothing here does I/O.
 
 pub mod cert_manager;
@@ -10,13 +11,16 @@ pub mod codes;
 mod custom_resource;
 pub mod etcd;
 pub mod manifests;
+mod plan;
 pub mod prometheus_operator;
 pub mod values;
 
 use std::collections::BTreeSet;
 
 use rutter::yaml::{self, Node, Place};
-use rutter::{Description, Diagnostic, Diagnostics, Manifest, Package, Position, Rendering, Request};
+use rutter::{
+    Description, Diagnostic, Diagnostics, Manifest, Package, Plan, Position, Rendering, Request, State,
+};
 
 use cluster::{Cluster, Report};
 use values::Values;
@@ -46,14 +50,58 @@ impl Package for EtcdPackage {
     }
 
     fn render(&self, request: &Request) -> Result<Rendering, Vec<Diagnostic>> {
+        let Rendered {
+            cluster,
+            manifests,
+            warnings,
+        } = Source::read(request)?.render(|_| {})?;
+        Ok(Rendering {
+            manifests,
+            warnings,
+            notes: manifests::notes(&cluster),
+        })
+    }
+
+    fn plan(&self, current: &State, desired: &Request) -> Result<Plan, Vec<Diagnostic>> {
+        plan::plan(current, desired)
+    }
+}
+
+/// Values as they were read, from which clusters can be made that differ in a few of them.
+struct Source<'a> {
+    request: &'a Request,
+    document: Node,
+    values: Values,
+    diagnostics: Diagnostics,
+}
+
+/// What values are rendered to.
+struct Rendered {
+    cluster: Cluster,
+    manifests: Vec<Manifest>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl<'a> Source<'a> {
+    fn read(request: &'a Request) -> Result<Self, Vec<Diagnostic>> {
         let mut diagnostics = Diagnostics::default();
-        let document = match yaml::parse(&request.values, 0, 1) {
-            Ok(document) => document.unwrap_or_else(nothing),
-            Err(problems) => return Err(problems),
-        };
-        let values: Values = yaml::read(&document, &mut diagnostics);
-        let mut report = Report::new(&document, &mut diagnostics);
-        let cluster = cluster::resolve(&request.name, &request.namespace, values, &mut report);
+        let document = yaml::parse(&request.values, 0, 1)?.unwrap_or_else(nothing);
+        let values = yaml::read(&document, &mut diagnostics);
+        Ok(Self {
+            request,
+            document,
+            values,
+            diagnostics,
+        })
+    }
+
+    /// Renders the values with this change.
+    fn render(&self, change: impl FnOnce(&mut Values)) -> Result<Rendered, Vec<Diagnostic>> {
+        let mut values = self.values.clone();
+        change(&mut values);
+        let mut diagnostics = self.diagnostics.clone();
+        let mut report = Report::new(&self.document, &mut diagnostics);
+        let cluster = cluster::resolve(&self.request.name, &self.request.namespace, values, &mut report);
         let Some(cluster) = cluster.filter(|_| !report.has_errors()) else {
             return Err(diagnostics.into_vec());
         };
@@ -62,10 +110,10 @@ impl Package for EtcdPackage {
         if report.has_errors() {
             return Err(diagnostics.into_vec());
         }
-        Ok(Rendering {
+        Ok(Rendered {
+            cluster,
             manifests,
             warnings: diagnostics.into_vec(),
-            notes: manifests::notes(&cluster),
         })
     }
 }

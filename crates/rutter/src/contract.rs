@@ -1,7 +1,7 @@
 //! The contract of `wit/package.wit` as Rust types. The documentation of each item is there; here is only what Rust
 //! adds.
 
-use crate::Diagnostic;
+use crate::{Diagnostic, codes};
 
 /// Who a package is and what it can render.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,80 @@ pub struct Rendering {
     pub notes: String,
 }
 
+/// What is installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// What these values ask for.
+    Values(Request),
+    /// These Kubernetes objects: a stream of YAML documents, of which a `List` stands for its items.
+    Objects(String),
+}
+
+/// One line for a POSIX shell that has `kubectl`, run in a folder in which `manifests` holds those of its step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// What it does, or what holds once it succeeds.
+    pub purpose: String,
+    /// The line itself.
+    pub line: String,
+    /// A line that succeeds where the command has been run before.
+    pub unless: Option<String>,
+    /// Where it waits for something: the seconds for which it is repeated until it succeeds.
+    pub within: Option<u32>,
+}
+
+/// A change that is safe by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What it is called, unique in its plan and good for a file's name.
+    pub name: String,
+    /// What happens, in one line.
+    pub title: String,
+    /// Why it is a step, and why it comes here.
+    pub reason: String,
+    /// All manifests of the installation as it is after this step; none if the step applies nothing.
+    pub manifests: Vec<Manifest>,
+    /// What to run, in this order. Whatever applies the manifests is among it.
+    pub commands: Vec<Command>,
+}
+
+/// What it takes to get from one state to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// They are the same.
+    Nothing,
+    /// Applying the desired manifests is safe.
+    Apply(Step),
+    /// These steps are safe in this order; applying the desired manifests at once is not.
+    Steps(Vec<Step>),
+}
+
+impl Change {
+    /// All steps, of which a plain apply is one.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        match self {
+            Self::Nothing => &[],
+            Self::Apply(step) => std::slice::from_ref(step),
+            Self::Steps(steps) => steps,
+        }
+    }
+}
+
+/// A way from one state to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What it takes.
+    pub change: Change,
+    /// Diagnostics about the way.
+    pub warnings: Vec<Diagnostic>,
+}
+
+codes! {
+    pub CODES
+    Error NO_PLAN = "no-plan", "the package cannot plan changes";
+}
+
 /// A package: the interface `renderer` of `wit/`.
 pub trait Package {
     /// Who the package is.
@@ -102,4 +176,17 @@ pub trait Package {
     ///
     /// Everything that is wrong with the values, and the warnings beside it; at least one is an error.
     fn render(&self, request: &Request) -> Result<Rendering, Vec<Diagnostic>>;
+
+    /// Plans the way from what is installed to what is desired.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no way that is safe, and what to do instead; at least one is an error. Unless a package says
+    /// otherwise, that it cannot plan.
+    fn plan(&self, _current: &State, _desired: &Request) -> Result<Plan, Vec<Diagnostic>> {
+        let message = format!("the package {} cannot plan changes", self.describe().name);
+        Err(vec![
+            Diagnostic::new(&NO_PLAN, "", message).help("compare the two with `rutter diff`"),
+        ])
+    }
 }

@@ -13,6 +13,7 @@ pub mod helm;
 pub mod krm;
 pub mod names;
 pub mod net;
+pub mod plan;
 pub mod quantity;
 pub mod schema;
 pub mod stream;
@@ -21,5 +22,7 @@ mod text;
 pub mod yaml;
 
 pub use annotate::BadManifest;
-pub use contract::{Capabilities, Description, Manifest, Package, Release, Rendering, Request};
+pub use contract::{
+    CODES, Capabilities, Change, Command, Description, Manifest, NO_PLAN, Package, Plan, Release, Rendering, Request, State, Step,
+};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Position, Severity};

@@ -44,6 +44,16 @@ impl Version {
         patch: 14,
     };
 
+    pub(super) fn new(minor: Minor, patch: u32) -> Self {
+        Self { minor, patch }
+    }
+
+    /// Whether members say in `endpoint status` which minor version their data are of: since 3.6.
+    #[must_use]
+    pub fn tells_storage_version(self) -> bool {
+        self.minor >= Minor(6)
+    }
+
     /// Its minor version.
     #[must_use]
     pub fn minor(self) -> Minor {

@@ -53,6 +53,36 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Diagnostic> {
     })
 }
 
+/// All Kubernetes objects of a stream, whosever they are. The items of a `List`, which is how `kubectl get` writes several,
+/// are objects, too.
+///
+/// # Errors
+///
+/// Documents that are not YAML.
+pub fn objects(text: &str) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    let mut objects = Vec::new();
+    let mut diagnostics = Diagnostics::default();
+    for document in split(text).iter().filter(|document| !document.is_blank()) {
+        match parse(document) {
+            Ok(node) => match node.get("items").map(|items| &items.value) {
+                Some(Value::Sequence(items)) if is_list(&node) => objects.extend(items.iter().cloned()),
+                _ => objects.push(node),
+            },
+            Err(problems) => diagnostics.extend(problems),
+        }
+    }
+    if diagnostics.has_errors() {
+        return Err(diagnostics.into_vec());
+    }
+    Ok(objects)
+}
+
+/// Whether this is a `List` of any kind: `List` itself, `StatefulSetList`.
+fn is_list(node: &Node) -> bool {
+    let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
+    kind.ends_with("List")
+}
+
 /// Finds out what `text` is and takes it apart.
 ///
 /// `namespace` is where objects that name none belong.

@@ -1,0 +1,346 @@
+//! The lines that a plan has run: `kubectl`, and `etcdctl` in the members' pods.
+//!
+//! Members tell etcdctl in their containers' environment by what endpoint and with what certificates to reach them, so no
+//! line has to, and etcd's image has no shell, so that each runs one program.
+
+use rutter::Command;
+
+use super::facts::Facts;
+
+/// Seconds for which a member that starts, or a state of all of them, is waited for.
+const PATIENCE: u32 = 300;
+
+/// Writes lines about one cluster.
+pub(super) struct Lines<'a> {
+    pub(super) namespace: &'a str,
+    pub(super) fullname: &'a str,
+    pub(super) container: &'a str,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn of(facts: &'a Facts) -> Self {
+        Self {
+            namespace: &facts.namespace,
+            fullname: &facts.fullname,
+            container: &facts.container,
+        }
+    }
+
+    fn member(&self, ordinal: u32) -> String {
+        format!("{}-{ordinal}", self.fullname)
+    }
+
+    fn kubectl(&self, rest: &str) -> String {
+        format!("kubectl --namespace {} {rest}", self.namespace)
+    }
+
+    fn exec(&self, pod: &str, etcdctl: &str) -> String {
+        self.kubectl(&format!("exec {pod} --container {} -- etcdctl {etcdctl}", self.container))
+    }
+
+    /// Asks a member of which nothing is changed.
+    fn ask(&self, other_than: u32, etcdctl: &str) -> String {
+        self.exec(&self.member(u32::from(other_than == 0)), etcdctl)
+    }
+
+    /// What `awk` makes of the members, one a line: ID, status, name, peer URLs, client URLs, whether it is a learner.
+    fn members(&self, other_than: u32, awk: &str) -> String {
+        format!("{} | awk -F', ' '{awk}'", self.ask(other_than, "member list"))
+    }
+
+    fn is_gone(&self, ordinal: u32) -> String {
+        let name = self.member(ordinal);
+        self.members(ordinal, &format!("$3 == \"{name}\" {{ found = 1 }} END {{ exit !NR || found }}"))
+    }
+
+    fn has_url(&self, ordinal: u32, url: &str) -> String {
+        self.members(ordinal, &format!("$4 == \"{url}\" {{ found = 1 }} END {{ exit !found }}"))
+    }
+
+    /// Applies the step's manifests.
+    pub(super) fn apply(&self) -> Command {
+        once("apply the manifests", self.kubectl("apply --filename manifests"))
+    }
+
+    /// All of so many members can read and write.
+    pub(super) fn healthy(&self, replicas: u32) -> Command {
+        let purpose = if replicas == 1 {
+            "the member serves".to_owned()
+        } else {
+            format!("all {replicas} members serve")
+        };
+        until(purpose, self.each(replicas, "endpoint health"), PATIENCE)
+    }
+
+    /// The same before a member is added: one that is known already may have to start yet.
+    pub(super) fn healthy_before(&self, ordinal: u32, url: &str) -> Command {
+        Command {
+            unless: Some(self.has_url(ordinal, url)),
+            ..self.healthy(ordinal)
+        }
+    }
+
+    /// Runs etcdctl in each pod; it succeeds if it does everywhere.
+    fn each(&self, replicas: u32, etcdctl: &str) -> String {
+        if replicas == 1 {
+            return self.exec(&self.member(0), etcdctl);
+        }
+        let pods: Vec<String> = (0..replicas).map(|ordinal| self.member(ordinal)).collect();
+        format!(
+            "( for pod in {}; do {} || exit 1; done )",
+            pods.join(" "),
+            self.exec("\"$pod\"", etcdctl)
+        )
+    }
+
+    /// The members that etcd knows are these, and all of them vote.
+    pub(super) fn voters(&self, replicas: u32) -> Command {
+        let purpose = match replicas {
+            1 => "etcd knows of one member, which votes".to_owned(),
+            _ => format!("etcd knows of {replicas} members, all of which vote"),
+        };
+        let awk = format!("$2 == \"started\" && $6 == \"false\" {{ n++ }} END {{ exit !(NR == {replicas} && n == NR) }}");
+        let line = format!(
+            "{} | awk -F', ' '{awk}'",
+            self.exec(&self.member(0), "member list")
+        );
+        until(purpose, line, PATIENCE)
+    }
+
+    /// Every pod is what the StatefulSet wants, as far as its partition lets it.
+    pub(super) fn rolled_out(&self, replicas: u32) -> Command {
+        let seconds = PATIENCE * (replicas + 1);
+        let rest = format!("rollout status statefulset/{} --timeout={seconds}s", self.fullname);
+        once("the pods are renewed and ready", self.kubectl(&rest))
+    }
+
+    /// A pod is ready.
+    pub(super) fn ready(&self, ordinal: u32) -> Command {
+        let member = self.member(ordinal);
+        let rest = format!("wait --for=condition=Ready pod/{member}");
+        until(format!("{member} is ready"), self.kubectl(&format!("{rest} --timeout=10s")), PATIENCE)
+    }
+
+    /// A member that is to come has no volume from the past: etcd does not start on one of a member that was removed.
+    pub(super) fn no_old_claims(&self, ordinal: u32, url: &str, claims: &[String]) -> Option<Command> {
+        let claims = (!claims.is_empty()).then(|| claims.join(" "))?;
+        let get = self.kubectl(&format!("get persistentvolumeclaim {claims} --ignore-not-found --output name"));
+        Some(Command {
+            unless: Some(self.has_url(ordinal, url)),
+            ..once(
+                format!("no volume is left of an earlier {}; if one is, save what you need and delete its claim", self.member(ordinal)),
+                format!("found=$({get}) && test -z \"$found\""),
+            )
+        })
+    }
+
+    /// Adds a member that gets the data before it has a say.
+    pub(super) fn add_learner(&self, ordinal: u32, url: &str) -> Command {
+        let member = self.member(ordinal);
+        Command {
+            unless: Some(self.has_url(ordinal, url)),
+            ..once(
+                format!("tell etcd of {member}, which has no vote yet"),
+                self.ask(ordinal, &format!("member add {member} --learner --peer-urls={url}")),
+            )
+        }
+    }
+
+    /// Gives a member its vote as soon as it has the data.
+    pub(super) fn promote(&self, ordinal: u32, url: &str) -> Command {
+        let id = self.members(ordinal, &format!("$4 == \"{url}\" {{ print $1 }}"));
+        let promoted = format!("$4 == \"{url}\" && $6 == \"false\" {{ found = 1 }} END {{ exit !found }}");
+        Command {
+            unless: Some(self.members(ordinal, &promoted)),
+            ..until(
+                format!("give {} its vote, once it has caught up", self.member(ordinal)),
+                self.ask(ordinal, &format!("member promote \"$({id})\"")),
+                2 * PATIENCE,
+            )
+        }
+    }
+
+    /// Removes the member of the highest ordinal.
+    pub(super) fn remove(&self, ordinal: u32) -> Command {
+        let member = self.member(ordinal);
+        let id = self.members(ordinal, &format!("$3 == \"{member}\" {{ print $1 }}"));
+        Command {
+            unless: Some(self.is_gone(ordinal)),
+            ..once(
+                format!("tell etcd that {member} goes"),
+                self.ask(ordinal, &format!("member remove \"$({id})\"")),
+            )
+        }
+    }
+
+    /// Waits until a pod is gone, and deletes the claims that it leaves.
+    pub(super) fn clear(&self, ordinal: u32, claims: &[String]) -> Vec<Command> {
+        let member = self.member(ordinal);
+        let gone = self.kubectl(&format!("wait --for=delete pod/{member} --timeout={PATIENCE}s"));
+        let mut commands = vec![once(format!("{member} has ended"), gone)];
+        if !claims.is_empty() {
+            let rest = format!("delete persistentvolumeclaim {} --ignore-not-found", claims.join(" "));
+            commands.push(once(
+                "delete its volume: etcd would not start on it should the member return",
+                self.kubectl(&rest),
+            ));
+        }
+        commands
+    }
+
+    /// Tells etcd where a member will be reached.
+    pub(super) fn update_url(&self, ordinal: u32, url: &str) -> Command {
+        let member = self.member(ordinal);
+        let id = self.members(ordinal, &format!("$3 == \"{member}\" {{ print $1 }}"));
+        Command {
+            unless: Some(self.has_url(ordinal, url)),
+            ..once(
+                format!("tell etcd where {member} will be reached"),
+                self.ask(ordinal, &format!("member update \"$({id})\" --peer-urls={url}")),
+            )
+        }
+    }
+
+    /// Replaces a member by one of the same name with nothing on its volumes. The old one's ID is kept in a file, so that
+    /// a run that starts again cannot take the new one for it.
+    pub(super) fn replace(&self, ordinal: u32, url: &str, claims: &[String]) -> Vec<Command> {
+        let member = self.member(ordinal);
+        let id = self.members(ordinal, &format!("$3 == \"{member}\" {{ print $1 }}"));
+        let has_new = format!(
+            "{} && ! grep -q \"$({})\" replaced",
+            self.has_url(ordinal, url),
+            self.members(ordinal, &format!("$4 == \"{url}\" {{ print $1 }}"))
+        );
+        let removed = format!(
+            "{} | awk -F', ' -v id=\"$(cat replaced)\" '$1 == id {{ found = 1 }} END {{ exit !NR || found }}'",
+            self.ask(ordinal, "member list")
+        );
+        let mut commands = vec![
+            Command {
+                unless: Some("test -s replaced".to_owned()),
+                ..once(
+                    format!("note which member {member} is"),
+                    format!("{id} > replaced && test -s replaced"),
+                )
+            },
+            Command {
+                unless: Some(removed),
+                ..once(
+                    format!("tell etcd that this {member} goes"),
+                    self.ask(ordinal, "member remove \"$(cat replaced)\""),
+                )
+            },
+        ];
+        if !claims.is_empty() {
+            let rest = format!("delete persistentvolumeclaim {} --ignore-not-found --wait=false", claims.join(" "));
+            commands.push(Command {
+                unless: Some(has_new.clone()),
+                ..once("delete its volume, which goes with its pod", self.kubectl(&rest))
+            });
+        }
+        commands.push(Command {
+            unless: Some(has_new.clone()),
+            ..once(
+                format!("delete the pod {member}, which comes back as it is to be"),
+                self.kubectl(&format!("delete pod {member} --ignore-not-found")),
+            )
+        });
+        commands.push(Command {
+            unless: Some(has_new),
+            ..self.add_learner(ordinal, url)
+        });
+        commands.push(self.promote(ordinal, url));
+        commands.push(self.ready(ordinal));
+        commands
+    }
+
+    /// Deletes the StatefulSet and nothing else, so that one with other immutable fields can take its place.
+    pub(super) fn orphan(&self) -> Command {
+        let rest = format!("delete statefulset {} --cascade=orphan --ignore-not-found", self.fullname);
+        once("delete the StatefulSet, but neither pods nor claims", self.kubectl(&rest))
+    }
+
+    /// Gives pods labels, so that a new selector finds them.
+    pub(super) fn label(&self, replicas: u32, labels: &str) -> Command {
+        let pods: Vec<String> = (0..replicas).map(|ordinal| self.member(ordinal)).collect();
+        let rest = format!("label pod {} {labels} --overwrite", pods.join(" "));
+        once("give the pods the labels by which they will be found", self.kubectl(&rest))
+    }
+
+    /// Grows the claims of one template.
+    pub(super) fn grow(&self, claims: &[String], size: &str) -> Vec<Command> {
+        let patch = format!(r#"{{"spec":{{"resources":{{"requests":{{"storage":"{size}"}}}}}}}}"#);
+        claims
+            .iter()
+            .map(|claim| {
+                let rest = format!("patch persistentvolumeclaim {claim} --type=merge --patch '{patch}'");
+                once(format!("ask for {size} in {claim}"), self.kubectl(&rest))
+            })
+            .collect()
+    }
+
+    /// The members' data are of a minor version of etcd.
+    pub(super) fn stored_as(&self, replicas: u32, minor: &str) -> Command {
+        let pattern = format!("\"storageVersion\": *\"{}", minor.replace('.', "\\."));
+        let status = self.exec("\"$pod\"", "endpoint status --write-out=json");
+        let pods: Vec<String> = (0..replicas).map(|ordinal| self.member(ordinal)).collect();
+        until(
+            format!("every member's data are those of etcd {minor}"),
+            format!(
+                "( for pod in {}; do {status} | grep -q '{pattern}' || exit 1; done )",
+                pods.join(" ")
+            ),
+            PATIENCE,
+        )
+    }
+
+    /// Lets the cluster go back to a minor version.
+    pub(super) fn enable_downgrade(&self, minor: &str) -> Vec<Command> {
+        let member = self.member(0);
+        let status = self.exec(&member, "endpoint status --write-out=json");
+        let under_way = format!("\"(targetVersion|storageVersion)\": *\"{}", minor.replace('.', "\\."));
+        let under_way = format!("{status} | grep -Eq '{under_way}'");
+        vec![Command {
+            unless: Some(under_way),
+            ..once(
+                format!("let etcd prepare its data for {minor}; `etcdctl downgrade cancel` takes that back"),
+                format!(
+                    "{} && {}",
+                    self.exec(&member, &format!("downgrade validate {minor}")),
+                    self.exec(&member, &format!("downgrade enable {minor}"))
+                ),
+            )
+        }]
+    }
+
+    /// cert-manager has made what it was asked for.
+    pub(super) fn certified(&self, certificates: &[&str]) -> Command {
+        let rest = format!(
+            "wait --for=condition=Ready certificate.cert-manager.io {} --timeout={PATIENCE}s",
+            certificates.join(" ")
+        );
+        once("the certificates are made", self.kubectl(&rest))
+    }
+
+    /// Deletes an object that is no longer rendered.
+    pub(super) fn prune(&self, kind: &str, name: &str) -> Command {
+        let rest = format!("delete {kind} {name} --ignore-not-found");
+        once("delete what is no longer part of it", self.kubectl(&rest))
+    }
+}
+
+fn once(purpose: impl Into<String>, line: String) -> Command {
+    Command {
+        purpose: purpose.into(),
+        line,
+        unless: None,
+        within: None,
+    }
+}
+
+fn until(purpose: impl Into<String>, line: String, seconds: u32) -> Command {
+    Command {
+        within: Some(seconds),
+        ..once(purpose, line)
+    }
+}

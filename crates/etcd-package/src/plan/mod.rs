@@ -1,0 +1,126 @@
+//! The way from the cluster that is to the cluster that should be.
+//!
+//! What is installed is known by its objects, whether they were rendered, come from an API server, or were made by
+//! something else. Every state on the way is the desired values with a few of them changed, rendered as any values are:
+//! so each step can be applied, and stay, like what is desired itself. A plan is made of steps that are safe each, one
+//! kind of change at a time, and is refused where there are none.
+
+mod difference;
+mod facts;
+mod line;
+mod objects;
+mod refusal;
+mod way;
+
+use rutter::{Change, Diagnostic, Plan, Request, State, Step};
+
+use crate::{Rendered, Source};
+use facts::Facts;
+use objects::{Object, Objects};
+use way::Way;
+
+/// Kinds that are deleted once they are no longer rendered. Neither claims, which hold data, nor what the whole
+/// Kubernetes cluster shares are among them.
+const DISPOSABLE: [(&str, &str); 11] = [
+    ("batch", "CronJob"),
+    ("cert-manager.io", "Certificate"),
+    ("cert-manager.io", "Issuer"),
+    ("monitoring.coreos.com", "PodMonitor"),
+    ("monitoring.coreos.com", "PrometheusRule"),
+    ("monitoring.coreos.com", "ServiceMonitor"),
+    ("networking.k8s.io", "NetworkPolicy"),
+    ("policy", "PodDisruptionBudget"),
+    ("", "ConfigMap"),
+    ("", "Service"),
+    ("", "ServiceAccount"),
+];
+
+/// Plans the way from what is installed to what is desired.
+pub(crate) fn plan(current: &State, desired: &Request) -> Result<Plan, Vec<Diagnostic>> {
+    let source = Source::read(desired)?;
+    let wanted = source.render(|_| {})?;
+    let namespace = &desired.namespace;
+    let there = objects(current, namespace)?;
+    let asked = Objects::of(&wanted.manifests, namespace)?;
+    let fullname = &*wanted.cluster.names.fullname;
+    let Some(from) = Facts::of(&there, namespace, fullname) else {
+        refusal::check_renamed(&there, &wanted.cluster)?;
+        return Ok(Plan {
+            change: Change::Apply(install(&wanted)),
+            warnings: Vec::new(),
+        });
+    };
+    let Some(to) = Facts::of(&asked, namespace, fullname) else {
+        // A rendering has its StatefulSet.
+        return Err(Vec::new());
+    };
+    Way {
+        source: &source,
+        wanted: &wanted,
+        from: &from,
+        to: &to,
+        changes: changes(&there, &asked),
+        surplus: surplus(&there, &asked),
+    }
+    .find()
+}
+
+/// The objects of a state.
+fn objects(state: &State, namespace: &str) -> Result<Objects, Vec<Diagnostic>> {
+    match state {
+        State::Objects(text) => Objects::read(text, namespace),
+        State::Values(request) => {
+            let rendered = Source::read(request)?.render(|_| {})?;
+            Objects::of(&rendered.manifests, &request.namespace)
+        }
+    }
+}
+
+/// What becomes of the objects that are rendered, in words: `creates Service a`, `changes ConfigMap b`.
+fn changes(there: &Objects, asked: &Objects) -> Vec<String> {
+    let change = |wanted: &Object| {
+        let what = format!("{} {}", wanted.id.kind, wanted.id.name);
+        match there.get(&wanted.id) {
+            None => Some(format!("creates {what}")),
+            Some(there) if difference::between_objects(&there.node, &wanted.node).is_empty() => None,
+            Some(_) => Some(format!("changes {what}")),
+        }
+    };
+    asked.iter().filter_map(change).collect()
+}
+
+/// What is this package's, and rendered no longer.
+fn surplus(there: &Objects, asked: &Objects) -> Vec<(String, String)> {
+    let label = |object: &Object, name: &str| {
+        object.text(&format!("metadata.labels[\"app.kubernetes.io/{name}\"]"))
+    };
+    let instance = asked.iter().find_map(|object| label(object, "instance"));
+    let is_ours = |object: &&Object| {
+        label(object, "managed-by").as_deref() == Some("rutter")
+            && label(object, "instance") == instance
+            && DISPOSABLE.contains(&(&object.id.group, &object.id.kind))
+            // The API server's own.
+            && object.text("metadata.ownerReferences[0].kind").is_none()
+    };
+    let gone = there.iter().filter(is_ours).filter(|object| asked.get(&object.id).is_none());
+    gone.map(|object| (object.id.kind.to_lowercase(), object.id.name.clone()))
+        .collect()
+}
+
+/// The first apply.
+fn install(wanted: &Rendered) -> Step {
+    let names = &wanted.cluster.names;
+    let lines = line::Lines {
+        namespace: &names.namespace,
+        fullname: &names.fullname,
+        container: "etcd",
+    };
+    let replicas = wanted.cluster.replicas;
+    Step {
+        name: "install".to_owned(),
+        title: format!("install {}", &*names.fullname),
+        reason: "there is no such cluster yet".to_owned(),
+        manifests: wanted.manifests.clone(),
+        commands: vec![lines.apply(), lines.rolled_out(replicas), lines.healthy(replicas)],
+    }
+}

@@ -1,0 +1,136 @@
+//! What no steps can do, and what to do instead.
+
+use rutter::{Code, Diagnostic, Diagnostics};
+
+use super::facts::{Facts, PeerTls};
+use super::objects::{Objects, items, scalar};
+use crate::cluster::{Cluster, Issuers, Purpose};
+use crate::codes::{FIXED_NAME, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
+
+/// Refuses to plan a second cluster in the place of one that is called otherwise: its members would be others.
+pub(super) fn check_renamed(there: &Objects, wanted: &Cluster) -> Result<(), Vec<Diagnostic>> {
+    let names = &wanted.names;
+    let etcd = there.of_kind("apps", "StatefulSet").find(|set| {
+        let images = items(set.node.at("spec.template.spec.containers")).iter();
+        let mut images = images.filter_map(|container| scalar(container.get("image")?));
+        images.any(|image| image.split(['/', ':', '@']).any(|part| part == "etcd"))
+    });
+    let Some(set) = etcd else { return Ok(()) };
+    let (path, message) = if set.id.namespace == *names.namespace {
+        let message = format!("the cluster that is there is called {:?}, not {:?}", set.id.name, &*names.fullname);
+        (Diagnostic::NAME, message)
+    } else {
+        let message = format!(
+            "the cluster that is there is in the namespace {:?}, not {:?}",
+            set.id.namespace, &*names.namespace
+        );
+        (Diagnostic::NAMESPACE, message)
+    };
+    Err(vec![Diagnostic::new(&FIXED_NAME, path, message).help(format!(
+        "keep it, or make a new cluster and restore a snapshot of the old one in it; members' names, URLs and volumes \
+         hang on it{}",
+        if path == Diagnostic::NAME { " (naming.fullname may name the old one)" } else { "" }
+    ))])
+}
+
+/// Everything that keeps `from` from becoming `to`, whatever the steps.
+pub(super) fn check(from: &Facts, to: &Facts, wanted: &Cluster, diagnostics: &mut Diagnostics) {
+    let mut refuse = |code: &Code, path: &str, message: String, help: &str| {
+        diagnostics.push(Diagnostic::new(code, path, message).help(help));
+    };
+    if from.version.is_none() {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "version",
+            "the StatefulSet that is there does not say which etcd it runs".to_owned(),
+            "give its image a tag such as v3.6.14, or its pods the label app.kubernetes.io/version, and plan again",
+        );
+    }
+    if from.peer_url(0).is_none() {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "",
+            "the StatefulSet that is there does not say by what URLs its members reach each other".to_owned(),
+            "expected --initial-advertise-peer-urls in its command, or ETCD_INITIAL_ADVERTISE_PEER_URLS",
+        );
+    }
+    if let (Some(old), Some(new)) = (&from.token, &to.token)
+        && old != new
+    {
+        refuse(
+            &FIXED_NAME,
+            "bootstrap.token",
+            format!("the members have formed their cluster with the token {old:?}"),
+            &format!("write token: {old}; another one changes nothing for them, but restarts them"),
+        );
+    }
+    if wanted.restore.is_some() && from.replicas != to.replicas {
+        refuse(
+            &UNSAFE_CHANGE,
+            "restore",
+            "a member that is added would start from the snapshot, not from the data of the others".to_owned(),
+            "remove restore first",
+        );
+    }
+    check_peers(from, to, &mut refuse);
+    check_self_signed(from, wanted, &mut refuse);
+}
+
+/// Members that do not trust each other have no quorum.
+fn check_peers(from: &Facts, to: &Facts, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
+    match (&from.peer_tls, &to.peer_tls) {
+        (PeerTls::Auto, PeerTls::Identity(_)) | (PeerTls::Identity(_), PeerTls::Auto) => refuse(
+            &UNSAFE_CHANGE,
+            "tls.peer.mode",
+            "members with certificates of an authority and members with their own do not talk to each other, so the \
+             quorum would be lost on the way"
+                .to_owned(),
+            "plan the change to mode: Disabled first, where the network between members can be trusted meanwhile, and \
+             from there to what you want",
+        ),
+        (PeerTls::Identity(Some(old)), PeerTls::Identity(Some(new))) => {
+            let other_issuer = match (from.issuers.get(old), to.issuers.get(new)) {
+                (Some(old), Some(new)) => old != new,
+                _ => false,
+            };
+            if old != new || other_issuer {
+                refuse(
+                    &UNSAFE_CHANGE,
+                    "tls.peer",
+                    format!(
+                        "members that trust the authority behind the Secret {old:?} would not trust {}",
+                        if other_issuer {
+                            "the certificates of the new issuer".to_owned()
+                        } else {
+                            format!("what stands in {new:?}")
+                        }
+                    ),
+                    "plan the change to mode: Disabled first, where the network between members can be trusted \
+                     meanwhile, and from there to what you want; or put both authorities into ca.crt of your own \
+                     Secret, restart all members, and only then change the certificates in it",
+                );
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A certificate that signs itself is trusted by nobody as soon as it is made anew.
+fn check_self_signed(from: &Facts, wanted: &Cluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
+    let Some(certificates) = &wanted.tls.certificates else { return };
+    let peers = certificates.leaves.iter().find(|leaf| leaf.purpose == Purpose::PeerListener);
+    let Some(leaf) = peers.filter(|_| matches!(certificates.issuers, Issuers::SelfSigned { .. })) else {
+        return;
+    };
+    let runs = from.peer_tls == PeerTls::Identity(Some(leaf.secret.clone()));
+    if runs && from.replicas != wanted.replicas {
+        refuse(
+            &UNSAFE_CHANGE,
+            "replicas",
+            "the certificate of the peers would be made anew for other members, and being its own authority, those that \
+             run would not trust it"
+                .to_owned(),
+            "write tls.certManager.issuer.type: Ca first",
+        );
+    }
+}
