@@ -2,7 +2,9 @@
 //! Generated types stop here.
 
 use etcd_package::EtcdPackage;
-use rutter::{Description, Diagnostic, Manifest, Package as _, Rendering, Request, Severity};
+use rutter::{
+    Change, Command, Description, Diagnostic, Manifest, Package as _, Plan, Rendering, Request, Severity, State, Step,
+};
 
 use self::world::exports::rutter::package::renderer::Guest;
 use self::world::rutter::package::types as wit;
@@ -43,6 +45,50 @@ impl Guest for Exports {
             .render(&self::request(request))
             .map(rendering)
             .map_err(diagnostics)
+    }
+
+    fn plan(current: wit::State, desired: wit::Request) -> Result<wit::Plan, Vec<wit::Diagnostic>> {
+        EtcdPackage
+            .plan(&state(current), &request(desired))
+            .map(plan)
+            .map_err(diagnostics)
+    }
+}
+
+fn state(state: wit::State) -> State {
+    match state {
+        wit::State::Values(values) => State::Values(request(values)),
+        wit::State::Objects(objects) => State::Objects(objects),
+    }
+}
+
+fn plan(plan: Plan) -> wit::Plan {
+    wit::Plan {
+        change: match plan.change {
+            Change::Nothing => wit::Change::Nothing,
+            Change::Apply(apply) => wit::Change::Apply(step(apply)),
+            Change::Steps(steps) => wit::Change::Steps(steps.into_iter().map(step).collect()),
+        },
+        warnings: diagnostics(plan.warnings),
+    }
+}
+
+fn step(step: Step) -> wit::Step {
+    wit::Step {
+        name: step.name,
+        title: step.title,
+        reason: step.reason,
+        manifests: step.manifests.into_iter().map(manifest).collect(),
+        commands: step.commands.into_iter().map(command).collect(),
+    }
+}
+
+fn command(command: Command) -> wit::Command {
+    wit::Command {
+        purpose: command.purpose,
+        line: command.line,
+        unless: command.unless,
+        within: command.within,
     }
 }
 

@@ -1,7 +1,9 @@
 //! The contract's records as the component model hands them over, and their translation to and from `rutter`'s types.
 //! Generated types stop here.
 
-use rutter::{Description, Diagnostic, Manifest, Position, Rendering, Request, Severity};
+use rutter::{
+    Change, Command, Description, Diagnostic, Manifest, Plan, Position, Rendering, Request, Severity, State, Step,
+};
 
 pub(crate) use self::world::PackagePre;
 pub(crate) use self::world::exports::rutter::package::renderer::Guest as Renderer;
@@ -21,7 +23,7 @@ pub(crate) const RENDERER: &str = "rutter:package/renderer@0.1.0";
 pub(crate) const TYPES: &str = "rutter:package/types";
 
 /// The functions of [`RENDERER`].
-pub(crate) const FUNCTIONS: [&str; 4] = ["describe", "schema", "defaults", "render"];
+pub(crate) const FUNCTIONS: [&str; 5] = ["describe", "schema", "defaults", "render", "plan"];
 
 pub(crate) fn request(request: &Request) -> wit::Request {
     wit::Request {
@@ -57,6 +59,43 @@ pub(crate) fn rendering(rendering: wit::Rendering) -> Rendering {
         manifests: rendering.manifests.into_iter().map(manifest).collect(),
         warnings: diagnostics(rendering.warnings),
         notes: rendering.notes,
+    }
+}
+
+pub(crate) fn state(state: &State) -> wit::State {
+    match state {
+        State::Values(values) => wit::State::Values(request(values)),
+        State::Objects(objects) => wit::State::Objects(objects.clone()),
+    }
+}
+
+pub(crate) fn plan(plan: wit::Plan) -> Plan {
+    Plan {
+        change: match plan.change {
+            wit::Change::Nothing => Change::Nothing,
+            wit::Change::Apply(apply) => Change::Apply(step(apply)),
+            wit::Change::Steps(steps) => Change::Steps(steps.into_iter().map(step).collect()),
+        },
+        warnings: diagnostics(plan.warnings),
+    }
+}
+
+fn step(step: wit::Step) -> Step {
+    Step {
+        name: step.name,
+        title: step.title,
+        reason: step.reason,
+        manifests: step.manifests.into_iter().map(manifest).collect(),
+        commands: step.commands.into_iter().map(command).collect(),
+    }
+}
+
+fn command(command: wit::Command) -> Command {
+    Command {
+        purpose: command.purpose,
+        line: command.line,
+        unless: command.unless,
+        within: command.within,
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use rutter::{Diagnostic, Manifest, Rendering, Severity};
+use rutter::{Diagnostic, Manifest, Plan, Rendering, Severity};
 
 /// How a package's answer breaks the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,9 @@ pub enum Breach {
     UnfinishedDocument(String),
     /// The document in the manifest with this file name is several, or starts with a marker.
     DocumentMarker(String),
-    /// The diagnostic with this code, beside a rendering, is an error.
+    /// This text of a plan, which is shown or run as one line, has several or characters that command a terminal.
+    SeveralLines(String),
+    /// The diagnostic with this code, beside a rendering or a plan, is an error.
     ErrorAmongWarnings(String),
     /// The values are refused without any error that says why.
     RefusalWithoutError,
@@ -31,7 +33,8 @@ impl fmt::Display for Breach {
             Self::DuplicateFileName(name) => write!(f, "two manifests have the file name {name:?}"),
             Self::UnfinishedDocument(name) => write!(f, "the document in {name:?} does not end with a line feed"),
             Self::DocumentMarker(name) => write!(f, "the document in {name:?} has a `---` or `...` line"),
-            Self::ErrorAmongWarnings(code) => write!(f, "the error `{code}` stands among the warnings of a rendering"),
+            Self::SeveralLines(text) => write!(f, "{text:?} in a plan is not one plain line"),
+            Self::ErrorAmongWarnings(code) => write!(f, "the error `{code}` stands among the warnings of an answer"),
             Self::RefusalWithoutError => f.write_str("the values are refused without an error that says why"),
         }
     }
@@ -41,8 +44,37 @@ impl std::error::Error for Breach {}
 
 /// Checks a successful render.
 pub(crate) fn check_rendering(rendering: &Rendering) -> Result<(), Breach> {
+    check_manifests(&rendering.manifests)?;
+    check_warnings(&rendering.warnings)
+}
+
+/// Checks a plan.
+pub(crate) fn check_plan(plan: &Plan) -> Result<(), Breach> {
     let mut names = BTreeSet::new();
-    for manifest in &rendering.manifests {
+    for step in plan.change.steps() {
+        if !is_plain_file_name(&step.name) {
+            return Err(Breach::FileName(step.name.clone()));
+        }
+        if !names.insert(step.name.to_lowercase()) {
+            return Err(Breach::DuplicateFileName(step.name.clone()));
+        }
+        check_manifests(&step.manifests)?;
+        // A line that is several could not be shown as what is run.
+        let texts = [&step.title, &step.reason].into_iter().chain(
+            step.commands
+                .iter()
+                .flat_map(|command| [&command.purpose, &command.line].into_iter().chain(&command.unless)),
+        );
+        if let Some(text) = texts.into_iter().find(|text| text.contains(char::is_control)) {
+            return Err(Breach::SeveralLines(text.clone()));
+        }
+    }
+    check_warnings(&plan.warnings)
+}
+
+fn check_manifests(manifests: &[Manifest]) -> Result<(), Breach> {
+    let mut names = BTreeSet::new();
+    for manifest in manifests {
         let Manifest {
             file_name, document, ..
         } = manifest;
@@ -59,11 +91,11 @@ pub(crate) fn check_rendering(rendering: &Rendering) -> Result<(), Breach> {
             return Err(Breach::DocumentMarker(file_name.clone()));
         }
     }
-    match rendering
-        .warnings
-        .iter()
-        .find(|warning| warning.severity == Severity::Error)
-    {
+    Ok(())
+}
+
+fn check_warnings(warnings: &[Diagnostic]) -> Result<(), Breach> {
+    match warnings.iter().find(|warning| warning.severity == Severity::Error) {
         Some(error) => Err(Breach::ErrorAmongWarnings(error.code.clone().into_owned())),
         None => Ok(()),
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rutter::{Description, Diagnostic, Rendering, Request};
+use rutter::{Description, Diagnostic, Plan, Rendering, Request, State};
 use wasmtime::Store;
 
 use crate::bindings::{self, PackagePre, Renderer};
@@ -71,6 +71,27 @@ impl Package {
         let answer = answer.map(bindings::rendering).map_err(bindings::diagnostics);
         match &answer {
             Ok(rendering) => contract::check_rendering(rendering),
+            Err(diagnostics) => contract::check_refusal(diagnostics),
+        }
+        .map_err(HostError::Contract)?;
+        Ok(answer)
+    }
+
+    /// Plans the way from what is installed to what is desired, or gives why there is none that is safe; at least one of
+    /// the diagnostics is an error then.
+    ///
+    /// The names of steps and of their manifests are safe to use in any folder, as those of [`Package::render`] are. What
+    /// its commands do is up to the package: they are for a person to read before they are run.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Package::render`].
+    pub fn plan(&self, current: &State, desired: &Request) -> Result<Result<Plan, Vec<Diagnostic>>, HostError> {
+        let (current, desired) = (bindings::state(current), bindings::request(desired));
+        let answer = self.call(|store, renderer| renderer.call_plan(store, &current, &desired))?;
+        let answer = answer.map(bindings::plan).map_err(bindings::diagnostics);
+        match &answer {
+            Ok(plan) => contract::check_plan(plan),
             Err(diagnostics) => contract::check_refusal(diagnostics),
         }
         .map_err(HostError::Contract)?;

@@ -25,6 +25,8 @@ pub(super) struct Facts {
     /// The URL at which members reach each other, of which each has its own.
     peer_url: Option<String>,
     pub(super) client_scheme: Option<&'static str>,
+    /// The Secret of the listener for clients.
+    pub(super) client_secret: Option<String>,
     pub(super) token: Option<String>,
     pub(super) peer_tls: PeerTls,
     /// The database's folder, and the log's, where they are known.
@@ -81,7 +83,8 @@ impl Facts {
             .iter()
             .find(|container| text(container, "name").as_deref() == Some("etcd"))
             .or(containers.first());
-        let options = container.map(|container| Options::of(container, namespace));
+        let service = set.text("spec.serviceName").unwrap_or_default();
+        let options = container.map(|container| Options::of(container, namespace, &service));
         let option = |flag| options.as_ref().and_then(|options| options.get(flag));
         let has = |flag| option(flag).is_some_and(|value| value != "false");
         let mounts = mounts(container, &set.node);
@@ -98,13 +101,13 @@ impl Facts {
             version: version(set, container),
             peer_url: option("initial-advertise-peer-urls"),
             client_scheme: option("listen-client-urls").map(|urls| if urls.contains("https://") { "https" } else { "http" }),
+            client_secret: option("cert-file").and_then(|file| secret(&file, &mounts)),
             token: option("initial-cluster-token"),
             peer_tls: if has("peer-auto-tls") {
                 PeerTls::Auto
             } else if has("peer-cert-file") {
                 let file = option("peer-cert-file").unwrap_or_default();
-                let mount = mounts.iter().find(|mount| is_in(&file, &mount.path));
-                PeerTls::Identity(mount.and_then(|mount| mount.secret.clone()))
+                PeerTls::Identity(secret(&file, &mounts))
             } else {
                 PeerTls::Plain
             },
@@ -149,13 +152,14 @@ struct Options {
 }
 
 impl Options {
-    fn of(container: &Node, namespace: &str) -> Self {
+    fn of(container: &Node, namespace: &str, service: &str) -> Self {
         let mut variables: BTreeMap<String, String> = BTreeMap::new();
         for variable in items(container.get("env")) {
             let Some(name) = text(variable, "name") else { continue };
             let value = match text(variable, "valueFrom.fieldRef.fieldPath").as_deref() {
                 Some("metadata.name") => Some(MEMBER.to_owned()),
                 Some("metadata.namespace") => Some(namespace.to_owned()),
+                Some("spec.subdomain") => Some(service.to_owned()),
                 _ => text(variable, "value").map(|value| expand(&value, &variables)),
             };
             variables.extend(value.map(|value| (name, value)));
@@ -220,6 +224,12 @@ fn mounts(container: Option<&Node>, set: &Node) -> Vec<Mount> {
     // Of two that hold a file it is in the inner one.
     mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.len()));
     mounts
+}
+
+/// The Secret that holds a file.
+fn secret(file: &str, mounts: &[Mount]) -> Option<String> {
+    let mount = mounts.iter().find(|mount| is_in(file, &mount.path))?;
+    mount.secret.clone()
 }
 
 fn folder(path: &str, mounts: &[Mount], claims: &[Claim]) -> Option<Folder> {

@@ -300,17 +300,29 @@ impl<'a> Lines<'a> {
         let status = self.exec(&member, "endpoint status --write-out=json");
         let under_way = format!("\"(targetVersion|storageVersion)\": *\"{}", minor.replace('.', "\\."));
         let under_way = format!("{status} | grep -Eq '{under_way}'");
-        vec![Command {
-            unless: Some(under_way),
-            ..once(
-                format!("let etcd prepare its data for {minor}; `etcdctl downgrade cancel` takes that back"),
-                format!(
-                    "{} && {}",
+        vec![
+            Command {
+                unless: Some(under_way.clone()),
+                ..until(
+                    format!("etcd can go back to {minor}"),
                     self.exec(&member, &format!("downgrade validate {minor}")),
-                    self.exec(&member, &format!("downgrade enable {minor}"))
-                ),
-            )
-        }]
+                    PATIENCE,
+                )
+            },
+            Command {
+                unless: Some(under_way),
+                ..once(
+                    format!("let etcd prepare its data for {minor}; `etcdctl downgrade cancel` takes that back"),
+                    self.exec(&member, &format!("downgrade enable {minor}")),
+                )
+            },
+        ]
+    }
+
+    /// Restarts the members one after the other.
+    pub(super) fn restart(&self) -> Command {
+        let rest = format!("rollout restart statefulset/{}", self.fullname);
+        once("restart the members: etcd reads an authority only when it starts", self.kubectl(&rest))
     }
 
     /// cert-manager has made what it was asked for.

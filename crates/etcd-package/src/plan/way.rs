@@ -259,7 +259,11 @@ impl Way<'_> {
         }
         commands.push(lines.apply());
         let update = &self.wanted.cluster.update;
-        let title = if renewed.is_empty() {
+        let title = if renewed.is_empty() && self.has_new_client_issuer() {
+            commands.extend(self.certified(&self.wanted.manifests));
+            commands.extend([lines.restart(), lines.rolled_out(replicas), lines.healthy(replicas)]);
+            "apply, and restart the members one after the other".to_owned()
+        } else if renewed.is_empty() {
             "apply, which restarts no member".to_owned()
         } else if update.kind == UpdateType::OnDelete {
             "apply; members get the change when their pods are deleted".to_owned()
@@ -276,6 +280,22 @@ impl Way<'_> {
             manifests: self.wanted.manifests.clone(),
             commands,
         })
+    }
+
+    /// Whether clients and members get certificates of another authority in the Secret that they have.
+    fn has_new_client_issuer(&self) -> bool {
+        let issuer = |facts: &Facts| facts.issuers.get(facts.client_secret.as_ref()?).cloned();
+        match (issuer(self.from), issuer(self.to)) {
+            (Some(old), Some(new)) => self.from.client_secret == self.to.client_secret && old != new,
+            _ => false,
+        }
+    }
+
+    /// Waits for the Certificates among these manifests, if there are any.
+    fn certified(&self, manifests: &[Manifest]) -> Option<rutter::Command> {
+        let certificates = manifests.iter().filter(|manifest| manifest.kind == "Certificate");
+        let names: Vec<&str> = certificates.map(|manifest| manifest.name.as_str()).collect();
+        (!names.is_empty()).then(|| self.lines().certified(&names))
     }
 
     /// What changes in the pods' template.
@@ -568,21 +588,16 @@ impl Way<'_> {
 
     /// Has certificates made for members that are to come.
     fn certify(&self, manifests: &[Manifest], steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
-        let certificates: Vec<&str> = manifests
-            .iter()
-            .filter(|manifest| manifest.kind == "Certificate")
-            .map(|manifest| manifest.name.as_str())
-            .collect();
-        if certificates.is_empty() || self.from.replicas >= self.to.replicas {
+        let Some(certified) = self.certified(manifests).filter(|_| self.from.replicas < self.to.replicas) else {
             return Ok(());
-        }
+        };
         let lines = self.lines();
         steps.push(Step {
             name: "certify".to_owned(),
             title: "have certificates made that hold for the new members".to_owned(),
             reason: "a member that starts with a certificate without its name is believed by no other".to_owned(),
             manifests: manifests.to_vec(),
-            commands: vec![lines.apply(), lines.certified(&certificates)],
+            commands: vec![lines.apply(), certified],
         });
         Ok(())
     }
@@ -751,6 +766,16 @@ impl Way<'_> {
                 "tls.client",
                 format!("members that have restarted speak {new} with clients, and {old} no longer"),
                 "let clients know both kinds of endpoints meanwhile, or expect errors until they are changed",
+            );
+        }
+        if self.has_new_client_issuer()
+            || matches!((&self.from.client_secret, &self.to.client_secret), (Some(old), Some(new)) if old != new)
+        {
+            warn(
+                &CLIENTS_CUT_OFF,
+                "tls.client",
+                "members that have restarted trust the new authority of clients, and the old one no longer".to_owned(),
+                "let clients trust both authorities and hold certificates of both meanwhile, or expect errors",
             );
         }
         if let PeerTls::Identity(Some(secret)) = &self.to.peer_tls

@@ -27,6 +27,14 @@ const RENDERER: &str = r#"
     (field "file-name" string) (field "document" string)))
   (type $rendering (record
     (field "manifests" (list $manifest)) (field "warnings" (list $diagnostic)) (field "notes" string)))
+  (type $state (variant (case "values" $request) (case "objects" string)))
+  (type $command (record
+    (field "purpose" string) (field "line" string) (field "unless" (option string)) (field "within" (option u32))))
+  (type $step (record
+    (field "name" string) (field "title" string) (field "reason" string) (field "manifests" (list $manifest))
+    (field "commands" (list $command))))
+  (type $change (variant (case "nothing") (case "apply" $step) (case "steps" (list $step))))
+  (type $plan (record (field "change" $change) (field "warnings" (list $diagnostic))))
   (func $describe (result $description)
     (canon lift (core func $core "describe") (memory (core memory $memory "memory"))))
   (func $text (result string)
@@ -34,11 +42,16 @@ const RENDERER: &str = r#"
   (func $render (param "request" $request) (result (result $rendering (error (list $diagnostic))))
     (canon lift (core func $core "render") (memory (core memory $memory "memory"))
       (realloc (core func $core "realloc"))))
+  (func $plan-it (param "current" $state) (param "desired" $request) (result (result $plan (error (list $diagnostic))))
+    (canon lift (core func $core "plan") (memory (core memory $memory "memory"))
+      (realloc (core func $core "realloc"))))
   (instance $renderer
     (export "severity" (type $severity)) (export "position" (type $position))
     (export "diagnostic" (type $diagnostic)) (export "description" (type $description))
     (export "release" (type $release)) (export "capabilities" (type $capabilities))
     (export "request" (type $request)) (export "manifest" (type $manifest)) (export "rendering" (type $rendering))
+    (export "state" (type $state)) (export "command" (type $command)) (export "step" (type $step))
+    (export "change" (type $change)) (export "plan-type" (type $plan)) (export "plan" (func $plan-it))
     (export "describe" (func $describe)) (export "schema" (func $text)) (export "defaults" (func $text))
     (export "render" (func $render)))
   (export "rutter:package/renderer@0.1.0" (instance $renderer))"#;
@@ -112,6 +125,7 @@ impl Guest {
                     (func (export "describe") (result i32) i32.const {describe})
                     (func (export "text") (result i32) i32.const {strings})
                     (func (export "render") (param i32) (result i32) {render})
+                    (func (export "plan") (param i32) (result i32) {plan})
                     (data (i32.const {DATA}) "{data}"))
                 (core instance $core (instantiate $core-module
                     (with "memory" (instance $memory))
