@@ -32,10 +32,14 @@ fn plan(from: &str, to: &str) -> Result<Plan, Vec<Diagnostic>> {
 }
 
 fn check(folder: &Path) -> Result<()> {
-    let read = |name: &str| fs::read_to_string(folder.join(name)).with_context(|| format!("{name} of {}", folder.display()));
+    let read =
+        |name: &str| fs::read_to_string(folder.join(name)).with_context(|| format!("{name} of {}", folder.display()));
     let (from, to) = (read("from.yaml")?, read("to.yaml")?);
     let show = |diagnostics: &[Diagnostic]| -> String {
-        diagnostics.iter().map(|diagnostic| diagnostic.display("to.yaml").to_string()).collect()
+        diagnostics
+            .iter()
+            .map(|diagnostic| diagnostic.display("to.yaml").to_string())
+            .collect()
     };
     let found = match plan(&from, &to) {
         Ok(plan) => format!("{}{}", show(&plan.warnings), plan.to_text()),

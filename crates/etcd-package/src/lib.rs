@@ -18,9 +18,7 @@ pub mod values;
 use std::collections::BTreeSet;
 
 use rutter::yaml::{self, Node, Place};
-use rutter::{
-    Description, Diagnostic, Diagnostics, Manifest, Package, Plan, Position, Rendering, Request, State,
-};
+use rutter::{Description, Diagnostic, Diagnostics, Manifest, Package, Plan, Position, Rendering, Request, State};
 
 use cluster::{Cluster, Report};
 use values::Values;

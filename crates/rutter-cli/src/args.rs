@@ -47,6 +47,19 @@ Objects are compared as text, and are the same one if apiVersion, kind, namespac
 
 Exit status: 0 no difference, 1 differences, 2 trouble.";
 
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  rutter plan --from values.yaml --to new-values.yaml
+  helm get manifest orders | rutter plan --from - --to new.yaml --name orders -n shop
+  kubectl get statefulset,configmap,service -o yaml | rutter plan --from - --to new.yaml -o plan
+  plan/run.sh                                       carries it out, and can be started again
+
+What is installed is said by values, by an object of the package's kind, or by Kubernetes objects:
+rendered, or as an API server gives them. What is desired is said by values or such an object.
+
+Exit status: 0 one plain apply is safe, or nothing is to do; 1 there is no safe way, and why;
+2 a wrong command line; 3 trouble; 4 safe only by the steps that are printed.";
+
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   rutter explain                          all values
@@ -106,6 +119,9 @@ pub(crate) enum Command {
     /// Show what would change between two inputs, object by object
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(Diff),
+    /// Say whether a change is safe as one apply, by which steps it is safe, or why it is not
+    #[command(after_help = PLAN_EXAMPLES)]
+    Plan(Plan),
     /// Replace the objects of the package's kind in what Helm rendered, as Helm's post-renderer
     #[command(after_help = POST_RENDER_EXAMPLES)]
     PostRender(PostRender),
@@ -170,6 +186,35 @@ pub(crate) struct Diff {
     pub(crate) installation: Installation,
     #[command(flatten)]
     pub(crate) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// What is installed: values, or Kubernetes objects (- for standard input)
+    #[arg(long, value_name = "OLD")]
+    pub(crate) from: PathBuf,
+    /// What is desired: values, or an object of the package's kind (- for standard input)
+    #[arg(long, value_name = "NEW")]
+    pub(crate) to: PathBuf,
+    /// Also write the plan into this folder, which must be new or empty: each step's manifests, and run.sh
+    #[arg(short = 'o', long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+    /// How to write the plan; with json, diagnostics are JSON too
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: PlanFormat,
+    #[command(flatten)]
+    pub(crate) installation: Installation,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
 }
 
 #[derive(Debug, Args)]

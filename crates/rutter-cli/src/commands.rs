@@ -9,12 +9,14 @@ use rutter::schema::{self, Depth};
 use rutter::stream::{Part, Rendered};
 use serde_json::{Value, json};
 
-use crate::args::{Command, Describe, Explain, Format, Input, OutputFormat, Plugin, Render, Source, Validate};
+use crate::args::{
+    Command, Describe, Explain, Format, Input, OutputFormat, PlanFormat, Plugin, Render, Source, Validate,
+};
 use crate::failure::{Failure, Located};
 use crate::files::NewFile;
 use crate::inputs::{self, Outcome};
 use crate::sources::Sources;
-use crate::{argocd, diff, files, json, krm, output, package, plugin, post_render, report};
+use crate::{argocd, diff, files, json, krm, output, package, plan, plugin, post_render, report};
 
 /// Runs a command and says on standard error what became of it.
 pub(crate) fn run(command: Command) -> ExitCode {
@@ -22,6 +24,16 @@ pub(crate) fn run(command: Command) -> ExitCode {
     let (format, result) = match command {
         Command::Diff(args) => return diff::run(&args),
         Command::PostRender(args) => return post_render::run(&args),
+        Command::Plan(args) => {
+            let format = match args.output {
+                PlanFormat::Text => OutputFormat::Yaml,
+                PlanFormat::Json => OutputFormat::Json,
+            };
+            match plan::run(&args, &mut sources) {
+                Ok(status) => return status,
+                Err(failure) => (format, Err(failure)),
+            }
+        }
         Command::Krm(args) => (OutputFormat::Yaml, krm::run(&args, &mut sources)),
         Command::Argocd(command) => return argocd::run(&command),
         Command::Plugin(Plugin::Install(args)) => (OutputFormat::Yaml, plugin::install(&args)),

@@ -16,6 +16,7 @@ mod krm;
 mod kubernetes;
 mod output;
 mod package;
+mod plan;
 mod plugin;
 mod post_render;
 mod report;

@@ -64,10 +64,17 @@ fn only(
     let first = ours.next();
     if ours.next().is_some() {
         let message = format!("a plan is about one {}, and here are several", package.kind);
-        return Err(vec![Diagnostic::new(&YAML_FEATURE, "", message).help("give each alone")]);
+        return Err(vec![
+            Diagnostic::new(&YAML_FEATURE, "", message).help("give each alone"),
+        ]);
     }
     match first {
-        Some(object) if object.problems.iter().any(|problem| problem.severity == crate::Severity::Error) => {
+        Some(object)
+            if object
+                .problems
+                .iter()
+                .any(|problem| problem.severity == crate::Severity::Error) =>
+        {
             Err(object.problems)
         }
         first => Ok(first.map(|object| object.request)),
@@ -141,10 +148,14 @@ impl Plan {
         let mut script = HEAD.to_owned();
         for (number, step) in (1..).zip(self.change.steps()) {
             let folder = format!("{number:02}-{}", step.name);
-            files.extend(step.manifests.iter().map(|Manifest { file_name, document, .. }| File {
-                path: format!("{folder}/manifests/{file_name}"),
-                text: document.clone(),
-            }));
+            files.extend(step.manifests.iter().map(
+                |Manifest {
+                     file_name, document, ..
+                 }| File {
+                    path: format!("{folder}/manifests/{file_name}"),
+                    text: document.clone(),
+                },
+            ));
             write_step(&mut script, &folder, step);
         }
         script.push_str("say 'all done'\n");
@@ -228,7 +239,11 @@ fn write_step(script: &mut String, folder: &str, step: &Step) {
         let line = &command.line;
         let indent = match &command.unless {
             Some(done) => {
-                let _ = writeln!(script, "  if {done}; then\n    say {};\n  else", quote(&format!("  (done before) {}", command.purpose)));
+                let _ = writeln!(
+                    script,
+                    "  if {done}; then\n    say {};\n  else",
+                    quote(&format!("  (done before) {}", command.purpose))
+                );
                 "    "
             }
             None => "  ",

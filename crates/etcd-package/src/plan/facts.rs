@@ -94,13 +94,17 @@ impl Facts {
             fullname: fullname.to_owned(),
             namespace: namespace.to_owned(),
             // What Kubernetes takes if it is not said.
-            replicas: set.text("spec.replicas").and_then(|text| text.parse().ok()).unwrap_or(1),
+            replicas: set
+                .text("spec.replicas")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(1),
             container: container
                 .and_then(|container| text(container, "name"))
                 .unwrap_or_else(|| "etcd".to_owned()),
             version: version(set, container),
             peer_url: option("initial-advertise-peer-urls"),
-            client_scheme: option("listen-client-urls").map(|urls| if urls.contains("https://") { "https" } else { "http" }),
+            client_scheme: option("listen-client-urls")
+                .map(|urls| if urls.contains("https://") { "https" } else { "http" }),
             client_secret: option("cert-file").and_then(|file| secret(&file, &mounts)),
             token: option("initial-cluster-token"),
             peer_tls: if has("peer-auto-tls") {
@@ -165,7 +169,9 @@ impl Options {
             variables.extend(value.map(|value| (name, value)));
         }
         let mut flags = BTreeMap::new();
-        let words = items(container.get("command")).iter().chain(items(container.get("args")));
+        let words = items(container.get("command"))
+            .iter()
+            .chain(items(container.get("args")));
         let words: Vec<String> = words.filter_map(scalar).collect();
         for (index, word) in words.iter().enumerate() {
             let Some(flag) = word.strip_prefix("--").or(word.strip_prefix('-')) else {
@@ -237,7 +243,10 @@ fn folder(path: &str, mounts: &[Mount], claims: &[Claim]) -> Option<Folder> {
     let claim = claims.iter().find(|claim| claim.name == mount.volume);
     Some(Folder {
         claim: claim.map(|claim| claim.name.clone()),
-        path: path.strip_prefix(mount.path.trim_end_matches('/'))?.trim_matches('/').to_owned(),
+        path: path
+            .strip_prefix(mount.path.trim_end_matches('/'))?
+            .trim_matches('/')
+            .to_owned(),
     })
 }
 
@@ -254,7 +263,10 @@ fn claims(set: &Node) -> Vec<Claim> {
             name: text(template, "metadata.name")?,
             size: size.and_then(|size| Quantity::from_str(&size).ok()),
             class: text(template, "spec.storageClassName"),
-            modes: items(template.at("spec.accessModes")).iter().filter_map(scalar).collect(),
+            modes: items(template.at("spec.accessModes"))
+                .iter()
+                .filter_map(scalar)
+                .collect(),
         })
     };
     templates.filter_map(claim).collect()
@@ -285,7 +297,10 @@ fn issuers(objects: &Objects, namespace: &str) -> BTreeMap<String, String> {
             let issuer = |field: &str| certificate.text(&format!("spec.issuerRef.{field}"));
             let group = issuer("group").unwrap_or_else(|| "cert-manager.io".to_owned());
             let kind = issuer("kind").unwrap_or_else(|| "Issuer".to_owned());
-            Some((certificate.text("spec.secretName")?, format!("{kind}.{group} {}", issuer("name")?)))
+            Some((
+                certificate.text("spec.secretName")?,
+                format!("{kind}.{group} {}", issuer("name")?),
+            ))
         })
         .collect()
 }

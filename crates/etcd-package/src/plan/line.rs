@@ -35,7 +35,10 @@ impl<'a> Lines<'a> {
     }
 
     fn exec(&self, pod: &str, etcdctl: &str) -> String {
-        self.kubectl(&format!("exec {pod} --container {} -- etcdctl {etcdctl}", self.container))
+        self.kubectl(&format!(
+            "exec {pod} --container {} -- etcdctl {etcdctl}",
+            self.container
+        ))
     }
 
     /// Asks a member of which nothing is changed.
@@ -50,11 +53,17 @@ impl<'a> Lines<'a> {
 
     fn is_gone(&self, ordinal: u32) -> String {
         let name = self.member(ordinal);
-        self.members(ordinal, &format!("$3 == \"{name}\" {{ found = 1 }} END {{ exit !NR || found }}"))
+        self.members(
+            ordinal,
+            &format!("$3 == \"{name}\" {{ found = 1 }} END {{ exit !NR || found }}"),
+        )
     }
 
     fn has_url(&self, ordinal: u32, url: &str) -> String {
-        self.members(ordinal, &format!("$4 == \"{url}\" {{ found = 1 }} END {{ exit !found }}"))
+        self.members(
+            ordinal,
+            &format!("$4 == \"{url}\" {{ found = 1 }} END {{ exit !found }}"),
+        )
     }
 
     /// Applies the step's manifests.
@@ -99,11 +108,9 @@ impl<'a> Lines<'a> {
             1 => "etcd knows of one member, which votes".to_owned(),
             _ => format!("etcd knows of {replicas} members, all of which vote"),
         };
-        let awk = format!("$2 == \"started\" && $6 == \"false\" {{ n++ }} END {{ exit !(NR == {replicas} && n == NR) }}");
-        let line = format!(
-            "{} | awk -F', ' '{awk}'",
-            self.exec(&self.member(0), "member list")
-        );
+        let awk =
+            format!("$2 == \"started\" && $6 == \"false\" {{ n++ }} END {{ exit !(NR == {replicas} && n == NR) }}");
+        let line = format!("{} | awk -F', ' '{awk}'", self.exec(&self.member(0), "member list"));
         until(purpose, line, PATIENCE)
     }
 
@@ -118,17 +125,26 @@ impl<'a> Lines<'a> {
     pub(super) fn ready(&self, ordinal: u32) -> Command {
         let member = self.member(ordinal);
         let rest = format!("wait --for=condition=Ready pod/{member}");
-        until(format!("{member} is ready"), self.kubectl(&format!("{rest} --timeout=10s")), PATIENCE)
+        until(
+            format!("{member} is ready"),
+            self.kubectl(&format!("{rest} --timeout=10s")),
+            PATIENCE,
+        )
     }
 
     /// A member that is to come has no volume from the past: etcd does not start on one of a member that was removed.
     pub(super) fn no_old_claims(&self, ordinal: u32, url: &str, claims: &[String]) -> Option<Command> {
         let claims = (!claims.is_empty()).then(|| claims.join(" "))?;
-        let get = self.kubectl(&format!("get persistentvolumeclaim {claims} --ignore-not-found --output name"));
+        let get = self.kubectl(&format!(
+            "get persistentvolumeclaim {claims} --ignore-not-found --output name"
+        ));
         Some(Command {
             unless: Some(self.has_url(ordinal, url)),
             ..once(
-                format!("no volume is left of an earlier {}; if one is, save what you need and delete its claim", self.member(ordinal)),
+                format!(
+                    "no volume is left of an earlier {}; if one is, save what you need and delete its claim",
+                    self.member(ordinal)
+                ),
                 format!("found=$({get}) && test -z \"$found\""),
             )
         })
@@ -232,7 +248,10 @@ impl<'a> Lines<'a> {
             },
         ];
         if !claims.is_empty() {
-            let rest = format!("delete persistentvolumeclaim {} --ignore-not-found --wait=false", claims.join(" "));
+            let rest = format!(
+                "delete persistentvolumeclaim {} --ignore-not-found --wait=false",
+                claims.join(" ")
+            );
             commands.push(Command {
                 unless: Some(has_new.clone()),
                 ..once("delete its volume, which goes with its pod", self.kubectl(&rest))
@@ -256,15 +275,24 @@ impl<'a> Lines<'a> {
 
     /// Deletes the StatefulSet and nothing else, so that one with other immutable fields can take its place.
     pub(super) fn orphan(&self) -> Command {
-        let rest = format!("delete statefulset {} --cascade=orphan --ignore-not-found", self.fullname);
-        once("delete the StatefulSet, but neither pods nor claims", self.kubectl(&rest))
+        let rest = format!(
+            "delete statefulset {} --cascade=orphan --ignore-not-found",
+            self.fullname
+        );
+        once(
+            "delete the StatefulSet, but neither pods nor claims",
+            self.kubectl(&rest),
+        )
     }
 
     /// Gives pods labels, so that a new selector finds them.
     pub(super) fn label(&self, replicas: u32, labels: &str) -> Command {
         let pods: Vec<String> = (0..replicas).map(|ordinal| self.member(ordinal)).collect();
         let rest = format!("label pod {} {labels} --overwrite", pods.join(" "));
-        once("give the pods the labels by which they will be found", self.kubectl(&rest))
+        once(
+            "give the pods the labels by which they will be found",
+            self.kubectl(&rest),
+        )
     }
 
     /// Grows the claims of one template.
@@ -322,7 +350,10 @@ impl<'a> Lines<'a> {
     /// Restarts the members one after the other.
     pub(super) fn restart(&self) -> Command {
         let rest = format!("rollout restart statefulset/{}", self.fullname);
-        once("restart the members: etcd reads an authority only when it starts", self.kubectl(&rest))
+        once(
+            "restart the members: etcd reads an authority only when it starts",
+            self.kubectl(&rest),
+        )
     }
 
     /// cert-manager has made what it was asked for.

@@ -91,9 +91,7 @@ fn changes(there: &Objects, asked: &Objects) -> Vec<String> {
 
 /// What is this package's, and rendered no longer.
 fn surplus(there: &Objects, asked: &Objects) -> Vec<(String, String)> {
-    let label = |object: &Object, name: &str| {
-        object.text(&format!("metadata.labels[\"app.kubernetes.io/{name}\"]"))
-    };
+    let label = |object: &Object, name: &str| object.text(&format!("metadata.labels[\"app.kubernetes.io/{name}\"]"));
     let instance = asked.iter().find_map(|object| label(object, "instance"));
     let is_ours = |object: &&Object| {
         label(object, "managed-by").as_deref() == Some("rutter")
@@ -102,7 +100,10 @@ fn surplus(there: &Objects, asked: &Objects) -> Vec<(String, String)> {
             // The API server's own.
             && object.text("metadata.ownerReferences[0].kind").is_none()
     };
-    let gone = there.iter().filter(is_ours).filter(|object| asked.get(&object.id).is_none());
+    let gone = there
+        .iter()
+        .filter(is_ours)
+        .filter(|object| asked.get(&object.id).is_none());
     gone.map(|object| (object.id.kind.to_lowercase(), object.id.name.clone()))
         .collect()
 }

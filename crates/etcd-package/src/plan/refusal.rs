@@ -17,7 +17,10 @@ pub(super) fn check_renamed(there: &Objects, wanted: &Cluster) -> Result<(), Vec
     });
     let Some(set) = etcd else { return Ok(()) };
     let (path, message) = if set.id.namespace == *names.namespace {
-        let message = format!("the cluster that is there is called {:?}, not {:?}", set.id.name, &*names.fullname);
+        let message = format!(
+            "the cluster that is there is called {:?}, not {:?}",
+            set.id.name, &*names.fullname
+        );
         (Diagnostic::NAME, message)
     } else {
         let message = format!(
@@ -29,7 +32,11 @@ pub(super) fn check_renamed(there: &Objects, wanted: &Cluster) -> Result<(), Vec
     Err(vec![Diagnostic::new(&FIXED_NAME, path, message).help(format!(
         "keep it, or make a new cluster and restore a snapshot of the old one in it; members' names, URLs and volumes \
          hang on it{}",
-        if path == Diagnostic::NAME { " (naming.fullname may name the old one)" } else { "" }
+        if path == Diagnostic::NAME {
+            " (naming.fullname may name the old one)"
+        } else {
+            ""
+        }
     ))])
 }
 
@@ -117,8 +124,13 @@ fn check_peers(from: &Facts, to: &Facts, refuse: &mut impl FnMut(&Code, &str, St
 
 /// A certificate that signs itself is trusted by nobody as soon as it is made anew.
 fn check_self_signed(from: &Facts, wanted: &Cluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
-    let Some(certificates) = &wanted.tls.certificates else { return };
-    let peers = certificates.leaves.iter().find(|leaf| leaf.purpose == Purpose::PeerListener);
+    let Some(certificates) = &wanted.tls.certificates else {
+        return;
+    };
+    let peers = certificates
+        .leaves
+        .iter()
+        .find(|leaf| leaf.purpose == Purpose::PeerListener);
     let Some(leaf) = peers.filter(|_| matches!(certificates.issuers, Issuers::SelfSigned { .. })) else {
         return;
     };

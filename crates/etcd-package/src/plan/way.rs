@@ -109,10 +109,9 @@ impl Way<'_> {
             Ok(versions) => Some(versions),
             Err(NoWay::Below(oldest)) => {
                 let message = format!("etcd {from} cannot go back to {to}: its procedure ends at {oldest}");
-                diagnostics.push(
-                    Diagnostic::new(&NO_DOWNGRADE, "version", message)
-                        .help(format!("write a version from {oldest} on, or restore a snapshot in a new cluster of {to}")),
-                );
+                diagnostics.push(Diagnostic::new(&NO_DOWNGRADE, "version", message).help(format!(
+                    "write a version from {oldest} on, or restore a snapshot in a new cluster of {to}"
+                )));
                 None
             }
         }
@@ -120,7 +119,12 @@ impl Way<'_> {
 
     /// Whether anything that is fixed in a StatefulSet changes.
     fn is_recreated(&self) -> bool {
-        let fixed = ["spec.selector", "spec.serviceName", "spec.podManagementPolicy", "spec.volumeClaimTemplates"];
+        let fixed = [
+            "spec.selector",
+            "spec.serviceName",
+            "spec.podManagementPolicy",
+            "spec.volumeClaimTemplates",
+        ];
         fixed.iter().any(|path| self.differs(path))
     }
 
@@ -186,7 +190,11 @@ impl Way<'_> {
         let reason = self.why_replaced();
         let dies = self.is_ephemeral() && (self.is_restarted() || self.differs("spec.template"));
         let (Some(path), true) = (
-            if reason.is_some() || dies { Some("storage") } else { None },
+            if reason.is_some() || dies {
+                Some("storage")
+            } else {
+                None
+            },
             self.renewal() == Renewal::Replace,
         ) else {
             return;
@@ -194,8 +202,12 @@ impl Way<'_> {
         let reason = reason.unwrap_or("the data die with their pod, so that a member that restarts has to be replaced");
         if self.kept() == 1 || self.from.replicas == 1 {
             diagnostics.push(
-                Diagnostic::new(&UNSAFE_CHANGE, path, format!("{reason}; there is no other member to get the data from"))
-                    .help("plan the change to replicas: 3 first, then this one; or restore a snapshot in a new cluster"),
+                Diagnostic::new(
+                    &UNSAFE_CHANGE,
+                    path,
+                    format!("{reason}; there is no other member to get the data from"),
+                )
+                .help("plan the change to replicas: 3 first, then this one; or restore a snapshot in a new cluster"),
             );
         } else if self.is_moved() {
             diagnostics.push(
@@ -311,9 +323,18 @@ impl Way<'_> {
         let mut parts = self.changes.clone();
         parts.extend(self.surplus.iter().map(|(kind, name)| format!("deletes {kind} {name}")));
         if !renewed.is_empty() {
-            let shown = renewed.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let shown = renewed
+                .iter()
+                .take(MOST)
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ");
             let more = renewed.len().saturating_sub(MOST);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
             parts.push(format!("the pods' template differs in {shown}{more}"));
         }
         parts.join("; ")
@@ -349,7 +370,8 @@ impl Way<'_> {
                 }
             }
             // Certificates that hold for every member that was or will be are made once.
-            let makes = values.tls.client.mode == TlsMode::CertManager || values.tls.peer.mode == PeerTlsMode::CertManager;
+            let makes =
+                values.tls.client.mode == TlsMode::CertManager || values.tls.peer.mode == PeerTlsMode::CertManager;
             let planned = values.tls.cert_manager.max_replicas.unwrap_or(0);
             if makes && planned < largest {
                 values.tls.cert_manager.max_replicas = Some(largest);
@@ -406,13 +428,17 @@ impl Way<'_> {
             return;
         }
         let lines = self.lines();
-        let commands = grown.iter().flat_map(|(claims, size)| lines.grow(claims, size)).collect();
+        let commands = grown
+            .iter()
+            .flat_map(|(claims, size)| lines.grow(claims, size))
+            .collect();
         steps.push(Step {
             name: "grow-claims".to_owned(),
             title: "grow the claims that are there".to_owned(),
-            reason: "what a StatefulSet says of claims counts only for those that it makes; this is refused, and nothing \
+            reason:
+                "what a StatefulSet says of claims counts only for those that it makes; this is refused, and nothing \
                      has happened, unless the storage class has allowVolumeExpansion: true"
-                .to_owned(),
+                    .to_owned(),
             manifests: Vec::new(),
             commands,
         });
@@ -588,7 +614,10 @@ impl Way<'_> {
 
     /// Has certificates made for members that are to come.
     fn certify(&self, manifests: &[Manifest], steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
-        let Some(certified) = self.certified(manifests).filter(|_| self.from.replicas < self.to.replicas) else {
+        let Some(certified) = self
+            .certified(manifests)
+            .filter(|_| self.from.replicas < self.to.replicas)
+        else {
             return Ok(());
         };
         let lines = self.lines();
@@ -611,7 +640,10 @@ impl Way<'_> {
         let reason = if goes_back {
             format!("etcd goes back one minor version at a time, after it has made its data those of {minor}")
         } else if new_minor {
-            format!("etcd takes one minor version at a time, and {} is next", version.minor())
+            format!(
+                "etcd takes one minor version at a time, and {} is next",
+                version.minor()
+            )
         } else if version.minor() == self.wanted.cluster.version.minor() {
             "the release that is desired".to_owned()
         } else {
@@ -670,9 +702,10 @@ impl Way<'_> {
         steps.push(Step {
             name: format!("add-{member}"),
             title: format!("add {member}"),
-            reason: "etcd is told of a member before it starts, of one at a time; as a learner it gets the data before its \
+            reason:
+                "etcd is told of a member before it starts, of one at a time; as a learner it gets the data before its \
                      vote counts, and the others do not restart"
-                .to_owned(),
+                    .to_owned(),
             manifests: self.render(Stop {
                 replicas,
                 joins: true,
@@ -693,9 +726,10 @@ impl Way<'_> {
         steps.push(Step {
             name: format!("remove-{member}"),
             title: format!("remove {member}"),
-            reason: "etcd is told that a member goes before its pod does, of one at a time and the highest ordinal first, \
+            reason:
+                "etcd is told that a member goes before its pod does, of one at a time and the highest ordinal first, \
                      which is the one that Kubernetes takes away; otherwise it would count as failed"
-                .to_owned(),
+                    .to_owned(),
             manifests: self.render(Stop {
                 replicas: ordinal,
                 ..at
@@ -745,7 +779,11 @@ impl Way<'_> {
                 "replicas",
                 format!(
                     "with {} nothing is written while one restarts",
-                    if self.from.replicas == 1 { "one member" } else { "2 members" }
+                    if self.from.replicas == 1 {
+                        "one member"
+                    } else {
+                        "2 members"
+                    }
                 ),
                 "plan the change to replicas: 3 first, if clients cannot wait for some seconds",
             );
