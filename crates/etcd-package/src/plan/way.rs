@@ -85,7 +85,10 @@ impl Way<'_> {
         let mut diagnostics = Diagnostics::default();
         refusal::check(self.from, self.to, &self.wanted.cluster, &mut diagnostics);
         let versions = self.versions(&mut diagnostics);
-        self.check_storage(&mut diagnostics);
+        // Of a cluster that is not understood this would only be noise.
+        if !diagnostics.has_errors() {
+            self.check_storage(&mut diagnostics);
+        }
         let (Some(versions), Some(running), false) = (versions, self.from.version, diagnostics.has_errors()) else {
             return Err(diagnostics.into_vec());
         };

@@ -34,7 +34,7 @@ const RENDERER: &str = r#"
     (field "name" string) (field "title" string) (field "reason" string) (field "manifests" (list $manifest))
     (field "commands" (list $command))))
   (type $change (variant (case "nothing") (case "apply" $step) (case "steps" (list $step))))
-  (type $plan (record (field "change" $change) (field "warnings" (list $diagnostic))))
+  (type $way (record (field "change" $change) (field "warnings" (list $diagnostic))))
   (func $describe (result $description)
     (canon lift (core func $core "describe") (memory (core memory $memory "memory"))))
   (func $text (result string)
@@ -42,7 +42,7 @@ const RENDERER: &str = r#"
   (func $render (param "request" $request) (result (result $rendering (error (list $diagnostic))))
     (canon lift (core func $core "render") (memory (core memory $memory "memory"))
       (realloc (core func $core "realloc"))))
-  (func $plan-it (param "current" $state) (param "desired" $request) (result (result $plan (error (list $diagnostic))))
+  (func $plan (param "current" $state) (param "desired" $request) (result (result $way (error (list $diagnostic))))
     (canon lift (core func $core "plan") (memory (core memory $memory "memory"))
       (realloc (core func $core "realloc"))))
   (instance $renderer
@@ -51,7 +51,7 @@ const RENDERER: &str = r#"
     (export "release" (type $release)) (export "capabilities" (type $capabilities))
     (export "request" (type $request)) (export "manifest" (type $manifest)) (export "rendering" (type $rendering))
     (export "state" (type $state)) (export "command" (type $command)) (export "step" (type $step))
-    (export "change" (type $change)) (export "plan-type" (type $plan)) (export "plan" (func $plan-it))
+    (export "change" (type $change)) (export "way" (type $way)) (export "plan" (func $plan))
     (export "describe" (func $describe)) (export "schema" (func $text)) (export "defaults" (func $text))
     (export "render" (func $render)))
   (export "rutter:package/renderer@0.1.0" (instance $renderer))"#;
@@ -66,6 +66,8 @@ pub(crate) struct Guest {
     pub(crate) core_imports: &'static str,
     /// The body of its `render`, with the local 0 for the request and the result left on the stack.
     pub(crate) render: String,
+    /// The body of its `plan`, of the same shape.
+    pub(crate) plan: String,
     /// What it has in its memory.
     pub(crate) memory: Memory,
     /// The size of its memory in pages of 64 KiB.
@@ -80,6 +82,7 @@ impl Guest {
             host: "",
             core_imports: "",
             render: body.into(),
+            plan: "unreachable".to_owned(),
             memory: Memory::default(),
             pages: 2,
         }
@@ -95,6 +98,17 @@ impl Guest {
         }
     }
 
+    /// A guest whose `plan` gives this answer.
+    pub(crate) fn plan(answer: impl FnOnce(&mut Memory) -> u32) -> Self {
+        let mut memory = Memory::default();
+        let address = answer(&mut memory);
+        Self {
+            plan: format!("i32.const {address}"),
+            memory,
+            ..Self::render("unreachable")
+        }
+    }
+
     pub(crate) fn component(mut self) -> Vec<u8> {
         let text = self.memory.string("text");
         let strings = self.memory.record(&[&text]);
@@ -104,6 +118,7 @@ impl Guest {
             host,
             core_imports,
             render,
+            plan,
             memory,
             pages,
         } = self;
@@ -193,6 +208,24 @@ impl Memory {
     pub(crate) fn refusal(&mut self, diagnostics: &[[u32; 13]]) -> u32 {
         let diagnostics = self.list(diagnostics);
         self.record(&[&[1], &diagnostics])
+    }
+
+    /// What `plan` gives for steps of these names, each with one command of this line.
+    pub(crate) fn steps(&mut self, names: &[&str], line: &str) -> u32 {
+        let ([text, length], line) = (self.string("text"), self.string(line));
+        let command = [text, length, line[0], line[1], 0, 0, 0, 0, 0];
+        let commands = self.list(&[command]);
+        let steps: Vec<[u32; 10]> = names
+            .iter()
+            .map(|name| {
+                let name = self.string(name);
+                [
+                    name[0], name[1], text, length, text, length, 0, 0, commands[0], commands[1],
+                ]
+            })
+            .collect();
+        let [steps, count] = self.list(&steps);
+        self.record(&[&[0], &[2, steps, count], &[0; 8], &[0, 0]])
     }
 
     fn escaped(&self) -> String {

@@ -9,7 +9,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rutter::{Request, Severity};
+use rutter::{Request, Severity, State};
 use rutter_host::{Breach, Host, HostError, Limits, Package};
 
 use guest::Guest;
@@ -348,6 +348,25 @@ fn documents_cannot_become_others() {
     assert_eq!(document("kind: A"), Breach::UnfinishedDocument(name()));
     assert_eq!(document("kind: A\n---\nkind: B\n"), Breach::DocumentMarker(name()));
     assert_eq!(document("---\nkind: A\n"), Breach::DocumentMarker(name()));
+}
+
+#[test]
+fn steps_of_plans_are_plain() {
+    let plan = |names: &[&str], line: &str| {
+        let package = load(Guest::plan(|memory| memory.steps(names, line)));
+        let state = State::Objects(String::new());
+        match package.plan(&state, &request()) {
+            Ok(plan) => Ok(plan.expect("a plan")),
+            Err(HostError::Contract(breach)) => Err(breach),
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    let good = plan(&["a", "b"], "true").expect("a plan");
+    let lines: Vec<_> = good.change.steps().iter().map(|step| &*step.commands[0].line).collect();
+    assert_eq!(lines, ["true", "true"]);
+    assert_eq!(plan(&["a", "../b"], "true"), Err(Breach::FileName("../b".to_owned())));
+    assert_eq!(plan(&["a", "A"], "true"), Err(Breach::DuplicateFileName("A".to_owned())));
+    assert_eq!(plan(&["a"], "true\nfalse"), Err(Breach::SeveralLines("true\nfalse".to_owned())));
 }
 
 #[test]
