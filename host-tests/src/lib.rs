@@ -11,6 +11,7 @@ pub mod kubelet;
 pub mod kubernetes;
 pub mod matrix;
 pub mod oracles;
+pub mod plans;
 
 use std::collections::BTreeSet;
 use std::fs;

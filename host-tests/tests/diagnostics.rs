@@ -4,6 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use etcd_package::EtcdPackage;
+use host_tests::plans::Change;
 use host_tests::{Case, WASMTIME, root, same};
 use rutter::{Code, Severity};
 
@@ -27,6 +28,9 @@ fn the_page_of_diagnostics_is_fresh_and_has_an_example_of_each() -> Result<()> {
         let args = ["krm".into()].into_iter().chain(case.args.iter().map(Into::into));
         let stderr = rutter::command::run(&EtcdPackage, WASMTIME, args, || Ok(case.input)).stderr;
         printed.extend(split(&stderr));
+    }
+    for change in Change::all()? {
+        printed.extend(split(&change.text()));
     }
     let mut page = HEAD.to_owned();
     for code in rutter::yaml::CODES

@@ -220,7 +220,16 @@ impl Memory {
             .map(|name| {
                 let name = self.string(name);
                 [
-                    name[0], name[1], text, length, text, length, 0, 0, commands[0], commands[1],
+                    name[0],
+                    name[1],
+                    text,
+                    length,
+                    text,
+                    length,
+                    0,
+                    0,
+                    commands[0],
+                    commands[1],
                 ]
             })
             .collect();

@@ -365,8 +365,14 @@ fn steps_of_plans_are_plain() {
     let lines: Vec<_> = good.change.steps().iter().map(|step| &*step.commands[0].line).collect();
     assert_eq!(lines, ["true", "true"]);
     assert_eq!(plan(&["a", "../b"], "true"), Err(Breach::FileName("../b".to_owned())));
-    assert_eq!(plan(&["a", "A"], "true"), Err(Breach::DuplicateFileName("A".to_owned())));
-    assert_eq!(plan(&["a"], "true\nfalse"), Err(Breach::SeveralLines("true\nfalse".to_owned())));
+    assert_eq!(
+        plan(&["a", "A"], "true"),
+        Err(Breach::DuplicateFileName("A".to_owned()))
+    );
+    assert_eq!(
+        plan(&["a"], "true\nfalse"),
+        Err(Breach::SeveralLines("true\nfalse".to_owned()))
+    );
 }
 
 #[test]
