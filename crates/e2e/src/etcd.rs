@@ -281,7 +281,7 @@ impl<'a> Etcd<'a> {
 }
 
 /// Puts `over` over `values`, map by map; `null` takes a value away.
-fn merge(values: &mut Value, over: Value) {
+pub(crate) fn merge(values: &mut Value, over: Value) {
     match (values, over) {
         (Value::Object(values), Value::Object(over)) => {
             for (key, value) in over {

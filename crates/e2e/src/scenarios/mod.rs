@@ -4,6 +4,7 @@ mod acceptance;
 mod bootstrap;
 mod hosts;
 mod life;
+mod plans;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -54,6 +55,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         bootstrap::SCENARIOS,
         hosts::SCENARIOS,
         life::SCENARIOS,
+        plans::SCENARIOS,
     ]
     .concat()
 }

@@ -42,6 +42,15 @@ pub fn hops(from: Version, to: Version) -> Result<Vec<Version>, NoWay> {
     Ok(hops)
 }
 
+/// Whether each member has to make a snapshot before its version changes so, because it could not read its log.
+///
+/// Members of 3.5 make their addresses known by requests of etcd's second API, and 3.7 ends at the first that it finds in
+/// its log (`server/etcdserver/apply.go`, "unmarshal should never fail"). A log begins at the last snapshot, so one has to
+/// be made while 3.6 runs; nothing tells whether one was.
+pub fn needs_snapshot(from: Version, to: Version) -> bool {
+    from.minor() == Minor(6) && to.minor() == Minor(7)
+}
+
 /// The oldest minor version that a downgrade can lead to.
 const OLDEST_TARGET: Minor = Minor(5);
 

@@ -34,8 +34,8 @@ pub(super) struct Facts {
     pub(super) wal: Option<Folder>,
     /// The claims of each member.
     pub(super) claims: Vec<Claim>,
-    /// Who signs what is kept in the Secrets of Certificates, by Secret.
-    pub(super) issuers: BTreeMap<String, String>,
+    /// The Certificates, by the Secrets that they fill.
+    pub(super) certificates: BTreeMap<String, Certificate>,
     /// The labels that select the pods.
     pub(super) selector: BTreeMap<String, String>,
     /// The StatefulSet.
@@ -58,6 +58,14 @@ pub(super) struct Folder {
     pub(super) claim: Option<String>,
     /// Its path in the volume.
     path: String,
+}
+
+/// A certificate that cert-manager makes.
+#[derive(Clone, Debug)]
+pub(super) struct Certificate {
+    /// Kind, group and name of who signs it.
+    pub(super) issuer: String,
+    pub(super) object: Object,
 }
 
 /// A template of claims.
@@ -83,8 +91,7 @@ impl Facts {
             .iter()
             .find(|container| text(container, "name").as_deref() == Some("etcd"))
             .or(containers.first());
-        let service = set.text("spec.serviceName").unwrap_or_default();
-        let options = container.map(|container| Options::of(container, namespace, &service));
+        let options = container.map(|container| Options::of(container, set, namespace));
         let option = |flag| options.as_ref().and_then(|options| options.get(flag));
         let has = |flag| option(flag).is_some_and(|value| value != "false");
         let mounts = mounts(container, &set.node);
@@ -120,7 +127,7 @@ impl Facts {
                 .and_then(|wal| folder(&wal, &mounts, &claims)),
             data: data.and_then(|data| folder(&data, &mounts, &claims)),
             claims,
-            issuers: issuers(objects, namespace),
+            certificates: certificates(objects, namespace),
             selector: map(set.node.at("spec.selector.matchLabels")),
             set: set.clone(),
         })
@@ -156,15 +163,16 @@ struct Options {
 }
 
 impl Options {
-    fn of(container: &Node, namespace: &str, service: &str) -> Self {
+    fn of(container: &Node, set: &Object, namespace: &str) -> Self {
         let mut variables: BTreeMap<String, String> = BTreeMap::new();
         for variable in items(container.get("env")) {
             let Some(name) = text(variable, "name") else { continue };
             let value = match text(variable, "valueFrom.fieldRef.fieldPath").as_deref() {
                 Some("metadata.name") => Some(MEMBER.to_owned()),
                 Some("metadata.namespace") => Some(namespace.to_owned()),
-                Some("spec.subdomain") => Some(service.to_owned()),
-                _ => text(variable, "value").map(|value| expand(&value, &variables)),
+                // `metadata.annotations['a']`, of the pod.
+                Some(path) => set.text(&format!("spec.template.{}", path.replace('\'', "\""))),
+                None => text(variable, "value").map(|value| expand(&value, &variables)),
             };
             variables.extend(value.map(|value| (name, value)));
         }
@@ -289,18 +297,19 @@ fn version(set: &Object, container: Option<&Node>) -> Option<Version> {
         .or_else(|| label("metadata.labels[\"app.kubernetes.io/version\"]"))
 }
 
-fn issuers(objects: &Objects, namespace: &str) -> BTreeMap<String, String> {
+fn certificates(objects: &Objects, namespace: &str) -> BTreeMap<String, Certificate> {
     let certificates = objects.of_kind("cert-manager.io", "Certificate");
     let of_namespace = certificates.filter(|certificate| certificate.id.namespace == namespace);
     of_namespace
-        .filter_map(|certificate| {
-            let issuer = |field: &str| certificate.text(&format!("spec.issuerRef.{field}"));
+        .filter_map(|object| {
+            let issuer = |field: &str| object.text(&format!("spec.issuerRef.{field}"));
             let group = issuer("group").unwrap_or_else(|| "cert-manager.io".to_owned());
             let kind = issuer("kind").unwrap_or_else(|| "Issuer".to_owned());
-            Some((
-                certificate.text("spec.secretName")?,
-                format!("{kind}.{group} {}", issuer("name")?),
-            ))
+            let certificate = Certificate {
+                issuer: format!("{kind}.{group} {}", issuer("name")?),
+                object: object.clone(),
+            };
+            Some((object.text("spec.secretName")?, certificate))
         })
         .collect()
 }

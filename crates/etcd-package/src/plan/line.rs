@@ -351,18 +351,98 @@ impl<'a> Lines<'a> {
     pub(super) fn restart(&self) -> Command {
         let rest = format!("rollout restart statefulset/{}", self.fullname);
         once(
-            "restart the members: etcd reads an authority only when it starts",
+            "restart the members: etcd reads the authorities that it trusts only when it starts",
             self.kubectl(&rest),
         )
     }
 
-    /// cert-manager has made what it was asked for.
+    /// cert-manager has made what it was asked for, as it is asked for now.
     pub(super) fn certified(&self, certificates: &[&str]) -> Command {
-        let rest = format!(
-            "wait --for=condition=Ready certificate.cert-manager.io {} --timeout={PATIENCE}s",
-            certificates.join(" ")
+        // A Certificate that has just changed is still ready as it was: `kubectl wait` would be content.
+        let template = "{{range .status.conditions}}{{if and (eq .type \"Ready\") (eq .status \"True\")}}\
+                        {{.observedGeneration}}{{end}}{{end}}={{.metadata.generation}}";
+        let get = self.kubectl(&format!(
+            "get certificates.cert-manager.io \"$name\" --output go-template='{template}'"
+        ));
+        until(
+            "the certificates are made",
+            format!(
+                "( for name in {}; do {get} | awk -F= '$1 == $2 {{ found = 1 }} END {{ exit !found }}' || exit 1; done )",
+                certificates.join(" ")
+            ),
+            PATIENCE,
+        )
+    }
+
+    /// A Secret holds a certificate and its authority.
+    pub(super) fn has_certificate(&self, secret: &str) -> Command {
+        let template = r#"{{index .data "ca.crt"}}{{index .data "tls.crt"}}{{index .data "tls.key"}}"#;
+        let get = self.kubectl(&format!("get secret {secret} --output go-template='{template}'"));
+        once(
+            format!("the Secret {secret} holds tls.crt, tls.key and ca.crt"),
+            format!("{get} > /dev/null"),
+        )
+    }
+
+    /// Copies a certificate into a Secret of another name.
+    pub(super) fn copy_certificate(&self, from: &str, to: &str) -> Command {
+        let data: Vec<String> = ["ca.crt", "tls.crt", "tls.key"]
+            .iter()
+            .map(|key| format!("\"{key}\":\"{{{{index .data \"{key}\"}}}}\""))
+            .collect();
+        let template = format!(
+            r#"{{"apiVersion":"v1","kind":"Secret","type":"kubernetes.io/tls","metadata":{{"name":"{to}"}},"data":{{{}}}}}"#,
+            data.join(",")
         );
-        once("the certificates are made", self.kubectl(&rest))
+        let get = self.kubectl(&format!("get secret {from} --output go-template='{template}'"));
+        Command {
+            // A second copy would forget what the first one has come to trust since.
+            unless: Some(format!(
+                "{} > /dev/null 2>&1",
+                self.kubectl(&format!("get secret {to}"))
+            )),
+            ..once(
+                format!("copy the certificate in {from} to {to}"),
+                format!("{get} | {}", self.kubectl("apply --filename -")),
+            )
+        }
+    }
+
+    /// Adds the authority in one Secret to those in another.
+    pub(super) fn trust_both(&self, to: &str, from: &str) -> Command {
+        let authority = |secret: &str| {
+            self.kubectl(&format!(
+                "get secret {secret} --output go-template='{{{{index .data \"ca.crt\" | base64decode}}}}{{{{\"\\n\"}}}}'"
+            ))
+        };
+        let both = format!("{{ {} && {}; }} | base64 | tr -d '\\n'", authority(to), authority(from));
+        let patch = self.kubectl(&format!(
+            r#"patch secret {to} --type=merge --patch "{{\"data\":{{\"ca.crt\":\"$both\"}}}}""#
+        ));
+        once(
+            format!("add the authority in {from} to those in {to}"),
+            format!("both=$({both}) && {patch}"),
+        )
+    }
+
+    /// Replaces the certificate in one Secret by that in another, but not the authorities.
+    pub(super) fn take_certificate(&self, to: &str, from: &str) -> Command {
+        let template = r#"{"data":{"tls.crt":"{{index .data "tls.crt"}}","tls.key":"{{index .data "tls.key"}}"}}"#;
+        let get = self.kubectl(&format!("get secret {from} --output go-template='{template}'"));
+        let patch = self.kubectl(&format!("patch secret {to} --type=merge --patch-file /dev/stdin"));
+        once(
+            format!("replace the certificate in {to} by that in {from}"),
+            format!("{get} | {patch}"),
+        )
+    }
+
+    /// Has etcd write so much to its log that each member makes a snapshot, without a change of any key.
+    pub(super) fn fill_log(&self, entries: u32) -> Command {
+        let del = self.exec(&self.member(0), "del rutter.dev/no-such-key");
+        once(
+            format!("write {entries} entries to the log, deleting a key that is not there"),
+            format!("( n=0; while [ \"$n\" -lt {entries} ]; do {del} > /dev/null || exit 1; n=$((n + 1)); done )"),
+        )
     }
 
     /// Deletes an object that is no longer rendered.

@@ -95,29 +95,12 @@ fn check_peers(from: &Facts, to: &Facts, refuse: &mut impl FnMut(&Code, &str, St
             "plan the change to mode: Disabled first, where the network between members can be trusted meanwhile, and \
              from there to what you want",
         ),
-        (PeerTls::Identity(Some(old)), PeerTls::Identity(Some(new))) => {
-            let other_issuer = match (from.issuers.get(old), to.issuers.get(new)) {
-                (Some(old), Some(new)) => old != new,
-                _ => false,
-            };
-            if old != new || other_issuer {
-                refuse(
-                    &UNSAFE_CHANGE,
-                    "tls.peer",
-                    format!(
-                        "members that trust the authority behind the Secret {old:?} would not trust {}",
-                        if other_issuer {
-                            "the certificates of the new issuer".to_owned()
-                        } else {
-                            format!("what stands in {new:?}")
-                        }
-                    ),
-                    "plan the change to mode: Disabled first, where the network between members can be trusted \
-                     meanwhile, and from there to what you want; or put both authorities into ca.crt of your own \
-                     Secret, restart all members, and only then change the certificates in it",
-                );
-            }
-        }
+        (PeerTls::Identity(None), PeerTls::Identity(_)) => refuse(
+            &UNKNOWN_CLUSTER,
+            "tls.peer",
+            "the StatefulSet that is there does not say which Secret holds its members' certificates".to_owned(),
+            "expected --peer-cert-file in the mount of a Secret",
+        ),
         _ => {}
     }
 }

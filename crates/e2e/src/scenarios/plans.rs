@@ -1,0 +1,472 @@
+//! Plans, carried out by their own `run.sh` on what is live, under a client that writes; and what one apply would have
+//! done instead.
+//!
+//! After each, the API server is asked what applying a fresh rendering would change, which is nothing, and `rutter plan`
+//! says that nothing is to do.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::bootstrap::{both, with};
+use super::{Scenario, eventually};
+use crate::etcd::{Etcd, merge};
+use crate::process;
+use crate::stage::Stage;
+use crate::writer::TWO_ELECTIONS;
+
+/// The exit statuses of `rutter plan`.
+const APPLY: i32 = 0;
+const REFUSED: i32 = 1;
+const STEPS: i32 = 4;
+
+/// What a person would ask for to know what is there. Secrets are not among it.
+const KINDS: &str = "statefulsets,services,configmaps,serviceaccounts,poddisruptionbudgets,networkpolicies,cronjobs,\
+                     persistentvolumeclaims,certificates.cert-manager.io,issuers.cert-manager.io";
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario::new("plan-up", "one member becomes three", |stage| {
+        carry_out(stage, json!({"replicas": 1}), json!({"replicas": 3}))
+    })
+    .short(),
+    Scenario::new("plan-down", "five members become one", |stage| {
+        let from = json!({"replicas": 5, "scheduling": {"antiAffinity": "Preferred"}});
+        carry_out(stage, from, json!({"replicas": 1}))
+    }),
+    Scenario::new(
+        "plan-tls-up",
+        "three members with TLS become five, by way of four",
+        |stage| {
+            let from = with(both("CertManager"), "scheduling", json!({"antiAffinity": "Preferred"}));
+            carry_out(stage, from, json!({"replicas": 5}))
+        },
+    ),
+    Scenario::new("plan-srv-up", "one member found by SRV becomes three", |stage| {
+        let from = json!({"replicas": 1, "bootstrap": {"discovery": "Srv"}});
+        carry_out(stage, from, json!({"replicas": 3}))
+    }),
+    Scenario::new(
+        "plan-killed",
+        "run.sh is killed again and again, and started again, until it is done",
+        killed,
+    ),
+    Scenario::new("plan-upgrade", "etcd 3.5 becomes 3.7", |stage| {
+        let from = with(both("CertManager"), "version", json!("3.5.33"));
+        carry_out(stage, from, json!({"version": "3.7.1"}))
+    }),
+    Scenario::new("plan-downgrade", "etcd 3.7 becomes 3.6", |stage| {
+        carry_out(stage, json!({"version": "3.7.1"}), json!({"version": "3.6.14"}))
+    }),
+    Scenario::new(
+        "plan-peer-tls",
+        "members begin to speak TLS among themselves",
+        |stage| carry_out(stage, json!({}), json!({"tls": {"peer": {"mode": "CertManager"}}})),
+    ),
+    Scenario::new(
+        "plan-peer-tls-off",
+        "members end to speak TLS among themselves",
+        |stage| {
+            let from = json!({"tls": {"peer": {"mode": "CertManager"}}});
+            carry_out(stage, from, json!({"tls": {"peer": {"mode": "Disabled"}}}))
+        },
+    ),
+    Scenario::new("plan-client-tls", "clients have to speak TLS", |stage| {
+        let to = json!({"tls": {"client": {"mode": "CertManager"}, "clientCertificates": [{"name": "writer"}]}});
+        carry_out_alone(stage, json!({}), to, APPLY)
+    }),
+    Scenario::new("plan-authority", "members get another authority", authority),
+    Scenario::new(
+        "plan-self-signed",
+        "certificates that sign themselves give way to those of an authority",
+        self_signed,
+    ),
+    Scenario::new("plan-class", "data move to volumes of another class", class),
+    Scenario::new("plan-wal", "the log gets a volume of its own", |stage| {
+        carry_out(stage, json!({}), json!({"storage": {"wal": {"size": "4Gi"}}}))
+    }),
+    Scenario::new("plan-grow", "claims grow", grow),
+    Scenario::new(
+        "plan-ephemeral",
+        "data that die with their pods survive a change of all",
+        |stage| {
+            let from = json!({"storage": {"type": "EmptyDir"}});
+            carry_out(stage, from, json!({"pod": {"annotations": {"rolled": "yes"}}}))
+        },
+    ),
+    Scenario::new("plan-selector", "other labels select the pods", |stage| {
+        carry_out(stage, json!({}), json!({"naming": {"selectorLabels": {"app": "etcd"}}}))
+    }),
+    Scenario::new("plan-service", "the headless Service gets another name", |stage| {
+        carry_out_alone(stage, json!({}), json!({"naming": {"headlessService": "peers"}}), STEPS)
+    }),
+    Scenario::new(
+        "plan-discovery",
+        "members that found each other by a list do so by SRV",
+        |stage| carry_out(stage, json!({}), json!({"bootstrap": {"discovery": "Srv"}})),
+    ),
+    Scenario::new("plan-page", "the source page's own cluster is adopted", page),
+    Scenario::new("plan-apply", "changes that one apply does", one_apply),
+    Scenario::new(
+        "one-apply",
+        "what one apply does where the plan says that it is not safe",
+        naive,
+    ),
+];
+
+/// Plans a change of what is live and carries it out, under a client that writes all the time.
+fn carry_out(stage: &Stage<'_>, from: Value, to: Value) -> Result<()> {
+    let mut etcd = stage.etcd("etcd", from)?;
+    let writer = etcd.writer()?;
+    merge(&mut etcd.values, to);
+    change(stage, &etcd, STEPS)?;
+    writer.more(50)?;
+    let report = writer.finish()?;
+    stage.note(report.to_string());
+    report.check_pause(TWO_ELECTIONS)
+}
+
+/// The same where a client would have to change with the cluster: this one ends before, and what it wrote is counted after.
+fn carry_out_alone(stage: &Stage<'_>, from: Value, to: Value, status: i32) -> Result<()> {
+    let mut etcd = stage.etcd("etcd", from)?;
+    let writer = etcd.writer()?;
+    writer.more(100)?;
+    let written = writer.finish()?.acknowledged;
+    merge(&mut etcd.values, to);
+    change(stage, &etcd, status)?;
+    let kept = etcd.etcdctl(0, &["get", "writer/", "--prefix", "--keys-only"])?;
+    let kept = kept.lines().filter(|line| !line.is_empty()).count();
+    ensure!(kept >= written, "of {written} writes {kept} are there");
+    stage.note(format!("{written} writes before, none lost"));
+    Ok(())
+}
+
+/// Plans the way to an etcd's values, carries it out, and checks where it has led.
+fn change(stage: &Stage<'_>, etcd: &Etcd<'_>, status: i32) -> Result<()> {
+    let folder = Folder::new(stage, etcd)?;
+    folder.plan(&folder.live()?, status)?;
+    folder.run()?;
+    folder.check()
+}
+
+/// Where a person works: what is desired is in `values.yaml`, and plans are next to it.
+struct Folder<'a> {
+    path: PathBuf,
+    stage: &'a Stage<'a>,
+    etcd: &'a Etcd<'a>,
+}
+
+impl<'a> Folder<'a> {
+    fn new(stage: &'a Stage<'a>, etcd: &'a Etcd<'a>) -> Result<Self> {
+        let path = env::temp_dir().join(format!("rutter-e2e-{}-{}", stage.namespace, etcd.name));
+        if path.exists() {
+            fs::remove_dir_all(&path)?;
+        }
+        fs::create_dir_all(&path)?;
+        fs::write(path.join("values.yaml"), etcd.values.to_string())?;
+        Ok(Self { path, stage, etcd })
+    }
+
+    /// What is there, as `kubectl get` gives it.
+    fn live(&self) -> Result<String> {
+        let namespace = &self.stage.namespace;
+        let kubectl = &self.stage.kubectl;
+        kubectl.run(&["get", KINDS, "--namespace", namespace, "--output", "yaml"])
+    }
+
+    fn rutter(&self, from: &str, arguments: &[&str]) -> Result<Output> {
+        fs::write(self.path.join("live.yaml"), from)?;
+        let mut rutter = Command::new(self.stage.checkout.join("dist/rutter"));
+        rutter
+            .current_dir(&self.path)
+            .args(["plan", "--from", "live.yaml", "--to", "values.yaml"])
+            .args(["--name", &self.etcd.name, "--namespace", &self.stage.namespace])
+            .args(arguments);
+        Ok(rutter.output()?)
+    }
+
+    /// Has a plan made into the folder `plan`.
+    fn plan(&self, from: &str, status: i32) -> Result<()> {
+        let output = self.rutter(from, &["--output-dir", "plan"])?;
+        ensure!(
+            output.status.code() == Some(status),
+            "rutter plan gave {} and not {status}: {}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+
+    fn script(&self, path: &Path) -> Command {
+        let mut script = self.stage.kubectl.entrance.command("sh");
+        script
+            .args(["-c", "echo $$ > \"$1/pid\" && exec \"$1/plan/run.sh\"", "sh"])
+            .arg(&self.path)
+            .env("PATH", path);
+        script
+    }
+
+    /// Carries the plan out.
+    fn run(&self) -> Result<()> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        process::run(&mut self.script(Path::new(&path)))
+    }
+
+    /// Carries it out although it is killed at the `calls`th call of kubectl, the twice as manieth, and so on; gives how
+    /// often that was.
+    fn run_and_be_killed(&self, calls: u32) -> Result<u32> {
+        let kubectl = process::find("kubectl")?;
+        let (bin, left) = (self.path.join("bin"), self.path.join("left"));
+        fs::create_dir_all(&bin)?;
+        let shim = bin.join("kubectl");
+        fs::write(
+            &shim,
+            format!(
+                "#!/bin/sh\nleft=$(($(cat {left}) - 1))\necho \"$left\" > {left}\n\
+                 [ \"$left\" -gt 0 ] || {{ kill -KILL \"$(cat {pid})\"; exit 1; }}\nexec {kubectl} \"$@\"\n",
+                left = left.display(),
+                pid = self.path.join("pid").display(),
+                kubectl = kubectl.display(),
+            ),
+        )?;
+        fs::set_permissions(&shim, fs::Permissions::from_mode(0o755))?;
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths([bin].into_iter().chain(env::split_paths(&path)))?;
+        for kills in 0..200 {
+            fs::write(&left, (calls * (kills + 1)).to_string())?;
+            let output = self.script(Path::new(&path)).output()?;
+            if output.status.success() {
+                return Ok(kills);
+            }
+            let was_killed = fs::read_to_string(&left)?.trim().parse::<i64>()? <= 0;
+            ensure!(was_killed, "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        bail!("it does not end")
+    }
+
+    /// That the cluster is what its values say, by what it says itself, by the API server, and by another plan.
+    fn check(&self) -> Result<()> {
+        self.etcd.check()?;
+        let diff = self.stage.kubectl.command(&["diff", "--filename", "-"]);
+        let rendered = self.etcd.render()?;
+        process::feed(&mut { diff }, &rendered).context("what is there is not what is rendered")?;
+        let output = self.rutter(&self.live()?, &[])?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        ensure!(
+            output.status.code() == Some(APPLY) && said == "Nothing is to do.\n",
+            "something is left to do: {said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        fs::remove_dir_all(&self.path)?;
+        Ok(())
+    }
+}
+
+fn killed(stage: &Stage<'_>) -> Result<()> {
+    let mut etcd = stage.etcd("etcd", json!({"replicas": 1}))?;
+    let writer = etcd.writer()?;
+    etcd.values["replicas"] = json!(3);
+    let folder = Folder::new(stage, &etcd)?;
+    folder.plan(&folder.live()?, STEPS)?;
+    let kills = folder.run_and_be_killed(4)?;
+    ensure!(kills >= 3, "it was killed {kills} times only");
+    folder.check()?;
+    writer.more(50)?;
+    let report = writer.finish()?;
+    stage.note(format!("killed {kills} times; {report}"));
+    report.check_pause(TWO_ELECTIONS)
+}
+
+/// An issuer that signs with an authority of its own.
+fn make_issuer(stage: &Stage<'_>, name: &str) -> Result<()> {
+    let object = |kind: &str, name: &str, spec: Value| {
+        json!({
+            "apiVersion": "cert-manager.io/v1",
+            "kind": kind,
+            "metadata": {"name": name, "namespace": stage.namespace},
+            "spec": spec,
+        })
+    };
+    let authority = json!({
+        "isCA": true,
+        "commonName": name,
+        "secretName": name,
+        "privateKey": {"algorithm": "ECDSA", "size": 256},
+        "issuerRef": {"kind": "Issuer", "name": "itself"},
+    });
+    let objects = [
+        object("Issuer", "itself", json!({"selfSigned": {}})),
+        object("Certificate", name, authority),
+        object("Issuer", name, json!({"ca": {"secretName": name}})),
+    ];
+    let objects = objects.map(|object| object.to_string());
+    stage.kubectl.apply(&objects.join("\n---\n"))
+}
+
+fn authority(stage: &Stage<'_>) -> Result<()> {
+    make_issuer(stage, "company")?;
+    let from = json!({"tls": {"peer": {"mode": "CertManager"}}});
+    let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
+    carry_out(stage, from, json!({"tls": {"certManager": {"issuer": issuer}}}))
+}
+
+fn self_signed(stage: &Stage<'_>) -> Result<()> {
+    let issuer = json!({"type": "SelfSigned", "name": "e2e-plan-self-signed"});
+    let from = json!({"tls": {"peer": {"mode": "CertManager"}, "certManager": {"issuer": issuer}}});
+    carry_out(
+        stage,
+        from,
+        json!({"tls": {"certManager": {"issuer": {"type": "Ca", "name": null}}}}),
+    )
+}
+
+fn make_class(stage: &Stage<'_>, name: &str) -> Result<()> {
+    let default = stage.kubectl.run(&["get", "storageclasses", "--output", "json"])?;
+    let classes: Value = serde_json::from_str(&default)?;
+    let provisioner = classes["items"][0]["provisioner"]
+        .as_str()
+        .context("no class of volumes")?;
+    stage.kubectl.apply(
+        &json!({
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": name},
+            "provisioner": provisioner,
+            "allowVolumeExpansion": true,
+        })
+        .to_string(),
+    )
+}
+
+fn class(stage: &Stage<'_>) -> Result<()> {
+    make_class(stage, "plan-class")?;
+    let to = json!({"storage": {"data": {"storageClassName": "plan-class"}}});
+    carry_out(stage, json!({}), to)
+}
+
+/// That volumes grow is up to what provides them, and nothing here can: what is seen is that the claims ask for it.
+fn grow(stage: &Stage<'_>) -> Result<()> {
+    make_class(stage, "plan-grow")?;
+    let from = json!({"storage": {"data": {"storageClassName": "plan-grow", "size": "16Gi"}}});
+    carry_out(stage, from, json!({"storage": {"data": {"size": "20Gi"}}}))?;
+    let claims = stage.kubectl.get(&stage.namespace, &["persistentvolumeclaims"])?;
+    let claims = claims["items"].as_array().cloned().unwrap_or_default();
+    ensure!(
+        claims.len() == 3
+            && claims
+                .iter()
+                .all(|claim| claim["spec"]["resources"]["requests"]["storage"] == "20Gi"),
+        "claims do not ask for more: {claims:?}"
+    );
+    Ok(())
+}
+
+/// The page as it is printed, but for the image, which is one that there is here.
+fn page(stage: &Stage<'_>) -> Result<()> {
+    let page = fs::read_to_string(stage.checkout.join("host-tests/plans/adopt-page/from.yaml"))?;
+    let page = page.replace("namespace: default", &format!("namespace: {}", stage.namespace));
+    // Namespaces here take only pods that are as restricted as can be, and the page's are not.
+    stage.kubectl.run(&[
+        "label",
+        "namespace",
+        &stage.namespace,
+        "pod-security.kubernetes.io/enforce=privileged",
+        "--overwrite",
+    ])?;
+    stage.kubectl.apply(&page)?;
+    let mut etcd = Etcd::found(stage, "etcd", json!({}));
+    etcd.check()?;
+    let writer = etcd.writer()?;
+    // As in the example `adopt-page.yaml`.
+    etcd.values = json!({
+        "version": "3.5.15",
+        "image": {"repository": "quay.io/coreos/etcd"},
+        "bootstrap": {"state": "Existing", "token": "etcd-default"},
+        "storage": {"data": {"size": "1Gi"}},
+        "compaction": {"mode": "Disabled"},
+        "naming": {"selectorLabels": {"app": "etcd"}, "dataClaim": "etcd-data"},
+        "pod": {"securityContext": {
+            "runAsUser": 0,
+            "runAsGroup": 0,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }},
+    });
+    change(stage, &etcd, STEPS)?;
+    writer.more(50)?;
+    let report = writer.finish()?;
+    stage.note(report.to_string());
+    report.check_pause(TWO_ELECTIONS)
+}
+
+fn one_apply(stage: &Stage<'_>) -> Result<()> {
+    let mut etcd = stage.etcd("etcd", both("CertManager"))?;
+    let writer = etcd.writer()?;
+    for to in [
+        json!({"pod": {"annotations": {"rolled": "yes"}}}),
+        json!({"quota": "4Gi"}),
+        json!({"version": "3.6.13"}),
+        json!({"podDisruptionBudget": {"enabled": false}}),
+    ] {
+        merge(&mut etcd.values, to);
+        change(stage, &etcd, APPLY)?;
+    }
+    writer.more(50)?;
+    let report = writer.finish()?;
+    stage.note(report.to_string());
+    report.check_pause(TWO_ELECTIONS)
+}
+
+/// What the plans are for.
+fn naive(stage: &Stage<'_>) -> Result<()> {
+    let restarts = |etcd: &Etcd<'_>, ordinal| -> Result<u64> {
+        let status = &etcd.get_pod(ordinal)?["status"]["containerStatuses"][0];
+        Ok(status["restartCount"].as_u64().unwrap_or_default())
+    };
+    let cannot_write = |etcd: &Etcd<'_>| {
+        Ok(etcd
+            .etcdctl(0, &["put", "e2e/greeting", "hello"])
+            .is_err()
+            .then_some(()))
+    };
+
+    let mut etcd = stage.etcd("up", json!({"replicas": 1}))?;
+    etcd.change(json!({"replicas": 3}))?;
+    eventually("a member that etcd was not told of to end", || {
+        Ok((restarts(&etcd, 1)? > 0).then_some(()))
+    })?;
+    stage.note("1 → 3: the new members end, again and again");
+
+    let mut etcd = stage.etcd("down", json!({}))?;
+    etcd.change(json!({"replicas": 1}))?;
+    eventually("the quorum to be lost", || cannot_write(&etcd))?;
+    stage.note("3 → 1: nothing can be written");
+
+    let mut etcd = stage.etcd("skip", json!({"version": "3.5.33"}))?;
+    etcd.change(json!({"version": "3.7.1"}))?;
+    eventually("a member of 3.7 to end", || Ok((restarts(&etcd, 2)? > 0).then_some(())))?;
+    stage.note("3.5 → 3.7: the first member ends, again and again");
+
+    let mut etcd = stage.etcd("peers", json!({}))?;
+    etcd.change(json!({"tls": {"peer": {"mode": "CertManager"}}}))?;
+    eventually("the quorum to be lost", || cannot_write(&etcd))?;
+    stage.note("http → https: nothing can be written");
+
+    let mut etcd = stage.etcd("claims", json!({}))?;
+    let refused = etcd.change(json!({"storage": {"data": {"size": "16Gi"}}}));
+    let said = refused.err().map(|error| format!("{error:#}")).unwrap_or_default();
+    ensure!(
+        said.contains("Forbidden") || said.contains("forbidden"),
+        "not refused: {said:?}"
+    );
+    stage.note("a changed claim template: refused, and half of the rest is applied");
+
+    // And what there is no way for is refused before anything is touched.
+    let mut etcd = Etcd::found(stage, "claims", json!({"storage": {"data": {"size": "1Gi"}}}));
+    etcd.values["replicas"] = json!(0);
+    Folder::new(stage, &etcd)?.plan("", REFUSED)
+}
