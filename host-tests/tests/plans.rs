@@ -1,12 +1,132 @@
-//! Every plan of `plans/`, as text.
+//! Every plan of `plans/`, as text; and what holds of any plan, on a model of etcd and Kubernetes.
 
-use anyhow::Result;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use etcd_package::EtcdPackage;
 use host_tests::plans::Change;
+use host_tests::plans::model::Model;
 use libtest_mimic::{Arguments, Trial};
+use rutter::{Diagnostic, Manifest, Package as _, Request, Severity, State};
+
+/// Of all pairs of values one in so many is tried, always the same ones; all where the code is fast.
+const ONE_IN: usize = if cfg!(debug_assertions) { 41 } else { 1 };
 
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
-    let changes = Change::all()?.into_iter();
-    let trials = changes.map(|change| Trial::test(change.name.clone(), move || Ok(change.check(&change.text())?)));
-    libtest_mimic::run(&arguments, trials.collect()).exit()
+    let changes = Change::all()?;
+    let mut values: Vec<String> = changes
+        .iter()
+        .flat_map(|change| [change.from.clone(), change.to.clone()])
+        .filter(|text| !text.contains("kind:"))
+        .collect();
+    values.sort();
+    values.dedup();
+    let values = Arc::new(values);
+    let mut trials = Vec::new();
+    for from in 0..values.len() {
+        let values = Arc::clone(&values);
+        trials.push(Trial::test(format!("pairs {from}"), move || {
+            let mut planned = 0;
+            for (to, text) in values.iter().enumerate() {
+                if from == to || (from + to) % ONE_IN == 0 {
+                    planned += u32::from(
+                        try_pair(&values[from], text)
+                            .map_err(|error| format!("from:\n{}to:\n{text}{error:#}", values[from]))?,
+                    );
+                }
+            }
+            if planned == 0 {
+                return Err("nothing was planned".into());
+            }
+            Ok(())
+        }));
+    }
+    for change in changes {
+        trials.push(Trial::test(change.name.clone(), move || {
+            Ok(change.check(&change.text())?)
+        }));
+    }
+    libtest_mimic::run(&arguments, trials).exit()
+}
+
+fn request(values: &str) -> Request {
+    Request {
+        name: "etcd".to_owned(),
+        namespace: "default".to_owned(),
+        values: values.to_owned(),
+        release: None,
+        capabilities: None,
+    }
+}
+
+fn shown(diagnostics: &[Diagnostic]) -> String {
+    diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.display("to.yaml").to_string())
+        .collect()
+}
+
+fn stream(manifests: &[Manifest]) -> String {
+    manifests
+        .iter()
+        .map(|manifest| format!("---\n{}", manifest.document))
+        .collect()
+}
+
+/// Plans, and carries out on the model; gives whether there was a way.
+fn try_pair(from: &str, to: &str) -> Result<bool> {
+    let (from, to) = (request(from), request(to));
+    // Values that are refused are refused before anything is planned.
+    let (Ok(before), Ok(after)) = (EtcdPackage.render(&from), EtcdPackage.render(&to)) else {
+        return Ok(true);
+    };
+    let of_values = EtcdPackage.plan(&State::Values(from.clone()), &to);
+    let of_objects = EtcdPackage.plan(&State::Objects(stream(&before.manifests)), &to);
+    ensure!(
+        of_values == of_objects,
+        "values and what they are rendered to are planned otherwise"
+    );
+    let plan = match of_values {
+        Ok(plan) => plan,
+        Err(diagnostics) => {
+            ensure!(
+                diagnostics
+                    .iter()
+                    .any(|diagnostic| diagnostic.severity == Severity::Error),
+                "refused without a reason"
+            );
+            ensure!(
+                diagnostics.iter().all(|diagnostic| diagnostic.help.is_some()),
+                "refused without a remedy: {}",
+                shown(&diagnostics)
+            );
+            ensure!(from != to, "refused to change nothing: {}", shown(&diagnostics));
+            return Ok(false);
+        }
+    };
+    let steps = plan.change.steps();
+    if from == to {
+        ensure!(steps.is_empty(), "something is to do:\n{}", plan.to_text());
+        return Ok(true);
+    }
+    let mut model = Model::healthy(&before.manifests)?;
+    for step in steps {
+        model.carry_out(step).with_context(|| plan.to_text())?;
+    }
+    if let Some(last) = steps.iter().rev().find(|step| !step.manifests.is_empty()) {
+        ensure!(
+            last.manifests == after.manifests,
+            "it ends elsewhere:\n{}",
+            plan.to_text()
+        );
+        model
+            .is(&host_tests::kubernetes::stateful_set(&after.manifests)?)
+            .with_context(|| plan.to_text())?;
+    }
+    match EtcdPackage.plan(&State::Objects(stream(&after.manifests)), &to) {
+        Ok(again) if again.change.steps().is_empty() => Ok(true),
+        Ok(again) => bail!("afterwards something is to do:\n{}", again.to_text()),
+        Err(diagnostics) => Err(anyhow!("afterwards: {}", shown(&diagnostics))),
+    }
 }

@@ -94,7 +94,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "plan-ephemeral",
         "data that die with their pods survive a change of all",
         |stage| {
-            let from = json!({"storage": {"type": "EmptyDir"}});
+            let from = json!({"storage": {"ephemeral": {}}, "quota": "1Gi"});
             carry_out(stage, from, json!({"pod": {"annotations": {"rolled": "yes"}}}))
         },
     ),

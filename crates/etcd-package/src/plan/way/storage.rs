@@ -36,6 +36,11 @@ impl Way<'_> {
         self.from.data.as_ref().is_some_and(|data| data.claim.is_none())
     }
 
+    /// The same once pods are as desired: what was on claims may be so no longer.
+    pub(super) fn becomes_ephemeral(&self) -> bool {
+        self.to.data.as_ref().is_some_and(|data| data.claim.is_none())
+    }
+
     /// Refuses to replace a member that no other has the data of.
     pub(super) fn check_storage(&self, diagnostics: &mut Diagnostics) {
         let reason = self.why_replaced();

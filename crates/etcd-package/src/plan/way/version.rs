@@ -3,7 +3,7 @@
 use rutter::{Diagnostic, Diagnostics, Step};
 
 use super::{Steps, Stop, Update, Way};
-use crate::codes::NO_DOWNGRADE;
+use crate::codes::{NO_DOWNGRADE, UNSAFE_CHANGE};
 use crate::etcd::{NoWay, Version, hops, needs_snapshot};
 
 /// After so many entries a member makes a snapshot, where the log is to be got rid of.
@@ -13,7 +13,23 @@ impl Way<'_> {
     pub(super) fn versions(&self, diagnostics: &mut Diagnostics) -> Option<Vec<Version>> {
         let (from, to) = (self.from.version?, self.wanted.cluster.version);
         match hops(from, to) {
-            Ok(versions) => Some(versions),
+            Ok(versions) => {
+                let mut at = [from].into_iter().chain(versions.iter().copied());
+                if self.becomes_ephemeral()
+                    && versions
+                        .iter()
+                        .any(|next| at.next().is_some_and(|at| needs_snapshot(at, *next)))
+                {
+                    // A new member is sent the log and no snapshot of it, as long as members that run have it in memory.
+                    let message = "members on etcd 3.7 end at what 3.5 may have left in the log, and without volumes none can \
+                                   restart on a shorter one";
+                    diagnostics.push(
+                        Diagnostic::new(&UNSAFE_CHANGE, "version", message)
+                            .help("restore a snapshot in a new cluster of the new version"),
+                    );
+                }
+                Some(versions)
+            }
             Err(NoWay::Below(oldest)) => {
                 let message = format!("etcd {from} cannot go back to {to}: its procedure ends at {oldest}");
                 diagnostics.push(Diagnostic::new(&NO_DOWNGRADE, "version", message).help(format!(
@@ -60,7 +76,7 @@ impl Way<'_> {
         }
         let name = format!("version-{version}");
         let title = format!("etcd {version}");
-        if self.is_ephemeral() {
+        if self.becomes_ephemeral() {
             steps.push(Step {
                 name,
                 title,

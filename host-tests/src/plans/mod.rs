@@ -1,6 +1,8 @@
 //! Plans as data: a folder in `plans/` holds `from.yaml`, `to.yaml`, and in `expected.txt` the plan as a person reads it,
 //! or why there is none.
 
+pub mod model;
+
 use std::fs;
 use std::path::PathBuf;
 
