@@ -59,6 +59,7 @@ pub fn render(name: &str, namespace: &str, values: &str) -> Result<Rendering, Ve
         values: values.to_owned(),
         release: None,
         capabilities: None,
+        current: None,
     })
 }
 

@@ -57,6 +57,7 @@ fn request(values: &str) -> Request {
         values: values.to_owned(),
         release: None,
         capabilities: None,
+        current: None,
     }
 }
 

@@ -86,6 +86,7 @@ fn helm_reads_what_we_wrote() -> Result<()> {
             values: String::from_utf8(case.input)?,
             release: None,
             capabilities: None,
+            current: None,
         };
         if let Ok(rendering) = EtcdPackage.render(&request) {
             texts.extend(rendering.manifests.into_iter().map(|manifest| manifest.document));

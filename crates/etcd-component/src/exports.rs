@@ -107,6 +107,7 @@ fn request(request: wit::Request) -> Request {
             kube_version: capabilities.kube_version,
             api_versions: capabilities.api_versions,
         }),
+        current: request.current,
     }
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn render<'a>(
         values: values.to_owned(),
         release: None,
         capabilities: None,
+        current: None,
     };
     let only = match (&*input.files, input.expressions().next()) {
         ([], None) => Some(""),

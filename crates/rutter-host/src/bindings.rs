@@ -40,6 +40,7 @@ pub(crate) fn request(request: &Request) -> wit::Request {
             kube_version: capabilities.kube_version.clone(),
             api_versions: capabilities.api_versions.clone(),
         }),
+        current: request.current.clone(),
     }
 }
 

@@ -55,6 +55,9 @@ pub struct Request {
     pub release: Option<Release>,
     /// The target cluster, if the host knows it.
     pub capabilities: Option<Capabilities>,
+    /// What is installed, if the host knows it, in the form of [`State::Objects`]. What cannot safely be applied over it at
+    /// once is refused.
+    pub current: Option<String>,
 }
 
 /// One Kubernetes object.

@@ -53,6 +53,7 @@ fn only(
                 values: values.to_owned(),
                 release: None,
                 capabilities: None,
+                current: None,
             }));
         }
         Input::Stream(documents) => documents,

@@ -121,6 +121,28 @@ impl<'a> Lines<'a> {
         once("the pods are renewed and ready", self.kubectl(&rest))
     }
 
+    /// Every pod is of the StatefulSet's template of now: of one that has just been made, `rollout status` may say so before.
+    pub(super) fn of_new_set(&self, replicas: u32) -> Command {
+        let template = "{{if eq .metadata.generation .status.observedGeneration}}{{.status.updateRevision}}{{end}}";
+        let set = self.kubectl(&format!(
+            "get statefulset {} --output go-template='{template}'",
+            self.fullname
+        ));
+        let pod = self.kubectl(
+            "get pod \"$pod\" --output go-template='{{index .metadata.labels \"controller-revision-hash\"}}'",
+        );
+        let pods: Vec<String> = (0..replicas).map(|ordinal| self.member(ordinal)).collect();
+        until(
+            "every pod is as the new StatefulSet has it",
+            format!(
+                "( revision=$({set}) && test -n \"$revision\" || exit 1; \
+                 for pod in {}; do test \"$({pod})\" = \"$revision\" || exit 1; done )",
+                pods.join(" ")
+            ),
+            PATIENCE * (replicas + 1),
+        )
+    }
+
     /// A pod is ready.
     pub(super) fn ready(&self, ordinal: u32) -> Command {
         let member = self.member(ordinal);

@@ -375,6 +375,7 @@ impl Way<'_> {
             }
             commands.push(lines.apply());
             if renewal == Renewal::Restart {
+                commands.push(lines.of_new_set(replicas));
                 commands.push(lines.rolled_out(replicas));
                 commands.push(lines.healthy(replicas));
             }

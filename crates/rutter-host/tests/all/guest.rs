@@ -21,7 +21,7 @@ const RENDERER: &str = r#"
   (type $capabilities (record (field "kube-version" string) (field "api-versions" (list string))))
   (type $request (record
     (field "name" string) (field "namespace" string) (field "values" string) (field "release" (option $release))
-    (field "capabilities" (option $capabilities))))
+    (field "capabilities" (option $capabilities)) (field "current" (option string))))
   (type $manifest (record
     (field "api-version" string) (field "kind" string) (field "name" string) (field "namespace" (option string))
     (field "file-name" string) (field "document" string)))

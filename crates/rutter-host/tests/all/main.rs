@@ -28,6 +28,7 @@ fn request() -> Request {
         values: "a: 1".to_owned(),
         release: None,
         capabilities: None,
+        current: None,
     }
 }
 

@@ -122,6 +122,7 @@ impl Object {
                 values,
                 release: None,
                 capabilities: None,
+                current: None,
             },
             annotations,
             map,
