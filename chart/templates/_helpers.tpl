@@ -6,3 +6,17 @@
 {{- printf "%s-%s" .Release.Name .Chart.Name -}}
 {{- end -}}
 {{- end -}}
+
+{{/* What is installed, as JSON, where Helm asks an API server: an upgrade that is not safe at once is refused, with the
+     steps that are. Nothing with --set global.rutter.checkUpgrades=false. */}}
+{{- define "etcd.current" -}}
+{{- $check := dig "rutter" "checkUpgrades" true (.Values.global | default dict) -}}
+{{- $name := dig "fullname" "" (.Values.naming | default dict) | default (include "etcd.name" .) -}}
+{{- with and $check (lookup "apps/v1" "StatefulSet" .Release.Namespace $name) -}}
+{{- $items := list . -}}
+{{- if $.Capabilities.APIVersions.Has "cert-manager.io/v1/Certificate" -}}
+{{- $items = concat $items ((lookup "cert-manager.io/v1" "Certificate" $.Release.Namespace "").items | default list) -}}
+{{- end -}}
+{{- dict "apiVersion" "v1" "kind" "List" "items" $items | toJson -}}
+{{- end -}}
+{{- end -}}

@@ -42,6 +42,7 @@ rutter::codes! {
     Error FIXED_NAME = "fixed-name", "a cluster that runs keeps what its members are called";
     Error NO_DOWNGRADE = "no-downgrade", "etcd does not go back to this version";
     Error UNSAFE_CHANGE = "unsafe-change", "no order of steps keeps both the data and the quorum";
+    Error UNSAFE_APPLY = "unsafe-apply", "applied over what is installed, the values would do harm";
     Error REFUSED_ON_THE_WAY = "refused-on-the-way", "the values are not accepted by a version on the way";
     Error LABEL_TAKEN = "label-taken", "the label belongs to the selector";
     Warning NO_SHELL = "no-shell", "etcd's image holds etcd's programs and nothing else";
@@ -63,6 +64,7 @@ rutter::codes! {
     Warning TAG_WITHOUT_VERSION = "tag-without-version", "the image's tag does not say which etcd version it holds";
     Warning SMALL_VOLUME = "small-volume", "the volume may fill up";
     Warning NETWORK_BLOCKED = "network-blocked", "the network policy keeps out what another value lets in";
+    Warning OTHER_CLUSTER = "other-cluster", "what is installed is another cluster, and goes on beside the new one";
     Warning WRITES_WAIT = "writes-wait", "on the way there are moments without a quorum";
     Warning CLIENTS_CUT_OFF = "clients-cut-off", "clients have to change with the cluster";
     Warning SINGLE_MEMBER = "single-member", "one member has no other to rely on";

@@ -53,6 +53,9 @@ impl Package for EtcdPackage {
             manifests,
             warnings,
         } = Source::read(request)?.render(|_| {})?;
+        if let Some(current) = &request.current {
+            plan::check_apply(current, request)?;
+        }
         Ok(Rendering {
             manifests,
             warnings,

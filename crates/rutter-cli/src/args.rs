@@ -26,6 +26,7 @@ Examples:
   rutter render -f values.yaml --set replicas=5     one value changed
   rutter render -f cluster.yaml -o manifests        one file per object
   rutter render -f - --output json < objects.yaml
+  kubectl get statefulset,certificate -o yaml | rutter render -f values.yaml --against -
 
 A file of Kubernetes objects (one document or several) is rendered in place: each object of the
 package's kind becomes its manifests, and everything else passes through untouched.
@@ -333,6 +334,9 @@ pub(crate) struct Input {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     set: Set,
+    /// Refuse what cannot safely be applied at once over what this file says is installed (see `rutter plan --help`)
+    #[arg(long, value_name = "LIVE")]
+    pub(crate) against: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) installation: Installation,
 }
@@ -372,6 +376,7 @@ impl Input {
         Self {
             files: vec![path],
             set: Set::default(),
+            against: None,
             installation,
         }
     }

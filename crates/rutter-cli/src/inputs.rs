@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use rutter::stream::{self, Part, Rendered};
 use rutter::yaml::YAML_FEATURE;
-use rutter::{Description, Diagnostic, Request};
+use rutter::{Description, Diagnostic, Request, State};
 use rutter_host::Package;
 
 use crate::args::Input;
@@ -52,6 +52,7 @@ pub(crate) fn render<'a>(
     input: &Input,
     sources: &'a Sources,
 ) -> Result<Outcome<'a>, Failure> {
+    let current = installed(package, description, input)?;
     let request = |values: &str| Request {
         name: input
             .installation
@@ -62,7 +63,7 @@ pub(crate) fn render<'a>(
         values: values.to_owned(),
         release: None,
         capabilities: None,
-        current: None,
+        current: current.clone(),
     };
     let only = match (&*input.files, input.expressions().next()) {
         ([], None) => Some(""),
@@ -91,12 +92,46 @@ pub(crate) fn render<'a>(
         input.installation.name.as_deref(),
         input.installation.namespace.as_str(),
     );
-    let render = |request: &Request| package.render(request);
+    let render = |request: &Request| {
+        let mut request = request.clone();
+        if current.is_some() {
+            request.current.clone_from(&current);
+        }
+        package.render(&request)
+    };
     let rendered = stream::render_text(text, description, name, namespace, render)?;
     let Rendered { parts, warnings } =
         rendered.map_err(|diagnostics| Failure::Refused(Located::all(0, diagnostics)))?;
     let warnings = Located::all(0, warnings);
     Ok(Outcome { parts, warnings })
+}
+
+/// What is installed, as objects, if the command line says it.
+fn installed(package: &Package, description: &Description, input: &Input) -> Result<Option<String>, Failure> {
+    let Some(path) = &input.against else {
+        return Ok(None);
+    };
+    if is_stdin(path) && input.files.iter().any(|path| is_stdin(path)) {
+        return Err(Failure::BadCommandLine(anyhow!(
+            "only one of the two can be standard input"
+        )));
+    }
+    let (name, bytes) = read_path(path)?;
+    let refused = |diagnostics: Vec<Diagnostic>| {
+        let shown = diagnostics.iter().map(|problem| problem.display(&name).to_string());
+        let shown = shown.collect::<String>();
+        Failure::BadCommandLine(anyhow!("what is installed cannot be read\n{}", shown.trim_end()))
+    };
+    let text = stream::decode(&bytes).map_err(|problem| refused(vec![problem]))?;
+    let installation = &input.installation;
+    let state = rutter::plan::state(text, description, installation.name.as_deref(), &installation.namespace);
+    match state.map_err(refused)? {
+        State::Objects(objects) => Ok(Some(objects)),
+        State::Values(request) => match package.render(&request)? {
+            Ok(rendering) => Ok(Some(stream::join(&rendering.manifests))),
+            Err(problems) => Err(refused(problems)),
+        },
+    }
 }
 
 /// Merges all sources into one document.

@@ -20,6 +20,8 @@ pub struct Model {
     members: BTreeMap<String, Member>,
     /// The pods that run, and the template that each was made from.
     pods: BTreeMap<String, Value>,
+    /// The templates of claims that each was made with.
+    claims: BTreeMap<String, Vec<String>>,
     /// The pods with the data of the member that etcd knows by their name.
     has_data: BTreeSet<String>,
     /// The StatefulSet; none between its deletion and its return.
@@ -48,6 +50,7 @@ impl Model {
             name: set["metadata"]["name"].as_str().context("a name")?.to_owned(),
             members: BTreeMap::new(),
             pods: BTreeMap::new(),
+            claims: BTreeMap::new(),
             has_data: BTreeSet::new(),
             set: Some(set.clone()),
             bootstrap: bootstrap(manifests)?,
@@ -57,7 +60,7 @@ impl Model {
             let pod = model.pod(ordinal);
             let url = peer_url(&set["spec"]["template"], &pod)?;
             model.members.insert(pod.clone(), Member { url, votes: true });
-            model.pods.insert(pod.clone(), set["spec"]["template"].clone());
+            model.make(&pod, &set);
             model.has_data.insert(pod);
         }
         Ok(model)
@@ -218,7 +221,7 @@ impl Model {
                 );
             }
         }
-        let (replicas, template) = (replicas(&set)?, &set["spec"]["template"]);
+        let replicas = replicas(&set)?;
         for ordinal in 0..replicas {
             let pod = self.pod(ordinal);
             if !self.pods.contains_key(&pod) {
@@ -227,7 +230,7 @@ impl Model {
                     "{pod} starts, and etcd knows nothing of it"
                 );
                 self.join(&pod)?;
-                self.pods.insert(pod, template.clone());
+                self.make(&pod, &set);
             }
         }
         let gone = (replicas..)
@@ -236,6 +239,7 @@ impl Model {
         for pod in gone.collect::<Vec<_>>() {
             ensure!(!self.members.contains_key(&pod), "{pod} goes, and is still a member");
             self.pods.remove(&pod);
+            self.claims.remove(&pod);
         }
         self.set = Some(set.clone());
         if set["spec"]["updateStrategy"]["type"] != "OnDelete" {
@@ -266,8 +270,21 @@ impl Model {
                 member.url
             );
         }
-        self.pods.insert(pod.to_owned(), template.clone());
+        // A StatefulSet gives its pods the volumes of its claims, which no pod that runs can be given, and makes none behind
+        // the first with which it failed (`UpdateStatefulPod` in Kubernetes' `pkg/controller/statefulset`).
+        for (other, claims) in self.claims.range(..pod.to_owned()) {
+            ensure!(
+                claim_names(&set).iter().all(|claim| claims.contains(claim)),
+                "{pod} is not made while {other} lacks a volume"
+            );
+        }
+        self.make(pod, &set);
         Ok(())
+    }
+
+    fn make(&mut self, pod: &str, set: &Value) {
+        self.pods.insert(pod.to_owned(), set["spec"]["template"].clone());
+        self.claims.insert(pod.to_owned(), claim_names(set));
     }
 
     /// That there is a quorum, and with three that vote also while one restarts.
@@ -298,6 +315,17 @@ fn replicas(set: &Value) -> Result<u64> {
 fn partition(set: &Value) -> u64 {
     let update = &set["spec"]["updateStrategy"];
     update["rollingUpdate"]["partition"].as_u64().unwrap_or(0)
+}
+
+fn claim_names(set: &Value) -> Vec<String> {
+    let templates = set["spec"]["volumeClaimTemplates"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    templates
+        .iter()
+        .filter_map(|claim| claim["metadata"]["name"].as_str().map(str::to_owned))
+        .collect()
 }
 
 /// Whether the volume of etcd's data outlives its pod.

@@ -128,9 +128,8 @@ impl<'a> Lines<'a> {
             "get statefulset {} --output go-template='{template}'",
             self.fullname
         ));
-        let pod = self.kubectl(
-            "get pod \"$pod\" --output go-template='{{index .metadata.labels \"controller-revision-hash\"}}'",
-        );
+        let pod = self
+            .kubectl("get pod \"$pod\" --output go-template='{{index .metadata.labels \"controller-revision-hash\"}}'");
         let pods: Vec<String> = (0..replicas).map(|ordinal| self.member(ordinal)).collect();
         until(
             "every pod is as the new StatefulSet has it",

@@ -14,6 +14,7 @@ mod way;
 
 use rutter::{Change, Diagnostic, Plan, Request, State, Step};
 
+use crate::codes::{UNKNOWN_CLUSTER, UNSAFE_APPLY};
 use crate::{Rendered, Source};
 use facts::Facts;
 use objects::{Object, Objects};
@@ -37,32 +38,72 @@ const DISPOSABLE: [(&str, &str); 11] = [
 
 /// Plans the way from what is installed to what is desired.
 pub(crate) fn plan(current: &State, desired: &Request) -> Result<Plan, Vec<Diagnostic>> {
+    let there = objects(current, &desired.namespace)?;
+    // Values are one cluster's, where a namespace may hold several.
+    plan_from(&there, desired, matches!(current, State::Objects(_)))
+}
+
+fn plan_from(there: &Objects, desired: &Request, may_be_others: bool) -> Result<Plan, Vec<Diagnostic>> {
     let source = Source::read(desired)?;
     let wanted = source.render(|_| {})?;
     let namespace = &desired.namespace;
-    let there = objects(current, namespace)?;
     let asked = Objects::of(&wanted.manifests, namespace)?;
     let fullname = &*wanted.cluster.names.fullname;
-    let Some(from) = Facts::of(&there, namespace, fullname) else {
-        refusal::check_renamed(&there, &wanted.cluster)?;
-        return Ok(Plan {
-            change: Change::Apply(install(&wanted)),
-            warnings: Vec::new(),
-        });
-    };
     let Some(to) = Facts::of(&asked, namespace, fullname) else {
         // A rendering has its StatefulSet.
         return Err(Vec::new());
+    };
+    let Some(from) = Facts::of(there, namespace, fullname) else {
+        return Ok(Plan {
+            change: Change::Apply(install(&wanted)),
+            warnings: refusal::check_renamed(there, &to, &wanted.cluster, may_be_others)?,
+        });
     };
     Way {
         source: &source,
         wanted: &wanted,
         from: &from,
         to: &to,
-        changes: changes(&there, &asked),
-        surplus: surplus(&there, &asked),
+        changes: changes(there, &asked),
+        surplus: surplus(there, &asked),
     }
     .find()
+}
+
+/// Refuses to apply at once what is desired over what is installed, if that takes steps or is not safe at all.
+pub(crate) fn check_apply(current: &str, desired: &Request) -> Result<(), Vec<Diagnostic>> {
+    let installed = Objects::read(current, &desired.namespace).map_err(|problems| {
+        let problems = problems.into_iter().map(|problem| {
+            // Its place is in another text.
+            let message = format!("what is installed cannot be read: {}", problem.message);
+            Diagnostic::new(&UNKNOWN_CLUSTER, "", message).help("give what `kubectl get` or `helm get manifest` prints")
+        });
+        problems.collect::<Vec<_>>()
+    })?;
+    if installed.is_foreign() {
+        let message = "what is installed holds no Kubernetes object of a cluster";
+        return Err(vec![
+            Diagnostic::new(&UNKNOWN_CLUSTER, "", message)
+                .help("give what `kubectl get` or `helm get manifest` prints"),
+        ]);
+    }
+    let Change::Steps(steps) = plan_from(&installed, desired, true)?.change else {
+        return Ok(());
+    };
+    let titles = (1..)
+        .zip(&steps)
+        .map(|(number, step)| format!("{number}. {}", step.title));
+    let titles = titles.collect::<Vec<_>>().join("; ");
+    Err(vec![
+        Diagnostic::new(
+            &UNSAFE_APPLY,
+            "",
+            "to apply this at once over what is installed is not safe",
+        )
+        .help(format!(
+            "go by these steps, which `rutter plan --from INSTALLED --to VALUES -o DIR` writes down to be run: {titles}"
+        )),
+    ])
 }
 
 /// The objects of a state.

@@ -5,7 +5,11 @@ use rutter::{Diagnostic, Manifest, stream};
 
 /// Kubernetes objects, found by what they are called.
 #[derive(Debug)]
-pub(super) struct Objects(Vec<Object>);
+pub(super) struct Objects {
+    all: Vec<Object>,
+    /// Whether something was given that is none, such as values.
+    has_others: bool,
+}
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -32,8 +36,13 @@ impl Objects {
     /// The objects of a stream, those without a namespace being in `namespace`.
     pub(super) fn read(text: &str, namespace: &str) -> Result<Self, Vec<Diagnostic>> {
         let nodes = stream::objects(text)?;
+        let given = nodes.len();
         let objects = nodes.into_iter().filter_map(|node| Object::new(node, namespace));
-        Ok(Self(objects.collect()))
+        let all: Vec<Object> = objects.collect();
+        Ok(Self {
+            has_others: all.len() < given || all.iter().any(|object| object.id.group == "etcd.rutter.dev"),
+            all,
+        })
     }
 
     /// The objects of a rendering.
@@ -43,20 +52,28 @@ impl Objects {
             let node = yaml::parse(&manifest.document, 0, 1)?;
             objects.extend(node.and_then(|node| Object::new(node, namespace)));
         }
-        Ok(Self(objects))
+        Ok(Self {
+            all: objects,
+            has_others: false,
+        })
+    }
+
+    /// Whether it says something of what is there that is not understood.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.has_others
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Object> {
-        self.0.iter()
+        self.all.iter()
     }
 
     pub(super) fn get(&self, id: &Id) -> Option<&Object> {
-        self.0.iter().find(|object| object.id == *id)
+        self.all.iter().find(|object| object.id == *id)
     }
 
     pub(super) fn of_kind(&self, group: &str, kind: &str) -> impl Iterator<Item = &Object> {
         let is = move |object: &&Object| object.id.group == group && object.id.kind == kind;
-        self.0.iter().filter(is)
+        self.all.iter().filter(is)
     }
 }
 

@@ -3,20 +3,35 @@
 use rutter::{Code, Diagnostic, Diagnostics};
 
 use super::facts::{Facts, PeerTls};
-use super::objects::{Objects, items, scalar};
+use super::objects::{Object, Objects, items, scalar};
 use crate::cluster::{Cluster, Issuers, Purpose};
-use crate::codes::{FIXED_NAME, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
+use crate::codes::{FIXED_NAME, OTHER_CLUSTER, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
 
-/// Refuses to plan a second cluster in the place of one that is called otherwise: its members would be others.
-pub(super) fn check_renamed(there: &Objects, wanted: &Cluster) -> Result<(), Vec<Diagnostic>> {
+/// Refuses to plan a second cluster in the place of one that is called otherwise: its members would be others. One that may
+/// be another cluster altogether is only told of.
+pub(super) fn check_renamed(
+    there: &Objects,
+    to: &Facts,
+    wanted: &Cluster,
+    may_be_other: bool,
+) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let names = &wanted.names;
-    let etcd = there.of_kind("apps", "StatefulSet").find(|set| {
+    let is_etcd = |set: &&Object| {
         let images = items(set.node.at("spec.template.spec.containers")).iter();
         let mut images = images.filter_map(|container| scalar(container.get("image")?));
         images.any(|image| image.split(['/', ':', '@']).any(|part| part == "etcd"))
-    });
-    let Some(set) = etcd else { return Ok(()) };
-    let (path, message) = if set.id.namespace == *names.namespace {
+    };
+    let instance = |set: &Object| set.text("metadata.labels[\"app.kubernetes.io/instance\"]");
+    let is_same = |set: &&Object| {
+        set.id.namespace == *names.namespace && instance(set).is_some_and(|there| Some(there) == instance(&to.set))
+    };
+    let sets: Vec<&Object> = there.of_kind("apps", "StatefulSet").filter(is_etcd).collect();
+    let same = sets.iter().copied().find(is_same);
+    let Some(set) = same.or(sets.first().copied()) else {
+        return Ok(Vec::new());
+    };
+    let in_namespace = set.id.namespace == *names.namespace;
+    let (path, message) = if in_namespace {
         let message = format!(
             "the cluster that is there is called {:?}, not {:?}",
             set.id.name, &*names.fullname
@@ -29,14 +44,19 @@ pub(super) fn check_renamed(there: &Objects, wanted: &Cluster) -> Result<(), Vec
         );
         (Diagnostic::NAMESPACE, message)
     };
+    let naming = if in_namespace {
+        " (naming.fullname may name the old one)"
+    } else {
+        ""
+    };
+    if may_be_other && same.is_none() {
+        return Ok(vec![Diagnostic::new(&OTHER_CLUSTER, path, message).help(format!(
+            "if this is to take its place, restore a snapshot of it; if it is to be the same, keep the name{naming}"
+        ))]);
+    }
     Err(vec![Diagnostic::new(&FIXED_NAME, path, message).help(format!(
         "keep it, or make a new cluster and restore a snapshot of the old one in it; members' names, URLs and volumes \
-         hang on it{}",
-        if path == Diagnostic::NAME {
-            " (naming.fullname may name the old one)"
-        } else {
-            ""
-        }
+         hang on it{naming}"
     ))])
 }
 

@@ -8,7 +8,7 @@ mod object;
 
 use std::collections::BTreeSet;
 
-pub use object::Object;
+pub use object::{CURRENT, Object};
 
 use crate::yaml::{self, INVALID_VALUE, Node, UNKNOWN_VARIANT, Value, YAML_FEATURE, YAML_LIMIT, YAML_SYNTAX};
 use crate::{Description, Diagnostic, Diagnostics, Manifest, Position, Rendering, Request};

@@ -27,6 +27,10 @@ const METADATA: [&str; 15] = [
     "uid",
 ];
 
+/// By this annotation an object says what is installed in its place: Kubernetes objects, as text. Where it is given, what
+/// cannot safely be applied over them at once is refused.
+pub const CURRENT: &str = "rutter.dev/current";
+
 /// An object of the package's kind, taken apart.
 #[derive(Debug)]
 pub struct Object {
@@ -109,7 +113,7 @@ impl Object {
         }
         let annotations = metadata.and_then(|metadata| metadata.get("annotations"));
         let annotations = annotations.and_then(Node::entries).unwrap_or_default().iter();
-        let annotations = annotations
+        let annotations: BTreeMap<String, String> = annotations
             .filter_map(|entry| Some((entry.key.scalar.text.clone(), entry.value.as_str()?.to_owned())))
             .collect();
         let empty = Node::empty(node.place);
@@ -122,7 +126,7 @@ impl Object {
                 values,
                 release: None,
                 capabilities: None,
-                current: None,
+                current: annotations.get(CURRENT).filter(|text| !text.is_empty()).cloned(),
             },
             annotations,
             map,

@@ -137,7 +137,9 @@ impl Way<'_> {
         let reason = self
             .why_replaced()
             .unwrap_or("the data die with their pod, so that a member that restarts has to be replaced");
-        for ordinal in (0..stop.replicas).rev() {
+        // The lowest first: a StatefulSet with claims that its pods do not have stops at the first such pod, and would not make
+        // one of a higher ordinal.
+        for ordinal in 0..stop.replicas {
             let member = self.from.member(ordinal);
             let mut commands = Vec::new();
             // The old claims go; those of the same names that it gets are new.
