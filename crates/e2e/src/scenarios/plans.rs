@@ -417,7 +417,6 @@ fn one_apply(stage: &Stage<'_>) -> Result<()> {
     for to in [
         json!({"pod": {"annotations": {"rolled": "yes"}}}),
         json!({"quota": "4Gi"}),
-        json!({"version": "3.6.13"}),
         json!({"podDisruptionBudget": {"enabled": false}}),
     ] {
         merge(&mut etcd.values, to);
