@@ -46,6 +46,8 @@ they are for. Render that side with them, and compare what comes out.
 
 Objects are compared as text, and are the same one if apiVersion, kind, namespace and name are.
 
+Whether a change is safe for a cluster that runs, `rutter plan` says.
+
 Exit status: 0 no difference, 1 differences, 2 trouble.";
 
 const PLAN_EXAMPLES: &str = "\

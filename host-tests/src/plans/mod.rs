@@ -73,6 +73,34 @@ impl Change {
         }
     }
 
+    /// The change and its plan, without commands.
+    #[must_use]
+    pub fn outline(&self) -> String {
+        let said = self.text();
+        // Commands are indented deeper than reasons.
+        let lines = said
+            .lines()
+            .filter(|line| !line.starts_with("   - ") && !line.starts_with("       "));
+        let mut outline = String::new();
+        for (name, text) in [("from", &self.from), ("to", &self.to)] {
+            let values = text.lines().filter(|line| !line.starts_with('#'));
+            let values: Vec<&str> = values.filter(|line| !line.trim().is_empty()).collect();
+            // Whole objects are for the test alone.
+            let shown = match values.as_slice() {
+                [only] => format!(" {only}"),
+                _ if text.contains("kind:") => " its objects".to_owned(),
+                _ => format!("\n  {}", values.join("\n  ")),
+            };
+            outline.push_str(&format!("{name}:{shown}\n"));
+        }
+        outline.push('\n');
+        for line in lines {
+            outline.push_str(line);
+            outline.push('\n');
+        }
+        outline
+    }
+
     /// Compares a text with what is expected; `BLESS=1` writes it down instead.
     ///
     /// # Errors

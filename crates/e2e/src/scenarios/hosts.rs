@@ -14,7 +14,7 @@ use crate::writer::ONE_ELECTION;
 
 pub(super) const SCENARIOS: &[Scenario] = &[Scenario::new(
     "helm",
-    "helm installs, upgrades, rolls back and uninstalls the chart with its post-renderer",
+    "helm installs, upgrades, rolls back and uninstalls the chart with its post-renderer, and refuses an unsafe upgrade",
     helm,
 )];
 
@@ -52,6 +52,12 @@ fn helm(stage: &Stage<'_>) -> Result<()> {
     etcd.check()?;
     let writer = etcd.writer()?;
     let first = etcd.pod_uid(0)?;
+    ensure!(
+        install("upgrade", "replicas=1").is_err(),
+        "an upgrade that loses the quorum is not refused"
+    );
+    etcd.check()?;
+    ensure!(etcd.pod_uid(0)? == first, "a refused upgrade restarts a member");
     install("upgrade", "pod.annotations.upgraded=yes")?;
     etcd.check()?;
     let second = etcd.pod_uid(0)?;

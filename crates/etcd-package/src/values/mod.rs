@@ -67,15 +67,15 @@ use crate::etcd::Version;
 #[schemars(title = "EtcdCluster.spec")]
 pub struct Values {
     /// The number of members, 1 to 100. Odd sizes are advised: an even one tolerates no more failures than the odd one
-    /// below it. More than 7 slow each write down. To change the size of a cluster that runs, tell etcd of each member
-    /// first, one at a time, by `etcdctl member add` or `member remove`, and render new members with
-    /// `bootstrap: {state: Existing}`: with `New` they would form a second cluster behind the same Service.
+    /// below it. More than 7 slow each write down. To change the size of a cluster that runs takes steps, for etcd has to
+    /// be told of each member first, one at a time; otherwise new members would form a second cluster behind the same
+    /// Service, and ones that go would count as failed. `rutter plan` writes the steps down: see docs/operations.md.
     #[schemars(range(min = 1, max = 100))]
     pub replicas: u32,
 
     /// The etcd release, such as 3.6.14. It decides which flags exist, so it is needed whatever the image is called.
     /// Upgrade one minor version at a time; from 3.5 by 3.6 to 3.7 a snapshot must come in between, or members of 3.7 do
-    /// not start: see docs/recovery.md.
+    /// not start. `rutter plan` writes the steps down: see docs/operations.md.
     pub version: Version,
 
     /// The container image.
