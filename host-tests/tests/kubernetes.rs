@@ -59,7 +59,8 @@ fn what_is_good_is_accepted() -> Result<()> {
 mod for_real {
     use host_tests::Case;
     use host_tests::kubernetes::{KINDS, Verdict, graft, judge, stateful_set, take_grafts};
-    use host_tests::oracles::documents;
+    use host_tests::oracles::{documents, kind};
+    use host_tests::plans::Change;
     use rutter::Manifest;
 
     use std::collections::BTreeSet;
@@ -102,6 +103,24 @@ mod for_real {
             for (values, verdict) in verdicts(name)? {
                 ensure!(verdict.errors.is_empty(), "{values}: {:?}", verdict.errors);
             }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn kubernetes_accepts_each_step_of_a_plan() -> Result<()> {
+        let mut objects = Vec::new();
+        for change in Change::all()? {
+            for step in change.plan().iter().flat_map(|plan| plan.change.steps()) {
+                for manifest in &step.manifests {
+                    let read = documents(&manifest.document)?;
+                    objects.extend(read.into_iter().filter(|object| KINDS.contains(&kind(object))));
+                }
+            }
+        }
+        ensure!(objects.len() > 100, "plans have many steps: {}", objects.len());
+        for (object, verdict) in objects.iter().zip(judge(&objects)?) {
+            ensure!(verdict.errors.is_empty(), "{object}: {:?}", verdict.errors);
         }
         Ok(())
     }

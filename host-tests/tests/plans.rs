@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use etcd_package::EtcdPackage;
+use host_tests::oracles::{check, documents};
 use host_tests::plans::Change;
 use host_tests::plans::model::Model;
 use libtest_mimic::{Arguments, Trial};
@@ -117,6 +118,11 @@ fn try_pair(from: &str, to: &str) -> Result<bool> {
     }
     let mut model = Model::healthy(&before.manifests)?;
     for step in steps {
+        if ONE_IN == 1 {
+            for object in documents(&stream(&step.manifests))? {
+                check(&object).with_context(|| format!("step {}", step.name))?;
+            }
+        }
         model.carry_out(step).with_context(|| plan.to_text())?;
     }
     if let Some(last) = steps.iter().rev().find(|step| !step.manifests.is_empty()) {
