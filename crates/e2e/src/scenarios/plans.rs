@@ -374,10 +374,13 @@ fn grow(stage: &Stage<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The page as it is printed, but for the image, which is one that there is here.
+/// The page as it is printed, but for its user, which is not root.
 fn page(stage: &Stage<'_>) -> Result<()> {
     let page = fs::read_to_string(stage.checkout.join("host-tests/plans/adopt-page/from.yaml"))?;
     let page = page.replace("namespace: default", &format!("namespace: {}", stage.namespace));
+    // Volumes here belong to this user, and root could not read them without the capabilities that only the page gives it.
+    let user = "      securityContext: {runAsUser: 65532, runAsGroup: 65532, fsGroup: 65532}\n";
+    let page = page.replacen("      containers:\n", &format!("{user}      containers:\n"), 1);
     // Namespaces here take only pods that are as restricted as can be, and the page's are not.
     stage.kubectl.run(&[
         "label",
@@ -398,11 +401,6 @@ fn page(stage: &Stage<'_>) -> Result<()> {
         "storage": {"data": {"size": "1Gi"}},
         "compaction": {"mode": "Disabled"},
         "naming": {"selectorLabels": {"app": "etcd"}, "dataClaim": "etcd-data"},
-        "pod": {"securityContext": {
-            "runAsUser": 0,
-            "runAsGroup": 0,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        }},
     });
     change(stage, &etcd, STEPS)?;
     writer.more(50)?;
@@ -417,7 +415,7 @@ fn one_apply(stage: &Stage<'_>) -> Result<()> {
     for to in [
         json!({"pod": {"annotations": {"rolled": "yes"}}}),
         json!({"quota": "4Gi"}),
-        json!({"podDisruptionBudget": {"enabled": false}}),
+        json!({"disruptionBudget": {"enabled": false}}),
     ] {
         merge(&mut etcd.values, to);
         change(stage, &etcd, APPLY)?;
