@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
+use host_tests::plans::Change;
 use host_tests::{COMMAND_LINES, Case, Outcome, WASMTIME, artifact, diagnostics, feed, function_trials, same, trials};
 use rutter::stream;
 use rutter::{Diagnostic, Request};
@@ -41,6 +42,12 @@ fn main() -> Result<()> {
         all.push(libtest_mimic::Trial::test(
             format!("rutter::{}", args.join(" ")),
             move || Ok(generated(args)?),
+        ));
+    }
+    for change in Change::all()? {
+        all.push(libtest_mimic::Trial::test(
+            format!("rutter-plan::{}", change.name),
+            move || Ok(plan(&change)?),
         ));
     }
     all.push(libtest_mimic::Trial::test("rutter::diff", || Ok(diff()?)));
@@ -118,6 +125,59 @@ fn diff() -> Result<()> {
         let note = "note: Kubernetes refuses to change spec.volumeClaimTemplates of a StatefulSet that exists\n";
         ensure!(stdout.contains(note), "{stdout}");
     }
+    Ok(())
+}
+
+/// `rutter plan` prints what the package plans as Rust, says so by its exit status, and writes the same down; a shell reads
+/// what it wrote, and finds nothing wrong with it.
+fn plan(change: &Change) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (name, text) in [("from.yaml", &change.from), ("to.yaml", &change.to)] {
+        std::fs::write(folder.path().join(name), text)?;
+    }
+    let mut rutter = Command::new(artifact("rutter")?.canonicalize()?);
+    rutter.args(["plan", "--from", "from.yaml", "--to", "to.yaml", "-o", "plan"]);
+    let output = rutter.current_dir(folder.path()).output()?;
+    let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    let written = folder.path().join("plan");
+    let plan = match change.plan() {
+        Ok(plan) => plan,
+        Err(diagnostics) => {
+            ensure!(
+                output.status.code() == Some(1) && stdout.is_empty(),
+                "{:?}: {stdout}",
+                output.status
+            );
+            for diagnostic in diagnostics {
+                ensure!(
+                    stderr.contains(&diagnostic.message),
+                    "{} is missing in\n{stderr}",
+                    diagnostic.message
+                );
+            }
+            ensure!(!written.exists(), "a plan was written that there is not");
+            return Ok(());
+        }
+    };
+    same("the plan", &plan.to_text(), &stdout)?;
+    ensure!(
+        output.status.code() == Some(plan.exit_status().into()),
+        "{:?}",
+        output.status
+    );
+    same("plan.txt", &stdout, &std::fs::read_to_string(written.join("plan.txt"))?)?;
+    for (number, step) in (1..).zip(plan.change.steps()) {
+        for manifest in &step.manifests {
+            let path = format!("{number:02}-{}/manifests/{}", step.name, manifest.file_name);
+            same(
+                &path,
+                &manifest.document,
+                &std::fs::read_to_string(written.join(&path))?,
+            )?;
+        }
+    }
+    let read = Command::new("sh").arg("-n").arg(written.join("run.sh")).output()?;
+    ensure!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
     Ok(())
 }
 
