@@ -47,6 +47,10 @@ const CHAPTERS: [(&str, &[(&str, &str)]); 7] = [
         &[
             ("client-tls", "TLS for clients"),
             ("client-issuer", "Another authority for clients"),
+            (
+                "ephemeral-issuer",
+                "Another authority for clients where data die with their pods",
+            ),
             ("peer-tls", "TLS among members"),
             ("peer-tls-off", "No TLS among members any more"),
             ("peer-issuer", "Another authority for members"),
@@ -55,6 +59,7 @@ const CHAPTERS: [(&str, &[(&str, &str)]); 7] = [
                 "peer-self-signed-to-ca",
                 "From certificates that sign themselves to those of an authority",
             ),
+            ("peer-tls-and-names", "Another headless Service with TLS among members"),
             (
                 "peer-auto-to-ca",
                 "From certificates that members make for themselves to those of an authority",

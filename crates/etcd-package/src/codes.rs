@@ -65,6 +65,7 @@ rutter::codes! {
     Warning SMALL_VOLUME = "small-volume", "the volume may fill up";
     Warning NETWORK_BLOCKED = "network-blocked", "the network policy keeps out what another value lets in";
     Warning OTHER_CLUSTER = "other-cluster", "what is installed is another cluster, and goes on beside the new one";
+    Warning UPDATE_OVERRIDDEN = "update-overridden", "on the way all pods are renewed, whatever update strategy is asked for";
     Warning WRITES_WAIT = "writes-wait", "on the way there are moments without a quorum";
     Warning CLIENTS_CUT_OFF = "clients-cut-off", "clients have to change with the cluster";
     Warning SINGLE_MEMBER = "single-member", "one member has no other to rely on";

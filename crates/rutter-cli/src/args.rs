@@ -54,7 +54,7 @@ const PLAN_EXAMPLES: &str = "\
 Examples:
   rutter plan --from values.yaml --to new-values.yaml
   helm get manifest orders | rutter plan --from - --to new.yaml --name orders -n shop
-  kubectl get statefulset,configmap,service -o yaml | rutter plan --from - --to new.yaml -o plan
+  kubectl get statefulset,service,certificate -o yaml | rutter plan --from - --to new.yaml -o plan
   plan/run.sh                                       carries it out, and can be started again
 
 What is installed is said by values, by an object of the package's kind, or by Kubernetes objects:

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use rutter::plan::File;
 use rutter::{Description, Request, State, stream};
 use rutter_host::Package;
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Plan, sources: &mut Sources) -> Result<ExitCode, Failur
         PlanFormat::Json => format!("{:#}\n", plan.to_json()),
     };
     if let Some(folder) = &args.output_dir {
-        write(folder, &plan.files()).map_err(Failure::Host)?;
+        write(folder, &plan.files())?;
     }
     output::to_stdout(&report::harmless(text)).map_err(Failure::Host)?;
     let format = match args.output {
@@ -101,19 +101,26 @@ fn refused(source: u32, diagnostics: Vec<rutter::Diagnostic>) -> Failure {
 }
 
 /// Writes a plan's files into a folder of their own.
-fn write(folder: &Path, files: &[File]) -> anyhow::Result<()> {
+fn write(folder: &Path, files: &[File]) -> Result<(), Failure> {
     let is_taken = match fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-        Err(error) => return Err(error).with_context(|| folder.display().to_string()),
+        Err(error) => {
+            let error = anyhow!("{} is no folder to write to: {error}", folder.display());
+            return Err(Failure::BadCommandLine(error));
+        }
     };
     if is_taken {
         // Steps of another plan would be taken for this one's, and for done.
-        return Err(anyhow!(
+        return Err(Failure::BadCommandLine(anyhow!(
             "{} is not empty; a plan wants a folder of its own",
             folder.display()
-        ));
+        )));
     }
+    write_all(folder, files).map_err(Failure::Host)
+}
+
+fn write_all(folder: &Path, files: &[File]) -> anyhow::Result<()> {
     for file in files {
         let (parent, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
         let new = NewFile {

@@ -15,6 +15,7 @@ use crate::{Change, Command, Description, Diagnostic, Manifest, Plan, Request, S
 ///
 /// What is wrong with the text.
 pub fn state(text: &str, package: &Description, name: Option<&str>, namespace: &str) -> Result<State, Vec<Diagnostic>> {
+    refuse_nothing(text)?;
     Ok(match only(text, package, name, namespace)? {
         Some(request) => State::Values(request),
         None => State::Objects(text.to_owned()),
@@ -32,10 +33,20 @@ pub fn desired(
     name: Option<&str>,
     namespace: &str,
 ) -> Result<Request, Vec<Diagnostic>> {
+    refuse_nothing(text)?;
     only(text, package, name, namespace)?.ok_or_else(|| {
-        let message = "Kubernetes objects do not say what is desired of them later";
+        let message = "what is desired is said by values, and these are Kubernetes objects";
         vec![Diagnostic::new(&YAML_FEATURE, "", message).help(format!("give values, or one {}", package.kind))]
     })
+}
+
+/// Refuses an empty text: it is rather what is left of a command that failed than all defaults.
+fn refuse_nothing(text: &str) -> Result<(), Vec<Diagnostic>> {
+    if text.trim().is_empty() {
+        let problem = Diagnostic::new(&YAML_FEATURE, "", "there is nothing");
+        return Err(vec![problem.help("write {} for the values' defaults")]);
+    }
+    Ok(())
 }
 
 /// What a text asks to render, if it does.
@@ -195,6 +206,7 @@ const HEAD: &str = r#"#!/bin/sh
 # Carries out the plan in plan.txt, which needs kubectl. It stops at the first failure. Started again, it leaves out the
 # steps that are done, which have a file called done in their folders, and of the others what has been done already.
 set -eu
+unset CDPATH
 cd -- "$(dirname -- "$0")"
 
 say() { printf '%s\n' "$*"; }
@@ -220,6 +232,9 @@ fail() {
   exit 1
 }
 
+# What tells whether something has been done fails with 1 if it has not; otherwise nobody knows, and nothing is done.
+asked() { [ "$1" -eq 1 ] || fail 'the cluster does not say what has been done before'; }
+
 # Waits a little, unless the time is up.
 deadline() { until=$(($(date +%s) + $1)); }
 tick() {
@@ -242,7 +257,7 @@ fn write_step(script: &mut String, folder: &str, step: &Step) {
             Some(done) => {
                 let _ = writeln!(
                     script,
-                    "  if {done}; then\n    say {};\n  else",
+                    "  if {done}; then\n    say {};\n  else\n    asked \"$?\"",
                     quote(&format!("  (done before) {}", command.purpose))
                 );
                 "    "
@@ -254,7 +269,7 @@ fn write_step(script: &mut String, folder: &str, step: &Step) {
             None => writeln!(script, "{indent}{line} || fail {purpose}"),
             Some(seconds) => writeln!(
                 script,
-                "{indent}deadline {seconds}\n{indent}until {line} > log 2>&1; do tick {purpose}; done"
+                "{indent}deadline {seconds}\n{indent}until {{ {line}; }} > log 2>&1; do tick {purpose}; done"
             ),
         };
         if command.unless.is_some() {

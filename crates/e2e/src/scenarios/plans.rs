@@ -81,6 +81,30 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     }),
     Scenario::new("plan-authority", "members get another authority", authority),
     Scenario::new(
+        "plan-authorities",
+        "members and clients get another authority",
+        |stage| {
+            make_issuer(stage, "company")?;
+            let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
+            let to = json!({"tls": {"certManager": {"issuer": issuer}}});
+            carry_out_alone(stage, both("CertManager"), to, STEPS)
+        },
+    ),
+    Scenario::new(
+        "plan-client-authority",
+        "clients get another authority, and there are more members",
+        |stage| {
+            make_issuer(stage, "company")?;
+            let from = json!({
+                "tls": {"client": {"mode": "CertManager"}, "clientCertificates": [{"name": "writer"}]},
+                "replicas": 1,
+            });
+            let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
+            let to = json!({"tls": {"certManager": {"issuer": issuer}}, "replicas": 2});
+            carry_out_alone(stage, from, to, STEPS)
+        },
+    ),
+    Scenario::new(
         "plan-self-signed",
         "certificates that sign themselves give way to those of an authority",
         self_signed,

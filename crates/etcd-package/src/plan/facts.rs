@@ -6,7 +6,7 @@ use std::str::FromStr as _;
 use rutter::quantity::Quantity;
 use rutter::yaml::Node;
 
-use super::objects::{Id, Object, Objects, items, scalar};
+use super::objects::{Id, Object, Objects, is_plain, items, scalar};
 use crate::etcd::Version;
 
 /// What stands for the name of a member in what all members have in common.
@@ -107,6 +107,7 @@ impl Facts {
                 .unwrap_or(1),
             container: container
                 .and_then(|container| text(container, "name"))
+                .filter(|name| is_plain(name))
                 .unwrap_or_else(|| "etcd".to_owned()),
             version: version(set, container),
             peer_url: option("initial-advertise-peer-urls"),
@@ -148,6 +149,12 @@ impl Facts {
         let member = self.member(ordinal);
         let name = |claim: &Claim| format!("{}-{member}", claim.name);
         self.claims.iter().map(name).collect()
+    }
+
+    /// Whether some pods are of another template than others, so that what they run is not all known.
+    pub(super) fn is_rolling(&self) -> bool {
+        let revision = |field: &str| self.set.text(&format!("status.{field}Revision"));
+        matches!((revision("current"), revision("update")), (Some(current), Some(update)) if current != update)
     }
 
     /// The pods' template.
@@ -268,7 +275,7 @@ fn claims(set: &Node) -> Vec<Claim> {
     let claim = |template: &Node| {
         let size = text(template, "spec.resources.requests.storage");
         Some(Claim {
-            name: text(template, "metadata.name")?,
+            name: text(template, "metadata.name").filter(|name| is_plain(name))?,
             size: size.and_then(|size| Quantity::from_str(&size).ok()),
             class: text(template, "spec.storageClassName"),
             modes: items(template.at("spec.accessModes"))

@@ -55,14 +55,14 @@ impl<'a> Lines<'a> {
         let name = self.member(ordinal);
         self.members(
             ordinal,
-            &format!("$3 == \"{name}\" {{ found = 1 }} END {{ exit !NR || found }}"),
+            &format!("$3 == \"{name}\" {{ found = 1 }} END {{ exit NR ? found : 2 }}"),
         )
     }
 
     fn has_url(&self, ordinal: u32, url: &str) -> String {
         self.members(
             ordinal,
-            &format!("$4 == \"{url}\" {{ found = 1 }} END {{ exit !found }}"),
+            &format!("$4 == \"{url}\" {{ found = 1 }} END {{ exit NR ? !found : 2 }}"),
         )
     }
 
@@ -176,9 +176,11 @@ impl<'a> Lines<'a> {
         let member = self.member(ordinal);
         Command {
             unless: Some(self.has_url(ordinal, url)),
-            ..once(
+            // etcd refuses while it has not been connected to all others for some seconds.
+            ..until(
                 format!("tell etcd of {member}, which has no vote yet"),
                 self.ask(ordinal, &format!("member add {member} --learner --peer-urls={url}")),
+                PATIENCE,
             )
         }
     }
@@ -186,7 +188,7 @@ impl<'a> Lines<'a> {
     /// Gives a member its vote as soon as it has the data.
     pub(super) fn promote(&self, ordinal: u32, url: &str) -> Command {
         let id = self.members(ordinal, &format!("$4 == \"{url}\" {{ print $1 }}"));
-        let promoted = format!("$4 == \"{url}\" && $6 == \"false\" {{ found = 1 }} END {{ exit !found }}");
+        let promoted = format!("$4 == \"{url}\" && $6 == \"false\" {{ found = 1 }} END {{ exit NR ? !found : 2 }}");
         Command {
             unless: Some(self.members(ordinal, &promoted)),
             ..until(
@@ -203,9 +205,10 @@ impl<'a> Lines<'a> {
         let id = self.members(ordinal, &format!("$3 == \"{member}\" {{ print $1 }}"));
         Command {
             unless: Some(self.is_gone(ordinal)),
-            ..once(
+            ..until(
                 format!("tell etcd that {member} goes"),
                 self.ask(ordinal, &format!("member remove \"$({id})\"")),
+                PATIENCE,
             )
         }
     }
@@ -243,15 +246,11 @@ impl<'a> Lines<'a> {
     pub(super) fn replace(&self, ordinal: u32, url: &str, claims: &[String]) -> Vec<Command> {
         let member = self.member(ordinal);
         let id = self.members(ordinal, &format!("$3 == \"{member}\" {{ print $1 }}"));
-        let has_new = format!(
-            "{} && ! grep -q \"$({})\" replaced",
-            self.has_url(ordinal, url),
-            self.members(ordinal, &format!("$4 == \"{url}\" {{ print $1 }}"))
-        );
-        let removed = format!(
-            "{} | awk -F', ' -v id=\"$(cat replaced)\" '$1 == id {{ found = 1 }} END {{ exit !NR || found }}'",
-            self.ask(ordinal, "member list")
-        );
+        let list = self.ask(ordinal, "member list");
+        let old = "awk -F', ' -v id=\"$(cat replaced)\"";
+        let has_new =
+            format!("{list} | {old} '$4 == \"{url}\" && $1 != id {{ found = 1 }} END {{ exit NR ? !found : 2 }}'");
+        let removed = format!("{list} | {old} '$1 == id {{ found = 1 }} END {{ exit NR ? found : 2 }}'");
         let mut commands = vec![
             Command {
                 unless: Some("test -s replaced".to_owned()),
@@ -262,9 +261,10 @@ impl<'a> Lines<'a> {
             },
             Command {
                 unless: Some(removed),
-                ..once(
+                ..until(
                     format!("tell etcd that this {member} goes"),
                     self.ask(ordinal, "member remove \"$(cat replaced)\""),
+                    PATIENCE,
                 )
             },
         ];
@@ -419,12 +419,12 @@ impl<'a> Lines<'a> {
         Command {
             // A second copy would forget what the first one has come to trust since.
             unless: Some(format!(
-                "{} > /dev/null 2>&1",
-                self.kubectl(&format!("get secret {to}"))
+                "( found=$({}) || exit 2; test -n \"$found\" )",
+                self.kubectl(&format!("get secret {to} --ignore-not-found --output name"))
             )),
             ..once(
                 format!("copy the certificate in {from} to {to}"),
-                format!("{get} | {}", self.kubectl("apply --filename -")),
+                format!("{get} | {}", self.kubectl("create --filename -")),
             )
         }
     }
@@ -469,7 +469,10 @@ impl<'a> Lines<'a> {
     /// Deletes an object that is no longer rendered.
     pub(super) fn prune(&self, kind: &str, name: &str) -> Command {
         let rest = format!("delete {kind} {name} --ignore-not-found");
-        once("delete what is no longer part of it", self.kubectl(&rest))
+        once(
+            format!("delete {kind} {name}, which is no longer part of it"),
+            self.kubectl(&rest),
+        )
     }
 }
 

@@ -54,6 +54,7 @@ fn plan_from(there: &Objects, desired: &Request, may_be_others: bool) -> Result<
         return Err(Vec::new());
     };
     let Some(from) = Facts::of(there, namespace, fullname) else {
+        refusal::check_complete(there, &asked)?;
         return Ok(Plan {
             change: Change::Apply(install(&wanted)),
             warnings: refusal::check_renamed(there, &to, &wanted.cluster, may_be_others)?,
@@ -145,8 +146,15 @@ fn surplus(there: &Objects, asked: &Objects) -> Vec<(String, String)> {
         .iter()
         .filter(is_ours)
         .filter(|object| asked.get(&object.id).is_none());
-    gone.map(|object| (object.id.kind.to_lowercase(), object.id.name.clone()))
-        .collect()
+    let resource = |object: &Object| {
+        let kind = object.id.kind.to_lowercase();
+        match object.id.group.as_str() {
+            "" => kind,
+            // Others have kinds of the same name.
+            group => format!("{kind}.{group}"),
+        }
+    };
+    gone.map(|object| (resource(object), object.id.name.clone())).collect()
 }
 
 /// The first apply.

@@ -82,6 +82,7 @@ impl Object {
         let text = |path: &str| scalar(node.at(path)?);
         let api_version = text("apiVersion")?;
         let kind = text("kind")?;
+        let name = text("metadata.name").filter(|name| is_plain(name))?;
         let namespace = if CLUSTER_WIDE.contains(&kind.as_str()) {
             String::new()
         } else {
@@ -92,7 +93,7 @@ impl Object {
                 group: api_version.split_once('/').map_or("", |(group, _)| group).to_owned(),
                 kind,
                 namespace,
-                name: text("metadata.name")?,
+                name,
             },
             node,
         })
@@ -102,6 +103,12 @@ impl Object {
     pub(super) fn text(&self, path: &str) -> Option<String> {
         scalar(self.node.at(path)?)
     }
+}
+
+/// Whether this is a name as Kubernetes has them, which means nothing to a shell.
+pub(super) fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
 }
 
 /// The text of a scalar that is not null.

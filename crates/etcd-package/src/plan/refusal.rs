@@ -60,6 +60,20 @@ pub(super) fn check_renamed(
     ))])
 }
 
+/// Refuses to take a cluster for a new one of which only the StatefulSet was not given.
+pub(super) fn check_complete(there: &Objects, asked: &Objects) -> Result<(), Vec<Diagnostic>> {
+    let Some(object) = asked.iter().find(|object| there.get(&object.id).is_some()) else {
+        return Ok(());
+    };
+    let message = format!(
+        "the {} {:?} is there, and its StatefulSet is not among the objects",
+        object.id.kind, object.id.name
+    );
+    Err(vec![
+        Diagnostic::new(&UNKNOWN_CLUSTER, "", message).help("give the StatefulSet and the Certificates as well"),
+    ])
+}
+
 /// Everything that keeps `from` from becoming `to`, whatever the steps.
 pub(super) fn check(from: &Facts, to: &Facts, wanted: &Cluster, diagnostics: &mut Diagnostics) {
     let mut refuse = |code: &Code, path: &str, message: String, help: &str| {
@@ -99,8 +113,75 @@ pub(super) fn check(from: &Facts, to: &Facts, wanted: &Cluster, diagnostics: &mu
             "remove restore first",
         );
     }
+    if from.is_rolling() && from.version != to.version {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "version",
+            "some pods are of an earlier template, and may run an earlier etcd".to_owned(),
+            "have the StatefulSet roll out to all pods first (partition: 0, or delete pods with OnDelete)",
+        );
+    }
+    check_certificates(from, to, &mut refuse);
+    check_moved(from, to, wanted, &mut refuse);
     check_peers(from, to, &mut refuse);
     check_self_signed(from, wanted, &mut refuse);
+}
+
+/// An authority that nothing is known of may be another one.
+fn check_certificates(from: &Facts, to: &Facts, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
+    let peer = match (&from.peer_tls, &to.peer_tls) {
+        (PeerTls::Identity(Some(old)), PeerTls::Identity(Some(new))) if old == new => Some(new),
+        _ => None,
+    };
+    let client = to
+        .client_secret
+        .as_ref()
+        .filter(|new| from.client_secret.as_ref() == Some(new));
+    for secret in peer.into_iter().chain(client) {
+        if to.certificates.contains_key(secret) && !from.certificates.contains_key(secret) {
+            refuse(
+                &UNKNOWN_CLUSTER,
+                "tls",
+                format!("the Certificate of the Secret {secret:?} is not among what is installed"),
+                "give the Certificates as well, or have cert-manager fill a Secret of another name",
+            );
+        }
+    }
+}
+
+/// While members move, some reach each other by the old names and ports, and some by the new ones.
+fn check_moved(from: &Facts, to: &Facts, wanted: &Cluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
+    let (Some(old), Some(new)) = (from.peer_url(0), to.peer_url(0)) else {
+        return;
+    };
+    let address = |url: &str| {
+        let address = url.split_once("://").map_or(url, |(_, address)| address);
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+        (host.to_owned(), port.to_owned())
+    };
+    let ((old_host, old_port), (new_host, new_port)) = (address(&old), address(&new));
+    if let (PeerTls::Identity(_), PeerTls::Identity(Some(secret))) = (&from.peer_tls, &to.peer_tls)
+        && old_host != new_host
+        && to.certificates.contains_key(secret)
+    {
+        refuse(
+            &UNSAFE_CHANGE,
+            "naming",
+            format!(
+                "the members' certificates would hold for {new_host:?}, while others still reach them as {old_host:?}"
+            ),
+            "plan the change to tls.peer.mode: Disabled first, where the network between members can be trusted meanwhile, \
+             then the names, then TLS again",
+        );
+    }
+    if wanted.network_policy.is_some() && old_port != new_port {
+        refuse(
+            &UNSAFE_CHANGE,
+            "ports.peer",
+            format!("the network policy would let in port {new_port} alone, while members still listen on {old_port}"),
+            "plan the change without networkPolicy first, and then with it",
+        );
+    }
 }
 
 /// Members that do not trust each other have no quorum.

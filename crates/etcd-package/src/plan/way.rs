@@ -108,7 +108,7 @@ impl Way<'_> {
             Change::Steps(self.steps(&versions, running)?)
         };
         if change != Change::Nothing {
-            diagnostics.extend(self.warnings(&versions));
+            diagnostics.extend(self.warnings(&versions, matches!(change, Change::Steps(_))));
         }
         Ok(Plan {
             change,
@@ -166,8 +166,11 @@ impl Way<'_> {
             [only] => only.minor() >= running.minor() && !needs_snapshot(running, *only),
             _ => false,
         };
-        let stays =
-            self.from.replicas == self.to.replicas && !self.is_recreated() && !self.is_moved() && !self.is_rotated();
+        let stays = self.from.replicas == self.to.replicas
+            && !self.is_recreated()
+            && !self.is_moved()
+            && !self.is_rotated()
+            && !self.has_new_client_issuer();
         let keeps_data = self.why_replaced().is_none() && !(self.is_ephemeral() && self.differs("spec.template"));
         one_hop && stays && keeps_data
     }
@@ -190,12 +193,7 @@ impl Way<'_> {
         }
         commands.push(lines.apply());
         let update = &self.wanted.cluster.update;
-        let restarts = self.has_new_client_issuer();
-        let title = if restarts {
-            commands.extend(self.certified(&self.wanted.manifests));
-            commands.extend([lines.restart(), lines.rolled_out(replicas), lines.healthy(replicas)]);
-            "apply, and restart the members one after the other".to_owned()
-        } else if renewed.is_empty() {
+        let title = if renewed.is_empty() || update.partition > 0 && u32::from(update.partition) >= replicas {
             "apply, which restarts no member".to_owned()
         } else if update.kind == UpdateType::OnDelete {
             "apply; members get the change when their pods are deleted".to_owned()
@@ -205,18 +203,13 @@ impl Way<'_> {
             "apply, which restarts the members one after the other".to_owned()
         };
         commands.extend(self.pruned());
-        let step = Step {
+        Change::Apply(Step {
             name: "apply".to_owned(),
             title,
             reason: self.reason(&renewed),
             manifests: self.wanted.manifests.clone(),
             commands,
-        };
-        if restarts {
-            Change::Steps(vec![step])
-        } else {
-            Change::Apply(step)
-        }
+        })
     }
 
     /// What changes in the pods' template.
@@ -330,7 +323,7 @@ impl Way<'_> {
             self.settle(here, renewal, &mut steps)?;
         } else if self.is_rotated() {
             self.rotate(here, &mut steps)?;
-        } else if versions.is_empty() {
+        } else if versions.is_empty() || self.has_new_client_issuer() {
             self.update(here, &mut steps)?;
         }
         let mut at = here;
@@ -410,7 +403,8 @@ impl Way<'_> {
             (Some(from), Some(to)) => difference::between(from, to),
             _ => Vec::new(),
         };
-        if renewed.is_empty() {
+        let has_new_issuer = self.has_new_client_issuer();
+        if renewed.is_empty() && !has_new_issuer {
             return self.certify(&manifests, steps);
         }
         if self.is_ephemeral() {
@@ -419,17 +413,19 @@ impl Way<'_> {
         }
         let lines = self.lines();
         let replicas = here.replicas;
+        // Once the certificates are there, etcdctl is let in by no member that has not restarted: also not on a second run.
+        let healthy = (!has_new_issuer).then(|| lines.healthy(replicas));
+        let mut commands: Vec<_> = healthy.into_iter().chain([lines.apply()]).collect();
+        commands.extend(self.certified(&manifests));
+        // Members that were faster than the certificates restart once more.
+        commands.extend(has_new_issuer.then(|| lines.restart()));
+        commands.extend([lines.rolled_out(replicas), lines.healthy(replicas)]);
         steps.push(Step {
             name: "update".to_owned(),
             title: "apply what changes for the members that stay".to_owned(),
             reason: format!("{}; they restart one after the other", self.reason(&renewed)),
             manifests,
-            commands: vec![
-                lines.healthy(replicas),
-                lines.apply(),
-                lines.rolled_out(replicas),
-                lines.healthy(replicas),
-            ],
+            commands,
         });
         Ok(())
     }

@@ -4,7 +4,7 @@ use rutter::{Command, Diagnostic, Diagnostics, Manifest, Step};
 
 use super::super::difference;
 use super::super::facts::{Facts, PeerTls};
-use super::{Renewal, Steps, Stop, Way};
+use super::{Steps, Stop, Way};
 use crate::cluster::Issuers;
 use crate::codes::UNSAFE_CHANGE;
 
@@ -76,10 +76,13 @@ impl Way<'_> {
 
     /// Refuses to change the authority together with what members need their trust for.
     pub(super) fn check_rotation(&self, diagnostics: &mut Diagnostics) {
-        if self.is_rotated() && (self.renewal() != Renewal::Restart || self.is_recreated()) {
-            let message = "the members' authority changes, and so does what their pods or URLs hang on";
+        let is_settled = self.is_recreated() || self.is_moved() || self.why_replaced().is_some();
+        let changes = self.is_rotated() || self.has_new_client_issuer();
+        // Members that are replaced ask those that are not, and etcdctl has the new certificate before its member trusts it.
+        if changes && (is_settled || self.is_ephemeral()) {
+            let message = "an authority changes, and so does what pods, data or URLs of members hang on";
             diagnostics.push(
-                Diagnostic::new(&UNSAFE_CHANGE, "tls.peer", message)
+                Diagnostic::new(&UNSAFE_CHANGE, "tls", message)
                     .help("change one of the two in a plan of its own, and then the other"),
             );
         }
@@ -95,7 +98,13 @@ impl Way<'_> {
         let replicas = here.replicas;
         let between = rotation_secret(self.from);
         let restarted = || [lines.restart(), lines.rolled_out(replicas), lines.healthy(replicas)];
-        let meanwhile = self.render(Stop { rotates: true, ..here })?;
+        // Certificates that are there stay as they are for now, also those of clients.
+        let stays = |manifest: &Manifest| {
+            let mut known = self.from.certificates.values();
+            manifest.kind == "Certificate" && known.any(|certificate| certificate.object.id.name == manifest.name)
+        };
+        let mut meanwhile = self.render(Stop { rotates: true, ..here })?;
+        meanwhile.retain(|manifest| !stays(manifest));
         let afterwards = self.render(here)?;
         let mut commands = vec![
             lines.healthy(replicas),

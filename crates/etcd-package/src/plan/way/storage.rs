@@ -44,7 +44,8 @@ impl Way<'_> {
     /// Refuses to replace a member that no other has the data of.
     pub(super) fn check_storage(&self, diagnostics: &mut Diagnostics) {
         let reason = self.why_replaced();
-        let dies = self.is_ephemeral() && (self.is_restarted() || self.differs("spec.template"));
+        let renewed = self.is_restarted() || self.differs("spec.template") || self.has_new_client_issuer();
+        let dies = self.is_ephemeral() && renewed;
         let (Some(path), true) = (
             if reason.is_some() || dies {
                 Some("storage")
@@ -118,16 +119,21 @@ impl Way<'_> {
     /// Applies a template that pods get when they are deleted.
     pub(super) fn let_join(&self, stop: Stop, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
         let lines = self.lines();
+        let manifests = self.render(Stop {
+            joins: true,
+            update: Update::Deleted,
+            ..stop
+        })?;
         steps.push(Step {
             name: format!("prepare-{}", stop.version),
             title: "apply what members are to be once they are replaced".to_owned(),
             reason: "with updateStrategy OnDelete no pod restarts before its member was replaced".to_owned(),
-            manifests: self.render(Stop {
-                joins: true,
-                update: Update::Deleted,
-                ..stop
-            })?,
-            commands: vec![lines.healthy(stop.replicas), lines.apply()],
+            commands: [
+                vec![lines.healthy(stop.replicas), lines.apply()],
+                self.certified(&manifests).into_iter().collect(),
+            ]
+            .concat(),
+            manifests,
         });
         Ok(())
     }

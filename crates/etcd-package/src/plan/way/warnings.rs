@@ -4,11 +4,12 @@ use rutter::Diagnostic;
 
 use super::super::facts::PeerTls;
 use super::Way;
-use crate::codes::{CLIENTS_CUT_OFF, PREPARE_SECRET, SINGLE_MEMBER, WRITES_WAIT};
+use crate::codes::{CLIENTS_CUT_OFF, PREPARE_SECRET, SINGLE_MEMBER, UPDATE_OVERRIDDEN, WRITES_WAIT};
 use crate::etcd::Version;
+use crate::values::UpdateType;
 
 impl Way<'_> {
-    pub(super) fn warnings(&self, versions: &[Version]) -> Vec<Diagnostic> {
+    pub(super) fn warnings(&self, versions: &[Version], takes_steps: bool) -> Vec<Diagnostic> {
         let mut warnings = Vec::new();
         let mut warn = |code, path: &str, message: String, help: &str| {
             warnings.push(Diagnostic::new(code, path, message).help(help));
@@ -27,6 +28,16 @@ impl Way<'_> {
                     }
                 ),
                 "plan the change to replicas: 3 first, if clients cannot wait for some seconds",
+            );
+        }
+        let update = &self.wanted.cluster.update;
+        if takes_steps && restarts && (update.kind == UpdateType::OnDelete || update.partition > 0) {
+            warn(
+                &UPDATE_OVERRIDDEN,
+                "update",
+                "the steps renew all pods one after the other, and only the last one has the update strategy"
+                    .to_owned(),
+                "plan without these values first, if pods are to be kept as they are",
             );
         }
         if self.to.replicas == 1 && self.from.replicas > 1 {
