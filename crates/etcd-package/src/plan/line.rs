@@ -228,6 +228,18 @@ impl<'a> Lines<'a> {
         commands
     }
 
+    /// Others find a member that has restarted. One without TLS cannot dial those with it, so that they have to dial it, by a
+    /// name that name servers answer from memory: CoreDNS for 30 seconds.
+    pub(super) fn found_again(&self, ordinal: u32) -> Command {
+        once(
+            format!(
+                "wait 45 s, in which name servers forget where {} was",
+                self.member(ordinal)
+            ),
+            "sleep 45".to_owned(),
+        )
+    }
+
     /// Tells etcd where a member will be reached.
     pub(super) fn update_url(&self, ordinal: u32, url: &str) -> Command {
         let member = self.member(ordinal);
