@@ -240,6 +240,24 @@ impl<'a> Lines<'a> {
         )
     }
 
+    /// Has another member lead. One that is told of elsewhere is not reached until it has restarted, and a leader would have
+    /// to be missed first.
+    pub(super) fn lead_elsewhere(&self, ordinal: u32, replicas: u32) -> Option<Command> {
+        let other = self.member((ordinal + 1) % replicas);
+        let status = self.exec(&self.member(ordinal), "endpoint status --write-out=fields");
+        // As texts: as numbers they are too long for awk.
+        let awk = r#"$1 == "\"MemberID\"" { id = $2 } $1 == "\"Leader\"" { leader = $2 } END { exit NR ? id "" == leader "" : 2 }"#;
+        let id = self.members(ordinal, &format!("$3 == \"{other}\" {{ print $1 }}"));
+        (replicas > 1).then(|| Command {
+            unless: Some(format!("{status} | awk -F' : ' '{awk}'")),
+            ..until(
+                format!("have {other} lead, which stays where it is"),
+                self.exec(&self.member(ordinal), &format!("move-leader \"$({id})\"")),
+                PATIENCE,
+            )
+        })
+    }
+
     /// Tells etcd where a member will be reached.
     pub(super) fn update_url(&self, ordinal: u32, url: &str) -> Command {
         let member = self.member(ordinal);

@@ -31,8 +31,9 @@ impl Way<'_> {
                     ..stop
                 })?,
                 commands: [
+                    vec![lines.healthy(stop.replicas)],
+                    lines.lead_elsewhere(ordinal, stop.replicas).into_iter().collect(),
                     vec![
-                        lines.healthy(stop.replicas),
                         lines.update_url(ordinal, &url),
                         lines.apply(),
                         lines.rolled_out(stop.replicas),
