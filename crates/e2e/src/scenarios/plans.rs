@@ -67,14 +67,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "members begin to speak TLS among themselves",
         |stage| carry_out(stage, json!({}), json!({"tls": {"peer": {"mode": "CertManager"}}})),
     ),
-    Scenario::new(
-        "plan-peer-tls-off",
-        "members end to speak TLS among themselves",
-        |stage| {
-            let from = json!({"tls": {"peer": {"mode": "CertManager"}}});
-            carry_out(stage, from, json!({"tls": {"peer": {"mode": "Disabled"}}}))
-        },
-    ),
     Scenario::new("plan-client-tls", "clients have to speak TLS", |stage| {
         let to = json!({"tls": {"client": {"mode": "CertManager"}, "clientCertificates": [{"name": "writer"}]}});
         carry_out_alone(stage, json!({}), to, APPLY)

@@ -228,18 +228,6 @@ impl<'a> Lines<'a> {
         commands
     }
 
-    /// Others find a member that has restarted. One without TLS cannot dial those with it, so that they have to dial it, by a
-    /// name that name servers answer from memory: CoreDNS for 30 seconds.
-    pub(super) fn found_again(&self, ordinal: u32) -> Command {
-        once(
-            format!(
-                "wait 45 s, in which name servers forget where {} was",
-                self.member(ordinal)
-            ),
-            "sleep 45".to_owned(),
-        )
-    }
-
     /// Has another member lead. One that is told of elsewhere is not reached until it has restarted, and a leader would have
     /// to be missed first.
     pub(super) fn lead_elsewhere(&self, ordinal: u32, replicas: u32) -> Option<Command> {

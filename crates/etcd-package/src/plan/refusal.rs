@@ -170,8 +170,7 @@ fn check_moved(from: &Facts, to: &Facts, wanted: &Cluster, refuse: &mut impl FnM
             format!(
                 "the members' certificates would hold for {new_host:?}, while others still reach them as {old_host:?}"
             ),
-            "plan the change to tls.peer.mode: Disabled first, where the network between members can be trusted meanwhile, \
-             then the names, then TLS again",
+            "keep the names, or restore a snapshot in a new cluster",
         );
     }
     if wanted.network_policy.is_some() && old_port != new_port {
@@ -193,8 +192,15 @@ fn check_peers(from: &Facts, to: &Facts, refuse: &mut impl FnMut(&Code, &str, St
             "members with certificates of an authority and members with their own do not talk to each other, so the \
              quorum would be lost on the way"
                 .to_owned(),
-            "plan the change to mode: Disabled first, where the network between members can be trusted meanwhile, and \
-             from there to what you want",
+            "keep the mode, or restore a snapshot in a new cluster",
+        ),
+        // The other way round a member that has TLS reaches those without, in both directions of its streams.
+        (PeerTls::Auto | PeerTls::Identity(_), PeerTls::Plain) => refuse(
+            &UNSAFE_CHANGE,
+            "tls.peer.mode",
+            "a member without TLS cannot reach those that still have it, so the quorum would hang on the way"
+                .to_owned(),
+            "keep TLS among members, or restore a snapshot in a new cluster",
         ),
         (PeerTls::Identity(None), PeerTls::Identity(_)) => refuse(
             &UNKNOWN_CLUSTER,

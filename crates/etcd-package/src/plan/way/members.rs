@@ -9,7 +9,6 @@ use crate::codes::UNKNOWN_CLUSTER;
 impl Way<'_> {
     pub(super) fn move_all(&self, stop: Stop, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
         let lines = self.lines();
-        let loses_tls = self.from.peer_tls != PeerTls::Plain && self.to.peer_tls == PeerTls::Plain;
         for ordinal in (0..stop.replicas).rev() {
             let member = self.from.member(ordinal);
             let (old, url) = (self.from.peer_url(ordinal).unwrap_or_default(), self.url(ordinal)?);
@@ -37,9 +36,8 @@ impl Way<'_> {
                         lines.update_url(ordinal, &url),
                         lines.apply(),
                         lines.rolled_out(stop.replicas),
+                        lines.healthy(stop.replicas),
                     ],
-                    loses_tls.then(|| lines.found_again(ordinal)).into_iter().collect(),
-                    vec![lines.healthy(stop.replicas)],
                 ]
                 .concat(),
             });
