@@ -657,7 +657,15 @@ fn answer(stream: TcpStream, seen: &Mutex<Vec<String>>) -> Result<()> {
         "/api" => ("200 OK", json!({"kind": "APIVersions", "versions": ["v1"]})),
         "/apis" => (
             "200 OK",
-            json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": []}),
+            json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": [
+                {"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}],
+                 "preferredVersion": {"groupVersion": "apps/v1", "version": "v1"}}]}),
+        ),
+        // The chart looks for what is installed.
+        "/apis/apps/v1" => (
+            "200 OK",
+            json!({"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": [
+                resource("statefulsets", "StatefulSet")]}),
         ),
         "/api/v1" => (
             "200 OK",
