@@ -34,6 +34,7 @@
     (func (export "text") (result i32) (i32.const 832))
     (func (export "schema") (result i32) (i32.const 840))
     (func (export "describe") (result i32) (i32.const 848))
+    (func (export "plan") (param i32) (result i32) unreachable)
     (func (export "render") (param i32) (result i32) RENDER))
   (core instance $core (instantiate $module))
   (type $severity (enum "error" "warning"))
@@ -49,12 +50,20 @@
   (type $capabilities (record (field "kube-version" string) (field "api-versions" (list string))))
   (type $request (record
     (field "name" string) (field "namespace" string) (field "values" string) (field "release" (option $release))
-    (field "capabilities" (option $capabilities))))
+    (field "capabilities" (option $capabilities)) (field "current" (option string))))
   (type $manifest (record
     (field "api-version" string) (field "kind" string) (field "name" string) (field "namespace" (option string))
     (field "file-name" string) (field "document" string)))
   (type $rendering (record
     (field "manifests" (list $manifest)) (field "warnings" (list $diagnostic)) (field "notes" string)))
+  (type $state (variant (case "values" $request) (case "objects" string)))
+  (type $command (record
+    (field "purpose" string) (field "line" string) (field "unless" (option string)) (field "within" (option u32))))
+  (type $step (record
+    (field "name" string) (field "title" string) (field "reason" string) (field "manifests" (list $manifest))
+    (field "commands" (list $command))))
+  (type $change (variant (case "nothing") (case "apply" $step) (case "steps" (list $step))))
+  (type $way (record (field "change" $change) (field "warnings" (list $diagnostic))))
   (func $describe (result $description)
     (canon lift (core func $core "describe") (memory (core memory $core "memory"))))
   (func $text (result string)
@@ -63,11 +72,15 @@
     (canon lift (core func $core "schema") (memory (core memory $core "memory"))))
   (func $render (param "request" $request) (result (result $rendering (error (list $diagnostic))))
     (canon lift (core func $core "render") (memory (core memory $core "memory")) (realloc (core func $core "realloc"))))
+  (func $plan (param "current" $state) (param "desired" $request) (result (result $way (error (list $diagnostic))))
+    (canon lift (core func $core "plan") (memory (core memory $core "memory")) (realloc (core func $core "realloc"))))
   (instance $renderer
     (export "severity" (type $severity)) (export "position" (type $position))
     (export "diagnostic" (type $diagnostic)) (export "description" (type $description))
     (export "release" (type $release)) (export "capabilities" (type $capabilities))
     (export "request" (type $request)) (export "manifest" (type $manifest)) (export "rendering" (type $rendering))
+    (export "state" (type $state)) (export "command" (type $command)) (export "step" (type $step))
+    (export "change" (type $change)) (export "way" (type $way)) (export "plan" (func $plan))
     (export "describe" (func $describe)) (export "schema" (func $schema)) (export "defaults" (func $text))
     (export "render" (func $render)))
   (export "rutter:package/renderer@0.1.0" (instance $renderer)))
