@@ -17,7 +17,12 @@ struct Setting(TempDir);
 impl Setting {
     /// With a package whose `render` is this WebAssembly.
     fn new(render: &str) -> Self {
-        let package = include_str!("data/package.wat").replace("RENDER)", &format!("{render})"));
+        let package = include_str!("data/package.wat")
+            .replace("RENDER)", &format!("{render})"))
+            .replace(
+                "CONTRACT)",
+                concat!(include_str!("../../rutter-host/tests/all/renderer.wat"), ")"),
+            );
         let folder = tempfile::tempdir().expect("a folder");
         let component = wat::parse_str(package).expect("a component");
         fs::write(folder.path().join("package.wasm"), component).expect("a file");

@@ -7,54 +7,7 @@
 const DATA: u32 = 1024;
 
 /// The contract as an instance of the functions of the core instance `$core`.
-const RENDERER: &str = r#"
-  (type $severity (enum "error" "warning"))
-  (type $position (record (field "line" u32) (field "column" u32)))
-  (type $diagnostic (record
-    (field "severity" $severity) (field "code" string) (field "path" string) (field "position" (option $position))
-    (field "message" string) (field "help" (option string))))
-  (type $description (record
-    (field "name" string) (field "version" string) (field "summary" string) (field "api-version" string)
-    (field "kind" string) (field "app-versions" (list string))))
-  (type $release (record
-    (field "service" string) (field "revision" u32) (field "is-install" bool) (field "is-upgrade" bool)))
-  (type $capabilities (record (field "kube-version" string) (field "api-versions" (list string))))
-  (type $request (record
-    (field "name" string) (field "namespace" string) (field "values" string) (field "release" (option $release))
-    (field "capabilities" (option $capabilities)) (field "current" (option string))))
-  (type $manifest (record
-    (field "api-version" string) (field "kind" string) (field "name" string) (field "namespace" (option string))
-    (field "file-name" string) (field "document" string)))
-  (type $rendering (record
-    (field "manifests" (list $manifest)) (field "warnings" (list $diagnostic)) (field "notes" string)))
-  (type $state (variant (case "values" $request) (case "objects" string)))
-  (type $command (record
-    (field "purpose" string) (field "line" string) (field "unless" (option string)) (field "within" (option u32))))
-  (type $step (record
-    (field "name" string) (field "title" string) (field "reason" string) (field "manifests" (list $manifest))
-    (field "commands" (list $command))))
-  (type $change (variant (case "nothing") (case "apply" $step) (case "steps" (list $step))))
-  (type $way (record (field "change" $change) (field "warnings" (list $diagnostic))))
-  (func $describe (result $description)
-    (canon lift (core func $core "describe") (memory (core memory $memory "memory"))))
-  (func $text (result string)
-    (canon lift (core func $core "text") (memory (core memory $memory "memory"))))
-  (func $render (param "request" $request) (result (result $rendering (error (list $diagnostic))))
-    (canon lift (core func $core "render") (memory (core memory $memory "memory"))
-      (realloc (core func $core "realloc"))))
-  (func $plan (param "current" $state) (param "desired" $request) (result (result $way (error (list $diagnostic))))
-    (canon lift (core func $core "plan") (memory (core memory $memory "memory"))
-      (realloc (core func $core "realloc"))))
-  (instance $renderer
-    (export "severity" (type $severity)) (export "position" (type $position))
-    (export "diagnostic" (type $diagnostic)) (export "description" (type $description))
-    (export "release" (type $release)) (export "capabilities" (type $capabilities))
-    (export "request" (type $request)) (export "manifest" (type $manifest)) (export "rendering" (type $rendering))
-    (export "state" (type $state)) (export "command" (type $command)) (export "step" (type $step))
-    (export "change" (type $change)) (export "way" (type $way)) (export "plan" (func $plan))
-    (export "describe" (func $describe)) (export "schema" (func $text)) (export "defaults" (func $text))
-    (export "render" (func $render)))
-  (export "rutter:package/renderer@0.1.0" (instance $renderer))"#;
+const RENDERER: &str = include_str!("renderer.wat");
 
 /// A guest, by what differs between guests.
 pub(crate) struct Guest {
@@ -138,7 +91,7 @@ impl Guest {
                         (global.get $free)
                         (global.set $free (i32.add (global.get $free) (local.get 3))))
                     (func (export "describe") (result i32) i32.const {describe})
-                    (func (export "text") (result i32) i32.const {strings})
+                    (func (export "text") (export "schema") (result i32) i32.const {strings})
                     (func (export "render") (param i32) (result i32) {render})
                     (func (export "plan") (param i32) (result i32) {plan})
                     (data (i32.const {DATA}) "{data}"))
