@@ -89,6 +89,19 @@ const WARNING: &str = "warning[text]: text: text\n";
 const REFUSED: &str = "rutter: the input is refused\n";
 
 #[test]
+fn what_is_installed_is_refused_in_its_own_file() {
+    let setting = Setting::rendering();
+    setting.file("live.yaml", "apiVersion: v1\nkind: A\nmetadata: {name: a\n");
+    setting.file("values.yaml", "a: 1\nb: {}\nc: {}\n");
+    let (status, stdout, stderr) = setting.run(&["plan", "--from", "live.yaml", "--to", "values.yaml"]);
+    assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
+    assert!(
+        stderr.contains("error[yaml-syntax]") && stderr.contains("--> live.yaml:3:11"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn renders_to_standard_output_and_warns_on_the_other() {
     let done = (0, STREAM.to_owned(), WARNING.to_owned());
     let setting = Setting::rendering();

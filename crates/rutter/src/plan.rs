@@ -18,7 +18,11 @@ pub fn state(text: &str, package: &Description, name: Option<&str>, namespace: &
     refuse_nothing(text)?;
     Ok(match only(text, package, name, namespace)? {
         Some(request) => State::Values(request),
-        None => State::Objects(text.to_owned()),
+        None => {
+            // A package that cannot read them has no way to say in which of two texts that is.
+            stream::objects(text)?;
+            State::Objects(text.to_owned())
+        }
     })
 }
 

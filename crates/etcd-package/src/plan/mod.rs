@@ -14,7 +14,7 @@ mod way;
 
 use rutter::{Change, Diagnostic, Plan, Request, State, Step};
 
-use crate::codes::{UNKNOWN_CLUSTER, UNSAFE_APPLY};
+use crate::codes::UNSAFE_APPLY;
 use crate::{Rendered, Source};
 use facts::Facts;
 use objects::{Object, Objects};
@@ -73,20 +73,11 @@ fn plan_from(there: &Objects, desired: &Request, may_be_others: bool) -> Result<
 
 /// Refuses to apply at once what is desired over what is installed, if that takes steps or is not safe at all.
 pub(crate) fn check_apply(current: &str, desired: &Request) -> Result<(), Vec<Diagnostic>> {
-    let installed = Objects::read(current, &desired.namespace).map_err(|problems| {
-        let problems = problems.into_iter().map(|problem| {
-            // Its place is in another text.
-            let message = format!("what is installed cannot be read: {}", problem.message);
-            Diagnostic::new(&UNKNOWN_CLUSTER, "", message).help("give what `kubectl get` or `helm get manifest` prints")
-        });
-        problems.collect::<Vec<_>>()
-    })?;
+    let installed = Objects::read(current, &desired.namespace)?;
     if installed.is_foreign() {
-        let message = "what is installed holds no Kubernetes object of a cluster";
-        return Err(vec![
-            Diagnostic::new(&UNKNOWN_CLUSTER, "", message)
-                .help("give what `kubectl get` or `helm get manifest` prints"),
-        ]);
+        return Err(vec![objects::unknown(
+            "what is installed holds no Kubernetes object of a cluster",
+        )]);
     }
     let Change::Steps(steps) = plan_from(&installed, desired, true)?.change else {
         return Ok(());

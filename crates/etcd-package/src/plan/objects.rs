@@ -3,6 +3,8 @@
 use rutter::yaml::{self, Node, Value};
 use rutter::{Diagnostic, Manifest, stream};
 
+use crate::codes::UNKNOWN_CLUSTER;
+
 /// Kubernetes objects, found by what they are called.
 #[derive(Debug)]
 pub(super) struct Objects {
@@ -33,9 +35,14 @@ pub(super) struct Id {
 const CLUSTER_WIDE: [&str; 1] = ["ClusterIssuer"];
 
 impl Objects {
-    /// The objects of a stream, those without a namespace being in `namespace`.
+    /// The objects of a stream that says what is installed, those without a namespace being in `namespace`.
     pub(super) fn read(text: &str, namespace: &str) -> Result<Self, Vec<Diagnostic>> {
-        let nodes = stream::objects(text)?;
+        let nodes = stream::objects(text).map_err(|problems| {
+            // Without its place, which would be taken for one in what is desired.
+            let unread =
+                |problem: Diagnostic| unknown(format!("what is installed cannot be read: {}", problem.message));
+            problems.into_iter().map(unread).collect::<Vec<_>>()
+        })?;
         let given = nodes.len();
         let objects = nodes.into_iter().filter_map(|node| Object::new(node, namespace));
         let all: Vec<Object> = objects.collect();
@@ -75,6 +82,11 @@ impl Objects {
         let is = move |object: &&Object| object.id.group == group && object.id.kind == kind;
         self.all.iter().filter(is)
     }
+}
+
+/// Refuses what says nothing of what is installed.
+pub(super) fn unknown(message: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(&UNKNOWN_CLUSTER, "", message).help("give what `kubectl get` or `helm get manifest` prints")
 }
 
 impl Object {
