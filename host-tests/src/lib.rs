@@ -7,11 +7,14 @@
 
 #[cfg(feature = "etcd")]
 pub mod etcd;
+pub mod fuzz;
+pub mod hostile;
 pub mod kubelet;
 pub mod kubernetes;
 pub mod matrix;
 pub mod oracles;
 pub mod plans;
+pub mod yaml_1_1;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,6 +1,11 @@
 //! What others say of our output: another YAML reader, Kubernetes' types, the CRDs' schemas.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use anyhow::{Context, Result, bail, ensure};
+use jsonschema::Validator;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service, ServiceAccount};
@@ -62,7 +67,24 @@ fn round_trip<T: DeserializeOwned + Serialize>(object: &Value) -> Result<()> {
     Ok(())
 }
 
-fn custom_resource(object: &Value, plural: &str) -> Result<()> {
+fn custom_resource(object: &Value, plural: &'static str) -> Result<()> {
+    static VALIDATORS: Mutex<BTreeMap<&str, Arc<Validator>>> = Mutex::new(BTreeMap::new());
+    let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
+    let validator = match validators.entry(plural) {
+        Entry::Occupied(entry) => Arc::clone(entry.get()),
+        Entry::Vacant(entry) => Arc::clone(entry.insert(Arc::new(validator(plural)?))),
+    };
+    drop(validators);
+    let errors: Vec<String> = validator
+        .iter_errors(object)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    ensure!(errors.is_empty(), "{}", errors.join("\n"));
+    Ok(())
+}
+
+/// What the schema of a CRD accepts. To make it takes longer than to ask it.
+fn validator(plural: &str) -> Result<Validator> {
     let crd: Value = serde_yaml::from_str(&data(&format!("crds/{plural}.yaml"))?)?;
     let versions = crd["spec"]["versions"].as_array().context("the CRD's versions")?;
     let v1 = versions
@@ -71,13 +93,7 @@ fn custom_resource(object: &Value, plural: &str) -> Result<()> {
         .context("the CRD's v1")?;
     let mut schema = v1["schema"]["openAPIV3Schema"].clone();
     close(&mut schema);
-    let validator = jsonschema::draft7::new(&schema)?;
-    let errors: Vec<String> = validator
-        .iter_errors(object)
-        .map(|error| format!("{}: {error}", error.instance_path()))
-        .collect();
-    ensure!(errors.is_empty(), "{}", errors.join("\n"));
-    Ok(())
+    Ok(jsonschema::draft7::new(&schema)?)
 }
 
 /// Makes a structural schema refuse unknown fields, as the API server's strict validation does.

@@ -14,6 +14,11 @@ use etcd_package::EtcdPackage;
 use rutter::command::{self, Invocation, Outcome};
 use rutter::stream;
 
+/// Half the price of the C library's, and smaller.
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 /// WASI does not say by what program, and from which file, a component runs. This is the common way.
 const INVOCATION: Invocation<'_> = Invocation {
     program: "wasmtime run etcd.wasm",

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::Failure;
 
 /// What Helm wants back, which it ignores.
-pub(crate) const ANSWER: &str = "{}";
+pub const ANSWER: &str = "{}";
 
 /// `internal/plugin/schema/cli.go`, `InputMessageCLIV1`.
 #[derive(Deserialize)]
@@ -24,7 +24,11 @@ struct Message {
 }
 
 /// Runs the command that Helm's message holds, in `namespace` unless that names another.
-pub(crate) fn run(
+///
+/// # Errors
+///
+/// If the message is none of Helm's.
+pub fn run(
     package: &dyn Package,
     message: &[u8],
     namespace: Option<String>,
@@ -42,7 +46,8 @@ pub(crate) fn run(
 }
 
 /// What Helm is to say, once standard error has what the command has to say.
-pub(crate) fn failure(outcome: &Outcome) -> Option<Failure> {
+#[must_use]
+pub fn failure(outcome: &Outcome) -> Option<Failure> {
     match outcome.status {
         0 => None,
         1 => Some(Failure::refused("the input is refused, as said above")),

@@ -2,22 +2,18 @@
 //!
 //! Each kind of plugin is a function from Helm's message to ours; around them is what Extism's runtime calls.
 
-// Only the module's entries use them, which are built for WebAssembly alone.
-#![cfg_attr(
-    not(target_family = "wasm"),
-    allow(dead_code, reason = "tests aside, only the entries use it")
-)]
-
-mod cli;
+pub mod cli;
 #[cfg(target_family = "wasm")]
 mod entries;
-mod post_renderer;
+pub mod post_renderer;
 
 /// Why an entry failed, for the person whom Helm tells, and the status that goes with it.
 #[derive(Debug, PartialEq, Eq)]
-struct Failure {
-    message: String,
-    status: u8,
+pub struct Failure {
+    /// What is wrong, for people; several lines where several things are.
+    pub message: String,
+    /// 1 the input is refused, 2 the arguments are not understood, 3 Helm or this machine failed.
+    pub status: u8,
 }
 
 impl Failure {

@@ -27,7 +27,11 @@ struct Answer {
 const SOURCE: &str = "<manifests>";
 
 /// Answers Helm's message.
-pub(crate) fn run(package: &dyn Package, message: &[u8]) -> Result<String, Failure> {
+///
+/// # Errors
+///
+/// If the message is none of Helm's, or the manifests in it are refused.
+pub fn run(package: &dyn Package, message: &[u8]) -> Result<String, Failure> {
     let unknown = |what: String| Failure::host(format!("Helm's message is not known: {what}"));
     let Message { manifests, extra_args } =
         serde_json::from_slice(message).map_err(|error| unknown(error.to_string()))?;

@@ -40,11 +40,11 @@ impl Package for EtcdPackage {
     }
 
     fn schema(&self) -> String {
-        include_str!("../generated/values.schema.json").to_owned()
+        inflate(include_bytes!(concat!(env!("OUT_DIR"), "/values.schema.json.deflate")))
     }
 
     fn defaults(&self) -> String {
-        include_str!("../generated/values.yaml").to_owned()
+        inflate(include_bytes!(concat!(env!("OUT_DIR"), "/values.yaml.deflate")))
     }
 
     fn render(&self, request: &Request) -> Result<Rendering, Vec<Diagnostic>> {
@@ -66,6 +66,13 @@ impl Package for EtcdPackage {
     fn plan(&self, current: &State, desired: &Request) -> Result<Plan, Vec<Diagnostic>> {
         plan::plan(current, desired)
     }
+}
+
+/// What the build has compressed.
+#[allow(clippy::expect_used, reason = "no user has any part in it, and a test reads both")]
+fn inflate(compressed: &[u8]) -> String {
+    let text = miniz_oxide::inflate::decompress_to_vec(compressed).expect("what was compressed");
+    String::from_utf8(text).expect("a text")
 }
 
 /// Values as they were read, from which clusters can be made that differ in a few of them.

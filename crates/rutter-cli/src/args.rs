@@ -1,10 +1,15 @@
 //! The command line.
 
+use std::env;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::values::Kind;
+use helm_values::Kind;
+use rutter::quantity::Quantity;
+use rutter::yaml::Refusal;
+use rutter_host::Limits;
 
 /// Render Kubernetes packages that are WebAssembly components
 #[derive(Debug, Parser)]
@@ -12,6 +17,24 @@ use crate::values::Kind;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Reads the command line, or ends the process with what is wrong with it.
+pub(crate) fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|mut error| {
+        // Nobody has typed the option if the value is the environment's.
+        if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+            && let Some(limit) = option
+                .split(' ')
+                .next()
+                .and_then(|option| option.strip_prefix("--max-"))
+            && !env::args().any(|arg| arg.starts_with(&format!("--max-{limit}")))
+        {
+            let variable = format!("RUTTER_MAX_{} in the environment", limit.to_uppercase());
+            error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
+        }
+        error.exit()
+    })
 }
 
 const EXIT_STATUS: &str = "\
@@ -26,6 +49,7 @@ Examples:
   rutter render -f values.yaml --set replicas=5     one value changed
   rutter render -f cluster.yaml -o manifests        one file per object
   rutter render -f - --output json < objects.yaml
+  rutter render -f clusters/                        the files of a folder, as one stream
   kubectl get statefulset,certificate -o yaml | rutter render -f values.yaml --against -
 
 A file of Kubernetes objects (one document or several) is rendered in place: each object of the
@@ -160,6 +184,11 @@ pub(crate) struct Render {
     /// Objects that are not the package's are written to KIND-NAME.yaml, the kind in lower case.
     #[arg(short = 'o', long, value_name = "DIR", conflicts_with = "output")]
     pub(crate) output_dir: Option<PathBuf>,
+    /// Check the rest of a long stream even if a document is refused
+    ///
+    /// A folder, and a stream of more than 64 KiB, flows through, and is not read on after the first document that is refused.
+    #[arg(long)]
+    pub(crate) keep_going: bool,
     #[command(flatten)]
     pub(crate) format: Format,
     #[command(flatten)]
@@ -305,10 +334,58 @@ pub(crate) struct Describe {
 pub(crate) struct Source {
     /// Use this component instead of the package that rutter carries
     ///
-    /// It need not be trusted: it sees nothing of this machine, and is held to 256 MiB of memory, 10 s and 64 MiB of
-    /// output.
+    /// It need not be trusted: it sees nothing of this machine, and is held to the limits below. Beyond one of them the
+    /// exit status is 3.
     #[arg(long, value_name = "FILE")]
     pub(crate) component: Option<PathBuf>,
+    /// The memory that a package may take in one call
+    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_MEMORY", default_value = "256Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
+    max_memory: usize,
+    /// The time that one call may take
+    #[arg(long, value_name = "TIME", env = "RUTTER_MAX_TIME", default_value = "10s", value_parser = time, help_heading = LIMITS, hide_short_help = true)]
+    max_time: Duration,
+    /// What a package may be given in one call
+    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_INPUT", default_value = "64Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
+    max_input: usize,
+    /// What a package may give back in one call
+    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_OUTPUT", default_value = "64Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
+    max_output: usize,
+    /// How large a component may be
+    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_COMPONENT", default_value = "64Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
+    max_component: usize,
+}
+
+const LIMITS: &str = "Limits of packages";
+
+impl Source {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            memory: self.max_memory,
+            time: self.max_time,
+            input: self.max_input,
+            output: self.max_output,
+            component: self.max_component,
+        }
+    }
+}
+
+/// A size as Kubernetes writes it: `64Mi`.
+fn size(text: &str) -> Result<usize, String> {
+    let quantity: Quantity = text.parse().map_err(in_words)?;
+    usize::try_from(quantity.value()).map_err(|_| "no such size exists here".to_owned())
+}
+
+/// A time as Kubernetes writes it: `10s`.
+fn time(text: &str) -> Result<Duration, String> {
+    let duration: rutter::duration::Duration = text.parse().map_err(in_words)?;
+    Ok(duration.value())
+}
+
+fn in_words(Refusal { message, help, .. }: Refusal) -> String {
+    match help {
+        Some(help) => format!("{message}: {help}"),
+        None => message,
+    }
 }
 
 /// How to write.
@@ -332,6 +409,9 @@ pub(crate) enum OutputFormat {
 #[derive(Debug, Args)]
 pub(crate) struct Input {
     /// Read values, or Kubernetes objects, from this file (- for standard input); may be repeated
+    ///
+    /// Alone it may be a folder of objects: its files .yaml, .yml and .json, in the order of their names, without those that
+    /// are hidden and without folders in it.
     #[arg(short = 'f', long = "values", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]

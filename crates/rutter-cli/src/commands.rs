@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, anyhow};
 use rutter::Diagnostic;
 use rutter::schema::{self, Depth};
-use rutter::stream::{Part, Rendered};
+use rutter::stream::{self, Part, Rendered};
 use serde_json::{Value, json};
 
 use crate::args::{
@@ -14,7 +14,10 @@ use crate::args::{
 };
 use crate::failure::{Failure, Located};
 use crate::files::NewFile;
+use crate::fleet::{Fleet, OnRefusal, Renderer};
 use crate::inputs::{self, Outcome};
+use crate::output::Spool;
+use crate::report::Report;
 use crate::sources::Sources;
 use crate::{argocd, diff, files, json, krm, output, package, plan, plugin, post_render, report};
 
@@ -40,8 +43,8 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Explain(args) => (OutputFormat::Yaml, explain(&args)),
         Command::Render(args) => (args.format.output, render(&args, &mut sources)),
         Command::Validate(args) => (args.format.output, validate(&args, &mut sources)),
-        Command::Schema(Source { component }) => (OutputFormat::Yaml, print_schema(component.as_deref())),
-        Command::Defaults(Source { component }) => (OutputFormat::Yaml, print_defaults(component.as_deref())),
+        Command::Schema(source) => (OutputFormat::Yaml, print_schema(&source)),
+        Command::Defaults(source) => (OutputFormat::Yaml, print_defaults(&source)),
         Command::Describe(args) => (args.format.output, describe(&args)),
     };
     let Err(failure) = result else {
@@ -54,6 +57,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
 /// Says on standard error why a command failed, and `refused` if the input is to blame.
 pub(crate) fn tell(failure: &Failure, sources: &Sources, format: OutputFormat, refused: &str) {
     match failure {
+        Failure::Told => {}
         Failure::Refused(diagnostics) => report::write(diagnostics, sources, format, Some(refused)),
         Failure::BadExpression(diagnostic) => report::write(std::slice::from_ref(diagnostic), sources, format, None),
         Failure::BadCommandLine(error) | Failure::Host(error) => {
@@ -63,8 +67,32 @@ pub(crate) fn tell(failure: &Failure, sources: &Sources, format: OutputFormat, r
 }
 
 fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
-    inputs::read(&args.input, sources)?;
-    let package = package::load(args.source.component.as_deref()).map_err(Failure::Host)?;
+    // Files are put into their folder all at once, and JSON is one array: both are held whole.
+    if args.output_dir.is_none() && args.format.output == OutputFormat::Yaml {
+        if let Some(fleet) = inputs::read_short(&args.input, sources)? {
+            let on_refusal = if args.keep_going {
+                OnRefusal::KeepGoing
+            } else {
+                OnRefusal::Stop
+            };
+            let mut manifests = Spool::new();
+            let format = args.format.output;
+            let report = pass(
+                fleet,
+                &args.input,
+                &args.source,
+                on_refusal,
+                Some(&mut manifests),
+                format,
+            )?;
+            output::all_to_stdout(manifests).map_err(Failure::Host)?;
+            report.write(None);
+            return Ok(());
+        }
+    } else {
+        inputs::read(&args.input, sources)?;
+    }
+    let package = package::load(&args.source).map_err(Failure::Host)?;
     let Outcome { parts, warnings } = inputs::render(&package, &package.describe()?, &args.input, sources)?;
     let written = match (&args.output_dir, args.format.output) {
         (Some(folder), format) => {
@@ -87,17 +115,54 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
 }
 
 fn validate(args: &Validate, sources: &mut Sources) -> Result<(), Failure> {
-    inputs::read(&args.input, sources)?;
-    let package = package::load(args.source.component.as_deref()).map_err(Failure::Host)?;
+    let format = args.format.output;
+    if let Some(fleet) = inputs::read_short(&args.input, sources)? {
+        let report = pass(fleet, &args.input, &args.source, OnRefusal::KeepGoing, None, format)?;
+        report.write(Some(ACCEPTED));
+        return Ok(());
+    }
+    let package = package::load(&args.source).map_err(Failure::Host)?;
     let Outcome { warnings, .. } = inputs::render(&package, &package.describe()?, &args.input, sources)?;
     note_unread(&args.input, args.format.output);
-    report::write(
-        &warnings,
-        sources,
-        args.format.output,
-        Some("rutter: the input is accepted"),
-    );
+    report::write(&warnings, sources, args.format.output, Some(ACCEPTED));
     Ok(())
+}
+
+/// What `validate` says of an input that is not refused.
+const ACCEPTED: &str = "rutter: the input is accepted";
+
+/// Renders a long stream into `manifests`, if they are wanted, and gives what there is to say about it.
+fn pass(
+    fleet: Fleet,
+    input: &Input,
+    source: &Source,
+    on_refusal: OnRefusal,
+    manifests: Option<&mut Spool>,
+    format: OutputFormat,
+) -> Result<Report, Failure> {
+    if input.installation.name.is_some() && fleet.is_stream() {
+        return Err(refused(vec![stream::refuse_name()]));
+    }
+    let package = package::load_for_many(source).map_err(Failure::Host)?;
+    let mut report = Report::new(format);
+    let renderer = Renderer {
+        package: &package,
+        description: &package.describe()?,
+        namespace: &input.installation.namespace,
+        on_refusal,
+        is_folder: fleet.is_folder(),
+    };
+    match renderer.render(fleet, manifests, &mut report) {
+        Ok(None) => Ok(report),
+        Ok(Some(refused)) => {
+            report.write(Some(&refused));
+            Err(Failure::Told)
+        }
+        Err(failure) => {
+            report.write(None);
+            Err(failure)
+        }
+    }
 }
 
 /// Says that standard input is not read, where nobody asked for that and something waits there to be read. Reading it
@@ -134,18 +199,18 @@ fn note_others(folder: &Path, files: &[NewFile<'_>], format: OutputFormat) -> an
 #[cfg(not(unix))]
 fn note_unread(_: &Input, _: OutputFormat) {}
 
-fn print_schema(component: Option<&Path>) -> Result<(), Failure> {
-    let package = package::load(component).map_err(Failure::Host)?;
+fn print_schema(source: &Source) -> Result<(), Failure> {
+    let package = package::load(source).map_err(Failure::Host)?;
     output::to_stdout(&package.schema()?).map_err(Failure::Host)
 }
 
-fn print_defaults(component: Option<&Path>) -> Result<(), Failure> {
-    let package = package::load(component).map_err(Failure::Host)?;
+fn print_defaults(source: &Source) -> Result<(), Failure> {
+    let package = package::load(source).map_err(Failure::Host)?;
     output::to_stdout(&package.defaults()?).map_err(Failure::Host)
 }
 
 fn explain(args: &Explain) -> Result<(), Failure> {
-    let package = package::load(args.source.component.as_deref()).map_err(Failure::Host)?;
+    let package = package::load(&args.source).map_err(Failure::Host)?;
     let schema = serde_json::from_str(&package.schema()?)
         .context("the package's schema is not JSON")
         .map_err(Failure::Host)?;
@@ -162,7 +227,7 @@ fn describe(args: &Describe) -> Result<(), Failure> {
         format: Format { output: format },
         source,
     } = args;
-    let package = package::load(source.component.as_deref()).map_err(Failure::Host)?;
+    let package = package::load(source).map_err(Failure::Host)?;
     let description = package.describe()?;
     let object = json!({
         "name": description.name,

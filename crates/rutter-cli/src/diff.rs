@@ -47,7 +47,7 @@ fn compare(args: &Diff) -> Result<Verdict, Told> {
         let error = anyhow!("only one of the two can be standard input");
         return Err(told(Failure::BadCommandLine(error)));
     }
-    let loaded = package::load(args.source.component.as_deref());
+    let loaded = package::load(&args.source);
     let package = loaded.map_err(|error| told(Failure::Host(error)))?;
     let description = package.describe().map_err(|error| told(error.into()))?;
     let mut sides = [&args.old, &args.new].map(|path| Side::new(path, args));

@@ -24,6 +24,8 @@ impl Located {
 pub(crate) enum Failure {
     /// The input is wrong, and this is how.
     Refused(Vec<Located>),
+    /// The input is wrong, and how has been told.
+    Told,
     /// An expression or a field on the command line is wrong, and this is how.
     BadExpression(Located),
     /// The command line asks for something that cannot be.
@@ -35,7 +37,7 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
-            Self::Refused(_) => 1,
+            Self::Refused(_) | Self::Told => 1,
             Self::BadExpression(_) | Self::BadCommandLine(_) => 2,
             Self::Host(_) => 3,
         }

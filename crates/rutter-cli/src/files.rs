@@ -9,6 +9,12 @@ use rutter::{Code, Diagnostic};
 
 use crate::sources::Sources;
 
+/// Whether a file of this name in a folder holds manifests, as `kubectl` and Argo CD take them. What is hidden belongs to
+/// an editor or to the system.
+pub(crate) fn is_manifest(name: &str) -> bool {
+    !name.starts_with('.') && [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+}
+
 /// A file to be written.
 #[derive(Debug)]
 pub(crate) struct NewFile<'a> {

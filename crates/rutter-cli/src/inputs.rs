@@ -1,10 +1,10 @@
 //! What the command line asks to render, read and put together.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use rutter::stream::{self, Part, Rendered};
 use rutter::yaml::YAML_FEATURE;
 use rutter::{Description, Diagnostic, Request, State};
@@ -12,8 +12,9 @@ use rutter_host::Package;
 
 use crate::args::Input;
 use crate::failure::{Failure, Located};
+use crate::fleet::{self, Fleet, Opened};
 use crate::sources::Sources;
-use crate::values::{Expression, Values};
+use helm_values::{Expression, Values};
 
 /// What was rendered.
 #[derive(Debug)]
@@ -34,11 +35,33 @@ pub(crate) fn read(input: &Input, sources: &mut Sources) -> Result<(), Failure> 
     Ok(())
 }
 
+/// Does what [`read`] does, unless a long stream or a folder is all there is: that one is given back.
+pub(crate) fn read_short(input: &Input, sources: &mut Sources) -> Result<Option<Fleet>, Failure> {
+    // What is installed concerns each object of it, and is held whole with them.
+    let ([path], None, None) = (&*input.files, input.expressions().next(), &input.against) else {
+        return read(input, sources).map(|()| None);
+    };
+    if path.is_dir() {
+        let name = path.display().to_string();
+        let fleet = Fleet::folder(path).map_err(|error| unreadable(&name, error))?;
+        return Ok(Some(fleet));
+    }
+    let (name, reader) = open(path)?;
+    match fleet::open(&name, reader).map_err(|error| unreadable(&name, error))? {
+        Opened::Short(bytes) => add_bytes(name, &bytes, sources).map(|()| None),
+        Opened::Long(fleet) => Ok(Some(fleet)),
+    }
+}
+
 /// Reads a file, or standard input for `-`, into `sources`. What is no text is refused, with its place.
 pub(crate) fn add(path: &Path, sources: &mut Sources) -> Result<(), Failure> {
     let (name, bytes) = read_path(path)?;
-    let problem = stream::decode(&bytes).err();
-    let source = sources.add(name, String::from_utf8_lossy(&bytes));
+    add_bytes(name, &bytes, sources)
+}
+
+fn add_bytes(name: String, bytes: &[u8], sources: &mut Sources) -> Result<(), Failure> {
+    let problem = stream::decode(bytes).err();
+    let source = sources.add(name, String::from_utf8_lossy(bytes));
     match problem {
         Some(problem) => Err(Failure::Refused(Located::all(source, vec![problem]))),
         None => Ok(()),
@@ -135,7 +158,7 @@ fn installed(package: &Package, description: &Description, input: &Input) -> Res
 }
 
 /// Merges all sources into one document.
-fn merge(description: &Description, input: &Input, sources: &Sources) -> Result<crate::values::Merged, Failure> {
+fn merge(description: &Description, input: &Input, sources: &Sources) -> Result<helm_values::Merged, Failure> {
     let mut values = Values::default();
     let mut numbers = 0..;
     for (_, number) in input.files.iter().zip(&mut numbers) {
@@ -180,6 +203,9 @@ impl From<Diagnostic> for Stop {
     }
 }
 
+/// What standard input is called for people.
+const STDIN: &str = "<stdin>";
+
 /// Whether `path` stands for standard input.
 pub(crate) fn is_stdin(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.trim() == "-")
@@ -190,14 +216,33 @@ pub(crate) fn is_stdin(path: &Path) -> bool {
 fn read_path(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     let most = u64::try_from(stream::MAX_BYTES + 1).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
+    let (name, reader) = open(path)?;
+    let read = reader.take(most).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(&name, error))?;
+    Ok((name, bytes))
+}
+
+/// Opens a file, or standard input for `-`, and gives it a name for people.
+fn open(path: &Path) -> Result<(String, Box<dyn Read>), Failure> {
     if is_stdin(path) {
-        let read = io::stdin().lock().take(most).read_to_end(&mut bytes);
-        read.context("standard input cannot be read").map_err(Failure::Host)?;
-        return Ok(("<stdin>".to_owned(), bytes));
+        return Ok((STDIN.to_owned(), Box::new(io::stdin())));
     }
     let name = path.display().to_string();
-    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
-    read.with_context(|| format!("{name} cannot be read"))
-        .map_err(Failure::BadCommandLine)?;
-    Ok((name, bytes))
+    match File::open(path) {
+        Ok(_) if path.is_dir() => Err(Failure::BadCommandLine(anyhow!(
+            "{name} is a folder: only `rutter validate -f` and `rutter render -f` take one, as their one input, and the \
+             latter writes YAML to standard output"
+        ))),
+        Ok(file) => Ok((name, Box::new(file))),
+        Err(error) => Err(unreadable(&name, error)),
+    }
+}
+
+/// What it means that an input cannot be read: a file's name is the command line's to know.
+pub(crate) fn unreadable(name: &str, error: io::Error) -> Failure {
+    if name == STDIN {
+        Failure::Host(anyhow!(error).context("standard input cannot be read"))
+    } else {
+        Failure::BadCommandLine(anyhow!(error).context(format!("{name} cannot be read")))
+    }
 }

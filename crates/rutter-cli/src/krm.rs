@@ -16,7 +16,7 @@ use crate::{inputs, output, package, report};
 /// If the input is refused, which has been said already unless it is no text, or the package failed.
 pub(crate) fn run(args: &Krm, sources: &mut Sources) -> Result<(), Failure> {
     inputs::add(Path::new("-"), sources)?;
-    let package = package::load(args.source.component.as_deref()).map_err(Failure::Host)?;
+    let package = package::load(&args.source).map_err(Failure::Host)?;
     let text = sources.get(0).map_or("", |source| source.text.as_str());
     let task = if args.validate { Task::Validate } else { Task::Render };
     let outcome = krm::run(text, &package.describe()?, task, |request| {

@@ -4,12 +4,15 @@
 //! document asked for to standard output, whole or not at all, and all else to standard error. It meets even the package
 //! that it carries as a component, and must not know what values mean.
 
+#[cfg(test)]
+mod against_helm;
 mod argocd;
 mod args;
 mod commands;
 mod diff;
 mod failure;
 mod files;
+mod fleet;
 mod inputs;
 mod json;
 mod krm;
@@ -21,12 +24,9 @@ mod plugin;
 mod post_render;
 mod report;
 mod sources;
-mod values;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 fn main() -> ExitCode {
-    commands::run(args::Cli::parse().command)
+    commands::run(args::parse().command)
 }

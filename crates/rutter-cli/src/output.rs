@@ -2,10 +2,11 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use tempfile::{SpooledData, SpooledTempFile};
 
 use crate::files::NewFile;
 
@@ -19,6 +20,92 @@ pub(crate) fn to_stdout(text: &str) -> Result<()> {
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     written.context("standard output cannot be written")
 }
+
+/// Writes all that has waited to standard output.
+///
+/// # Errors
+///
+/// As for [`to_stdout`].
+pub(crate) fn all_to_stdout(spool: Spool) -> Result<()> {
+    spool
+        .copy_to(io::stdout().lock())
+        .context("standard output cannot be written")
+}
+
+/// How much of what waits to be written is held in memory, in bytes. The rest lies in a file that nobody else sees.
+const HELD: usize = 4 << 20;
+
+/// Text that is not to be seen before all of it is there, however much that is.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    text: BufWriter<SpooledTempFile>,
+    ends_line: bool,
+}
+
+impl Spool {
+    pub(crate) fn new() -> Self {
+        Self {
+            text: BufWriter::new(tempfile::spooled_tempfile(HELD)),
+            ends_line: true,
+        }
+    }
+
+    /// Adds text.
+    ///
+    /// # Errors
+    ///
+    /// If the folder for temporary files has no room for it.
+    pub(crate) fn write(&mut self, text: &str) -> Result<()> {
+        if !text.is_empty() {
+            self.ends_line = text.ends_with('\n');
+        }
+        self.text.write_all(text.as_bytes()).context(SPOOLED)
+    }
+
+    /// Adds the end of a line that has none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::write`].
+    pub(crate) fn end_line(&mut self) -> Result<()> {
+        if self.ends_line { Ok(()) } else { self.write("\n") }
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read back, or not all of it could be written.
+    pub(crate) fn copy_to(self, mut to: impl Write) -> Result<()> {
+        let text = self.text.into_inner().map_err(io::IntoInnerError::into_error);
+        match text.context(SPOOLED)?.into_inner() {
+            SpooledData::InMemory(text) => to.write_all(text.get_ref())?,
+            SpooledData::OnDisk(mut file) => {
+                file.rewind().context(SPOOLED)?;
+                io::copy(&mut file, &mut to)?;
+            }
+        }
+        to.flush().map_err(Into::into)
+    }
+}
+
+/// What cuts a file from the text of another before it, and what is then left of it to write. A file is not only cut from
+/// its stream by `---`: directives may come first.
+pub(crate) fn separate(text: &str) -> (&'static str, &str) {
+    // A mark of the encoding, at the start of a file alone.
+    let text = text.trim_start_matches('\u{feff}');
+    let begins = |rest: &str| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']);
+    let separator = if text.starts_with('%') {
+        "...\n"
+    } else if text.strip_prefix("---").is_some_and(begins) {
+        ""
+    } else {
+        "---\n"
+    };
+    (separator, text)
+}
+
+const SPOOLED: &str = "the folder for temporary files cannot be used, which TMPDIR names";
 
 /// What text on standard output is coloured with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,12 @@
 //! The package that is run.
 
-use std::path::Path;
+use std::num::NonZero;
+use std::thread;
 
 use anyhow::{Context as _, Result};
 use rutter_host::{Host, HostError, Limits, Package};
+
+use crate::args::Source;
 
 /// The package that this program was built with, as native code.
 #[cfg(rutter_embedded)]
@@ -15,16 +18,42 @@ static EMBEDDED: &Pages<[u8]> = &Pages(*include_bytes!(env!("RUTTER_PRECOMPILED"
 struct Pages<T: ?Sized>(T);
 
 /// Loads a component from a file, or the package that this program was built with.
-pub(crate) fn load(component: Option<&Path>) -> Result<Package> {
-    let host = Host::new(Limits::default())?;
-    match component {
+pub(crate) fn load(source: &Source) -> Result<Package> {
+    load_into(&Host::new(source.limits())?, source)
+}
+
+/// The same, for a stream of many objects that each processor renders some of.
+pub(crate) fn load_for_many(source: &Source) -> Result<Package> {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let calls = u32::try_from(processors).ok().and_then(NonZero::new);
+    let calls = calls.unwrap_or(NonZero::<u32>::MIN);
+    // A component of somebody's may have more memories than a pool has room for, and the machine no address space for one.
+    if source.component.is_none()
+        && let Ok(host) = Host::pooled(source.limits(), calls)
+        && let Ok(package) = load_into(&host, source)
+    {
+        return Ok(package);
+    }
+    load(source)
+}
+
+fn load_into(host: &Host, source: &Source) -> Result<Package> {
+    let package = match &source.component {
         Some(path) => match host.load(path) {
             // It names the file itself.
             Err(error @ HostError::Read { .. }) => Err(error.into()),
             loaded => loaded.with_context(|| path.display().to_string()),
         },
-        None => embedded(&host),
-    }
+        None => embedded(host),
+    }?;
+    // The end of the process takes it down in less time than it would take itself.
+    std::mem::forget(package.clone());
+    Ok(package)
+}
+
+/// Loads the package that this program was built with.
+pub(crate) fn carried() -> Result<Package> {
+    embedded(&Host::new(Limits::default())?)
 }
 
 #[cfg(rutter_embedded)]

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Plan, sources: &mut Sources) -> Result<ExitCode, Failur
     }
     inputs::add(&args.from, sources)?;
     inputs::add(&args.to, sources)?;
-    let package = package::load(args.source.component.as_deref()).map_err(Failure::Host)?;
+    let package = package::load(&args.source).map_err(Failure::Host)?;
     let (current, desired) = read(args, &package, &package.describe()?, sources)?;
     let plan = package
         .plan(&current, &desired)?

@@ -28,7 +28,7 @@ struct File {
 ///
 /// If the folder is not known, or a file there is somebody else's or cannot be written.
 pub(crate) fn install(args: &PluginInstall) -> Result<(), Failure> {
-    let description = package::load(None).map_err(Failure::Host)?.describe()?;
+    let description = package::carried().map_err(Failure::Host)?.describe()?;
     let said = installed(args, &description).map_err(Failure::Host)?;
     output::to_stdout(&said).map_err(Failure::Host)
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use rutter::helm;
 use rutter::stream::Rendered;
 
-use crate::args::PostRender;
+use crate::args::{PostRender, Source};
 use crate::failure::{Failure, Located};
 use crate::sources::Sources;
 use crate::{inputs, output, package, report};
@@ -15,7 +15,7 @@ use crate::{inputs, output, package, report};
 /// Runs the post-renderer and says what it has to say on standard error, which Helm 4 drops, and in the log files.
 pub(crate) fn run(args: &PostRender) -> ExitCode {
     let mut sources = Sources::default();
-    let result = post_render(args.source.component.as_deref(), &mut sources);
+    let result = post_render(&args.source, &mut sources);
     let (said, status) = match &result {
         Ok(warnings) => (report::plain(warnings, &sources), 0),
         Err(failure) => {
@@ -25,6 +25,7 @@ pub(crate) fn run(args: &PostRender) -> ExitCode {
                 }
                 Failure::BadExpression(located) => report::plain(std::slice::from_ref(located), &sources),
                 Failure::BadCommandLine(error) | Failure::Host(error) => format!("error: {error:#}\n"),
+                Failure::Told => String::new(),
             };
             (text, failure.exit_status())
         }
@@ -38,9 +39,9 @@ pub(crate) fn run(args: &PostRender) -> ExitCode {
     ExitCode::from(status)
 }
 
-fn post_render(component: Option<&Path>, sources: &mut Sources) -> Result<Vec<Located>, Failure> {
+fn post_render(source: &Source, sources: &mut Sources) -> Result<Vec<Located>, Failure> {
     inputs::add(Path::new("-"), sources)?;
-    let package = package::load(component).map_err(Failure::Host)?;
+    let package = package::load(source).map_err(Failure::Host)?;
     let text = sources.get(0).map_or("", |source| source.text.as_str());
     let Rendered { parts, warnings } = helm::post_render(text, &package.describe()?, |request| {
         package.render(request).map_err(Failure::from)

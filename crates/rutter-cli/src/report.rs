@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use anyhow::Result;
 use miette::{
     GraphicalReportHandler, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents,
 };
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::args::OutputFormat;
 use crate::failure::Located;
+use crate::output::Spool;
 use crate::sources::{Source, Sources};
 
 /// How diagnostics are written.
@@ -36,30 +38,78 @@ impl Style {
 
 /// Writes diagnostics to standard error, and then `conclusion` where people read.
 pub(crate) fn write(diagnostics: &[Located], sources: &Sources, format: OutputFormat, conclusion: Option<&str>) {
-    let mut text = String::new();
-    match Style::of(format) {
-        Style::Plain => text = plain(diagnostics, sources),
-        Style::Drawn => {
-            let handler = GraphicalReportHandler::new();
-            for located in diagnostics {
-                let drawn = Drawn::new(located, sources);
-                if handler.render_report(&mut text, &drawn).is_err() {
-                    text.push_str(&harmless(located.diagnostic.display(name(located.source, sources))));
+    let mut report = Report::new(format);
+    // It is told as far as there is room to hold it.
+    let _ = report.add(diagnostics, sources);
+    report.write(conclusion);
+}
+
+/// Diagnostics as they come up, for standard error.
+#[derive(Debug)]
+pub(crate) struct Report {
+    style: Style,
+    spool: Spool,
+    is_empty: bool,
+}
+
+impl Report {
+    pub(crate) fn new(format: OutputFormat) -> Self {
+        Self {
+            style: Style::of(format),
+            spool: Spool::new(),
+            is_empty: true,
+        }
+    }
+
+    /// Adds diagnostics.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Spool::write`].
+    pub(crate) fn add(&mut self, diagnostics: &[Located], sources: &Sources) -> Result<()> {
+        let handler = GraphicalReportHandler::new();
+        for located in diagnostics {
+            let text = match self.style {
+                Style::Plain => plain(std::slice::from_ref(located), sources),
+                Style::Drawn => {
+                    let mut text = String::new();
+                    let drawn = Drawn::new(located, sources);
+                    if handler.render_report(&mut text, &drawn).is_err() {
+                        text = plain(std::slice::from_ref(located), sources);
+                    }
+                    text
                 }
-            }
+                // An element of the array, as far in as it stands there.
+                Style::Json => {
+                    let separator = if self.is_empty { "[\n  " } else { ",\n  " };
+                    format!(
+                        "{separator}{}",
+                        format!("{:#}", to_json(located, sources)).replace('\n', "\n  ")
+                    )
+                }
+            };
+            self.is_empty = false;
+            self.spool.write(&text)?;
         }
-        // Where diagnostics are all that was asked for, none are an answer, too.
-        Style::Json if diagnostics.is_empty() && conclusion.is_none() => return,
-        Style::Json => {
-            let array: Vec<_> = diagnostics.iter().map(|located| to_json(located, sources)).collect();
-            return to_stderr(&format!("{:#}\n", Value::Array(array)));
+        Ok(())
+    }
+
+    /// Writes them to standard error, and then `conclusion` where people read.
+    pub(crate) fn write(self, conclusion: Option<&str>) {
+        // Where nobody listens there is nobody to tell.
+        let _ = self.try_write(conclusion);
+    }
+
+    fn try_write(mut self, conclusion: Option<&str>) -> Result<()> {
+        match (self.style, conclusion) {
+            // Where diagnostics are all that was asked for, none are an answer, too.
+            (Style::Json, None) if self.is_empty => {}
+            (Style::Json, _) => self.spool.write(if self.is_empty { "[]\n" } else { "\n]\n" })?,
+            (Style::Plain | Style::Drawn, Some(conclusion)) => self.spool.write(&format!("{conclusion}\n"))?,
+            (Style::Plain | Style::Drawn, None) => {}
         }
+        self.spool.copy_to(io::stderr().lock())
     }
-    if let Some(conclusion) = conclusion {
-        text.push_str(conclusion);
-        text.push('\n');
-    }
-    to_stderr(&text);
 }
 
 /// Diagnostics as the text that every route of a package gives.
@@ -108,6 +158,10 @@ impl<'a> Drawn<'a> {
     fn new(located: &'a Located, sources: &'a Sources) -> Self {
         let place = located.diagnostic.position.and_then(|position| {
             let source = sources.get(located.source)?;
+            let position = Position {
+                line: position.line.checked_sub(source.first_line - 1)?,
+                ..position
+            };
             let (start, end) = span(&source.text, position)?;
             let label = LabeledSpan::new(None, start, end - start);
             Some((source, label))
@@ -163,13 +217,13 @@ impl SourceCode for Source {
         span: &SourceSpan,
         before: usize,
         after: usize,
-    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+    ) -> std::result::Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let lines = self.text.read_span(span, before, after)?;
         Ok(Box::new(MietteSpanContents::new_named(
             self.name.clone(),
             lines.data(),
             *lines.span(),
-            lines.line(),
+            lines.line() + usize::try_from(self.first_line - 1).unwrap_or_default(),
             lines.column(),
             lines.line_count(),
         )))

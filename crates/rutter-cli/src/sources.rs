@@ -11,15 +11,23 @@ pub(crate) struct Source {
     pub(crate) name: String,
     /// What it says.
     pub(crate) text: String,
+    /// The line of the file on which the text starts, from 1.
+    pub(crate) first_line: u32,
 }
 
 impl Sources {
     /// Adds a text and gives its number.
     pub(crate) fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> u32 {
+        self.add_part(name, text, 1)
+    }
+
+    /// Adds a text that starts on a line of the file with this name, and gives its number.
+    pub(crate) fn add_part(&mut self, name: impl Into<String>, text: impl Into<String>, first_line: u32) -> u32 {
         let number = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         self.0.push(Source {
             name: name.into(),
             text: text.into(),
+            first_line,
         });
         number
     }

@@ -289,6 +289,38 @@ fn streams_are_rendered_in_place() {
 }
 
 #[test]
+fn long_streams_are_rendered_in_place() {
+    let foreign = "--- # kept\napiVersion: v1\nkind:   ConfigMap # as it is\nvalue: 0777\n".repeat(5000);
+    let ours = "---\napiVersion: text\nkind: text\nmetadata: {name: a}\nspec: {}\n";
+    let setting = Setting::rendering();
+    setting.file("stream.yaml", &format!("# first\n{foreign}{ours}--- # last\n{{a: 1}}"));
+    let (status, stdout, stderr) = setting.run(&["render", "-f", "stream.yaml"]);
+    assert_eq!(status, 0, "{stderr}");
+    assert!(stdout == format!("# first\n{foreign}{STREAM}--- # last\n{{a: 1}}"));
+    assert_eq!(setting.run(&["validate", "-f", "stream.yaml"]).0, 0);
+
+    setting.file("stream.yaml", &format!("{foreign}{ours}{foreign}{ours}"));
+    let (status, stdout, stderr) = setting.run(&["render", "-f", "stream.yaml"]);
+    assert_eq!((status, stdout.as_str()), (1, ""));
+    assert!(
+        stderr.contains("rendered for another object in this stream already"),
+        "{stderr}"
+    );
+
+    fs::write(
+        setting.path("stream.yaml"),
+        [foreign.as_bytes(), b"---\na: \xff\n"].concat(),
+    )
+    .expect("a file");
+    let (status, stdout, stderr) = setting.run(&["render", "-f", "stream.yaml"]);
+    assert_eq!((status, stdout.as_str()), (1, ""));
+    assert!(
+        stderr.contains("not UTF-8") && stderr.contains("stream.yaml:20002:4"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn objects_of_others_get_files_too() {
     let ours = "---\napiVersion: text\nkind: text\nmetadata: {name: a}\nspec: {}\n";
     let config = "# kept\napiVersion: v1\nkind:   ConfigMap # as it is\nmetadata: {name: b.c}\nvalue: 0777\n";
@@ -385,6 +417,134 @@ fn failures_of_the_package_are_not_blamed_on_the_input() {
     let (status, _, stderr) = setting.run(&["describe"]);
     assert_eq!(status, 3);
     assert_eq!(stderr.matches("package.wasm").count(), 1, "{stderr}");
+}
+
+/// Packages that do what a package must not, the limits that they run under, and the line that it ends with.
+const HOSTILE: [(&str, &[&str], &str); 9] = [
+    (
+        "(loop (br 0)) unreachable",
+        &["--max-time", "50ms"],
+        "the package did not answer within 50ms",
+    ),
+    (
+        "(loop (drop (memory.grow (i32.const 1))) (br 0)) unreachable",
+        &["--max-memory", "1Mi"],
+        "the package needs more memory than its 1 MiB",
+    ),
+    (
+        "(loop (drop (memory.grow (i32.const 1))) (br 0)) unreachable",
+        &[],
+        "the package needs more memory than its 256 MiB",
+    ),
+    (
+        "(i32.const 768)",
+        &["--max-output", "10"],
+        "the package's answer is larger than 10 bytes",
+    ),
+    (
+        "(i32.const 768)",
+        &["--max-input", "10"],
+        "the package is given no more than 10 bytes",
+    ),
+    (
+        "unreachable",
+        &[],
+        "the package crashed: wasm trap: wasm `unreachable` instruction executed",
+    ),
+    (
+        "(i32.load (i32.const -1))",
+        &[],
+        "the package crashed: wasm trap: out of bounds memory access",
+    ),
+    // Answers that are none: a pointer out of its memory, and a case that does not exist.
+    ("(i32.const -8)", &[], "the package crashed: "),
+    (
+        "(i32.store (i32.const 768) (i32.const 7)) (i32.const 768)",
+        &[],
+        "the package crashed: ",
+    ),
+];
+
+#[test]
+fn a_hostile_package_ends_in_one_line() {
+    for (render, limits, expected) in HOSTILE {
+        let setting = Setting::new(render);
+        let arguments = [&["render"], limits].concat();
+        let (status, stdout, stderr) = setting.run(&arguments);
+        assert_eq!((status, stdout.as_str()), (3, ""), "{render}: {stderr}");
+        assert!(
+            stderr.starts_with(&format!("error: {expected}")) && stderr.lines().count() == 1,
+            "{render}: {stderr}"
+        );
+        // It is `render` that misbehaves. The machine is none the worse for it.
+        let unharmed = setting.run(&["defaults"]);
+        assert_eq!(unharmed, (0, "text".to_owned(), String::new()), "{render}");
+    }
+}
+
+#[test]
+fn what_is_no_package_ends_in_one_line() {
+    let setting = Setting::rendering();
+    for (text, expected) in [
+        (
+            "(module)".to_owned(),
+            "this is not a WebAssembly component that can be run here: ",
+        ),
+        (
+            "(component)".to_owned(),
+            "this component is not a package: it does not export `rutter:package/renderer@0.1.0`\n",
+        ),
+    ] {
+        fs::write(
+            setting.path("package.wasm"),
+            wat::parse_str(&text).expect("WebAssembly"),
+        )
+        .expect("a file");
+        let (status, stdout, stderr) = setting.run(&["render"]);
+        assert_eq!((status, stdout.as_str()), (3, ""), "{stderr}");
+        assert!(
+            stderr.starts_with(&format!("error: package.wasm: {expected}")) && stderr.lines().count() == 1,
+            "{stderr}"
+        );
+    }
+    let (status, _, stderr) = setting.run(&["render", "--max-component", "4"]);
+    assert_eq!(
+        (status, stderr.as_str()),
+        (3, "error: package.wasm: the component is larger than 4 bytes\n")
+    );
+}
+
+#[test]
+fn limits_are_set_by_the_environment_too() {
+    let setting = Setting::new("(loop (br 0)) unreachable");
+    let run = |arguments: &[&str], time: &str| {
+        let mut command = setting.command(arguments);
+        finished(
+            command
+                .env("RUTTER_MAX_TIME", time)
+                .stdin(Stdio::null())
+                .output()
+                .expect("an end"),
+        )
+    };
+    assert_eq!(
+        run(&["render"], "40ms"),
+        (
+            3,
+            String::new(),
+            "error: the package did not answer within 40ms\n".to_owned()
+        )
+    );
+    // What is typed counts more.
+    let (_, _, stderr) = run(&["render", "--max-time", "30ms"], "40ms");
+    assert_eq!(stderr, "error: the package did not answer within 30ms\n");
+    let (status, _, stderr) = run(&["render"], "40");
+    assert_eq!(status, 2);
+    assert!(
+        stderr.contains("\"40\" is not a duration: numbers with units, such as 90s"),
+        "{stderr}"
+    );
+    assert_eq!(setting.run(&["render", "--max-memory", "1MB"]).0, 2);
 }
 
 #[test]

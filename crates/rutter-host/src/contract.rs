@@ -87,7 +87,7 @@ fn check_manifests(manifests: &[Manifest]) -> Result<(), Breach> {
         if !document.ends_with('\n') {
             return Err(Breach::UnfinishedDocument(file_name.clone()));
         }
-        if document.split(['\n', '\r']).any(is_marker) {
+        if has_marker(document) {
             return Err(Breach::DocumentMarker(file_name.clone()));
         }
     }
@@ -140,6 +140,15 @@ fn is_device(name: &str) -> bool {
             let mut characters = number.chars();
             matches!(characters.next(), Some('0'..='9' | '¹' | '²' | '³')) && characters.next().is_none()
         })
+}
+
+fn has_marker(document: &str) -> bool {
+    // One character is looked for in many bytes at a time, two are not, and all that is rendered goes through here.
+    if document.contains('\r') {
+        document.split(['\n', '\r']).any(is_marker)
+    } else {
+        document.split('\n').any(is_marker)
+    }
 }
 
 /// Whether a line ends a document or starts one, for YAML.

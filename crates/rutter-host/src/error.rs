@@ -37,6 +37,9 @@ pub enum HostError {
     Precompiled,
     /// The program that was built with the precompiled component was not built for it.
     Incompatible(Cause),
+    /// The component needs more than a host for many calls sets aside for each, or the precompiled component is
+    /// [`Incompatible`](Self::Incompatible).
+    Pool(Cause),
     /// This build can only run what was compiled ahead of time: the feature `compile` is off.
     NoCompiler,
     /// The component is not a package: it does not export what packages export.
@@ -47,6 +50,8 @@ pub enum HostError {
     ForbiddenImport(String),
     /// The component wants something that packages are given, but of another type.
     WrongImport(Cause),
+    /// The component is larger than [`Limits::component`], given here in bytes.
+    ComponentLimit(usize),
     /// The package crashed.
     Trap {
         /// How: `wasm trap: wasm unreachable instruction executed`.
@@ -58,6 +63,8 @@ pub enum HostError {
     MemoryLimit(usize),
     /// The package did not answer within [`Limits::time`], given here.
     TimeLimit(Duration),
+    /// What it was asked was larger than [`Limits::input`], given here in bytes.
+    InputLimit(usize),
     /// The package's answer was larger than [`Limits::output`], given here in bytes.
     OutputLimit(usize),
     /// The package's answer breaks the contract.
@@ -101,6 +108,7 @@ impl fmt::Display for HostError {
                  was compiled from",
             ),
             Self::Incompatible(_) => f.write_str("the precompiled package was not made for this program"),
+            Self::Pool(_) => f.write_str("the package does not fit into what is set aside for its calls"),
             Self::NoCompiler => {
                 f.write_str("this program cannot compile components: it was built without the feature `compile`")
             }
@@ -114,13 +122,13 @@ impl fmt::Display for HostError {
             }
             Self::Trap { reason, stderr } => {
                 write!(f, "the package crashed: {reason}")?;
-                if !stderr.is_empty() {
-                    write!(f, "\n{stderr}")?;
-                }
-                Ok(())
+                // Marked as the package's words: it could write anything.
+                stderr.lines().try_for_each(|line| write!(f, "\n  | {line}"))
             }
             Self::MemoryLimit(bytes) => write!(f, "the package needs more memory than its {}", Bytes(*bytes)),
             Self::TimeLimit(time) => write!(f, "the package did not answer within {time:?}"),
+            Self::InputLimit(bytes) => write!(f, "the package is given no more than {}", Bytes(*bytes)),
+            Self::ComponentLimit(bytes) => write!(f, "the component is larger than {}", Bytes(*bytes)),
             Self::OutputLimit(bytes) => write!(f, "the package's answer is larger than {}", Bytes(*bytes)),
             Self::Contract(_) => f.write_str("the package's answer breaks the contract"),
         }
@@ -133,6 +141,7 @@ impl std::error::Error for HostError {
             Self::Engine(cause)
             | Self::NotAComponent(cause)
             | Self::Incompatible(cause)
+            | Self::Pool(cause)
             | Self::WrongExport(cause)
             | Self::WrongImport(cause) => Some(cause.as_ref()),
             Self::Read { source, .. } => Some(source),
@@ -144,7 +153,9 @@ impl std::error::Error for HostError {
             | Self::Trap { .. }
             | Self::MemoryLimit(_)
             | Self::TimeLimit(_)
-            | Self::OutputLimit(_) => None,
+            | Self::InputLimit(_)
+            | Self::OutputLimit(_)
+            | Self::ComponentLimit(_) => None,
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Loading packages.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read as _;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
-use wasmtime::Engine;
+use rutter::Description;
 use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Config, Engine};
 
 use crate::bindings;
 use crate::engine;
@@ -14,6 +17,7 @@ use crate::image;
 use crate::limits::Limits;
 use crate::package::Package;
 use crate::sandbox::{OFFERED, Sandbox, TRAPPED};
+use crate::slots::Slots;
 use crate::watchdog::Watchdog;
 
 /// What loads packages: an engine, the imports that packages are given, and the limits that they run under.
@@ -29,6 +33,8 @@ pub(crate) struct Runtime {
     pub(crate) engine: Engine,
     pub(crate) limits: Limits,
     pub(crate) watchdog: Watchdog,
+    /// Where calls run, if that is set aside.
+    pub(crate) slots: Option<Slots>,
     linker: Linker<Sandbox>,
 }
 
@@ -39,7 +45,28 @@ impl Host {
     ///
     /// [`HostError::Engine`] if wasmtime cannot run on this machine.
     pub fn new(limits: Limits) -> Result<Self, HostError> {
-        let engine = Engine::new(&engine::running()).map_err(|error| HostError::Engine(error.into()))?;
+        Self::with(&engine::running(), limits, None)
+    }
+
+    /// Makes a host for a program that renders over and over: a server, or a stream of many objects.
+    ///
+    /// It sets aside what `calls` at the same time need, so that a call finds everything in place; the next one waits until
+    /// one of these is done. Twice the number of processors is plenty. A package has at most two memories and eight tables
+    /// here, which is more than compilers make.
+    ///
+    /// Making one takes about a millisecond and some address space, gigabytes for each call; memory itself is taken as it
+    /// is used, and up to 4 MiB for each call are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Engine`] if wasmtime cannot run on this machine, or has not got the address space.
+    pub fn pooled(limits: Limits, calls: NonZeroU32) -> Result<Self, HostError> {
+        let slots = Slots::new(calls.get());
+        Self::with(&engine::pooling(&limits, calls.get()), limits, Some(slots))
+    }
+
+    fn with(config: &Config, limits: Limits, slots: Option<Slots>) -> Result<Self, HostError> {
+        let engine = Engine::new(config).map_err(|error| HostError::Engine(error.into()))?;
         let mut linker = Linker::new(&engine);
         Sandbox::add_to_linker(&mut linker).map_err(|error| HostError::Engine(error.into()))?;
         Ok(Self {
@@ -47,6 +74,7 @@ impl Host {
                 watchdog: Watchdog::new(engine.clone()),
                 engine,
                 limits,
+                slots,
                 linker,
             }),
         })
@@ -59,37 +87,52 @@ impl Host {
     /// [`HostError::Read`] and the errors of [`Host::load_bytes`].
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Package, HostError> {
         let path = path.as_ref();
-        let component = fs::read(path).map_err(|source| HostError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        // One byte more is enough to be refused: not all that can be read has an end.
+        let most = u64::try_from(self.runtime.limits.component).unwrap_or(u64::MAX);
+        let mut component = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut component))
+            .map_err(|source| HostError::Read {
+                path: path.to_owned(),
+                source,
+            })?;
         self.load_bytes(&component)
     }
 
     /// Loads a component in the binary format, which need not be trusted.
     ///
-    /// Compiling takes about a second per megabyte, and is not subject to the limits.
+    /// Compiling takes about a second per megabyte, and is held to [`Limits::component`] alone.
     ///
     /// # Errors
     ///
+    /// - [`HostError::ComponentLimit`] if it is larger than is accepted;
     /// - [`HostError::NotAComponent`], [`HostError::Precompiled`] if it is something else;
     /// - [`HostError::MissingExport`], [`HostError::WrongExport`] if it is not a package;
     /// - [`HostError::ForbiddenImport`], [`HostError::WrongImport`] if it wants what packages are not given;
     /// - [`HostError::NoCompiler`] if this build cannot compile.
     pub fn load_bytes(&self, component: &[u8]) -> Result<Package, HostError> {
+        let most = self.runtime.limits.component;
+        if component.len() > most {
+            return Err(HostError::ComponentLimit(most));
+        }
         if Engine::detect_precompiled(component).is_some() {
             return Err(HostError::Precompiled);
         }
         #[cfg(feature = "compile")]
         {
-            let image = crate::compile::precompile(component)?;
-            // SAFETY: The compiler of this very process has just made the image.
-            #[allow(unsafe_code, reason = "the engine that compiles is not the one that runs")]
-            let component = unsafe { Component::deserialize(&self.runtime.engine, image) };
-            self.link(component)
+            self.load_native(&crate::compile::native(component)?)
         }
         #[cfg(not(feature = "compile"))]
         Err(HostError::NoCompiler)
+    }
+
+    /// Loads what the compiler of this very process has just made.
+    #[cfg(feature = "compile")]
+    pub(crate) fn load_native(&self, native: &[u8]) -> Result<Package, HostError> {
+        // SAFETY: So it does, and both callers do no more than call it.
+        #[allow(unsafe_code, reason = "the engine that compiles is not the one that runs")]
+        let component = unsafe { Component::deserialize(&self.runtime.engine, native) };
+        self.link(component, None)
     }
 
     /// Loads a component that [`precompile`](crate::precompile) compiled, for programs that carry their packages inside.
@@ -113,12 +156,21 @@ impl Host {
         reason = "only the caller can know whether native code is to be trusted"
     )]
     pub unsafe fn load_precompiled(&self, image: &'static [u8]) -> Result<Package, HostError> {
+        let (native, description) =
+            image::split(image).ok_or_else(|| HostError::Incompatible(NOT_PRECOMPILED.into()))?;
         // SAFETY: The caller's promise is the same.
-        self.link(unsafe { image::load(&self.runtime.engine, image) })
+        self.link(unsafe { image::load(&self.runtime.engine, native) }, Some(description))
     }
 
-    fn link(&self, component: wasmtime::Result<Component>) -> Result<Package, HostError> {
-        let component = &component.map_err(|error| HostError::Incompatible(error.into()))?;
+    fn link(
+        &self,
+        component: wasmtime::Result<Component>,
+        description: Option<Description>,
+    ) -> Result<Package, HostError> {
+        let component = &component.map_err(|error| match self.runtime.slots {
+            Some(_) => HostError::Pool(error.into()),
+            None => HostError::Incompatible(error.into()),
+        })?;
         let linked = self.runtime.linker.instantiate_pre(component);
         let linked = linked.or_else(|error| match forbidden_import(component) {
             Some(name) => Err(HostError::ForbiddenImport(name)),
@@ -128,7 +180,7 @@ impl Host {
             Some(name) => HostError::MissingExport(name),
             None => HostError::WrongExport(error.into()),
         })?;
-        Ok(Package::new(package, Arc::clone(&self.runtime)))
+        Ok(Package::new(package, Arc::clone(&self.runtime), description))
     }
 
     /// Links a component that imports what is [`TRAPPED`], or gives the `error` of linking it without.
@@ -142,6 +194,8 @@ impl Host {
         .map_err(|error| HostError::WrongImport(error.into()))
     }
 }
+
+const NOT_PRECOMPILED: &str = "this is not what `precompile` gives";
 
 fn without_version(name: &str) -> &str {
     name.split_once('@').map_or(name, |(interface, _)| interface)

@@ -6,8 +6,26 @@
 
 use std::sync::Arc;
 
+use rutter::Description;
 use wasmtime::component::Component;
 use wasmtime::{CustomCodeMemory, Engine, Result};
+
+/// Puts the native code of a package and its description, as JSON, into one image. The last eight bytes tell how long the
+/// code is.
+#[cfg(feature = "compile")]
+pub(crate) fn join(mut native: Vec<u8>, description: &Description) -> Vec<u8> {
+    let length = u64::try_from(native.len()).unwrap_or(u64::MAX);
+    native.extend(serde_json::json!(description).to_string().into_bytes());
+    native.extend(length.to_le_bytes());
+    native
+}
+
+/// Takes an image apart, if [`join`] has made it.
+pub(crate) fn split(image: &[u8]) -> Option<(&[u8], Description)> {
+    let (rest, length) = image.split_last_chunk()?;
+    let (native, description) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    Some((native, serde_json::from_slice(description).ok()?))
+}
 
 /// What makes code executable in the engine that [`load`] is used with.
 pub(crate) fn code_memory() -> Option<Arc<dyn CustomCodeMemory>> {
@@ -18,7 +36,7 @@ pub(crate) fn code_memory() -> Option<Arc<dyn CustomCodeMemory>> {
 ///
 /// # Safety
 ///
-/// The image is what wasmtime has compiled, unchanged.
+/// `image` is what wasmtime has compiled, unchanged.
 #[allow(
     unsafe_code,
     reason = "only the caller can know whether native code is to be trusted"

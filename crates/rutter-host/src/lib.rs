@@ -39,6 +39,7 @@ mod image;
 mod limits;
 mod package;
 mod sandbox;
+mod slots;
 mod watchdog;
 
 #[cfg(feature = "compile")]

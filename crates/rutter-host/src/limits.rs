@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What one call of a package may use. Each call is measured on its own, so calls in parallel each get all of it.
+/// What a package may use. Each call is measured on its own, so calls in parallel each get all of it.
 ///
 /// The defaults are far above what any sensible package needs, and far below what hurts the machine that renders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +16,19 @@ pub struct Limits {
     /// It is wall-clock time: on a machine that does other work a call is given less processor time. Zero stops a
     /// package at its first loop or call.
     pub time: Duration,
+    /// What is handed to the package, in bytes of text. Default: 64 MiB.
+    ///
+    /// Its copy in the package's memory counts there, too.
+    pub input: usize,
     /// The data that the package hands back, in bytes of the host's memory. Default: 64 MiB.
     ///
     /// It is counted before it is copied out of the package's memory, element by element: a list of a million strings
     /// that all lie in the same place counts a million times.
     pub output: usize,
+    /// The component itself, in bytes. Default: 64 MiB.
+    ///
+    /// It is compiled before any call, which no other limit holds: about a second and 30 MiB for each of its megabytes.
+    pub component: usize,
 }
 
 impl Default for Limits {
@@ -28,7 +36,9 @@ impl Default for Limits {
         Self {
             memory: 256 << 20,
             time: Duration::from_secs(10),
+            input: 64 << 20,
             output: 64 << 20,
+            component: 64 << 20,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::contract;
 use crate::error::HostError;
 use crate::host::Runtime;
 use crate::sandbox::Sandbox;
+use crate::slots::Slots;
 
 /// A package that is loaded and linked.
 ///
@@ -22,11 +23,17 @@ use crate::sandbox::Sandbox;
 pub struct Package {
     linked: PackagePre<Sandbox>,
     runtime: Arc<Runtime>,
+    /// What is known without asking.
+    description: Option<Arc<Description>>,
 }
 
 impl Package {
-    pub(crate) fn new(linked: PackagePre<Sandbox>, runtime: Arc<Runtime>) -> Self {
-        Self { linked, runtime }
+    pub(crate) fn new(linked: PackagePre<Sandbox>, runtime: Arc<Runtime>, description: Option<Description>) -> Self {
+        Self {
+            linked,
+            runtime,
+            description: description.map(Arc::new),
+        }
     }
 
     /// Who the package is.
@@ -35,6 +42,9 @@ impl Package {
     ///
     /// [`HostError::Trap`] and the limits.
     pub fn describe(&self) -> Result<Description, HostError> {
+        if let Some(description) = &self.description {
+            return Ok(Description::clone(description));
+        }
         self.call(|store, renderer| renderer.call_describe(store))
             .map(bindings::description)
     }
@@ -66,6 +76,7 @@ impl Package {
     ///
     /// [`HostError::Trap`], the limits, and [`HostError::Contract`]. None of them says anything about the values.
     pub fn render(&self, request: &Request) -> Result<Result<Rendering, Vec<Diagnostic>>, HostError> {
+        self.check_input(size(request))?;
         let request = bindings::request(request);
         let answer = self.call(|store, renderer| renderer.call_render(store, &request))?;
         let answer = answer.map(bindings::rendering).map_err(bindings::diagnostics);
@@ -87,6 +98,11 @@ impl Package {
     ///
     /// As for [`Package::render`].
     pub fn plan(&self, current: &State, desired: &Request) -> Result<Result<Plan, Vec<Diagnostic>>, HostError> {
+        let installed = match current {
+            State::Values(request) => size(request),
+            State::Objects(text) => text.len(),
+        };
+        self.check_input(installed.saturating_add(size(desired)))?;
         let (current, desired) = (bindings::state(current), bindings::request(desired));
         let answer = self.call(|store, renderer| renderer.call_plan(store, &current, &desired))?;
         let answer = answer.map(bindings::plan).map_err(bindings::diagnostics);
@@ -98,6 +114,14 @@ impl Package {
         Ok(answer)
     }
 
+    fn check_input(&self, bytes: usize) -> Result<(), HostError> {
+        let most = self.runtime.limits.input;
+        if bytes > most {
+            return Err(HostError::InputLimit(most));
+        }
+        Ok(())
+    }
+
     fn call<T>(
         &self,
         function: impl FnOnce(&mut Store<Sandbox>, &Renderer) -> wasmtime::Result<T>,
@@ -106,8 +130,11 @@ impl Package {
             engine,
             limits,
             watchdog,
+            slots,
             ..
         } = &*self.runtime;
+        // Taken before the clock starts: waiting is not the package's time.
+        let _slot = slots.as_ref().map(Slots::take);
         let mut store = Store::new(engine, Sandbox::new(limits.memory));
         store.limiter(|sandbox| sandbox);
         store.set_hostcall_fuel(limits.output);
@@ -117,6 +144,27 @@ impl Package {
         let result = result.and_then(|instance| function(&mut store, instance.rutter_package_renderer()));
         result.map_err(|error| HostError::from_call(&error, store.into_data().into_stderr(), limits))
     }
+}
+
+/// The text of a request, in bytes.
+fn size(request: &Request) -> usize {
+    let Request {
+        name,
+        namespace,
+        values,
+        release,
+        capabilities,
+        current,
+    } = request;
+    let release = release.iter().map(|release| &release.service);
+    let capabilities = capabilities.iter();
+    let capabilities = capabilities.flat_map(|known| [&known.kube_version].into_iter().chain(&known.api_versions));
+    let texts = [name, namespace, values]
+        .into_iter()
+        .chain(current)
+        .chain(release)
+        .chain(capabilities);
+    texts.map(String::len).sum()
 }
 
 impl fmt::Debug for Package {

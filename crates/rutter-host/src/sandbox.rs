@@ -65,7 +65,7 @@ const PERMIT: u64 = 64 << 10;
 
 /// How many core instances a component may consist of. A Rust component has about four; the host pays for each, outside
 /// of what the memory limit counts.
-const INSTANCES: usize = 64;
+pub(crate) const INSTANCES: u32 = 64;
 
 /// What stands behind the handles that a package holds. None has any state, so the number is all there is.
 mod handle {
@@ -219,7 +219,7 @@ impl ResourceLimiter for Sandbox {
     }
 
     fn instances(&self) -> usize {
-        INSTANCES
+        usize::try_from(INSTANCES).unwrap_or(usize::MAX)
     }
 }
 

@@ -1,10 +1,12 @@
 //! The contract of `wit/package.wit` as Rust types. The documentation of each item is there; here is only what Rust
 //! adds.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Diagnostic, codes};
 
 /// Who a package is and what it can render.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// The package's name, which is also the default name of what it renders: `etcd`.
     pub name: String,

@@ -103,9 +103,9 @@ impl Diagnostic {
         Self {
             severity: code.severity,
             code: Cow::Borrowed(code.id),
-            path: path.into(),
+            path: readable(path.into()),
             position: None,
-            message: message.into(),
+            message: readable(message.into()),
             help: None,
         }
     }
@@ -113,7 +113,7 @@ impl Diagnostic {
     /// The same with a remedy.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(readable(help.into()));
         self
     }
 
@@ -142,6 +142,19 @@ impl Diagnostic {
             place,
         }
     }
+}
+
+/// A text that may quote what somebody wrote, as much of it as anyone reads.
+pub(crate) fn readable(mut text: String) -> String {
+    const MOST: usize = 1000;
+    // Bytes first: of nearly all texts they are few enough.
+    if text.len() > MOST
+        && let Some((end, _)) = text.char_indices().nth(MOST)
+    {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 struct Plain<'a> {

@@ -55,7 +55,7 @@ pub fn post_render<'a, E: From<BadManifest>>(
         .filter_map(|document| match document {
             Document::Ours(object) => Some(Origin {
                 file: object.annotations.get(FILE).cloned(),
-                comment: comments.before(object.line()),
+                comment: comments.before(usize::try_from(object.line()).unwrap_or(usize::MAX)),
             }),
             Document::Foreign(_) => None,
         })

@@ -3,10 +3,12 @@
 //! Whole processes, because that is what people and deployment tools wait for. The rivals run in the same minutes, on
 //! the same machine and in turns with ours: only so do ratios mean something.
 
+pub(crate) mod fleet;
 mod rivals;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,8 @@ struct Contender {
     label: &'static str,
     program: PathBuf,
     args: Vec<OsString>,
+    /// What it reads from standard input.
+    input: Option<PathBuf>,
     times: Vec<Duration>,
 }
 
@@ -37,7 +41,7 @@ pub(crate) fn bench(workspace: &Workspace, cache: &Cache, runs: u32) -> Result<(
     let mut contenders = contenders(workspace, cache)?;
     for contender in &contenders {
         // Once unmeasured: files come into memory, wasmtime fills its cache, and a command that fails is found out.
-        command::read(&mut contender.command()).with_context(|| format!("{} cannot be measured", contender.label))?;
+        command::run(&mut contender.command()?).with_context(|| format!("{} cannot be measured", contender.label))?;
     }
     eprintln!("xtask: measuring {} commands, {runs} times each", contenders.len());
     for _ in 0..runs {
@@ -46,22 +50,28 @@ pub(crate) fn bench(workspace: &Workspace, cache: &Cache, runs: u32) -> Result<(
         }
     }
     print(&mut contenders);
-    Ok(())
+    eprintln!("xtask: measuring renders in a process that is up");
+    let mut cargo = workspace.release_cargo("bench");
+    command::run(cargo.args(["--bench", "warm"]).env("RUTTER_DIST", workspace.dist()))?;
+    eprintln!("xtask: measuring long streams");
+    fleet::bench(workspace)
 }
 
 /// All that take part; the first two are what the others are compared with.
 fn contenders(workspace: &Workspace, cache: &Cache) -> Result<Vec<Contender>> {
     let true_ = command::find_program("true").context("there is no program `true` to compare with")?;
     let rutter = workspace.rutter();
+    let page = workspace.root().join("examples/page-tls.yaml");
     let mut contenders = vec![
         Contender::new("true", true_, []),
-        Contender::new("dist/rutter render", rutter.clone(), ["render".into()]),
+        Contender::new(
+            "rutter render -f examples/page-tls.yaml",
+            rutter.clone(),
+            ["render".into(), "-f".into(), page.clone().into()],
+        ),
+        Contender::new("rutter render", rutter, ["render".into()]),
+        Contender::new("the package, compiled as a native command", native(workspace)?, []).reading(&page),
     ];
-    let page = workspace.root().join("examples/page.yaml");
-    if page.exists() {
-        let args = ["render".into(), "-f".into(), page.into()];
-        contenders.push(Contender::new("dist/rutter render -f examples/page.yaml", rutter, args));
-    }
 
     let folder = workspace.scratch().join("bench");
     let rivals = Rivals::write(&folder)?;
@@ -76,13 +86,15 @@ fn contenders(workspace: &Workspace, cache: &Cache) -> Result<Vec<Contender>> {
                 .arg(&precompiled),
         )?;
         let args = ["run".into(), component.into()];
-        contenders.push(Contender::new("wasmtime run dist/etcd.wasm", wasmtime.clone(), args));
+        contenders.push(Contender::new("wasmtime run dist/etcd.wasm", wasmtime.clone(), args).reading(&page));
         let args = ["run".into(), "--allow-precompiled".into(), precompiled.into()];
-        contenders.push(Contender::new(
-            "wasmtime run --allow-precompiled etcd.cwasm",
-            wasmtime,
-            args,
-        ));
+        let label = "wasmtime run --allow-precompiled etcd.cwasm";
+        contenders.push(Contender::new(label, wasmtime.clone(), args).reading(&page));
+        // What is wasmtime's own in both.
+        let nothing = folder.join("nothing.wat");
+        fs::write(&nothing, "(module (func (export \"_start\")))\n")?;
+        let args = ["run".into(), nothing.into()];
+        contenders.push(Contender::new("wasmtime run of what does nothing", wasmtime, args));
     }
     if let Some(helm) = installed(&tools::HELM, cache) {
         let args = ["template".into(), "etcd".into(), rivals.chart.into()];
@@ -93,6 +105,15 @@ fn contenders(workspace: &Workspace, cache: &Cache) -> Result<Vec<Contender>> {
         contenders.push(Contender::new("kustomize build RIVAL", kustomize, args));
     }
     Ok(contenders)
+}
+
+/// The component's own program, compiled for this machine: what rendering costs where nothing is sandboxed.
+fn native(workspace: &Workspace) -> Result<PathBuf> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release", "-p", "etcd-component"]);
+    workspace.configure_release(&mut cargo);
+    command::run_aside(&mut cargo)?;
+    Ok(workspace.release_binary("etcd-component"))
 }
 
 fn installed(tool: &tools::Tool, cache: &Cache) -> Option<PathBuf> {
@@ -109,20 +130,30 @@ impl Contender {
             label,
             program,
             args: args.into(),
+            input: None,
             times: Vec::new(),
         }
     }
 
-    fn command(&self) -> Command {
+    fn reading(mut self, input: &Path) -> Self {
+        self.input = Some(input.to_owned());
+        self
+    }
+
+    fn command(&self) -> Result<Command> {
         let mut command = Command::new(&self.program);
+        let input = match &self.input {
+            Some(path) => File::open(path).with_context(|| path.display().to_string())?.into(),
+            None => Stdio::null(),
+        };
+        command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
         // Cargo sets the variable for xtask. It would have each of these search cargo's folders for its libraries.
         command.args(&self.args).env_remove("LD_LIBRARY_PATH");
-        command
+        Ok(command)
     }
 
     fn measure(&mut self) -> Result<()> {
-        let mut command = self.command();
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut command = self.command()?;
         let start = Instant::now();
         let status = command.status()?;
         self.times.push(start.elapsed());
@@ -138,6 +169,17 @@ impl Contender {
     fn median(&self) -> Duration {
         self.times.get(self.times.len() / 2).copied().unwrap_or_default()
     }
+
+    /// Between which times the middle half of the sorted times lies.
+    fn spread(&self) -> String {
+        let quarter = self.times.len() / 4;
+        let at = |index: usize| self.times.get(index).copied().unwrap_or_default().as_secs_f64() * 1000.0;
+        format!(
+            "{:.2}-{:.2}",
+            at(quarter),
+            at(self.times.len().saturating_sub(quarter + 1))
+        )
+    }
 }
 
 fn print(contenders: &mut [Contender]) {
@@ -146,17 +188,16 @@ fn print(contenders: &mut [Contender]) {
     }
     let medians: Vec<_> = contenders.iter().map(Contender::median).collect();
     println!(
-        "{:<44} {:>10} {:>10} {:>8} {:>10}",
-        "command", "median", "min", "× true", "× rutter"
+        "{:<44} {:>10} {:>15} {:>8} {:>10}",
+        "command", "median", "middle half", "× true", "× rutter"
     );
     for (contender, median) in contenders.iter().zip(&medians) {
-        let min = contender.times.first().copied().unwrap_or_default();
         let times = |reference: usize| median.as_secs_f64() / medians[reference].as_secs_f64();
         println!(
-            "{:<44} {:>10} {:>10} {:>8.1} {:>10.2}",
+            "{:<44} {:>10} {:>15} {:>8.1} {:>10.2}",
             contender.label,
             milliseconds(*median),
-            milliseconds(min),
+            contender.spread(),
             times(0),
             times(1)
         );

@@ -3,7 +3,6 @@
 //! Cargo decides what is fresh wherever it can. The two steps that it cannot see, compiling ahead of time and copying
 //! into `dist/`, leave files alone that are up to date, so that nothing after them becomes stale either.
 
-use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -14,13 +13,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
 use crate::command;
+use crate::supply;
 use crate::wasm::{Target, WasmToolchain};
 use crate::workspace::Workspace;
 
 /// The plugins of the one module that Helm runs in process, by their folders in `plugins/helm-in-process/`.
-const HELM_PLUGINS: [&str; 2] = ["etcd", "etcd-post-renderer"];
+pub(crate) const HELM_PLUGINS: [&str; 2] = ["etcd", "etcd-post-renderer"];
 
-/// Builds `dist/etcd.wasm`, `dist/rutter` and `dist/helm/`.
+/// Builds `dist/etcd.wasm`, `dist/rutter` and `dist/helm/`, and writes what they consist of and their checksums.
 ///
 /// # Errors
 ///
@@ -31,7 +31,8 @@ pub(crate) fn build(workspace: &Workspace, cache: &Cache) -> Result<()> {
     build_helm_plugins(workspace, &toolchain)?;
     precompile(workspace)?;
     command::run_aside(workspace.release_cargo("build").args(["--bin", "rutter"]))?;
-    put(&release_binary(workspace, "rutter"), &workspace.rutter())
+    put(&workspace.release_binary("rutter"), &workspace.rutter())?;
+    supply::write(workspace)
 }
 
 /// Builds, then renders as `rutter render` with these arguments does, and with its exit status.
@@ -54,8 +55,17 @@ pub(crate) fn render(workspace: &Workspace, cache: &Cache, args: &[OsString]) ->
 }
 
 fn build_component(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<()> {
+    put(&component(workspace, toolchain)?, &workspace.component())
+}
+
+/// Builds the component; gives where it then lies.
+///
+/// # Errors
+///
+/// If it cannot be built.
+pub(crate) fn component(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<PathBuf> {
     let built = build_wasm(workspace, toolchain, Target::Component, "etcd-component")?;
-    put(&built.join("etcd-component.wasm"), &workspace.component())
+    Ok(built.join("etcd-component.wasm"))
 }
 
 fn build_helm_plugins(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<()> {
@@ -80,7 +90,7 @@ fn build_wasm(workspace: &Workspace, toolchain: &WasmToolchain, target: Target, 
 /// Compiles the component for this machine, unless neither it nor the compiler is newer than the result.
 fn precompile(workspace: &Workspace) -> Result<()> {
     command::run_aside(workspace.release_cargo("build").args(["--bin", "rutter-precompile"]))?;
-    let compiler = release_binary(workspace, "rutter-precompile");
+    let compiler = workspace.release_binary("rutter-precompile");
     let (component, precompiled) = (workspace.component(), workspace.precompiled());
     if is_newer(&precompiled, &component)? && is_newer(&precompiled, &compiler)? {
         return Ok(());
@@ -90,13 +100,6 @@ fn precompile(workspace: &Workspace) -> Result<()> {
     command::run_aside(Command::new(compiler).arg(component).arg("-o").arg(precompiled))
 }
 
-fn release_binary(workspace: &Workspace, name: &str) -> PathBuf {
-    workspace
-        .target()
-        .join("release")
-        .join(format!("{name}{}", env::consts::EXE_SUFFIX))
-}
-
 /// Whether `file` is there and newer than `other`.
 fn is_newer(file: &Path, other: &Path) -> Result<bool> {
     let modified = |path: &Path| fs::metadata(path)?.modified();
@@ -104,6 +107,20 @@ fn is_newer(file: &Path, other: &Path) -> Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         time => Ok(time? > modified(other).with_context(|| format!("{} cannot be read", other.display()))?),
     }
+}
+
+/// Writes a text to its place, unless it is there already.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub(crate) fn put_text(text: &str, to: &Path) -> Result<()> {
+    if fs::read_to_string(to).is_ok_and(|present| present == text) {
+        return Ok(());
+    }
+    fs::write(to, text).with_context(|| format!("{} cannot be written", to.display()))?;
+    eprintln!("xtask: wrote {}", to.display());
+    Ok(())
 }
 
 /// Copies a built file to its place, whole or not at all, unless the same bytes are there already.

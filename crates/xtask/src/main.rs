@@ -16,10 +16,13 @@ mod bench;
 mod build;
 mod cache;
 mod command;
+mod count;
 mod direction;
 mod doctor;
 mod e2e;
+mod fuzz;
 mod matrix;
+mod supply;
 mod test;
 mod tools;
 mod wasm;
@@ -105,6 +108,24 @@ Examples:
     /// The lists lie in crates/etcd-package/src/etcd/flags/, one per minor version. `cargo xtask test` fails where one of
     /// them differs from its binary. Run this when tools.rs names another release, and read the difference.
     Flags,
+    /// Look for input that does harm, with libFuzzer, for an hour (needs a C++ compiler)
+    ///
+    /// What covers something new is remembered below target/rutter/fuzz/ from run to run. `cargo xtask test` tries what
+    /// is kept in fuzz/corpus/ and fuzzes for a moment.
+    #[command(after_help = "\
+Examples:
+  cargo xtask fuzz                        all targets, an hour together
+  cargo xtask fuzz --minutes 5 values     one of them, for five minutes
+  cargo xtask fuzz --keep                 put what was found into fuzz/corpus/, as far as it covers more")]
+    Fuzz(fuzz::Fuzz),
+    /// Build, then count the instructions of the hot paths, and fail if they have changed (x86-64, valgrind)
+    ///
+    /// Counts hardly depend on what else the machine does. They do depend on the compiler.
+    Count {
+        /// Keep the counts, instead of comparing them with those that are kept
+        #[arg(long)]
+        bless: bool,
+    },
     /// Build, then measure whole processes against `true`, wasmtime, helm and kustomize
     ///
     /// The commands run in turns, so that a busy moment of the machine hits all alike. Compare the ratios: times of
@@ -139,6 +160,11 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Test => test::test(&workspace, &cache)?,
         Verb::E2e(options) => return e2e::e2e(&workspace, &cache, &options),
         Verb::Flags => test::flags(&workspace, &cache)?,
+        Verb::Fuzz(options) => options.run(&workspace)?,
+        Verb::Count { bless } => {
+            let then = if bless { count::Then::Keep } else { count::Then::Compare };
+            count::count(&workspace, &cache, then)?;
+        }
         Verb::Bench { runs } => bench::bench(&workspace, &cache, runs)?,
         Verb::Doctor => return doctor::doctor(&workspace, &cache),
     }

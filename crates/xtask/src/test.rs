@@ -13,7 +13,9 @@ use crate::build;
 use crate::cache::Cache;
 use crate::command;
 use crate::direction;
+use crate::fuzz;
 use crate::matrix;
+use crate::supply;
 use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
 
@@ -86,6 +88,16 @@ const STEPS: &[Step] = &[
         name: "build",
         run: build::build,
         help: "see `cargo xtask doctor` for what is missing",
+    },
+    Step {
+        name: "reproduce",
+        run: supply::reproduce,
+        help: "find out what of the machine or the folder gets into the component",
+    },
+    Step {
+        name: "fuzz",
+        run: |workspace, _| fuzz::short(workspace),
+        help: "`cargo xtask fuzz TARGET` fuzzes one target; if there is no C++ compiler, install one",
     },
     Step {
         name: "host tests",

@@ -16,7 +16,7 @@ use crate::apt;
 use crate::cache::Cache;
 use crate::command;
 use crate::wasm::debian::DebianBuildStd;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, set_rustc_flags};
 
 /// What a package is built as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,9 +138,11 @@ impl WasmToolchain {
         cargo
             .args(["build", "--target", target.name(), "--target-dir"])
             .arg(folder);
+        let mut flags = workspace.remapped();
         if let Self::DebianBuildStd(debian) = self {
-            debian.configure(target, &mut cargo);
+            flags.extend(debian.configure(target, &mut cargo));
         }
+        set_rustc_flags(&mut cargo, &flags);
         cargo
     }
 

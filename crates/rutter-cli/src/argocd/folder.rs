@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use rutter::stream;
 
 use crate::failure::Failure;
+use crate::files;
 
 /// The files by which Argo CD tells Helm's and Kustomize's folders (argoproj/argo-cd v3.5,
 /// `util/app/discovery/discovery.go`).
@@ -50,8 +51,7 @@ impl Folder {
                 // Reading it fails, and is told of: left out, what it holds would be pruned.
                 Err(name) => name.to_string_lossy().into_owned(),
             };
-            let is_manifest = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
-            if is_manifest && !name.starts_with('.') && !path.join(&name).is_dir() {
+            if files::is_manifest(&name) && !path.join(&name).is_dir() {
                 names.push(name);
             }
         }

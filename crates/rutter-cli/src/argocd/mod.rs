@@ -20,8 +20,8 @@ use crate::args::{ArgoCd, OutputFormat, Source};
 use crate::commands;
 use crate::failure::{Failure, Located};
 use crate::sources::Sources;
-use crate::values::{Expression, Kind, Merged, Values};
 use crate::{output, package, report};
+use helm_values::{Expression, Kind, Merged, Values};
 
 /// Runs one of the plugin's commands and says on standard error what became of it.
 pub(crate) fn run(command: &ArgoCd) -> ExitCode {
@@ -52,7 +52,7 @@ fn discover(source: &Source) -> Result<(), Failure> {
         report::to_stderr(&format!("note: {owner} says whose this folder is\n"));
         return Ok(());
     }
-    let package = package::load(source.component.as_deref()).map_err(Failure::Host)?;
+    let package = package::load(source).map_err(Failure::Host)?;
     let description = package.describe()?;
     let values = values_file(&description);
     let found: String = folder
@@ -95,7 +95,7 @@ fn generate(source: &Source, sources: &mut Sources) -> Result<(), Failure> {
     }
     let files = read_all(&folder, sources)?;
     let overrides = Overrides::of(&parameters, sources);
-    let package = package::load(source.component.as_deref()).map_err(Failure::Host)?;
+    let package = package::load(source).map_err(Failure::Host)?;
     let description = package.describe()?;
     let generation = Generation {
         package: &package,
@@ -117,7 +117,7 @@ fn generate(source: &Source, sources: &mut Sources) -> Result<(), Failure> {
 /// for bare values, and values for one cluster. One table, too, says what is announced and what is accepted.
 fn announce(source: &Source, sources: &mut Sources) -> Result<(), Failure> {
     let folder = Folder::current()?;
-    let package = package::load(source.component.as_deref()).map_err(Failure::Host)?;
+    let package = package::load(source).map_err(Failure::Host)?;
     let description = package.describe()?;
     // What is wrong with the folder is for the generation to say.
     let takers = read_all(&folder, sources)
@@ -566,8 +566,7 @@ impl Generation<'_> {
     }
 }
 
-/// Adds what a file gives. A file is not only cut from its stream by `---`: what ends the line before it, and directives,
-/// may be missing.
+/// Adds what a file gives.
 fn append(text: &mut String, more: &str) {
     if text.is_empty() || more.is_empty() {
         text.push_str(more);
@@ -576,14 +575,8 @@ fn append(text: &mut String, more: &str) {
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    // A mark of the encoding, at the start of a file alone.
-    let more = more.trim_start_matches('\u{feff}');
-    let begins = |rest: &str| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']);
-    if more.starts_with('%') {
-        text.push_str("...\n");
-    } else if !more.strip_prefix("---").is_some_and(begins) {
-        text.push_str("---\n");
-    }
+    let (separator, more) = output::separate(more);
+    text.push_str(separator);
     text.push_str(more);
 }
 

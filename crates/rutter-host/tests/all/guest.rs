@@ -92,7 +92,7 @@ impl Guest {
                         (global.set $free (i32.add (global.get $free) (local.get 3))))
                     (func (export "describe") (result i32) i32.const {describe})
                     (func (export "text") (export "schema") (result i32) i32.const {strings})
-                    (func (export "render") (param i32) (result i32) {render})
+                    (func $render (export "render") (param i32) (result i32) {render})
                     (func (export "plan") (param i32) (result i32) {plan})
                     (data (i32.const {DATA}) "{data}"))
                 (core instance $core (instantiate $core-module

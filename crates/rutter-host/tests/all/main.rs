@@ -6,6 +6,7 @@ mod guest;
 
 use std::error::Error;
 use std::fs;
+use std::num::NonZero;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,9 @@ use guest::Guest;
 const TIGHT: Limits = Limits {
     memory: 1 << 20,
     time: Duration::from_millis(20),
+    input: 1 << 10,
     output: 64 << 10,
+    component: 64 << 10,
 };
 
 fn request() -> Request {
@@ -100,6 +103,44 @@ fn calls_in_parallel_give_equal_answers() {
             });
         }
     });
+}
+
+#[test]
+fn more_calls_than_a_pool_has_room_for_wait() {
+    let guest = Guest::answer(|memory| {
+        let manifests = [memory.manifest("a.yaml", "kind: A\n")];
+        memory.rendering(&manifests, &[])
+    });
+    let host = Host::pooled(Limits::default(), NonZero::<u32>::MIN).expect("a host");
+    let package = host.load_bytes(&guest.component()).expect("a package");
+    let expected = package.render(&request()).expect("an answer");
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    assert_eq!(package.render(&request()).expect("an answer"), expected);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn calls_of_a_pool_leave_nothing_to_the_next() {
+    let host = Host::pooled(Limits::default(), NonZero::<u32>::MIN).expect("a host");
+    let dirty = "(if (i32.load (i32.const 60000)) (then (loop (br 0))))";
+    let guest = Guest::render(format!(
+        "{dirty} (i32.store (i32.const 60000) (i32.const 1)) unreachable"
+    ));
+    let package = host.load_bytes(&guest.component()).expect("a package");
+    for _ in 0..3 {
+        let error = package.render(&request()).expect_err("it traps");
+        assert!(matches!(error, HostError::Trap { .. }), "{error:?}");
+    }
+    let grow = Guest::render("(loop (drop (memory.grow (i32.const 1))) (br 0)) unreachable");
+    let package = host.load_bytes(&grow.component()).expect("a package");
+    let error = package.render(&request()).expect_err("it grows");
+    assert!(matches!(error, HostError::MemoryLimit(_)), "{error:?}");
 }
 
 #[test]
@@ -198,6 +239,55 @@ fn texts_that_share_their_memory_count_each() {
 }
 
 #[test]
+fn what_is_asked_is_held_to_the_input_limit() {
+    let package = load_under(TIGHT, Guest::render("unreachable"));
+    let asked = |values: usize| Request {
+        values: "a".repeat(values),
+        ..request()
+    };
+    // With the name and the namespace.
+    for (values, fits) in [(TIGHT.input - 13, true), (TIGHT.input - 12, false)] {
+        let error = package.render(&asked(values)).expect_err("it never answers");
+        assert_eq!(matches!(error, HostError::InputLimit(1024)), !fits, "{error:?}");
+    }
+    let installed = State::Objects("a".repeat(TIGHT.input));
+    let error = package.plan(&installed, &request()).expect_err("too much");
+    assert!(matches!(error, HostError::InputLimit(_)), "{error:?}");
+    assert!(package.schema().is_ok(), "other calls are not affected");
+}
+
+#[test]
+fn a_component_is_held_to_its_limit() {
+    let component = Guest::render("unreachable").component();
+    for (most, fits) in [(component.len(), true), (component.len() - 1, false)] {
+        let limits = Limits {
+            component: most,
+            ..Limits::default()
+        };
+        let loaded = Host::new(limits).expect("a host").load_bytes(&component);
+        assert_eq!(loaded.is_ok(), fits, "{loaded:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_component_without_end_is_not_read_to_it() {
+    let error = Host::new(TIGHT).expect("a host").load("/dev/zero");
+    assert!(matches!(error, Err(HostError::ComponentLimit(_))), "{error:?}");
+}
+
+#[test]
+fn a_recursion_without_end_is_a_trap() {
+    let error = load(Guest::render("(call $render (local.get 0))"))
+        .render(&request())
+        .expect_err("no answer");
+    assert!(
+        matches!(&error, HostError::Trap { reason, .. } if reason.contains("call stack exhausted")),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn a_trap_says_what_happened() {
     let error = load(Guest::render("unreachable"))
         .render(&request())
@@ -259,7 +349,10 @@ fn a_trap_carries_the_panic_message() {
         panic!("{error:?}");
     };
     assert_eq!(stderr, "panicked at src/lib.rs:1:2:\nboom");
-    assert!(error.to_string().ends_with("boom"), "{error}");
+    let text = error.to_string();
+    let (line, rest) = text.split_once('\n').expect("lines");
+    assert!(line.starts_with("the package crashed: "), "{line}");
+    assert_eq!(rest, "  | panicked at src/lib.rs:1:2:\n  | boom");
 }
 
 #[test]
@@ -271,6 +364,14 @@ fn what_is_kept_of_standard_error_is_bounded() {
         panic!("{error:?}");
     };
     assert_eq!(stderr.len(), 16 << 10);
+}
+
+#[test]
+fn writing_without_end_hits_the_time_limit() {
+    let error = load_under(TIGHT, writer("a", u32::MAX))
+        .render(&request())
+        .expect_err("it never ends");
+    assert!(matches!(error, HostError::TimeLimit(_)), "{error:?}");
 }
 
 #[test]
@@ -564,6 +665,14 @@ fn limits_read_well() {
         (
             HostError::MemoryLimit(256 << 20),
             "the package needs more memory than its 256 MiB",
+        ),
+        (
+            HostError::InputLimit(64 << 10),
+            "the package is given no more than 64 KiB",
+        ),
+        (
+            HostError::ComponentLimit(64 << 20),
+            "the component is larger than 64 MiB",
         ),
         (
             HostError::OutputLimit(1500),

@@ -6,6 +6,7 @@
 //! went in, comments included. A list in flow style, such as JSON, is parsed and its items are written anew.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use crate::stream::MAX_BYTES;
 use crate::yaml::{self, INVALID_VALUE, Node, Value, WRONG_TYPE, YAML_FEATURE, YAML_LIMIT};
@@ -241,6 +242,7 @@ impl Item<'_> {
 fn cut(text: &str) -> Option<Vec<Field<'_>>> {
     // Where each field starts, its key and its line.
     let mut starts = vec![(0, "", 1)];
+    let mut keys = BTreeSet::new();
     let mut offset = 0;
     let mut end = text.len();
     for (line, number) in text.split_inclusive('\n').zip(1u32..) {
@@ -262,7 +264,7 @@ fn cut(text: &str) -> Option<Vec<Field<'_>>> {
             Some('-') if !in_head && (content == "-" || content.starts_with("- ")) => {}
             _ => {
                 let key = key(content)?;
-                if starts.iter().any(|(_, other, _)| *other == key) {
+                if !keys.insert(key) {
                     return None;
                 }
                 starts.push((offset, key, number));

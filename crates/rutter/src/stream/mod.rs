@@ -5,16 +5,22 @@
 //! out as the very bytes that went in.
 
 mod object;
+mod pieces;
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-pub use object::{CURRENT, Object};
+pub use object::{Answer, CURRENT, Object};
+pub use pieces::{Broken, Piece, Pieces};
 
 use crate::yaml::{self, INVALID_VALUE, Node, UNKNOWN_VARIANT, Value, YAML_FEATURE, YAML_LIMIT, YAML_SYNTAX};
 use crate::{Description, Diagnostic, Diagnostics, Manifest, Position, Rendering, Request};
 
 /// Largest stream that is read, in bytes. Whoever reads one need not read on beyond this.
 pub const MAX_BYTES: usize = 64 << 20;
+
+/// Most documents of a stream that is held whole: what remembers where each is would take more memory than its text.
+pub const MAX_DOCUMENTS: usize = 1_000_000;
 
 /// What a text turned out to be.
 #[derive(Debug)]
@@ -62,7 +68,7 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Diagnostic> {
 pub fn objects(text: &str) -> Result<Vec<Node>, Vec<Diagnostic>> {
     let mut objects = Vec::new();
     let mut diagnostics = Diagnostics::default();
-    for document in split(text).iter().filter(|document| !document.is_blank()) {
+    for document in split(text)?.iter().filter(|document| !document.is_blank()) {
         match parse(document) {
             Ok(node) => match node.get("items").map(|items| &items.value) {
                 Some(Value::Sequence(items)) if is_list(&node) => objects.extend(items.iter().cloned()),
@@ -97,36 +103,27 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
         let message = format!("the input is larger than the {} MiB accepted", MAX_BYTES >> 20);
         return Err(vec![Diagnostic::new(&YAML_LIMIT, "", message)]);
     }
-    let documents = split(text);
+    let documents = split(text)?;
     let filled: Vec<&Chunk<'_>> = documents.iter().filter(|document| !document.is_blank()).collect();
     match filled.as_slice() {
         [] => return Ok(Input::Values("")),
         // Somebody else's object need not even be what our parser accepts.
         [only] if only.looks_like_object() && !only.concerns(package) => {}
-        [only] if !is_object(&parse(only)?) => return Ok(Input::Values(text)),
+        // Nor need values be read twice, only to be told from an object.
+        [only] if !only.may_be_object() || !is_object(&parse(only)?) => return Ok(Input::Values(text)),
         _ => {}
     }
     let mut diagnostics = Diagnostics::default();
     let mut stream = Vec::with_capacity(documents.len());
     let mut any_object = false;
     for document in &documents {
-        let read = if document.concerns(package) {
-            parse(document).and_then(|node| {
-                any_object |= is_object(&node);
-                refuse_resource_list(&node)?;
-                refuse_hidden(&node, package)?;
-                refuse_other_kind(&node, package)?;
-                Ok(match ours(&node, package) {
-                    Some(node) => Document::Ours(Box::new(Object::new(node, package, namespace))),
-                    None => Document::Foreign(document.text),
-                })
-            })
-        } else {
-            any_object = any_object || document.looks_like_object();
-            Ok(Document::Foreign(document.text))
-        };
+        any_object = any_object || document.looks_like_object();
+        let read = read_document(document, package, namespace);
         match read {
-            Ok(document) => stream.push(document),
+            Ok(document) => {
+                any_object = any_object || matches!(document, Document::Ours(_));
+                stream.push(document);
+            }
             Err(problems) => diagnostics.extend(problems),
         }
     }
@@ -138,17 +135,46 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
             .iter()
             .any(|document| parse(document).is_ok_and(|node| is_object(&node)))
     {
-        let message = format!(
-            "{} documents, none of which is a Kubernetes object; one values document is expected",
-            filled.len()
-        );
-        let help = format!(
-            "put the values into one document, or give each `apiVersion: {}`, `kind: {}`, `metadata` and `spec`",
-            package.api_version, package.kind
-        );
-        return Err(vec![Diagnostic::new(&YAML_FEATURE, "", message).help(help)]);
+        return Err(vec![refuse_several_values(filled.len(), package)]);
     }
     Ok(Input::Stream(stream))
+}
+
+/// Refuses documents none of which is a Kubernetes object.
+#[must_use]
+pub fn refuse_several_values(count: usize, package: &Description) -> Diagnostic {
+    let message = format!("{count} documents, none of which is a Kubernetes object; one values document is expected");
+    let help = format!(
+        "put the values into one document, or give each `apiVersion: {}`, `kind: {}`, `metadata` and `spec`",
+        package.api_version, package.kind
+    );
+    Diagnostic::new(&YAML_FEATURE, "", message).help(help)
+}
+
+/// Refuses a name for what a stream holds.
+#[must_use]
+pub fn refuse_name() -> Diagnostic {
+    let message = "it names what is rendered from values; the objects in this stream have names";
+    Diagnostic::new(&YAML_FEATURE, "--name", message).help("leave it out")
+}
+
+/// Finds out whose document this is.
+fn read_document<'a>(
+    document: &Chunk<'a>,
+    package: &Description,
+    namespace: &str,
+) -> Result<Document<'a>, Vec<Diagnostic>> {
+    if !document.concerns(package) {
+        return Ok(Document::Foreign(document.text));
+    }
+    let node = parse(document)?;
+    refuse_resource_list(&node)?;
+    refuse_hidden(&node, package)?;
+    refuse_other_kind(&node, package)?;
+    Ok(match ours(&node, package) {
+        Some(node) => Document::Ours(Box::new(Object::new(node, package, namespace))),
+        None => Document::Foreign(document.text),
+    })
 }
 
 /// Refuses what is for functions, in which an object of ours would be passed through unseen.
@@ -248,8 +274,10 @@ pub fn join(manifests: &[Manifest]) -> String {
 }
 
 /// What manifests are called that are applied together. Of two of one name the later would silently overwrite the former.
+///
+/// Of each it keeps 128 bits: of two names in a million million million million these are the same.
 #[derive(Debug, Default)]
-pub struct Names(BTreeSet<Identity>);
+pub struct Names(BTreeSet<u128>);
 
 /// Group, kind, namespace and name of an object.
 pub(crate) type Identity = [String; 4];
@@ -259,11 +287,28 @@ impl Names {
     pub fn add<'m>(&mut self, manifests: &'m [Manifest]) -> Vec<&'m Manifest> {
         let taken = manifests
             .iter()
-            .filter(|manifest| self.0.contains(&identity(manifest)))
+            .filter(|manifest| self.0.contains(&fingerprint(manifest)))
             .collect();
-        self.0.extend(manifests.iter().map(identity));
+        self.0.extend(manifests.iter().map(fingerprint));
         taken
     }
+}
+
+fn fingerprint(manifest: &Manifest) -> u128 {
+    let half = |seed: u8| {
+        let mut hasher = DefaultHasher::new();
+        let namespace = manifest.namespace.as_deref().unwrap_or_default();
+        (
+            seed,
+            group(&manifest.api_version),
+            &manifest.kind,
+            namespace,
+            &manifest.name,
+        )
+            .hash(&mut hasher);
+        hasher.finish()
+    };
+    u128::from(half(0)) << 64 | u128::from(half(1))
 }
 
 /// What a manifest is.
@@ -305,15 +350,10 @@ pub fn render_beside<'a, E>(
         match document {
             Document::Foreign(bytes) => parts.push(Part::Foreign(bytes)),
             Document::Ours(mut object) => {
-                diagnostics.extend(std::mem::take(&mut object.problems));
-                match render(&object.request)? {
-                    Ok(rendering) => {
-                        diagnostics.extend(object.relocate(rendering.warnings));
-                        diagnostics.extend(object.refuse_overlap(&rendering.manifests, names));
-                        parts.push(Part::Manifests(rendering.manifests));
-                    }
-                    Err(problems) => diagnostics.extend(object.relocate(problems)),
-                }
+                let answer = object.render(&mut render)?;
+                diagnostics.extend(answer.diagnostics);
+                diagnostics.extend(object.refuse_overlap(&answer.manifests, names));
+                parts.push(Part::Manifests(answer.manifests));
             }
         }
     }
@@ -359,12 +399,7 @@ pub fn render_text<'a, E>(
                 warnings: for_command_line(rendering.warnings),
             }))
         }
-        (Input::Stream(_), Some(_)) => {
-            let message = "it names what is rendered from values; the objects in this stream have names";
-            Ok(Err(vec![
-                Diagnostic::new(&YAML_FEATURE, "--name", message).help("leave it out"),
-            ]))
-        }
+        (Input::Stream(_), Some(_)) => Ok(Err(vec![refuse_name()])),
         (Input::Stream(documents), None) => self::render(documents, render),
     }
 }
@@ -390,6 +425,11 @@ impl Chunk<'_> {
         concerns(self.text, package)
     }
 
+    /// Whether a key `apiVersion` can be in it, which only escapes could hide.
+    fn may_be_object(&self) -> bool {
+        self.text.contains("apiVersion") || self.text.contains('\\')
+    }
+
     /// Whether this is block style with `kind:` among its top-level keys. Other spellings are found by parsing.
     fn looks_like_object(&self) -> bool {
         let has = |key: &str| self.text.lines().any(|line| line.starts_with(key));
@@ -403,36 +443,79 @@ pub(crate) fn concerns(text: &str, package: &Description) -> bool {
     text.contains(&package.kind) || (!group.is_empty() && text.contains(group))
 }
 
-fn split(text: &str) -> Vec<Chunk<'_>> {
+/// Takes a stream apart that is held whole.
+fn split(text: &str) -> Result<Vec<Chunk<'_>>, Vec<Diagnostic>> {
     let mut chunks = Vec::new();
-    let (mut start, mut first_line) = (0, 1);
-    let mut offset = 0;
-    for (line, number) in text.split_inclusive('\n').zip(1u32..) {
-        let begins = line
-            .strip_prefix("---")
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
-        if begins && offset > start && !is_prologue(&text[start..offset]) {
+    let mut cutter = Cutter::default();
+    let (mut start, mut offset) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        let first_line = cutter.first_line;
+        if cutter.begins(line.as_bytes()) {
+            if chunks.len() == MAX_DOCUMENTS {
+                let message = format!("more than {MAX_DOCUMENTS} documents");
+                return Err(vec![Diagnostic::new(&YAML_LIMIT, "", message)]);
+            }
             chunks.push(Chunk {
                 text: &text[start..offset],
                 first_line,
             });
-            (start, first_line) = (offset, number);
+            start = offset;
         }
         offset += line.len();
     }
     if start < text.len() {
         chunks.push(Chunk {
             text: &text[start..],
-            first_line,
+            first_line: cutter.first_line,
         });
     }
-    chunks
+    Ok(chunks)
 }
 
-/// Whether this is nothing but directives, and comments among them. They belong to the document whose `---` ends them.
-fn is_prologue(text: &str) -> bool {
-    let in_prologue = |line: &str| line.starts_with(['%', '#']) || line.trim().is_empty();
-    text.starts_with('%') && text.lines().all(in_prologue)
+/// Finds the lines at which documents begin.
+#[derive(Debug)]
+struct Cutter {
+    /// The line at which the present document begins, from 1.
+    first_line: u32,
+    /// The line that comes next.
+    line: u32,
+    /// Whether it is the first of the present document.
+    is_first: bool,
+    /// Whether the present document is nothing but directives so far, and comments among them. They belong to the document
+    /// whose `---` ends them.
+    is_prologue: bool,
+}
+
+impl Default for Cutter {
+    fn default() -> Self {
+        Self {
+            first_line: 1,
+            line: 1,
+            is_first: true,
+            is_prologue: false,
+        }
+    }
+}
+
+impl Cutter {
+    /// Whether the next line, its end included, begins another document than the line before it.
+    fn begins(&mut self, line: &[u8]) -> bool {
+        let is_first = std::mem::take(&mut self.is_first);
+        let marks = line
+            .strip_prefix(b"---")
+            .is_some_and(|rest| rest.first().is_none_or(|next| b" \t\r\n".contains(next)));
+        let begins = marks && !is_first && !self.is_prologue;
+        if begins {
+            self.first_line = self.line;
+        }
+        self.is_prologue = match line.first() {
+            Some(b'%') => is_first || self.is_prologue,
+            Some(b'#') => self.is_prologue,
+            _ => self.is_prologue && line.trim_ascii().is_empty(),
+        };
+        self.line = self.line.saturating_add(1);
+        begins
+    }
 }
 
 fn parse(chunk: &Chunk<'_>) -> Result<Node, Vec<Diagnostic>> {
@@ -462,21 +545,32 @@ pub(crate) fn group(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
-/// Refuses a kind of our group that does not exist, such as a misspelt one.
+/// Refuses a kind of our group that does not exist, such as a misspelt one or none, and our kind of the group without a
+/// version.
 pub(crate) fn refuse_other_kind(node: &Node, package: &Description) -> Result<(), Vec<Diagnostic>> {
     let text = |key: &str| node.get(key).and_then(Node::as_str);
     let own_group = group(&package.api_version);
-    match (text("apiVersion"), text("kind")) {
-        (Some(api_version), Some(kind))
-            if !own_group.is_empty() && group(api_version) == own_group && kind != package.kind =>
-        {
-            let message = format!("{own_group} has no kind {kind:?}");
-            Err(vec![
-                Diagnostic::new(&UNKNOWN_VARIANT, "kind", message)
-                    .help(format!("write kind: {}", package.kind))
-                    .at(node.locate("kind").map(|place| place.position)),
-            ])
-        }
-        _ => Ok(()),
-    }
+    let api_version = text("apiVersion").filter(|_| !own_group.is_empty()).unwrap_or_default();
+    let (key, message, help) = match text("kind") {
+        Some(kind) if group(api_version) == own_group && !own_group.is_empty() && kind != package.kind => (
+            "kind",
+            format!("{own_group} has no kind {kind:?}"),
+            format!("write kind: {}", package.kind),
+        ),
+        None if group(api_version) == own_group && !own_group.is_empty() => (
+            "apiVersion",
+            "an object has a `kind`".to_owned(),
+            format!("write kind: {}", package.kind),
+        ),
+        Some(kind) if api_version == own_group && !own_group.is_empty() && kind == package.kind => (
+            "apiVersion",
+            format!("{own_group} is a group without a version"),
+            format!("write apiVersion: {}", package.api_version),
+        ),
+        _ => return Ok(()),
+    };
+    let position = node.locate(key).map(|place| place.position);
+    Err(vec![
+        Diagnostic::new(&UNKNOWN_VARIANT, key, message).help(help).at(position),
+    ])
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Names;
 use crate::suggest::remedy;
 use crate::yaml::{INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, WRONG_TYPE};
-use crate::{Description, Diagnostic, Manifest, Position, Request};
+use crate::{Description, Diagnostic, Manifest, Position, Rendering, Request};
 
 /// The fields of Kubernetes' `ObjectMeta`. Of these only name and namespace mean anything here; the others are what tools
 /// and API servers add.
@@ -46,6 +46,15 @@ pub struct Object {
     name: Position,
     /// Where its namespace stands, or should.
     namespace: Position,
+}
+
+/// What an object was rendered to.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// What takes its place; nothing if it was refused.
+    pub manifests: Vec<Manifest>,
+    /// What there is to say about it, located in the stream. An error among these means that it was refused.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 impl Object {
@@ -147,8 +156,9 @@ impl Object {
     }
 
     /// A line of the stream on which some field of it stands, from 1.
-    pub(crate) fn line(&self) -> usize {
-        usize::try_from(self.name.line).unwrap_or(usize::MAX)
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.name.line
     }
 
     /// Turns diagnostics about the request's values into diagnostics about the stream.
@@ -173,8 +183,26 @@ impl Object {
         diagnostics.into_iter().map(relocate).collect()
     }
 
-    /// Says which manifests another object has given already.
-    pub(crate) fn refuse_overlap(&self, manifests: &[Manifest], names: &mut Names) -> Vec<Diagnostic> {
+    /// Renders it with `render`, whose own failure is not a refusal of values. What is wrong around its values is told once.
+    ///
+    /// # Errors
+    ///
+    /// Those of `render`.
+    pub fn render<E>(
+        &mut self,
+        render: impl FnOnce(&Request) -> Result<Result<Rendering, Vec<Diagnostic>>, E>,
+    ) -> Result<Answer, E> {
+        let (manifests, about_values) = match render(&self.request)? {
+            Ok(rendering) => (rendering.manifests, rendering.warnings),
+            Err(problems) => (Vec::new(), problems),
+        };
+        let mut diagnostics = std::mem::take(&mut self.problems);
+        diagnostics.extend(self.relocate(about_values));
+        Ok(Answer { manifests, diagnostics })
+    }
+
+    /// Says which of its manifests another object has given already.
+    pub fn refuse_overlap(&self, manifests: &[Manifest], names: &mut Names) -> Vec<Diagnostic> {
         names
             .add(manifests)
             .into_iter()

@@ -5,6 +5,7 @@
 //! stop at the first error and forget whether `on` was quoted.
 
 mod any;
+mod block;
 mod node;
 mod parse;
 mod read;
@@ -15,7 +16,7 @@ pub use any::{Any, AnyMap};
 pub use node::{Entry, Key, Node, Place, Value, join};
 pub use parse::parse;
 pub use read::{Refusal, read};
-pub use scalar::{Resolved, Scalar};
+pub use scalar::{MAX_KEY, Resolved, Scalar, is_long_key};
 pub use write::{SourceMap, to_string};
 
 crate::codes! {

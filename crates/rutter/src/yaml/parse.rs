@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use super::node::{Entry, Key, Node, Place, Value, push_key};
-use super::scalar::{Scalar, excerpt};
+use super::scalar::{MAX_KEY, Scalar, excerpt, is_long_key};
 use super::{DUPLICATE_KEY, YAML_FEATURE, YAML_LIMIT, YAML_SYNTAX};
 use crate::{Diagnostic, Diagnostics, Position};
 
@@ -13,8 +13,11 @@ use crate::{Diagnostic, Diagnostics, Position};
 const MAX_BYTES: usize = 8 << 20;
 /// Deepest nesting; it bounds the recursion of everything that walks a tree.
 const MAX_DEPTH: usize = 64;
-/// Most nodes of a document after its aliases are expanded: what stops a "billion laughs".
+/// Most nodes of a document after its aliases are expanded: what stops a "billion laughs". Their texts may have
+/// [`MAX_BYTES`] together, which stops one long text with many aliases.
 const MAX_NODES: usize = 200_000;
+/// Most duplicate keys that are told of one document.
+const MAX_DUPLICATES: usize = 100;
 
 /// Reads one YAML document, or none.
 ///
@@ -28,14 +31,19 @@ const MAX_NODES: usize = 200_000;
 pub fn parse(text: &str, source: u32, first_line: u32) -> Result<Option<Node>, Vec<Diagnostic>> {
     if text.len() > MAX_BYTES {
         let message = format!("the text has {} bytes; at most {MAX_BYTES} are accepted", text.len());
-        return Err(vec![Diagnostic::new(&YAML_LIMIT, "", message)]);
+        let start = Position {
+            line: first_line,
+            column: 1,
+        };
+        return Err(vec![Diagnostic::new(&YAML_LIMIT, "", message).at(Some(start))]);
     }
     let mut builder = Builder {
         source,
         first_line,
         anchors: BTreeMap::new(),
-        nodes: 0,
+        size: Size::default(),
         path: Vec::new(),
+        duplicates: 0,
         diagnostics: Diagnostics::default(),
     };
     let document = builder.document(&mut Parser::new_from_str(text));
@@ -63,9 +71,11 @@ struct Builder {
     source: u32,
     first_line: u32,
     anchors: BTreeMap<usize, Node>,
-    nodes: usize,
+    /// What exists by now, copies for anchors and aliases included.
+    size: Size,
     /// The steps from the root to the node being read, for the paths of diagnostics.
     path: Vec<String>,
+    duplicates: usize,
     diagnostics: Diagnostics,
 }
 
@@ -120,18 +130,19 @@ impl Builder {
                 (Value::Mapping(self.mapping(events)?), anchor)
             }
             Event::Alias(anchor) => {
-                let Some(node) = self.anchors.get(&anchor).cloned() else {
+                let Some(node) = self.anchors.get(&anchor) else {
                     return Err(self.stop(&YAML_FEATURE, span, "an alias inside the node that it stands for"));
                 };
-                self.count(size(&node), span)?;
+                let (size, node) = (Size::of(node), node.clone());
+                self.count(size, span)?;
                 return Ok(node);
             }
             _ => return Err(self.stop(&YAML_SYNTAX, span, "a value was expected here")),
         };
-        self.count(1, span)?;
+        self.count(Size::of_value(&value), span)?;
         let node = Node { value, place };
         if anchor != 0 {
-            self.count(size(&node), span)?;
+            self.count(Size::of(&node), span)?;
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
@@ -171,7 +182,9 @@ impl Builder {
                 continue;
             }
             match seen.get(&key.scalar.text) {
+                Some(_) if self.duplicates >= MAX_DUPLICATES => {}
                 Some(first) => {
+                    self.duplicates += 1;
                     let message = format!("the key `{}` stands here again", excerpt(&key.scalar.text));
                     let help = format!("it already stands in line {}: keep one of the two", first.position.line);
                     let diagnostic = Diagnostic::new(&DUPLICATE_KEY, self.path(), message)
@@ -225,22 +238,23 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar = self.scalar(text.into_owned(), style, tag.as_deref(), span)?;
                 let place = self.place(span);
+                self.check_key(&scalar, span)?;
                 if anchor != 0 {
-                    self.anchors.insert(
-                        anchor,
-                        Node {
-                            value: Value::Scalar(scalar.clone()),
-                            place,
-                        },
-                    );
+                    let value = Value::Scalar(scalar.clone());
+                    self.count(Size::of_value(&value), span)?;
+                    self.anchors.insert(anchor, Node { value, place });
                 }
                 Ok(Key { scalar, place })
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor).map(|node| &node.value) {
-                Some(Value::Scalar(scalar)) => Ok(Key {
-                    scalar: scalar.clone(),
-                    place: self.place(span),
-                }),
+                Some(Value::Scalar(scalar)) => {
+                    let scalar = scalar.clone();
+                    self.check_key(&scalar, span)?;
+                    Ok(Key {
+                        scalar,
+                        place: self.place(span),
+                    })
+                }
                 _ => Err(self.stop(&YAML_FEATURE, span, "a key must be a string")),
             },
             _ => Err(self.stop(&YAML_FEATURE, span, "a key must be a string, not a list or a mapping")),
@@ -278,14 +292,28 @@ impl Builder {
         self.stop(&YAML_FEATURE, span, message)
     }
 
-    /// Counts nodes that now exist, copies for anchors and aliases included.
-    fn count(&mut self, nodes: usize, span: &Span) -> Result<(), Stop> {
-        self.nodes += nodes;
-        if self.nodes > MAX_NODES {
-            let message = format!("more than {MAX_NODES} nodes, aliases expanded");
+    fn check_key(&mut self, key: &Scalar, span: &Span) -> Result<(), Stop> {
+        if is_long_key(&key.text) {
+            let message = format!("a key of more than {MAX_KEY} characters, escapes counted");
             return Err(self.stop(&YAML_LIMIT, span, message));
         }
-        Ok(())
+        let bytes = key.text.len();
+        self.count(Size { nodes: 0, bytes }, span)
+    }
+
+    /// Counts what now exists.
+    fn count(&mut self, added: Size, span: &Span) -> Result<(), Stop> {
+        self.size.nodes += added.nodes;
+        self.size.bytes += added.bytes;
+        let too_much = if self.size.nodes > MAX_NODES {
+            format!("{MAX_NODES} nodes")
+        } else if self.size.bytes > MAX_BYTES {
+            format!("{MAX_BYTES} bytes of text")
+        } else {
+            return Ok(());
+        };
+        let message = format!("more than {too_much}, aliases expanded");
+        Err(self.stop(&YAML_LIMIT, span, message))
     }
 
     fn stop(&self, code: &'static crate::Code, span: &Span, message: impl Into<String>) -> Stop {
@@ -319,10 +347,43 @@ impl Builder {
     }
 }
 
-fn size(node: &Node) -> usize {
-    1 + match &node.value {
-        Value::Scalar(_) => 0,
-        Value::Sequence(items) => items.iter().map(size).sum(),
-        Value::Mapping(entries) => entries.iter().map(|entry| size(&entry.value)).sum(),
+/// What a tree takes.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Size {
+    /// Of a node and all below it.
+    fn of(node: &Node) -> Self {
+        let mut size = Self::of_value(&node.value);
+        let mut add = |inner: Self| {
+            size.nodes += inner.nodes;
+            size.bytes += inner.bytes;
+        };
+        match &node.value {
+            Value::Scalar(_) => {}
+            Value::Sequence(items) => items.iter().map(Self::of).for_each(add),
+            Value::Mapping(entries) => {
+                for Entry { key, value } in entries {
+                    add(Self::of(value));
+                    add(Self {
+                        nodes: 0,
+                        bytes: key.scalar.text.len(),
+                    });
+                }
+            }
+        }
+        size
+    }
+
+    /// Of a node alone.
+    fn of_value(value: &Value) -> Self {
+        let bytes = match value {
+            Value::Scalar(scalar) => scalar.text.len(),
+            Value::Sequence(_) | Value::Mapping(_) => 0,
+        };
+        Self { nodes: 1, bytes }
     }
 }

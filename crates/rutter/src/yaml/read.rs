@@ -19,6 +19,7 @@ use serde::de::{
 use super::node::{Entry, Node, Value, push_key};
 use super::scalar::{Resolved, Scalar, excerpt};
 use super::{AMBIGUOUS_SCALAR, INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, UNKNOWN_VARIANT, WRONG_TYPE};
+use crate::diagnostic::readable;
 use crate::quantity::Quantity;
 use crate::suggest::{list, nearest};
 use crate::{Code, Diagnostic, Diagnostics, Position, Severity};
@@ -44,22 +45,24 @@ pub fn read<T: DeserializeOwned + Default>(node: &Node, diagnostics: &mut Diagno
             path: &root,
             session: &session,
         };
-        let error = match T::deserialize(reader) {
+        let Problem {
+            refusal,
+            missing,
+            place,
+        } = match T::deserialize(reader) {
             Ok(value) => break value,
-            Err(error) => error,
+            Err(Error(problem)) => *problem,
         };
-        let missing = error.missing;
-        let place = error.place.map(|place| *place);
         let (path, cause, position) = place.unwrap_or((String::new(), node, node.place.position));
         // What was refused in an earlier round is missing in this one.
         if !missing.is_some_and(|field| session.refused(cause, field)) {
             found.push(Diagnostic {
                 severity: Severity::Error,
-                code: error.refusal.code,
-                path,
+                code: refusal.code,
+                path: readable(path),
                 position: Some(position),
-                message: error.refusal.message,
-                help: error.refusal.help,
+                message: refusal.message,
+                help: refusal.help,
             });
         }
         let newly_hidden = session.hidden.borrow_mut().insert(std::ptr::from_ref(cause));
@@ -92,7 +95,7 @@ impl Refusal {
     pub fn new(code: &Code, message: impl Into<String>) -> Self {
         Self {
             code: Cow::Borrowed(code.id),
-            message: message.into(),
+            message: readable(message.into()),
             help: None,
         }
     }
@@ -105,7 +108,7 @@ impl Refusal {
     /// The same with a remedy.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(readable(help.into()));
         self
     }
 
@@ -182,12 +185,17 @@ impl fmt::Display for Path<'_> {
 }
 
 /// An error on its way out; the innermost node that it passes becomes its place.
+///
+/// In a box, because each of the thousands of fields that could fail would otherwise have code to move all of it.
 #[derive(Debug)]
-struct Error<'a> {
+struct Error<'a>(Box<Problem<'a>>);
+
+#[derive(Debug)]
+struct Problem<'a> {
     refusal: Refusal,
     /// The field that is missing, if that is the error.
     missing: Option<&'static str>,
-    place: Option<Box<(String, &'a Node, Position)>>,
+    place: Option<(String, &'a Node, Position)>,
 }
 
 impl<'a> Error<'a> {
@@ -196,7 +204,7 @@ impl<'a> Error<'a> {
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {
-        self.refusal.help = Some(help.into());
+        self.0.refusal.help = Some(help.into());
         self
     }
 
@@ -205,25 +213,24 @@ impl<'a> Error<'a> {
     }
 
     fn at(mut self, path: &Path<'_>, node: &'a Node, position: Position) -> Self {
-        self.place
-            .get_or_insert_with(|| Box::new((path.to_string(), node, position)));
+        self.0.place.get_or_insert_with(|| (path.to_string(), node, position));
         self
     }
 }
 
 impl From<Refusal> for Error<'_> {
     fn from(refusal: Refusal) -> Self {
-        Self {
+        Self(Box::new(Problem {
             refusal,
             missing: None,
             place: None,
-        }
+        }))
     }
 }
 
 impl fmt::Display for Error<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.refusal.message)
+        f.write_str(&self.0.refusal.message)
     }
 }
 
@@ -266,10 +273,9 @@ impl de::Error for Error<'_> {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self {
-            missing: Some(field),
-            ..Self::new(&MISSING_FIELD, format!("the field `{field}` is required"))
-        }
+        let mut error = Self::new(&MISSING_FIELD, format!("the field `{field}` is required"));
+        error.0.missing = Some(field);
+        error
     }
 }
 
@@ -619,10 +625,9 @@ struct Entries<'a, 'p> {
     session: &'p Session,
 }
 
-impl<'de, 'a: 'de, 'p> MapAccess<'de> for Entries<'a, 'p> {
-    type Error = Error<'a>;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
+impl<'a> Entries<'a, '_> {
+    /// The key of the next entry that counts.
+    fn next_key(&mut self) -> Result<Option<&'a str>, Error<'a>> {
         for entry in self.entries.by_ref() {
             let key = entry.key.scalar.text.as_str();
             let wanted = match self.fields {
@@ -633,25 +638,45 @@ impl<'de, 'a: 'de, 'p> MapAccess<'de> for Entries<'a, 'p> {
                 continue;
             }
             self.current = Some(entry);
-            let path = Path {
-                parent: Some(self.path),
-                step: Step::Key(key),
-            };
-            // What is wrong with a key takes its own entry out of sight, and no other.
-            let at_key = |error: Error<'a>| error.at(&path, &entry.value, entry.key.place.position);
-            let key_means_itself = entry.key.scalar.as_str().is_some();
-            if !key_means_itself {
+            if entry.key.scalar.as_str().is_none() {
                 let error = Error::new(
                     &AMBIGUOUS_SCALAR,
                     format!("expected a string as key, found {}", entry.key.scalar.describe()),
                 )
                 .help(format!("write it in quotes: {:?}", excerpt(key)));
-                return Err(at_key(error));
+                return Err(self.at_key(error));
             }
-            let deserializer: StrDeserializer<'_, Self::Error> = key.into_deserializer();
-            return seed.deserialize(deserializer).map(Some).map_err(at_key);
+            return Ok(Some(key));
         }
         Ok(None)
+    }
+
+    /// What is wrong with a key takes its own entry out of sight, and no other.
+    fn at_key(&self, error: Error<'a>) -> Error<'a> {
+        match self.current {
+            Some(entry) => {
+                let path = Path {
+                    parent: Some(self.path),
+                    step: Step::Key(&entry.key.scalar.text),
+                };
+                error.at(&path, &entry.value, entry.key.place.position)
+            }
+            None => error,
+        }
+    }
+}
+
+impl<'de, 'a: 'de, 'p> MapAccess<'de> for Entries<'a, 'p> {
+    type Error = Error<'a>;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
+        let Some(key) = self.next_key()? else {
+            return Ok(None);
+        };
+        let deserializer: StrDeserializer<'_, Self::Error> = key.into_deserializer();
+        seed.deserialize(deserializer)
+            .map(Some)
+            .map_err(|error| self.at_key(error))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Self::Error> {

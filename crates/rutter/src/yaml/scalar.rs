@@ -81,7 +81,8 @@ impl Scalar {
             }
             return match (text.parse(), text.parse()) {
                 (Ok(int), _) => Resolved::Int(int),
-                (_, Ok(float)) => Resolved::Float(float),
+                (_, Ok(float)) if f64::is_finite(float) => Resolved::Float(float),
+                (_, Ok(_)) => Resolved::Ambiguous("a number that is too large, or text"),
                 _ => Resolved::Str(text),
             };
         }
@@ -174,4 +175,20 @@ pub(super) fn excerpt(text: &str) -> Cow<'_, str> {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
+}
+
+/// Longest key, in characters as it is written (YAML 1.2.2, 7.4.2). It bounds the paths of diagnostics.
+pub const MAX_KEY: usize = 1024;
+
+/// Whether a key is longer than [`MAX_KEY`] if it is written in quotes: it could be read in one spelling and not in another.
+#[must_use]
+pub fn is_long_key(key: &str) -> bool {
+    // Writers differ in what they escape beyond letters. The longest escape is `\U` with eight digits.
+    let width = |c: char| match c {
+        '"' | '\\' => 2,
+        ' '..='~' => 1,
+        '\u{a0}'..='\u{fefe}' if c.is_alphanumeric() => 1,
+        _ => 10,
+    };
+    key.chars().map(width).sum::<usize>() > MAX_KEY - 2
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::block;
 use super::node::{Node, Place, Value};
 use super::scalar::{Resolved, Scalar};
 use crate::Position;
@@ -18,14 +19,7 @@ use crate::Position;
 /// Says why the value has no YAML form, which no object that consists of strings, numbers, booleans, lists and maps
 /// with string keys lacks.
 pub fn to_string<T: Serialize>(value: &T) -> Result<String, String> {
-    let options = serde_saphyr::ser_options! {
-        folded_wrap_chars: usize::MAX,
-    };
-    let mut text = serde_saphyr::to_string_with_options(value, options).map_err(|error| error.to_string())?;
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    Ok(text)
+    block::to_string(value).map_err(|error| error.to_string())
 }
 
 /// Says where the nodes of a text that [`Node::to_text`] wrote came from.

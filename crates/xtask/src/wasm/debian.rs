@@ -75,8 +75,8 @@ impl DebianBuildStd {
         )
     }
 
-    /// Makes a `cargo build` use it.
-    pub(crate) fn configure(&self, target: Target, cargo: &mut Command) {
+    /// Makes a `cargo build` use it, once rustc is given the flags that this returns.
+    pub(crate) fn configure(&self, target: Target, cargo: &mut Command) -> Vec<String> {
         let libc = libc(target);
         let mut flags = vec![
             // Or rustc would start the linker of the rustup toolchain, which is not there.
@@ -99,10 +99,9 @@ impl DebianBuildStd {
             // does not change under us.
             .env("RUSTC_BOOTSTRAP", "1")
             .env(variable, linker)
-            // The one variable for flags that no other overrules.
-            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
             // Leads to the libraries of the compiler that built xtask.
             .env_remove("LD_LIBRARY_PATH");
+        flags
     }
 }
 

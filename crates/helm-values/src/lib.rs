@@ -5,20 +5,23 @@
 //! where it was written, and what Helm would silently drop (`--set a[0`) is refused. Whatever is accepted means what it
 //! means to Helm; a test holds this against the real one.
 //!
-//! This module must not know what values mean, nor read anything itself.
+//! This crate must not know what values mean, nor read anything itself.
 
-#[cfg(test)]
-mod against_helm;
 mod expression;
 mod json;
+
+use std::collections::BTreeMap;
 
 use rutter::yaml::{self, Entry, Node, Place, SourceMap, Value};
 use rutter::{Code, Diagnostic, Position, Severity};
 
-pub(crate) use expression::{Expression, Kind};
+pub use expression::{Expression, Kind};
 
 /// How deep values nest at most: what is deeper, the reader of values documents refuses.
 const MAX_DEPTH: usize = 64;
+
+/// How many items all expressions together may make that none of them sets: what stands before a high index is `null`.
+const MAX_GAPS: usize = 200_000;
 
 /// A `--set` expression cannot be read.
 static SET_SYNTAX: Code = error("set-syntax", "the expression is not of the form KEY=VALUE");
@@ -43,8 +46,10 @@ const fn error(id: &'static str, summary: &'static str) -> Code {
 
 /// A values document in the making.
 #[derive(Debug, Default)]
-pub(crate) struct Values {
+pub struct Values {
     entries: Vec<Entry>,
+    /// How many items there are that no expression set.
+    gaps: usize,
 }
 
 impl Values {
@@ -53,7 +58,7 @@ impl Values {
     /// # Errors
     ///
     /// What is wrong with the text.
-    pub(crate) fn merge_text(&mut self, text: &str, source: u32) -> Result<(), Vec<Diagnostic>> {
+    pub fn merge_text(&mut self, text: &str, source: u32) -> Result<(), Vec<Diagnostic>> {
         let Some(node) = yaml::parse(text, source, 1)? else {
             return Ok(());
         };
@@ -75,16 +80,16 @@ impl Values {
     /// # Errors
     ///
     /// What is wrong with it, or with what it gets from `read_file`.
-    pub(crate) fn apply<E: From<Diagnostic>>(
+    pub fn apply<E: From<Diagnostic>>(
         &mut self,
         expression: &Expression<'_>,
         read_file: &mut dyn FnMut(&str) -> Result<String, E>,
     ) -> Result<(), E> {
-        expression.apply(&mut self.entries, read_file)
+        expression.apply(&mut self.entries, &mut self.gaps, read_file)
     }
 
     /// The document, and where each part of it was written.
-    pub(crate) fn finish(self) -> Merged {
+    pub fn finish(self) -> Merged {
         let root = Node {
             value: Value::Mapping(self.entries),
             place: Place {
@@ -99,31 +104,36 @@ impl Values {
 
 /// A values document that was put together.
 #[derive(Debug)]
-pub(crate) struct Merged {
+pub struct Merged {
     root: Node,
     /// The document.
-    pub(crate) text: String,
+    pub text: String,
     map: SourceMap,
 }
 
 impl Merged {
     /// Where what a diagnostic about [`Merged::text`] is about was written, and in which source.
-    pub(crate) fn origin(&self, diagnostic: &Diagnostic) -> Option<Place> {
+    pub fn origin(&self, diagnostic: &Diagnostic) -> Option<Place> {
         let position = diagnostic.position?;
         self.map.origin(position).or_else(|| self.root.locate(&diagnostic.path))
     }
 
-    #[cfg(test)]
-    pub(crate) fn root(&self) -> &Node {
+    /// The document as a tree.
+    #[must_use]
+    pub fn root(&self) -> &Node {
         &self.root
     }
 }
 
 /// Merges `over` over `entries`: mappings deeply, all else replaces.
 fn merge(entries: &mut Vec<Entry>, over: Vec<Entry>) {
+    // Found by name and not by looking at each: both sides may have many.
+    let names = entries.iter().map(|entry| entry.key.scalar.text.clone());
+    let places: BTreeMap<String, usize> = names.zip(0..).collect();
     for entry in over {
-        match find(entries, &entry.key.scalar.text) {
-            Some(node) => match (&mut node.value, entry.value.value) {
+        let place = places.get(&entry.key.scalar.text);
+        match place.and_then(|place| entries.get_mut(*place)) {
+            Some(Entry { value: node, .. }) => match (&mut node.value, entry.value.value) {
                 (Value::Mapping(old), Value::Mapping(new)) => merge(old, new),
                 (_, value) => {
                     *node = Node {
@@ -132,6 +142,7 @@ fn merge(entries: &mut Vec<Entry>, over: Vec<Entry>) {
                     };
                 }
             },
+            // The keys of one document differ.
             None => entries.push(entry),
         }
     }

@@ -5,11 +5,11 @@
 use rutter::Diagnostic;
 use rutter::yaml::{Entry, Node, Scalar, Value};
 
-use super::MAX_DEPTH;
-use super::expression::{Cursor, scalar, set, syntax};
+use crate::MAX_DEPTH;
+use crate::expression::{Cursor, check_name, scalar, set, syntax};
 
 /// Reads the value that the text starts with, and no further.
-pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Node, Diagnostic> {
+pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Node, Diagnostic> {
     value(cursor, 0)
 }
 
@@ -50,6 +50,7 @@ fn object(cursor: &mut Cursor<'_>, depth: usize) -> Result<Vec<Entry>, Diagnosti
             return Err(syntax(place, "expected a JSON string for a key"));
         }
         let key = string(cursor)?;
+        check_name(&key, place)?;
         cursor.skip_blanks();
         if !cursor.eat(':') {
             return Err(syntax(cursor.place(), "expected `:` after a JSON key"));

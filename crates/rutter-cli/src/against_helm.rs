@@ -5,14 +5,14 @@ use std::path::Path;
 use std::process::Command;
 
 use clap::Parser as _;
+use helm_values::{Expression, Values};
 use rutter::Diagnostic;
 use serde_json::Value;
 
-use super::{Expression, Values};
 use crate::args::{Cli, Command as Verb};
 use crate::json;
 
-const CASES: &str = include_str!("../../tests/data/helm.yaml");
+const CASES: &str = include_str!("../tests/data/helm.yaml");
 
 struct Case {
     name: String,

@@ -3,11 +3,11 @@
 //! The parser changes values as it reads, as Helm's does, because the two cannot be told apart: each expression sees what
 //! those before it did, and `a[0].b=1` reads differently where `a` is a list already.
 
-use rutter::yaml::{Entry, Key, Node, Place, Scalar, Value};
+use rutter::yaml::{Entry, Key, MAX_KEY, Node, Place, Scalar, Value, is_long_key};
 use rutter::{Code, Diagnostic, Position};
 
-use super::json;
-use super::{MAX_DEPTH, SET_CONFLICT, SET_LIMIT, SET_SYNTAX, find, merge};
+use crate::json;
+use crate::{MAX_DEPTH, MAX_GAPS, SET_CONFLICT, SET_LIMIT, SET_SYNTAX, find, merge};
 
 /// The highest index, for it allocates a list of that length.
 const MAX_INDEX: usize = 65_536;
@@ -17,7 +17,7 @@ const MAX_INNER_NAMES: usize = 30;
 
 /// The kinds of expressions, in the order in which they are applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Values are JSON.
     Json,
     /// Whole numbers, booleans and `null` are these, all else is a string.
@@ -32,7 +32,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The option of the command line that takes expressions of this kind.
-    pub(crate) fn option(self) -> &'static str {
+    pub fn option(self) -> &'static str {
         match self {
             Self::Json => "--set-json",
             Self::Typed => "--set",
@@ -45,19 +45,20 @@ impl Kind {
 
 /// An expression as it was given.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Expression<'a> {
+pub struct Expression<'a> {
     /// How to read its values.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// The number of its text among all sources of values.
-    pub(crate) source: u32,
+    pub source: u32,
     /// The expression itself.
-    pub(crate) text: &'a str,
+    pub text: &'a str,
 }
 
 impl Expression<'_> {
-    pub(super) fn apply<E: From<Diagnostic>>(
+    pub(crate) fn apply<E: From<Diagnostic>>(
         &self,
         entries: &mut Vec<Entry>,
+        gaps: &mut usize,
         read_file: &mut dyn FnMut(&str) -> Result<String, E>,
     ) -> Result<(), E> {
         let mut cursor = Cursor::new(self.text, self.source);
@@ -76,6 +77,7 @@ impl Expression<'_> {
         let mut parser = Parser {
             kind: self.kind,
             cursor: Cursor::new(self.text, self.source),
+            gaps,
             read_file,
         };
         while parser.cursor.peek().is_some() {
@@ -86,7 +88,7 @@ impl Expression<'_> {
 }
 
 /// The rest of a text, and where it starts.
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     rest: &'a str,
     place: Place,
 }
@@ -102,19 +104,19 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(super) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         self.place
     }
 
-    pub(super) fn rest(&self) -> &'a str {
+    pub(crate) fn rest(&self) -> &'a str {
         self.rest
     }
 
-    pub(super) fn peek(&self) -> Option<char> {
+    pub(crate) fn peek(&self) -> Option<char> {
         self.rest.chars().next()
     }
 
-    pub(super) fn next(&mut self) -> Option<char> {
+    pub(crate) fn next(&mut self) -> Option<char> {
         let c = self.peek()?;
         self.rest = &self.rest[c.len_utf8()..];
         if c == '\n' {
@@ -126,7 +128,7 @@ impl<'a> Cursor<'a> {
         Some(c)
     }
 
-    pub(super) fn eat(&mut self, expected: char) -> bool {
+    pub(crate) fn eat(&mut self, expected: char) -> bool {
         let found = self.peek() == Some(expected);
         if found {
             self.next();
@@ -134,14 +136,14 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    pub(super) fn skip_blanks(&mut self) {
+    pub(crate) fn skip_blanks(&mut self) {
         while self.peek().is_some_and(char::is_whitespace) {
             self.next();
         }
     }
 }
 
-pub(super) fn syntax(place: Place, message: impl Into<String>) -> Diagnostic {
+pub(crate) fn syntax(place: Place, message: impl Into<String>) -> Diagnostic {
     problem(&SET_SYNTAX, place, message)
 }
 
@@ -159,6 +161,7 @@ struct Depth {
 struct Parser<'a, 'f, E> {
     kind: Kind,
     cursor: Cursor<'a>,
+    gaps: &'f mut usize,
     read_file: &'f mut dyn FnMut(&str) -> Result<String, E>,
 }
 
@@ -179,6 +182,7 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
         if name.is_empty() && stop.is_some_and(|stop| stop != ',') {
             return Err(syntax(place, "a name is missing here").into());
         }
+        check_name(&name, place)?;
         match stop {
             Some('=') => {
                 let (node, ended) = self.assigned()?;
@@ -237,7 +241,7 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
         match stop {
             Some('=') => {
                 let (node, _) = self.assigned()?;
-                set_index(items, index, node)?;
+                self.set_index(items, index, node)?;
                 Ok(Ended::Value)
             }
             Some('[') => {
@@ -247,7 +251,7 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
                     Some(node) if !node.is_null() => node,
                     _ => {
                         let value = Value::Sequence(Vec::new());
-                        set_index(items, index, Node { value, place })?
+                        self.set_index(items, index, Node { value, place })?
                     }
                 };
                 match &mut inner.value {
@@ -260,7 +264,7 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
                 let known = items.len() > index;
                 let inner = match items.get_mut(index) {
                     Some(node) if node.entries().is_some() => node,
-                    _ => set_index(items, index, Node::empty(place))?,
+                    _ => self.set_index(items, index, Node::empty(place))?,
                 };
                 let Value::Mapping(entries) = &mut inner.value else {
                     return Err(conflict("", inner, "a mapping", place).into());
@@ -274,6 +278,30 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
                 Ok(ended)
             }
             _ => Err(syntax(place, "a value is missing here").into()),
+        }
+    }
+
+    fn set_index<'i>(
+        &mut self,
+        items: &'i mut Vec<Node>,
+        index: usize,
+        node: Node,
+    ) -> Result<&'i mut Node, Diagnostic> {
+        let place = node.place;
+        if let Some(gap) = index.checked_sub(items.len()) {
+            *self.gaps += gap;
+            if *self.gaps > MAX_GAPS {
+                let message = format!("more than {MAX_GAPS} list items before the ones that are set");
+                return Err(problem(&SET_LIMIT, place, message));
+            }
+            items.resize(index + 1, scalar(Scalar::plain("null"), place));
+        }
+        match items.get_mut(index) {
+            Some(item) => {
+                *item = node;
+                Ok(item)
+            }
+            None => Err(problem(&SET_LIMIT, place, format!("the index {index} is too large"))),
         }
     }
 
@@ -386,6 +414,15 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
     }
 }
 
+/// Refuses a name that could not be read again.
+pub(crate) fn check_name(name: &str, place: Place) -> Result<(), Diagnostic> {
+    if is_long_key(name) {
+        let message = format!("a name of more than {MAX_KEY} characters, escapes counted");
+        return Err(problem(&SET_LIMIT, place, message));
+    }
+    Ok(())
+}
+
 /// What Helm takes a bare word for: not `3.10`, which stays a string, and not `007`.
 fn typed(text: &str) -> Scalar {
     for word in ["true", "false", "null"] {
@@ -399,14 +436,14 @@ fn typed(text: &str) -> Scalar {
     }
 }
 
-pub(super) fn scalar(scalar: Scalar, place: Place) -> Node {
+pub(crate) fn scalar(scalar: Scalar, place: Place) -> Node {
     Node {
         value: Value::Scalar(scalar),
         place,
     }
 }
 
-pub(super) fn set(entries: &mut Vec<Entry>, name: String, place: Place, node: Node) {
+pub(crate) fn set(entries: &mut Vec<Entry>, name: String, place: Place, node: Node) {
     match find(entries, &name) {
         Some(old) => *old = node,
         None => entries.push(Entry {
@@ -416,20 +453,6 @@ pub(super) fn set(entries: &mut Vec<Entry>, name: String, place: Place, node: No
             },
             value: node,
         }),
-    }
-}
-
-fn set_index(items: &mut Vec<Node>, index: usize, node: Node) -> Result<&mut Node, Diagnostic> {
-    let place = node.place;
-    if items.len() <= index {
-        items.resize(index + 1, scalar(Scalar::plain("null"), place));
-    }
-    match items.get_mut(index) {
-        Some(item) => {
-            *item = node;
-            Ok(item)
-        }
-        None => Err(problem(&SET_LIMIT, place, format!("the index {index} is too large"))),
     }
 }
 

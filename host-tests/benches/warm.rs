@@ -1,0 +1,74 @@
+//! How long a render takes in a process that is up: as Rust, and as a component in a fresh instance each time.
+//!
+//! `cargo xtask bench` runs it. The contenders take turns, so that a busy moment of the machine hits all alike.
+
+#![allow(clippy::print_stdout, reason = "the table is what it is for")]
+
+use std::num::NonZeroU32;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use etcd_package::EtcdPackage;
+use host_tests::{artifact, root};
+use rutter::{Package as _, Request};
+use rutter_host::{Host, Limits};
+
+/// How often the contenders take turns.
+const ROUNDS: usize = 9;
+
+/// How many renders each of them does in a turn, on each thread.
+const RENDERS: usize = 50;
+
+/// How many calls the pool has room for.
+const CALLS: NonZeroU32 = NonZeroU32::new(8).unwrap();
+
+fn main() -> Result<()> {
+    let request = Request {
+        name: "etcd".to_owned(),
+        namespace: "default".to_owned(),
+        values: std::fs::read_to_string(root().join("examples/page-tls.yaml"))?,
+        release: None,
+        capabilities: None,
+        current: None,
+    };
+    let fresh = Host::new(Limits::default())?.load(artifact("etcd.wasm")?)?;
+    let pooled = Host::pooled(Limits::default(), CALLS)?.load(artifact("etcd.wasm")?)?;
+    println!(
+        "{:>7} {:>14} {:>14} {:>14}",
+        "threads", "native", "pooled", "not pooled"
+    );
+    for threads in [1, 2, 4, 8] {
+        let mut native = Vec::new();
+        let mut warm = Vec::new();
+        let mut fresh_each = Vec::new();
+        for _ in 0..ROUNDS {
+            native.push(turn(threads, &|| EtcdPackage.render(&request).is_ok()));
+            warm.push(turn(threads, &|| matches!(pooled.render(&request), Ok(Ok(_)))));
+            fresh_each.push(turn(threads, &|| matches!(fresh.render(&request), Ok(Ok(_)))));
+        }
+        println!(
+            "{threads:>7} {:>14.1?} {:>14.1?} {:>14.1?}",
+            median(native),
+            median(warm),
+            median(fresh_each)
+        );
+    }
+    Ok(())
+}
+
+/// How long a render takes while this many threads render.
+fn turn(threads: usize, render: &(impl Fn() -> bool + Sync)) -> Duration {
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| (0..RENDERS).for_each(|_| assert!(render())));
+        }
+    });
+    start.elapsed() / u32::try_from(RENDERS).unwrap_or(u32::MAX)
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}

@@ -1,0 +1,431 @@
+//! What must hold of any bytes, whatever they are: one target for each kind of input.
+//!
+//! The programs of `fuzz/` look for bytes of which it does not hold, `tests/corpus.rs` tries those that are kept in
+//! `fuzz/corpus/`. A target takes the package as a parameter, so that it can be run on the package as Rust and on the
+//! component, which must answer the same.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use etcd_helm_plugin::{cli, post_renderer};
+use helm_values::{Expression, Kind, Values};
+use rutter::command;
+use rutter::yaml::{self, Node};
+use rutter::{Description, Diagnostic, Manifest, Package, Plan, Rendering, Request, Severity, State};
+use serde_json::{Value, json};
+
+use crate::oracles::{check, documents};
+use crate::{Case, WASMTIME, root, yaml_1_1};
+
+/// A kind of input.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// As its program and its part of the corpus are called.
+    pub name: &'static str,
+    run: fn(&dyn Package, &[u8]) -> Result<String>,
+}
+
+/// All of them.
+pub const TARGETS: [Target; 6] = [
+    Target {
+        name: "values",
+        run: values,
+    },
+    Target {
+        name: "stream",
+        run: stream,
+    },
+    Target {
+        name: "resource_list",
+        run: resource_list,
+    },
+    Target {
+        name: "helm",
+        run: helm,
+    },
+    Target { name: "set", run: set },
+    Target {
+        name: "plan",
+        run: plan,
+    },
+];
+
+impl Target {
+    /// The target of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        TARGETS.into_iter().find(|target| target.name == name)
+    }
+
+    /// What to start from: what else is tried by name, as this target takes it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn seeds(self) -> Result<Vec<Vec<u8>>> {
+        match self.name {
+            "resource_list" => Ok(Case::functions()?.into_iter().map(|case| case.input).collect()),
+            "set" => set_seeds(),
+            "plan" => plan_seeds(),
+            _ => Ok(Case::all()?.into_iter().map(|case| case.input).collect()),
+        }
+    }
+
+    /// What is kept of what fuzzing found.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn kept(self) -> Result<Vec<Vec<u8>>> {
+        let folder = root().join("fuzz/corpus").join(self.name);
+        let files = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+        files.map(|file| Ok(fs::read(file?.path())?)).collect()
+    }
+
+    /// Tries `bytes` and gives all that a user would see.
+    ///
+    /// # Errors
+    ///
+    /// What does not hold. A panic is as bad.
+    pub fn run(self, package: &dyn Package, bytes: &[u8]) -> Result<String> {
+        let checked = Checked {
+            package,
+            found: RefCell::new(Ok(())),
+        };
+        let answer = (self.run)(&checked, bytes)?;
+        checked.found.into_inner()?;
+        Ok(answer)
+    }
+}
+
+/// A package of which every answer is looked at.
+struct Checked<'a> {
+    package: &'a dyn Package,
+    found: RefCell<Result<()>>,
+}
+
+impl Checked<'_> {
+    fn note(&self, found: Result<()>) {
+        let mut all = self.found.borrow_mut();
+        if all.is_ok() {
+            *all = found;
+        }
+    }
+}
+
+impl Package for Checked<'_> {
+    fn describe(&self) -> Description {
+        self.package.describe()
+    }
+
+    fn schema(&self) -> String {
+        self.package.schema()
+    }
+
+    fn defaults(&self) -> String {
+        self.package.defaults()
+    }
+
+    fn render(&self, request: &Request) -> Result<Rendering, Vec<Diagnostic>> {
+        let answer = self.package.render(request);
+        self.note(match &answer {
+            Ok(rendering) => check_rendering(rendering),
+            Err(diagnostics) => check_refusal(diagnostics),
+        });
+        answer
+    }
+
+    fn plan(&self, current: &State, desired: &Request) -> Result<Plan, Vec<Diagnostic>> {
+        let answer = self.package.plan(current, desired);
+        self.note(match &answer {
+            Ok(plan) => check_plan(plan),
+            Err(diagnostics) => check_refusal(diagnostics),
+        });
+        answer
+    }
+}
+
+fn check_rendering(rendering: &Rendering) -> Result<()> {
+    ensure!(!rendering.manifests.is_empty(), "nothing is rendered");
+    check_manifests(&rendering.manifests)?;
+    check_warnings(&rendering.warnings)
+}
+
+fn check_plan(plan: &Plan) -> Result<()> {
+    for step in plan.change.steps() {
+        check_manifests(&step.manifests).with_context(|| step.name.clone())?;
+    }
+    check_warnings(&plan.warnings)
+}
+
+fn check_manifests(manifests: &[Manifest]) -> Result<()> {
+    manifests
+        .iter()
+        .try_for_each(|manifest| check_manifest(manifest).with_context(|| manifest.document.clone()))
+}
+
+/// Three readers understand the same, and what is not the user's own fits Kubernetes' types.
+fn check_manifest(manifest: &Manifest) -> Result<()> {
+    let read = documents(&manifest.document)?;
+    let [object] = &*read else {
+        anyhow::bail!("{} documents", read.len())
+    };
+    let by_another = yaml_1_1::read(&manifest.document).context("a reader of YAML 1.1")?;
+    ensure!(*object == by_another, "a reader of YAML 1.1 understands {by_another:#}");
+    let node = yaml::parse(&manifest.document, 0, 1);
+    let node = node.map_err(|problems| anyhow::anyhow!("our own reader: {problems:?}"))?;
+    let node = node.context("our own reader finds nothing")?;
+    ensure!(
+        node.at("metadata.name").and_then(Node::as_str) == Some(&*manifest.name),
+        "another name"
+    );
+    if manifest.file_name.starts_with("extra-") {
+        return Ok(());
+    }
+    check(object)
+}
+
+fn check_warnings(diagnostics: &[Diagnostic]) -> Result<()> {
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+    ensure!(
+        !diagnostics.iter().any(is_error),
+        "an error beside an answer: {diagnostics:?}"
+    );
+    Ok(())
+}
+
+fn check_refusal(diagnostics: &[Diagnostic]) -> Result<()> {
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
+    ensure!(
+        diagnostics.iter().any(is_error),
+        "refused without an error: {diagnostics:?}"
+    );
+    Ok(())
+}
+
+/// All that a diagnostic tells.
+fn told(diagnostics: &[Diagnostic]) -> String {
+    diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.display("<input>").to_string())
+        .collect()
+}
+
+fn request(values: &str) -> Request {
+    Request {
+        name: "etcd".to_owned(),
+        namespace: "default".to_owned(),
+        values: values.to_owned(),
+        release: None,
+        capabilities: None,
+        current: None,
+    }
+}
+
+fn rendered(answer: &Result<Rendering, Vec<Diagnostic>>) -> String {
+    match answer {
+        Ok(Rendering {
+            manifests,
+            warnings,
+            notes,
+        }) => format!("{}{notes}{}", rutter::stream::join(manifests), told(warnings)),
+        Err(diagnostics) => told(diagnostics),
+    }
+}
+
+/// A values document.
+fn values(package: &dyn Package, bytes: &[u8]) -> Result<String> {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return Ok(String::new());
+    };
+    Ok(rendered(&package.render(&request(text))))
+}
+
+/// Standard input of the command.
+fn stream(package: &dyn Package, bytes: &[u8]) -> Result<String> {
+    run(package, &[], bytes)
+}
+
+/// Standard input of a function.
+fn resource_list(package: &dyn Package, bytes: &[u8]) -> Result<String> {
+    let mut seen = run(package, &["krm"], bytes)?;
+    seen.push_str(&run(package, &["krm", "--validate"], bytes)?);
+    Ok(seen)
+}
+
+fn run(package: &dyn Package, args: &[&str], bytes: &[u8]) -> Result<String> {
+    let args = args.iter().map(Into::into);
+    let is_function = args.len() > 0;
+    let command::Outcome { stdout, stderr, status } = command::run(package, WASMTIME, args, || Ok(bytes.to_vec()));
+    match status {
+        0 => {}
+        1 => {
+            ensure!(is_function || stdout.is_empty(), "refused, and yet there is {stdout}");
+            ensure!(stderr.contains("error["), "refused without an error: {stderr}");
+        }
+        _ => anyhow::bail!("status {status}: {stderr}"),
+    }
+    Ok(format!("{status}\n{stdout}{stderr}"))
+}
+
+/// What Helm 4 sends to what it runs in process: the bytes as a message, and as the manifests in one.
+fn helm(package: &dyn Package, bytes: &[u8]) -> Result<String> {
+    let mut seen = String::new();
+    let text = String::from_utf8_lossy(bytes);
+    let wrapped = json!({"manifests": text, "extraArgs": null}).to_string();
+    for message in [bytes, wrapped.as_bytes()] {
+        match post_renderer::run(package, message) {
+            Ok(answer) => seen.push_str(&answer),
+            Err(failure) => {
+                ensure!(!failure.message.is_empty(), "it failed without a word");
+                writeln!(seen, "{} {}", failure.status, failure.message)?;
+            }
+        }
+    }
+    if let Ok(outcome) = cli::run(package, bytes, None, || Ok(Vec::new())) {
+        ensure!(
+            outcome.status == 0 || outcome.stdout.is_empty(),
+            "refused, and yet there is output"
+        );
+        write!(seen, "{}\n{}{}", outcome.status, outcome.stdout, outcome.stderr)?;
+    }
+    Ok(seen)
+}
+
+/// The options that set values, one a line, and a values document below them.
+fn set(package: &dyn Package, bytes: &[u8]) -> Result<String> {
+    const KINDS: [Kind; 5] = [Kind::Json, Kind::Typed, Kind::String, Kind::File, Kind::Literal];
+    let Ok(mut rest) = str::from_utf8(bytes) else {
+        return Ok(String::new());
+    };
+    let mut expressions = Vec::new();
+    while let Some((line, below)) = rest.split_once('\n')
+        && let Some((option, text)) = line.split_once(' ')
+        && let Some(kind) = KINDS.into_iter().find(|kind| kind.option() == option)
+    {
+        expressions.push((kind, text));
+        rest = below;
+    }
+    let mut values = Values::default();
+    if let Err(problems) = values.merge_text(rest, 0) {
+        return Ok(told(&problems));
+    }
+    for ((kind, text), source) in expressions.into_iter().zip(1..) {
+        let mut read = |path: &str| Ok::<_, Diagnostic>(format!("the content of {path}"));
+        if let Err(problem) = values.apply(&Expression { kind, source, text }, &mut read) {
+            return Ok(told(&[problem]));
+        }
+    }
+    let merged = values.finish();
+    match yaml::parse(&merged.text, 0, 1) {
+        // Each source was within the limits, and together they are not.
+        Err(problems) => ensure!(
+            problems.iter().all(|problem| problem.code == yaml::YAML_LIMIT.id),
+            "what was merged is not read: {problems:?}"
+        ),
+        Ok(again) => {
+            let again = again.context("a mapping")?;
+            ensure!(
+                again.to_text().0 == merged.text,
+                "{} is read as {}",
+                merged.text,
+                again.to_text().0
+            );
+        }
+    }
+    let answer = package.render(&request(&merged.text));
+    if let Err(problems) = &answer {
+        for problem in problems {
+            let _ = merged.origin(problem);
+        }
+    }
+    Ok(format!("{}\n{}", merged.text, rendered(&answer)))
+}
+
+/// What stands between what is installed and what is desired.
+const DESIRED: &str = "\n=== desired ===\n";
+
+/// What is installed, and behind [`DESIRED`] what is desired; the latter is rendered over the former, too.
+fn plan(package: &dyn Package, bytes: &[u8]) -> Result<String> {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return Ok(String::new());
+    };
+    let (from, to) = text.split_once(DESIRED).unwrap_or((text, ""));
+    let description = package.describe();
+    let asked = rutter::plan::state(from, &description, None, "default")
+        .and_then(|from| Ok((from, rutter::plan::desired(to, &description, None, "default")?)));
+    let (from, to) = match asked {
+        Ok(asked) => asked,
+        Err(problems) => return Ok(told(&problems)),
+    };
+    let mut seen = match package.plan(&from, &to) {
+        Ok(plan) => format!("{}{:#}{}", plan.to_text(), plan.to_json(), told(&plan.warnings)),
+        Err(problems) => told(&problems),
+    };
+    if let State::Objects(current) = from {
+        let over = Request {
+            current: Some(current),
+            ..to
+        };
+        seen.push_str(&rendered(&package.render(&over)));
+    }
+    Ok(seen)
+}
+
+/// Command lines that are tried with the real Helm, with the files that they read.
+fn set_seeds() -> Result<Vec<Vec<u8>>> {
+    let cases = fs::read_to_string(root().join("crates/rutter-cli/tests/data/helm.yaml"))?;
+    let cases: Vec<Value> = serde_yaml::from_str(&cases)?;
+    let texts = |value: &Value| -> Vec<String> {
+        let texts = value.as_array().into_iter().flatten();
+        texts.filter_map(|text| text.as_str().map(str::to_owned)).collect()
+    };
+    let seed = |case: &Value| {
+        let mut seed = String::new();
+        for pair in texts(&case["args"]).chunks(2) {
+            seed.push_str(&pair.join(" "));
+            seed.push('\n');
+        }
+        seed.push_str(&texts(&case["files"]).join(""));
+        seed.into_bytes()
+    };
+    Ok(cases.iter().map(seed).collect())
+}
+
+fn plan_seeds() -> Result<Vec<Vec<u8>>> {
+    let mut seeds = Vec::new();
+    for folder in fs::read_dir(root().join("host-tests/plans"))? {
+        let folder = folder?.path();
+        let read = |name| fs::read_to_string(folder.join(name));
+        seeds.push(format!("{}{DESIRED}{}", read("from.yaml")?, read("to.yaml")?).into_bytes());
+    }
+    Ok(seeds)
+}
+
+/// The words that mean something somewhere: names of fields, and words that fields accept.
+///
+/// # Errors
+///
+/// If the package's schema is not JSON.
+pub fn words(package: &dyn Package) -> Result<BTreeSet<String>> {
+    fn collect(schema: &Value, words: &mut BTreeSet<String>) {
+        match schema {
+            Value::Object(fields) => {
+                if let Some(Value::Object(properties)) = fields.get("properties") {
+                    words.extend(properties.keys().cloned());
+                }
+                let accepted = fields.get("enum").and_then(Value::as_array).into_iter().flatten();
+                words.extend(accepted.filter_map(Value::as_str).map(str::to_owned));
+                fields.values().for_each(|inner| collect(inner, words));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| collect(inner, words)),
+            _ => {}
+        }
+    }
+    let mut words = BTreeSet::new();
+    collect(&serde_json::from_str(&package.schema())?, &mut words);
+    Ok(words)
+}
