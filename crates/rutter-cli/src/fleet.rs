@@ -357,20 +357,17 @@ impl Renderer<'_> {
                 .at(Some(start));
             return Done::Refused(entry, vec![problem]);
         }
-        let read = entry
-            .piece
-            .read(self.description, self.namespace)
-            .map(|document| match document {
-                Document::Foreign(_) => None,
-                Document::Ours(object) => Some(object),
-            });
-        match read {
-            Ok(None) => Done::Foreign(entry),
-            Ok(Some(mut object)) => match object.render(|request| self.package.render(request)) {
+        let object = match entry.piece.read(self.description, self.namespace) {
+            Document::Foreign(_) => None,
+            Document::Ours(object) => Some(object),
+            Document::Refused(problems) => return Done::Refused(entry, problems),
+        };
+        match object {
+            None => Done::Foreign(entry),
+            Some(mut object) => match object.render(|request| self.package.render(request)) {
                 Ok(answer) => Done::Ours(entry, object, answer),
                 Err(error) => Done::Failed(entry, error),
             },
-            Err(problems) => Done::Refused(entry, problems),
         }
     }
 }

@@ -57,7 +57,7 @@ pub fn post_render<'a, E: From<BadManifest>>(
                 file: object.annotations.get(FILE).cloned(),
                 comment: comments.before(usize::try_from(object.line()).unwrap_or(usize::MAX)),
             }),
-            Document::Foreign(_) => None,
+            Document::Foreign(_) | Document::Refused(_) => None,
         })
         .collect();
     let mut rendered = match stream::render(documents, render)? {

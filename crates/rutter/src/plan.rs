@@ -73,10 +73,22 @@ fn only(
         }
         Input::Stream(documents) => documents,
     };
-    let mut ours = documents.into_iter().filter_map(|document| match document {
-        Document::Ours(object) => Some(object),
-        Document::Foreign(_) => None,
-    });
+    let mut refused = Vec::new();
+    let ours: Vec<_> = documents
+        .into_iter()
+        .filter_map(|document| match document {
+            Document::Ours(object) => Some(object),
+            Document::Foreign(_) => None,
+            Document::Refused(problems) => {
+                refused.extend(problems);
+                None
+            }
+        })
+        .collect();
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    let mut ours = ours.into_iter();
     let first = ours.next();
     if ours.next().is_some() {
         let message = format!("a plan is about one {}, and here are several", package.kind);

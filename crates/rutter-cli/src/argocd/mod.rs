@@ -77,7 +77,9 @@ fn concerns(bytes: &[u8], description: &Description) -> bool {
         return false;
     }
     match stream::read(&text, description, "default") {
-        Ok(Input::Stream(documents)) => documents.iter().any(|document| matches!(document, Document::Ours(_))),
+        Ok(Input::Stream(documents)) => documents
+            .iter()
+            .any(|document| matches!(document, Document::Ours(_) | Document::Refused(_))),
         Ok(Input::Values(_)) => false,
         Err(_) => true,
     }
@@ -239,10 +241,13 @@ fn takers(
             Ok(Input::Values(_)) if *name == values_file(description) => takers.push(Taker::Values(name.clone())),
             Ok(Input::Values(_)) => {}
             Ok(Input::Stream(documents)) => {
-                let ours = documents
-                    .iter()
-                    .filter(|document| matches!(document, Document::Ours(_)));
-                takers.extend(ours.map(|_| Taker::Object(name.clone())));
+                for document in documents {
+                    match document {
+                        Document::Foreign(_) => {}
+                        Document::Ours(_) => takers.push(Taker::Object(name.clone())),
+                        Document::Refused(diagnostics) => problems.extend(whole_file(*source, diagnostics)),
+                    }
+                }
             }
             Err(diagnostics) => problems.extend(whole_file(*source, diagnostics)),
         }

@@ -38,6 +38,9 @@ pub enum Document<'a> {
     Foreign(&'a str),
     /// An object of the package's kind.
     Ours(Box<Object>),
+    /// What may be an object of the package's kind and cannot be read, which is kept so that what is wrong with the
+    /// documents around it is told, too.
+    Refused(Vec<Diagnostic>),
 }
 
 /// Takes bytes for text.
@@ -95,9 +98,9 @@ fn is_list(node: &Node) -> bool {
 ///
 /// # Errors
 ///
-/// More than [`MAX_BYTES`], documents that may be the package's and are not YAML, and several documents none of which is
-/// a Kubernetes object. What else is wrong with an object is kept with it, so that [`render`] reports it together with
-/// what is wrong with its values.
+/// More than [`MAX_BYTES`], a lone document that may be values and is not YAML, and several documents none of which is a
+/// Kubernetes object. What else is wrong with a document is kept with it, so that [`render`] reports it together with what
+/// is wrong with values.
 pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result<Input<'a>, Vec<Diagnostic>> {
     if text.len() > MAX_BYTES {
         let message = format!("the input is larger than the {} MiB accepted", MAX_BYTES >> 20);
@@ -113,23 +116,12 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
         [only] if !only.may_be_object() || !is_object(&parse(only)?) => return Ok(Input::Values(text)),
         _ => {}
     }
-    let mut diagnostics = Diagnostics::default();
-    let mut stream = Vec::with_capacity(documents.len());
-    let mut any_object = false;
-    for document in &documents {
-        any_object = any_object || document.looks_like_object();
-        let read = read_document(document, package, namespace);
-        match read {
-            Ok(document) => {
-                any_object = any_object || matches!(document, Document::Ours(_));
-                stream.push(document);
-            }
-            Err(problems) => diagnostics.extend(problems),
-        }
-    }
-    if diagnostics.has_errors() {
-        return Err(diagnostics.into_vec());
-    }
+    let stream: Vec<Document<'_>> = documents
+        .iter()
+        .map(|document| Document::read(document, package, namespace))
+        .collect();
+    let any_object = stream.iter().any(|document| !matches!(document, Document::Foreign(_)))
+        || documents.iter().any(Chunk::looks_like_object);
     if !any_object
         && !filled
             .iter()
@@ -158,23 +150,26 @@ pub fn refuse_name() -> Diagnostic {
     Diagnostic::new(&YAML_FEATURE, "--name", message).help("leave it out")
 }
 
-/// Finds out whose document this is.
-fn read_document<'a>(
-    document: &Chunk<'a>,
-    package: &Description,
-    namespace: &str,
-) -> Result<Document<'a>, Vec<Diagnostic>> {
-    if !document.concerns(package) {
-        return Ok(Document::Foreign(document.text));
+impl<'a> Document<'a> {
+    /// Finds out whose document this is.
+    fn read(chunk: &Chunk<'a>, package: &Description, namespace: &str) -> Self {
+        if !chunk.concerns(package) {
+            return Self::Foreign(chunk.text);
+        }
+        let checked = parse(chunk).and_then(|node| {
+            refuse_resource_list(&node)?;
+            refuse_hidden(&node, package)?;
+            refuse_other_kind(&node, package)?;
+            Ok(node)
+        });
+        match checked {
+            Err(problems) => Self::Refused(problems),
+            Ok(node) => match ours(&node, package) {
+                Some(node) => Self::Ours(Box::new(Object::new(node, package, namespace))),
+                None => Self::Foreign(chunk.text),
+            },
+        }
     }
-    let node = parse(document)?;
-    refuse_resource_list(&node)?;
-    refuse_hidden(&node, package)?;
-    refuse_other_kind(&node, package)?;
-    Ok(match ours(&node, package) {
-        Some(node) => Document::Ours(Box::new(Object::new(node, package, namespace))),
-        None => Document::Foreign(document.text),
-    })
 }
 
 /// Refuses what is for functions, in which an object of ours would be passed through unseen.
@@ -355,6 +350,7 @@ pub fn render_beside<'a, E>(
                 diagnostics.extend(object.refuse_overlap(&answer.manifests, names));
                 parts.push(Part::Manifests(answer.manifests));
             }
+            Document::Refused(problems) => diagnostics.extend(problems),
         }
     }
     Ok(if diagnostics.has_errors() {

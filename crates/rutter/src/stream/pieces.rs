@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read as _};
 
-use super::{Chunk, Cutter, Document, MAX_BYTES, decode, is_object, parse, read_document};
+use super::{Chunk, Cutter, Document, MAX_BYTES, decode, is_object, parse};
 use crate::yaml::YAML_LIMIT;
 use crate::{Description, Diagnostic, Position};
 
@@ -44,12 +44,9 @@ impl Piece {
     }
 
     /// Finds out whose it is. `namespace` is where objects that name none belong.
-    ///
-    /// # Errors
-    ///
-    /// If it may be the package's and is not YAML.
-    pub fn read(&self, package: &Description, namespace: &str) -> Result<Document<'_>, Vec<Diagnostic>> {
-        read_document(&self.chunk(), package, namespace)
+    #[must_use]
+    pub fn read(&self, package: &Description, namespace: &str) -> Document<'_> {
+        Document::read(&self.chunk(), package, namespace)
     }
 
     fn chunk(&self) -> Chunk<'_> {
