@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use etcd_package::EtcdPackage;
-use host_tests::{artifact, root};
-use rutter::{Package as _, Request};
+use host_tests::{artifact, request, root};
+use rutter::Package as _;
 use rutter_host::{Host, Limits};
 
 /// How often the contenders take turns.
@@ -24,14 +24,7 @@ const RENDERS: usize = 50;
 const CALLS: NonZeroU32 = NonZeroU32::new(8).unwrap();
 
 fn main() -> Result<()> {
-    let request = Request {
-        name: "etcd".to_owned(),
-        namespace: "default".to_owned(),
-        values: std::fs::read_to_string(root().join("examples/page-tls.yaml"))?,
-        release: None,
-        capabilities: None,
-        current: None,
-    };
+    let request = request(&std::fs::read_to_string(root().join("examples/page-tls.yaml"))?);
     let fresh = Host::new(Limits::default())?.load(artifact("etcd.wasm")?)?;
     let pooled = Host::pooled(Limits::default(), CALLS)?.load(artifact("etcd.wasm")?)?;
     println!(

@@ -18,7 +18,7 @@ use rutter::{Description, Diagnostic, Manifest, Package, Plan, Rendering, Reques
 use serde_json::{Value, json};
 
 use crate::oracles::{check, documents};
-use crate::{Case, WASMTIME, root, yaml_1_1};
+use crate::{Case, WASMTIME, request, root, yaml_1_1};
 
 /// A kind of input.
 #[derive(Clone, Copy, Debug)]
@@ -212,17 +212,6 @@ fn told(diagnostics: &[Diagnostic]) -> String {
         .iter()
         .map(|diagnostic| diagnostic.display("<input>").to_string())
         .collect()
-}
-
-fn request(values: &str) -> Request {
-    Request {
-        name: "etcd".to_owned(),
-        namespace: "default".to_owned(),
-        values: values.to_owned(),
-        release: None,
-        capabilities: None,
-        current: None,
-    }
 }
 
 fn rendered(answer: &Result<Rendering, Vec<Diagnostic>>) -> String {

@@ -59,11 +59,21 @@ pub fn render(name: &str, namespace: &str, values: &str) -> Result<Rendering, Ve
     EtcdPackage.render(&Request {
         name: name.to_owned(),
         namespace: namespace.to_owned(),
+        ..request(values)
+    })
+}
+
+/// What asks a package for the installation `etcd` in the namespace `default`.
+#[must_use]
+pub fn request(values: &str) -> Request {
+    Request {
+        name: "etcd".to_owned(),
+        namespace: "default".to_owned(),
         values: values.to_owned(),
         release: None,
         capabilities: None,
         current: None,
-    })
+    }
 }
 
 /// Renders values that must be accepted, as the installation `etcd` in the namespace `default`.

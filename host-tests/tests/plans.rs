@@ -7,8 +7,9 @@ use etcd_package::EtcdPackage;
 use host_tests::oracles::{check, documents};
 use host_tests::plans::Change;
 use host_tests::plans::model::Model;
+use host_tests::request;
 use libtest_mimic::{Arguments, Trial};
-use rutter::{Diagnostic, Manifest, Package as _, Request, Severity, State};
+use rutter::{Diagnostic, Manifest, Package as _, Severity, State};
 
 /// Of all pairs of values one in so many is tried, always the same ones; all where the code is fast.
 const ONE_IN: usize = if cfg!(debug_assertions) { 41 } else { 1 };
@@ -49,17 +50,6 @@ fn main() -> Result<()> {
         }));
     }
     libtest_mimic::run(&arguments, trials).exit()
-}
-
-fn request(values: &str) -> Request {
-    Request {
-        name: "etcd".to_owned(),
-        namespace: "default".to_owned(),
-        values: values.to_owned(),
-        release: None,
-        capabilities: None,
-        current: None,
-    }
 }
 
 fn shown(diagnostics: &[Diagnostic]) -> String {

@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
 use host_tests::oracles::documents;
-use host_tests::{Case, data};
-use rutter::{Package, Request};
+use host_tests::{Case, data, request};
+use rutter::Package;
 use serde_json::{Value, json};
 
 /// Reads each text as Helm reads it, and hands it back as JSON.
@@ -80,14 +80,7 @@ fn decode(base64: &str) -> Result<Vec<u8>> {
 fn helm_reads_what_we_wrote() -> Result<()> {
     let mut texts = Vec::new();
     for case in Case::all()? {
-        let request = Request {
-            name: "etcd".to_owned(),
-            namespace: "default".to_owned(),
-            values: String::from_utf8(case.input)?,
-            release: None,
-            capabilities: None,
-            current: None,
-        };
+        let request = request(str::from_utf8(&case.input)?);
         if let Ok(rendering) = EtcdPackage.render(&request) {
             texts.extend(rendering.manifests.into_iter().map(|manifest| manifest.document));
         }

@@ -73,18 +73,14 @@ fn only(
         }
         Input::Stream(documents) => documents,
     };
-    let mut refused = Vec::new();
-    let ours: Vec<_> = documents
-        .into_iter()
-        .filter_map(|document| match document {
-            Document::Ours(object) => Some(object),
-            Document::Foreign(_) => None,
-            Document::Refused(problems) => {
-                refused.extend(problems);
-                None
-            }
-        })
-        .collect();
+    let (mut ours, mut refused) = (Vec::new(), Vec::new());
+    for document in documents {
+        match document {
+            Document::Ours(object) => ours.push(object),
+            Document::Foreign(_) => {}
+            Document::Refused(problems) => refused.extend(problems),
+        }
+    }
     if !refused.is_empty() {
         return Err(refused);
     }
