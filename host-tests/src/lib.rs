@@ -190,6 +190,20 @@ impl Case {
         args.nth(1).map(String::as_str)
     }
 
+    /// Returns the expected standard output, if the case is to be accepted.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn expected(&self) -> Result<Option<String>> {
+        let path = self.folder.join(EXPECTED);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let expected = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        Ok(Some(expected))
+    }
+
     /// Compares what a route made of the case with what is expected.
     ///
     /// # Errors

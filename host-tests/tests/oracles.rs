@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
+use etcd_package::cluster::OWNERSHIP_LABEL;
 use etcd_package::etcd::Version;
 use host_tests::oracles::{check, documents, kind};
 use host_tests::{Case, accepted, data};
@@ -66,6 +67,50 @@ fn every_object_has_its_type_and_loses_nothing_in_it() -> Result<()> {
         "StatefulSet",
     ];
     assert_eq!(kinds, expected.map(str::to_owned).into(), "every kind occurs in a case");
+    Ok(())
+}
+
+/// The label is looked for in the text of each object, so that it is found in a pod template, a selector or a claim
+/// template, too, where it must not be.
+#[test]
+fn every_object_names_its_owner_once_and_in_its_metadata() -> Result<()> {
+    let mut objects = 0;
+    let mut check = |object: &Value, context: &str| -> Result<()> {
+        let owner = &object["metadata"]["labels"][OWNERSHIP_LABEL];
+        ensure!(owner.is_string(), "{context}: {object:#}");
+        ensure!(
+            object.to_string().matches(OWNERSHIP_LABEL).count() == 1,
+            "{context}: {object:#}"
+        );
+        if kind(object) == "StatefulSet" {
+            ensure!(*owner == object["metadata"]["name"], "{context}: {object:#}");
+        }
+        objects += 1;
+        Ok(())
+    };
+    for (case, rendering) in renderings()? {
+        for manifest in rendering.manifests {
+            let object = documents(&manifest.document)?.remove(0);
+            if manifest.file_name.starts_with("extra-") {
+                ensure!(!object.to_string().contains(OWNERSHIP_LABEL), "{case}: {object:#}");
+            } else {
+                check(&object, &case)?;
+            }
+        }
+    }
+    // Those of streams, among documents that pass through as they are.
+    for case in Case::all()? {
+        let Some(expected) = case.expected()? else { continue };
+        let input = std::str::from_utf8(&case.input)?;
+        if !input.contains("EtcdCluster") {
+            continue;
+        }
+        let input = documents(input)?;
+        for object in documents(&expected)?.iter().filter(|object| !input.contains(object)) {
+            check(object, &case.name)?;
+        }
+    }
+    ensure!(objects > 300, "{objects} objects");
     Ok(())
 }
 

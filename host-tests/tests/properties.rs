@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
+use etcd_package::cluster::OWNERSHIP_LABEL;
 use host_tests::kubelet::{Pod, expand};
 use host_tests::oracles::{check, documents, kind};
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -242,7 +243,8 @@ proptest! {
     }
 }
 
-/// Every pair of names and namespaces that are easily taken for each other.
+/// Checks every pair of fullnames and namespaces that are easily taken for each other, however the installations
+/// themselves are called.
 #[test]
 fn neighbours_share_nothing() -> Result<()> {
     let alike = [
@@ -267,23 +269,47 @@ fn neighbours_share_nothing() -> Result<()> {
             "clientCertificates": [{"name": "b"}, {"name": "b-client-ca"}],
         },
         "storage": {"wal": {}},
+        "scheduling": {"topologySpread": [
+            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"},
+        ]},
         "networkPolicy": {"enabled": true},
         "defrag": {"schedule": "@daily"},
         "backup": {"schedule": "@daily"},
-        "monitoring": {"serviceMonitor": {"enabled": true}, "rules": {"enabled": true}},
+        "monitoring": {
+            "serviceMonitor": {"enabled": true},
+            "podMonitor": {"enabled": true},
+            "rules": {"enabled": true},
+        },
     });
-    let mut clusters = Vec::new();
-    for namespace in ["a", "a-b", "b"] {
-        for name in alike {
-            let objects = render(name, namespace, &all).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
-            clusters.push((format!("{namespace}/{name}"), things(&objects)?, objects));
-        }
+    let own_names = alike.map(|fullname| (fullname, None));
+    let one_name = alike.map(|fullname| ("etcd", Some(fullname)));
+    // Each installation is called as another one's objects are.
+    let mut names_of_others = alike.map(|fullname| (fullname, Some(fullname)));
+    for (index, (name, _)) in names_of_others.iter_mut().enumerate() {
+        *name = alike[(index + 1) % alike.len()];
     }
-    for (index, (one, its, objects)) in clusters.iter().enumerate() {
-        for (other, others, neighbours) in &clusters[index + 1..] {
-            let common: Vec<_> = its.intersection(others).collect();
-            ensure!(common.is_empty(), "{one} and {other} both have {common:?}");
-            do_not_select(objects, neighbours).with_context(|| format!("{one} and {other}"))?;
+    // The first one has its fullname from its name, which all the others have, too.
+    let mut one_has_no_fullname = alike.map(|fullname| (alike[0], Some(fullname)));
+    one_has_no_fullname[0].1 = None;
+    for installations in [own_names, one_name, names_of_others, one_has_no_fullname] {
+        let mut clusters = Vec::new();
+        for namespace in ["a", "a-b", "b"] {
+            for (name, fullname) in installations {
+                let mut values = all.clone();
+                if let Some(fullname) = fullname {
+                    values["naming"] = json!({"fullname": fullname});
+                }
+                let who = format!("{namespace}/{name} {fullname:?}");
+                let objects = render(name, namespace, &values).map_err(|error| anyhow::anyhow!("{who}: {error}"))?;
+                clusters.push((who, things(&objects)?, objects));
+            }
+        }
+        for (index, (one, its, objects)) in clusters.iter().enumerate() {
+            for (other, others, neighbours) in &clusters[index + 1..] {
+                let common: Vec<_> = its.intersection(others).collect();
+                ensure!(common.is_empty(), "{one} and {other} both have {common:?}");
+                do_not_select(objects, neighbours).with_context(|| format!("{one} and {other}"))?;
+            }
         }
     }
     Ok(())
@@ -531,22 +557,64 @@ fn references_exist(objects: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// Neither's selector finds the other's pods.
+/// Checks that no selector of either finds a pod or a Service of the other.
 fn do_not_select(one: &[Value], other: &[Value]) -> Result<()> {
     for (selecting, selected) in [(one, other), (other, one)] {
         let (set, neighbour) = (stateful_set(selecting)?, stateful_set(selected)?);
         if set["metadata"]["namespace"] != neighbour["metadata"]["namespace"] {
             continue;
         }
-        let selector = &set["spec"]["selector"]["matchLabels"];
-        for template in selected.iter().flat_map(templates) {
-            ensure!(!selects(selector, template), "{selector} selects a neighbour's pods");
+        let services = selected.iter().filter(|object| kind(object) == "Service");
+        let candidates: Vec<&Value> = selected.iter().flat_map(templates).chain(services).collect();
+        for object in selecting {
+            let mut selectors = Vec::new();
+            collect_selectors(object, &mut selectors);
+            for selector in selectors {
+                for candidate in &candidates {
+                    ensure!(
+                        !selects(&selector, candidate),
+                        "{} {} has the selector {selector}, which finds {:#}",
+                        kind(object),
+                        object["metadata"]["name"],
+                        candidate["metadata"]
+                    );
+                }
+            }
         }
     }
     Ok(())
 }
 
-/// What can be shared: names by kind and namespace, claims, Secrets, tokens.
+/// Collects the selectors anywhere in an object, each as the labels that it asks for. An empty one is the network
+/// policy's default for clients, which means the whole namespace.
+fn collect_selectors(value: &Value, selectors: &mut Vec<Value>) {
+    let children = match value {
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.as_str(), value)).collect(),
+        Value::Array(items) => items.iter().map(|item| ("", item)).collect(),
+        _ => Vec::new(),
+    };
+    for (key, value) in children {
+        if !["selector", "podSelector", "labelSelector"].contains(&key) {
+            collect_selectors(value, selectors);
+            continue;
+        }
+        let by_labels = value["matchLabels"].as_object();
+        let mut labels = match (by_labels, value["matchExpressions"].as_array()) {
+            (None, None) => value.as_object().cloned().unwrap_or_default(),
+            _ => by_labels.cloned().unwrap_or_default(),
+        };
+        for expression in list(&value["matchExpressions"]) {
+            // What is rendered has no others: `In`, with one value.
+            labels.insert(
+                expression["key"].as_str().unwrap_or_default().to_owned(),
+                expression["values"][0].clone(),
+            );
+        }
+        selectors.push(Value::Object(labels));
+    }
+}
+
+/// What can be shared: names by kind and namespace, claims, Secrets, tokens, ownership.
 fn things(objects: &[Value]) -> Result<BTreeSet<String>> {
     let mut things = BTreeSet::new();
     for object in objects {
@@ -555,6 +623,8 @@ fn things(objects: &[Value]) -> Result<BTreeSet<String>> {
         // The page's ClusterIssuer belongs to all who sign with it.
         if kind(object) != "ClusterIssuer" {
             things.insert(format!("{} {namespace}/{}", kind(object), metadata["name"]));
+            let owner = metadata["labels"][OWNERSHIP_LABEL].as_str();
+            things.insert(format!("owner {namespace}/{}", owner.context("an owner")?));
         }
         if kind(object) == "Certificate" {
             things.insert(format!("Secret {namespace}/{}", object["spec"]["secretName"]));

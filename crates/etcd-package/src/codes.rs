@@ -44,7 +44,7 @@ rutter::codes! {
     Error UNSAFE_CHANGE = "unsafe-change", "no order of steps keeps both the data and the quorum";
     Error UNSAFE_APPLY = "unsafe-apply", "applied over what is installed, the values would do harm";
     Error REFUSED_ON_THE_WAY = "refused-on-the-way", "the values are not accepted by a version on the way";
-    Error LABEL_TAKEN = "label-taken", "the label belongs to the selector";
+    Error LABEL_TAKEN = "label-taken", "the label is the package's";
     Warning NO_SHELL = "no-shell", "etcd's image holds etcd's programs and nothing else";
     Warning LARGE_QUOTA = "large-quota", "etcd advises against databases of this size";
     Warning LARGE_REQUESTS = "large-requests", "etcd advises against requests of this size";

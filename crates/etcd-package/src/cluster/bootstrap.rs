@@ -1,7 +1,5 @@
 //! How members find each other on their first start.
 
-use rutter::names::DnsLabel;
-
 use super::{Names, Report};
 use crate::codes::{INVALID_DISCOVERY, INVALID_TOKEN};
 use crate::values::{self, BootstrapState, Discovery};
@@ -32,7 +30,6 @@ pub(super) enum Nslookup {
 pub(super) fn resolve(
     bootstrap: values::Bootstrap,
     names: &Names,
-    name: &str,
     (replicas, nslookup): (u32, Nslookup),
     report: &mut Report<'_>,
 ) -> Bootstrap {
@@ -41,15 +38,15 @@ pub(super) fn resolve(
     }
     Bootstrap {
         state: bootstrap.state,
-        token: token(bootstrap.token, &names.namespace, name, report),
+        token: token(bootstrap.token, names, report),
         discovery: bootstrap.discovery,
     }
 }
 
 /// The token reaches etcd as an argument, in which the kubelet expands `$(NAME)`, so `$` is not accepted.
-fn token(token: Option<String>, namespace: &DnsLabel, name: &str, report: &mut Report<'_>) -> String {
+fn token(token: Option<String>, names: &Names, report: &mut Report<'_>) -> String {
     // A namespace has no dot, so no two clusters have one token, whatever dashes their names have.
-    let default = format!("{namespace}.{name}");
+    let default = format!("{}.{}", names.namespace, names.fullname);
     if let Some(token) = &token {
         let accepted = |c: char| c.is_ascii_graphic() && c != '$';
         if token.is_empty() || token.len() > 253 || !token.chars().all(accepted) {

@@ -1,9 +1,10 @@
 //! Objects that are rendered as they are.
 
 use rutter::names::DnsSubdomain;
-use rutter::yaml::{Any, AnyMap};
+use rutter::yaml::{Any, AnyMap, join};
 
 use super::Report;
+use super::names::{OWNERSHIP_LABEL, refuse_ownership};
 use crate::codes::INVALID_MANIFEST;
 
 /// An object of the user's own.
@@ -33,6 +34,12 @@ fn manifest(object: AnyMap, path: &str, report: &mut Report<'_>) -> Option<Extra
         _ => None,
     };
     let namespace = metadata.and_then(|metadata| metadata.get("namespace"));
+    if let Some(Any::Map(labels)) = metadata.and_then(|metadata| metadata.get("labels"))
+        && labels.get(OWNERSHIP_LABEL).is_some()
+    {
+        // A plan would take the object for one of the cluster's, and delete it once it is rendered no longer.
+        refuse_ownership(&join(&format!("{path}.metadata.labels"), OWNERSHIP_LABEL), report);
+    }
     let api_version = text(
         object.get("apiVersion"),
         &format!("{path}.apiVersion"),

@@ -97,7 +97,6 @@ pub(super) fn resolve(
     values: &Values,
     names: &Names,
     selector: &BTreeMap<String, String>,
-    instance: &str,
     report: &mut Report<'_>,
 ) -> Jobs {
     let jobs = &values.jobs;
@@ -131,7 +130,7 @@ pub(super) fn resolve(
         defrag,
         backup,
         pods: JobPods {
-            labels: not_selected(labels, names, selector, instance),
+            labels: not_selected(labels, names, selector),
             annotations: names::text(&jobs.annotations),
             node_selector: names::text(&jobs.node_selector),
             tolerations: jobs.tolerations.clone(),
@@ -306,11 +305,10 @@ fn not_selected(
     more: BTreeMap<String, String>,
     names: &Names,
     selector: &BTreeMap<String, String>,
-    instance: &str,
 ) -> BTreeMap<String, String> {
     let own = [
         ("app.kubernetes.io/name", "etcd-maintenance"),
-        ("app.kubernetes.io/instance", instance),
+        ("app.kubernetes.io/instance", &*names.fullname),
         ("app.kubernetes.io/managed-by", "rutter"),
         (JOB_LABEL, &*names.fullname),
     ];

@@ -32,8 +32,8 @@ pub use compaction::Compaction;
 pub use extra_manifests::ExtraManifest;
 pub use image::Image;
 pub use jobs::{Backup, JOB_LABEL, JobPods, Jobs, Schedule};
-pub use names::Names;
 pub(crate) use names::text;
+pub use names::{Names, OWNERSHIP_LABEL};
 pub use report::Report;
 pub use restore::Restore;
 pub use service::{ClientService, Services};
@@ -65,7 +65,7 @@ pub struct Cluster {
     pub names: Names,
     /// Labels by which pods are found.
     pub selector: BTreeMap<String, String>,
-    /// Labels of every object, those of the selector among them.
+    /// Labels of every object and of the pods, those of the selector among them.
     pub labels: BTreeMap<String, String>,
     /// Annotations of every object.
     pub annotations: BTreeMap<String, String>,
@@ -168,7 +168,7 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     let version = values.version;
     check_version(version, report);
     let names = names::resolve(name, namespace, &values, report);
-    let labels = names::labels(name, &values, report);
+    names::check_labels(&values, report);
     let server_flags = server::resolve(&values, report);
     kubernetes::check(&values, report);
     let image = image::resolve(values.image.clone(), version, report);
@@ -198,9 +198,9 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     } else {
         Nslookup::Unknown
     };
-    let bootstrap = bootstrap::resolve(values.bootstrap.clone(), &names, name, (replicas, nslookup), report);
-    let labels = labels?;
-    let jobs = jobs::resolve(&values, &names, &labels.selector, name, report);
+    let bootstrap = bootstrap::resolve(values.bootstrap.clone(), &names, (replicas, nslookup), report);
+    let labels = names::labels(&names, &values);
+    let jobs = jobs::resolve(&values, &names, &labels.selector, report);
     Some(Cluster {
         selector: labels.selector,
         labels: labels.all,

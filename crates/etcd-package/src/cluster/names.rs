@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use rutter::Diagnostic;
-use rutter::names::{DnsLabel, DomainName, LabelValue, ServiceName};
+use rutter::names::{DnsLabel, DomainName, LabelKey, LabelValue, ServiceName};
 use rutter::yaml::join;
 
 use super::Report;
@@ -17,6 +17,14 @@ const MAX_FULLNAME: usize = 63 - 11;
 
 const NAME_LABEL: &str = "app.kubernetes.io/name";
 const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
+
+/// The label by which the objects of a cluster are recognized: its value is the fullname, which is unique in the
+/// namespace.
+///
+/// Hosts rewrite the labels that Kubernetes recommends: Helm sets `managed-by`, Argo CD `instance`. They leave this one
+/// alone. It is part of each rendered object's metadata, but not of pod templates, selectors or claim templates: there
+/// it would restart members, or could not be added to a running cluster. Objects of `extraManifests` do not have it.
+pub const OWNERSHIP_LABEL: &str = "etcd.rutter.dev/cluster";
 
 /// Longest name in a certificate and in DNS.
 const MAX_DNS_NAME: usize = 253;
@@ -201,35 +209,20 @@ pub(super) fn selector_keys(values: &Values) -> BTreeSet<&str> {
     }
 }
 
-/// The labels that Kubernetes recommends, of which name and instance select. The instance is unique in its namespace
-/// because the objects' names are.
-pub(super) fn labels(name: &str, values: &Values, report: &mut Report<'_>) -> Option<Labels> {
-    let instance = match name.parse::<LabelValue>() {
-        Ok(instance) => instance,
-        Err(refusal) => {
-            // Said already where the name is also the fullname.
-            if values.naming.fullname.is_some() {
-                report
-                    .add(&INVALID_NAME, Diagnostic::NAME, refusal.message)
-                    .help(help(refusal.help));
-            }
-            return None;
-        }
-    };
+/// Returns the labels that Kubernetes recommends; the name and the instance select the pods. The instance is the
+/// fullname, not the installation's name, because only the fullname is unique in its namespace.
+pub(super) fn labels(names: &Names, values: &Values) -> Labels {
     let owned = |labels: &[(&str, &str)]| -> BTreeMap<String, String> {
         labels
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect()
     };
-    let identity = owned(&[(NAME_LABEL, "etcd"), (INSTANCE_LABEL, &instance)]);
+    let identity = owned(&[(NAME_LABEL, "etcd"), (INSTANCE_LABEL, &names.fullname)]);
     let selector = if values.naming.selector_labels.is_empty() {
         identity.clone()
     } else {
-        let labels = values.naming.selector_labels.iter();
-        labels
-            .map(|(key, value)| (key.to_string(), value.to_string()))
-            .collect()
+        text(&values.naming.selector_labels)
     };
     let version = values.version.to_string();
     let mut all = identity;
@@ -237,11 +230,23 @@ pub(super) fn labels(name: &str, values: &Values, report: &mut Report<'_>) -> Op
         ("app.kubernetes.io/version", &version),
         ("app.kubernetes.io/managed-by", "rutter"),
     ]));
+    all.extend(text(&values.common_labels));
+    // Last, so that a selector that reuses a recommended key still matches the pods.
+    all.extend(selector.clone());
+    Labels { selector, all }
+}
+
+/// Checks that labels of the user's do not replace those that select the pods or name the owner.
+pub(super) fn check_labels(values: &Values, report: &mut Report<'_>) {
+    let selecting = selector_keys(values);
     for (path, labels) in [
         ("commonLabels", &values.common_labels),
         ("pod.labels", &values.pod.labels),
     ] {
-        for key in labels.keys().filter(|key| selector.contains_key(&***key)) {
+        for key in labels
+            .keys()
+            .filter(|key| selecting.contains(&***key) && &***key != OWNERSHIP_LABEL)
+        {
             report
                 .add(
                     &LABEL_TAKEN,
@@ -251,10 +256,43 @@ pub(super) fn labels(name: &str, values: &Values, report: &mut Report<'_>) -> Op
                 .help("leave it out; naming.selectorLabels decides on it");
         }
     }
-    all.extend(text(&values.common_labels));
-    // Last, so that a selector that reuses a recommended key still matches the pods.
-    all.extend(selector.clone());
-    Some(Labels { selector, all })
+    let claim_of_log = values.storage.wal.as_ref();
+    let claim_of_backup = values.backup.as_ref().and_then(|backup| backup.claim.as_ref());
+    let monitoring = &values.monitoring;
+    for (path, labels) in [
+        ("naming.selectorLabels", Some(&values.naming.selector_labels)),
+        ("commonLabels", Some(&values.common_labels)),
+        ("pod.labels", Some(&values.pod.labels)),
+        ("jobs.labels", Some(&values.jobs.labels)),
+        ("storage.data.labels", Some(&values.storage.data.labels)),
+        ("storage.wal.labels", claim_of_log.map(|claim| &claim.labels)),
+        ("backup.claim.labels", claim_of_backup.map(|claim| &claim.labels)),
+        (
+            "monitoring.serviceMonitor.labels",
+            Some(&monitoring.service_monitor.labels),
+        ),
+        ("monitoring.podMonitor.labels", Some(&monitoring.pod_monitor.labels)),
+        ("monitoring.rules.labels", Some(&monitoring.rules.labels)),
+    ] {
+        if labels
+            .is_some_and(|labels: &BTreeMap<LabelKey, LabelValue>| labels.keys().any(|key| &**key == OWNERSHIP_LABEL))
+        {
+            refuse_ownership(&join(path, OWNERSHIP_LABEL), report);
+        }
+    }
+}
+
+/// Refuses the label of the owner where a user wrote it.
+pub(super) fn refuse_ownership(path: &str, report: &mut Report<'_>) {
+    report
+        .add(
+            &LABEL_TAKEN,
+            path,
+            format!(
+                "the label {OWNERSHIP_LABEL} names the cluster that an object belongs to; only the package sets it"
+            ),
+        )
+        .help("leave it out");
 }
 
 fn help(help: Option<String>) -> String {

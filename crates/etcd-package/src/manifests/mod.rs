@@ -25,7 +25,7 @@ use k8s_openapi::{Metadata, Resource};
 use rutter::{Diagnostic, Manifest, yaml};
 use serde::Serialize;
 
-use crate::cluster::{Certificates, Cluster, ExtraManifest, Issuers, text};
+use crate::cluster::{Certificates, Cluster, ExtraManifest, Issuers, OWNERSHIP_LABEL, text};
 use crate::values::BootstrapState;
 
 /// All objects, in an order in which they can be applied: what others refer to comes first.
@@ -220,9 +220,11 @@ fn metadata(cluster: &Cluster, name: String) -> ObjectMeta {
 
 /// The metadata of an object of the whole Kubernetes cluster.
 fn cluster_metadata(cluster: &Cluster, name: String) -> ObjectMeta {
+    let mut labels = cluster.labels.clone();
+    labels.insert(OWNERSHIP_LABEL.to_owned(), cluster.names.fullname.to_string());
     ObjectMeta {
         name: Some(name),
-        labels: Some(cluster.labels.clone()),
+        labels: Some(labels),
         annotations: some(&cluster.annotations),
         ..ObjectMeta::default()
     }

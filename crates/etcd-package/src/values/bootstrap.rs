@@ -9,7 +9,7 @@ pub struct Bootstrap {
     pub state: BootstrapState,
 
     /// The token that keeps members of different clusters apart, unique to each cluster. The default is
-    /// `<namespace>.<name>`.
+    /// `<namespace>.<fullname>`.
     #[schemars(example = &"default.etcd")]
     pub token: Option<String>,
 

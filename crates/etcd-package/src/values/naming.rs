@@ -21,8 +21,9 @@ pub struct Naming {
     #[schemars(example = &"etcd-client")]
     pub client_service: Option<ServiceName>,
 
-    /// The labels by which the StatefulSet and the Services find their pods. The default,
-    /// `app.kubernetes.io/name` and `app.kubernetes.io/instance`, is unique to each installation.
+    /// The labels by which the StatefulSet and the Services find their pods. The default is
+    /// `app.kubernetes.io/name: etcd` and `app.kubernetes.io/instance: <fullname>`, which no other cluster in the
+    /// namespace has.
     pub selector_labels: BTreeMap<LabelKey, LabelValue>,
 
     /// The name of the data volume claim template; a claim is called `<dataClaim>-<fullname>-<ordinal>`.
