@@ -14,7 +14,9 @@ use etcd_helm_plugin::{cli, post_renderer};
 use helm_values::{Expression, Kind, Values};
 use rutter::command;
 use rutter::yaml::{self, Node};
-use rutter::{Description, Diagnostic, Manifest, Package, Plan, Rendering, Request, Severity, State};
+use rutter::{
+    ChangeRequest, Description, Diagnostic, Manifest, ObjectKind, Package, Plan, Rendering, Request, Severity, State,
+};
 use serde_json::{Value, json};
 
 use crate::oracles::{check, documents};
@@ -138,8 +140,12 @@ impl Package for Checked<'_> {
         answer
     }
 
-    fn plan(&self, current: &State, desired: &Request) -> Result<Plan, Vec<Diagnostic>> {
-        let answer = self.package.plan(current, desired);
+    fn observes(&self) -> Vec<ObjectKind> {
+        self.package.observes()
+    }
+
+    fn plan(&self, installed: &State, desired: &ChangeRequest) -> Result<Plan, Vec<Diagnostic>> {
+        let answer = self.package.plan(installed, desired);
         self.note(match &answer {
             Ok(plan) => check_plan(plan),
             Err(diagnostics) => check_refusal(diagnostics),
@@ -345,7 +351,7 @@ fn plan(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     let (from, to) = text.split_once(DESIRED).unwrap_or((text, ""));
     let description = package.describe();
     let asked = rutter::plan::state(from, &description, None, "default")
-        .and_then(|from| Ok((from, rutter::plan::desired(to, &description, None, "default")?)));
+        .and_then(|from| Ok((from, rutter::plan::desired(to, &description, None, Some("default"))?)));
     let (from, to) = match asked {
         Ok(asked) => asked,
         Err(problems) => return Ok(told(&problems)),
@@ -354,10 +360,14 @@ fn plan(package: &dyn Package, bytes: &[u8]) -> Result<String> {
         Ok(plan) => format!("{}{:#}{}", plan.to_text(), plan.to_json(), told(&plan.warnings)),
         Err(problems) => told(&problems),
     };
-    if let State::Objects(current) = from {
+    if let State::Objects(installed) = from {
         let over = Request {
-            current: Some(current),
-            ..to
+            name: to.name.unwrap_or(description.name),
+            namespace: to.namespace.unwrap_or_default(),
+            values: to.values,
+            release: None,
+            capabilities: None,
+            installed: Some(installed),
         };
         seen.push_str(&rendered(&package.render(&over)));
     }

@@ -72,7 +72,7 @@ pub fn request(values: &str) -> Request {
         values: values.to_owned(),
         release: None,
         capabilities: None,
-        current: None,
+        installed: None,
     }
 }
 

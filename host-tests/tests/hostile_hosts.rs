@@ -15,7 +15,7 @@ use etcd_package::EtcdPackage;
 use host_tests::fuzz::{TARGETS, Target};
 use host_tests::{artifact, hostile, root, same};
 use libtest_mimic::{Arguments, Trial};
-use rutter::{Description, Diagnostic, Package, Plan, Rendering, Request, State};
+use rutter::{ChangeRequest, Description, Diagnostic, ObjectKind, Package, Plan, Rendering, Request, State};
 use rutter_host::{Host, HostError, Limits};
 
 /// What no process takes more of, whatever it is fed: in MiB.
@@ -93,8 +93,12 @@ impl Package for Hosted {
         Self::answer(self.0.render(request))
     }
 
-    fn plan(&self, current: &State, desired: &Request) -> Result<Plan, Vec<Diagnostic>> {
-        Self::answer(self.0.plan(current, desired))
+    fn observes(&self) -> Vec<ObjectKind> {
+        Self::answer(self.0.observes())
+    }
+
+    fn plan(&self, installed: &State, desired: &ChangeRequest) -> Result<Plan, Vec<Diagnostic>> {
+        Self::answer(self.0.plan(installed, desired))
     }
 }
 

@@ -9,7 +9,7 @@ use host_tests::plans::Change;
 use host_tests::plans::model::Model;
 use host_tests::request;
 use libtest_mimic::{Arguments, Trial};
-use rutter::{Diagnostic, Manifest, Package as _, Severity, State};
+use rutter::{ChangeRequest, Diagnostic, Manifest, Package as _, Severity, State};
 
 /// Of all pairs of values one in so many is tried, always the same ones; all where the code is fast.
 const ONE_IN: usize = if cfg!(debug_assertions) { 41 } else { 1 };
@@ -73,8 +73,13 @@ fn try_pair(from: &str, to: &str) -> Result<bool> {
     let (Ok(before), Ok(after)) = (EtcdPackage.render(&from), EtcdPackage.render(&to)) else {
         return Ok(true);
     };
-    let of_values = EtcdPackage.plan(&State::Values(from.clone()), &to);
-    let of_objects = EtcdPackage.plan(&State::Objects(stream(&before.manifests)), &to);
+    let desired = ChangeRequest {
+        name: Some(to.name.clone()),
+        namespace: Some(to.namespace.clone()),
+        ..ChangeRequest::new(to.values.clone())
+    };
+    let of_values = EtcdPackage.plan(&State::Values(from.clone()), &desired);
+    let of_objects = EtcdPackage.plan(&State::Objects(stream(&before.manifests)), &desired);
     // A namespace may hold another cluster, where values are those of one.
     let is_renamed = of_values
         .as_ref()
@@ -125,7 +130,7 @@ fn try_pair(from: &str, to: &str) -> Result<bool> {
             .is(&host_tests::kubernetes::stateful_set(&after.manifests)?)
             .with_context(|| plan.to_text())?;
     }
-    match EtcdPackage.plan(&State::Objects(stream(&after.manifests)), &to) {
+    match EtcdPackage.plan(&State::Objects(stream(&after.manifests)), &desired) {
         Ok(again) if again.change.steps().is_empty() => Ok(true),
         Ok(again) => bail!("afterwards something is to do:\n{}", again.to_text()),
         Err(diagnostics) => Err(anyhow!("afterwards: {}", shown(&diagnostics))),

@@ -3,7 +3,8 @@
 
 use etcd_package::EtcdPackage;
 use rutter::{
-    Change, Command, Description, Diagnostic, Manifest, Package as _, Plan, Rendering, Request, Severity, State, Step,
+    Change, ChangeRequest, Command, Description, Diagnostic, File, Manifest, ObjectKind, Package as _, Plan, Rendering,
+    Request, Severity, State, Step,
 };
 
 use self::world::exports::rutter::package::renderer::Guest;
@@ -47,9 +48,13 @@ impl Guest for Exports {
             .map_err(diagnostics)
     }
 
-    fn plan(current: wit::State, desired: wit::Request) -> Result<wit::Plan, Vec<wit::Diagnostic>> {
+    fn observes() -> Vec<wit::ObjectKind> {
+        EtcdPackage.observes().into_iter().map(resource).collect()
+    }
+
+    fn plan(installed: wit::State, desired: wit::ChangeRequest) -> Result<wit::Plan, Vec<wit::Diagnostic>> {
         EtcdPackage
-            .plan(&state(current), &request(desired))
+            .plan(&state(installed), &change_request(desired))
             .map(plan)
             .map_err(diagnostics)
     }
@@ -62,8 +67,33 @@ fn state(state: wit::State) -> State {
     }
 }
 
+fn change_request(desired: wit::ChangeRequest) -> ChangeRequest {
+    ChangeRequest {
+        name: desired.name,
+        namespace: desired.namespace,
+        values: desired.values,
+        accept: desired.accept,
+        install: desired.install,
+        snapshot: desired.snapshot,
+    }
+}
+
+fn resource(resource: ObjectKind) -> wit::ObjectKind {
+    wit::ObjectKind {
+        group: resource.group,
+        name: resource.name,
+        optional: resource.optional,
+        keys_only: resource.keys_only,
+    }
+}
+
 fn plan(plan: Plan) -> wit::Plan {
     wit::Plan {
+        name: plan.name,
+        namespace: plan.namespace,
+        summary: plan.summary,
+        prelude: plan.prelude,
+        preflight: plan.preflight.into_iter().map(command).collect(),
         change: match plan.change {
             Change::Nothing => wit::Change::Nothing,
             Change::Apply(apply) => wit::Change::Apply(step(apply)),
@@ -78,8 +108,17 @@ fn step(step: Step) -> wit::Step {
         name: step.name,
         title: step.title,
         reason: step.reason,
+        effects: step.effects,
         manifests: step.manifests.into_iter().map(manifest).collect(),
+        files: step.files.into_iter().map(file).collect(),
         commands: step.commands.into_iter().map(command).collect(),
+    }
+}
+
+fn file(file: File) -> wit::File {
+    wit::File {
+        name: file.name,
+        text: file.text,
     }
 }
 
@@ -107,7 +146,7 @@ fn request(request: wit::Request) -> Request {
             kube_version: capabilities.kube_version,
             api_versions: capabilities.api_versions,
         }),
-        current: request.current,
+        installed: request.installed,
     }
 }
 
@@ -119,6 +158,7 @@ fn description(description: Description) -> wit::Description {
         api_version: description.api_version,
         kind: description.kind,
         app_versions: description.app_versions,
+        ownership_label: description.ownership_label,
     }
 }
 

@@ -18,7 +18,10 @@ pub mod values;
 use std::collections::BTreeSet;
 
 use rutter::yaml::{self, Node, Place};
-use rutter::{Description, Diagnostic, Diagnostics, Manifest, Package, Plan, Position, Rendering, Request, State};
+use rutter::{
+    ChangeRequest, Description, Diagnostic, Diagnostics, Manifest, ObjectKind, Package, Plan, Position, Rendering,
+    Request, State,
+};
 
 use cluster::{Cluster, Report};
 use values::Values;
@@ -36,6 +39,7 @@ impl Package for EtcdPackage {
             api_version: "etcd.rutter.dev/v1alpha1".to_owned(),
             kind: "EtcdCluster".to_owned(),
             app_versions: etcd::MINORS.iter().rev().map(|minor| minor.to_string()).collect(),
+            ownership_label: "etcd.rutter.dev/cluster".to_owned(),
         }
     }
 
@@ -53,8 +57,8 @@ impl Package for EtcdPackage {
             manifests,
             warnings,
         } = Source::read(request)?.render(|_| {})?;
-        if let Some(current) = &request.current {
-            plan::check_apply(current, request)?;
+        if let Some(installed) = &request.installed {
+            plan::check_apply(installed, request)?;
         }
         Ok(Rendering {
             manifests,
@@ -63,8 +67,12 @@ impl Package for EtcdPackage {
         })
     }
 
-    fn plan(&self, current: &State, desired: &Request) -> Result<Plan, Vec<Diagnostic>> {
-        plan::plan(current, desired)
+    fn observes(&self) -> Vec<ObjectKind> {
+        plan::observes()
+    }
+
+    fn plan(&self, installed: &State, desired: &ChangeRequest) -> Result<Plan, Vec<Diagnostic>> {
+        plan::plan(installed, desired)
     }
 }
 

@@ -86,7 +86,7 @@ pub(crate) fn render<'a>(
         values: values.to_owned(),
         release: None,
         capabilities: None,
-        current: current.clone(),
+        installed: current.clone(),
     };
     let only = match (&*input.files, input.expressions().next()) {
         ([], None) => Some(""),
@@ -118,7 +118,7 @@ pub(crate) fn render<'a>(
     let render = |request: &Request| {
         let mut request = request.clone();
         if current.is_some() {
-            request.current.clone_from(&current);
+            request.installed.clone_from(&current);
         }
         package.render(&request)
     };

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use rutter::plan::File;
-use rutter::{Description, Request, State, stream};
+use rutter::{ChangeRequest, Description, Request, State, stream};
 use rutter_host::Package;
 
 use crate::args::{OutputFormat, Plan, PlanFormat};
@@ -58,11 +58,11 @@ fn read(
     package: &Package,
     description: &Description,
     sources: &Sources,
-) -> Result<(State, Request), Failure> {
+) -> Result<(State, ChangeRequest), Failure> {
     let text = |number| sources.get(number).map_or("", |source| &*source.text);
     let (name, namespace) = (args.installation.name.as_deref(), &*args.installation.namespace);
     let current = rutter::plan::state(text(FROM), description, name, namespace);
-    let desired = rutter::plan::desired(text(TO), description, name, namespace);
+    let desired = rutter::plan::desired(text(TO), description, name, Some(namespace));
     let mut problems = Vec::new();
     let mut rejects = |source, request: &Request| -> Result<(), Failure> {
         if let Err(diagnostics) = package.render(request)? {
@@ -73,8 +73,16 @@ fn read(
     if let Ok(State::Values(request)) = &current {
         rejects(FROM, request)?;
     }
-    if let Ok(request) = &desired {
-        rejects(TO, request)?;
+    if let Ok(desired) = &desired {
+        let request = Request {
+            name: desired.name.as_ref().unwrap_or(&description.name).clone(),
+            namespace: desired.namespace.clone().unwrap_or_else(|| namespace.to_owned()),
+            values: desired.values.clone(),
+            release: None,
+            capabilities: None,
+            installed: None,
+        };
+        rejects(TO, &request)?;
     }
     match (current, desired) {
         (Ok(current), Ok(desired)) if problems.is_empty() => Ok((current, desired)),

@@ -110,7 +110,7 @@ fn read(stream: &mut impl BufRead) -> Option<Request> {
         values: String::from_utf8(values).ok().filter(|_| is_whole)?,
         release: None,
         capabilities: None,
-        current: None,
+        installed: None,
     })
 }
 

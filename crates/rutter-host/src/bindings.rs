@@ -2,7 +2,8 @@
 //! Generated types stop here.
 
 use rutter::{
-    Change, Command, Description, Diagnostic, Manifest, Plan, Position, Rendering, Request, Severity, State, Step,
+    Change, ChangeRequest, Command, Description, Diagnostic, File, Manifest, ObjectKind, Plan, Position, Rendering,
+    Request, Severity, State, Step,
 };
 
 pub(crate) use self::world::PackagePre;
@@ -17,13 +18,13 @@ mod world {
 }
 
 /// The exported instance that makes a component a package.
-pub(crate) const RENDERER: &str = "rutter:package/renderer@0.1.0";
+pub(crate) const RENDERER: &str = "rutter:package/renderer@0.2.0";
 
 /// The interface whose types the functions of [`RENDERER`] use.
 pub(crate) const TYPES: &str = "rutter:package/types";
 
 /// The functions of [`RENDERER`].
-pub(crate) const FUNCTIONS: [&str; 5] = ["describe", "schema", "defaults", "render", "plan"];
+pub(crate) const FUNCTIONS: [&str; 6] = ["describe", "schema", "defaults", "render", "observes", "plan"];
 
 pub(crate) fn request(request: &Request) -> wit::Request {
     wit::Request {
@@ -40,7 +41,7 @@ pub(crate) fn request(request: &Request) -> wit::Request {
             kube_version: capabilities.kube_version.clone(),
             api_versions: capabilities.api_versions.clone(),
         }),
-        current: request.current.clone(),
+        installed: request.installed.clone(),
     }
 }
 
@@ -52,6 +53,7 @@ pub(crate) fn description(description: wit::Description) -> Description {
         api_version: description.api_version,
         kind: description.kind,
         app_versions: description.app_versions,
+        ownership_label: description.ownership_label,
     }
 }
 
@@ -70,8 +72,33 @@ pub(crate) fn state(state: &State) -> wit::State {
     }
 }
 
+pub(crate) fn change_request(desired: &ChangeRequest) -> wit::ChangeRequest {
+    wit::ChangeRequest {
+        name: desired.name.clone(),
+        namespace: desired.namespace.clone(),
+        values: desired.values.clone(),
+        accept: desired.accept.clone(),
+        install: desired.install,
+        snapshot: desired.snapshot,
+    }
+}
+
+pub(crate) fn resource(resource: wit::ObjectKind) -> ObjectKind {
+    ObjectKind {
+        group: resource.group,
+        name: resource.name,
+        optional: resource.optional,
+        keys_only: resource.keys_only,
+    }
+}
+
 pub(crate) fn plan(plan: wit::Plan) -> Plan {
     Plan {
+        name: plan.name,
+        namespace: plan.namespace,
+        summary: plan.summary,
+        prelude: plan.prelude,
+        preflight: plan.preflight.into_iter().map(command).collect(),
         change: match plan.change {
             wit::Change::Nothing => Change::Nothing,
             wit::Change::Apply(apply) => Change::Apply(step(apply)),
@@ -86,8 +113,17 @@ fn step(step: wit::Step) -> Step {
         name: step.name,
         title: step.title,
         reason: step.reason,
+        effects: step.effects,
         manifests: step.manifests.into_iter().map(manifest).collect(),
+        files: step.files.into_iter().map(file).collect(),
         commands: step.commands.into_iter().map(command).collect(),
+    }
+}
+
+fn file(file: wit::File) -> File {
+    File {
+        name: file.name,
+        text: file.text,
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use rutter::{Diagnostic, Manifest, Plan, Rendering, Severity};
+use rutter::{Command, Diagnostic, File, Manifest, ObjectKind, Plan, Rendering, Severity};
 
 /// How a package's answer breaks the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +18,12 @@ pub enum Breach {
     UnfinishedDocument(String),
     /// The document in the manifest with this file name is several, or starts with a marker.
     DocumentMarker(String),
-    /// This text of a plan, which is shown or run as one line, has several or characters that command a terminal.
+    /// This text of a plan is shown or run as one line, and has several or characters that command a terminal.
     SeveralLines(String),
+    /// The prelude of a plan has control characters other than line feeds.
+    Prelude,
+    /// This group or plural name of a resource is not a DNS name.
+    Resource(String),
     /// The diagnostic with this code, beside a rendering or a plan, is an error.
     ErrorAmongWarnings(String),
     /// The values are refused without any error that says why.
@@ -34,6 +38,8 @@ impl fmt::Display for Breach {
             Self::UnfinishedDocument(name) => write!(f, "the document in {name:?} does not end with a line feed"),
             Self::DocumentMarker(name) => write!(f, "the document in {name:?} has a `---` or `...` line"),
             Self::SeveralLines(text) => write!(f, "{text:?} in a plan is not one plain line"),
+            Self::Prelude => f.write_str("the prelude of a plan has control characters"),
+            Self::Resource(name) => write!(f, "{name:?} is not the name of a resource"),
             Self::ErrorAmongWarnings(code) => write!(f, "the error `{code}` stands among the warnings of an answer"),
             Self::RefusalWithoutError => f.write_str("the values are refused without an error that says why"),
         }
@@ -51,6 +57,14 @@ pub(crate) fn check_rendering(rendering: &Rendering) -> Result<(), Breach> {
 /// Checks a plan.
 pub(crate) fn check_plan(plan: &Plan) -> Result<(), Breach> {
     let mut names = BTreeSet::new();
+    check_lines(
+        [&plan.name, &plan.namespace, &plan.summary]
+            .into_iter()
+            .chain(texts(&plan.preflight)),
+    )?;
+    if plan.prelude.contains(|c: char| c.is_control() && c != '\n') {
+        return Err(Breach::Prelude);
+    }
     for step in plan.change.steps() {
         if !is_plain_file_name(&step.name) {
             return Err(Breach::FileName(step.name.clone()));
@@ -59,17 +73,57 @@ pub(crate) fn check_plan(plan: &Plan) -> Result<(), Breach> {
             return Err(Breach::DuplicateFileName(step.name.clone()));
         }
         check_manifests(&step.manifests)?;
-        // A line that is several could not be shown as what is run.
-        let texts = [&step.title, &step.reason].into_iter().chain(
-            step.commands
-                .iter()
-                .flat_map(|command| [&command.purpose, &command.line].into_iter().chain(&command.unless)),
-        );
-        if let Some(text) = texts.into_iter().find(|text| text.contains(char::is_control)) {
-            return Err(Breach::SeveralLines(text.clone()));
-        }
+        check_files(&step.files)?;
+        let lines = [&step.title, &step.reason].into_iter().chain(&step.effects);
+        check_lines(lines.chain(texts(&step.commands)))?;
     }
     check_warnings(&plan.warnings)
+}
+
+fn texts(commands: &[Command]) -> impl Iterator<Item = &String> {
+    commands
+        .iter()
+        .flat_map(|command| [&command.purpose, &command.line].into_iter().chain(&command.unless))
+}
+
+/// Checks texts that a person reads as one line each: a line with several could not be shown as what is run.
+fn check_lines<'a>(mut texts: impl Iterator<Item = &'a String>) -> Result<(), Breach> {
+    match texts.find(|text| text.contains(char::is_control)) {
+        Some(text) => Err(Breach::SeveralLines(text.clone())),
+        None => Ok(()),
+    }
+}
+
+fn check_files(files: &[File]) -> Result<(), Breach> {
+    let mut names = BTreeSet::new();
+    for file in files {
+        if !is_plain_file_name(&file.name) {
+            return Err(Breach::FileName(file.name.clone()));
+        }
+        if !names.insert(file.name.to_lowercase()) {
+            return Err(Breach::DuplicateFileName(file.name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the resources that a package reads: their names become arguments of kubectl.
+pub(crate) fn check_resources(resources: &[ObjectKind]) -> Result<(), Breach> {
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
+    };
+    for ObjectKind { group, name, .. } in resources {
+        if !is_name(name) {
+            return Err(Breach::Resource(name.clone()));
+        }
+        if !group.is_empty() && !is_name(group) {
+            return Err(Breach::Resource(group.clone()));
+        }
+    }
+    Ok(())
 }
 
 fn check_manifests(manifests: &[Manifest]) -> Result<(), Breach> {

@@ -19,7 +19,7 @@
 //!     values: "replicas: 3".to_owned(),
 //!     release: None,
 //!     capabilities: None,
-//!     current: None,
+//!     installed: None,
 //! };
 //! match package.render(&request)? {
 //!     Ok(rendering) => println!("{} objects", rendering.manifests.len()),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rutter::{Description, Diagnostic, Plan, Rendering, Request, State};
+use rutter::{ChangeRequest, Description, Diagnostic, ObjectKind, Plan, Rendering, Request, State};
 use wasmtime::Store;
 
 use crate::bindings::{self, PackagePre, Renderer};
@@ -88,23 +88,35 @@ impl Package {
         Ok(answer)
     }
 
-    /// Plans the way from what is installed to what is desired, or gives why there is none that is safe; at least one of
-    /// the diagnostics is an error then.
+    /// Returns the kinds of objects that [`Package::plan`] reads.
     ///
-    /// The names of steps and of their manifests are safe to use in any folder, as those of [`Package::render`] are. What
-    /// its commands do is up to the package: they are for a person to read before they are run.
+    /// # Errors
+    ///
+    /// [`HostError::Trap`], the limits, and [`HostError::Contract`].
+    pub fn observes(&self) -> Result<Vec<ObjectKind>, HostError> {
+        let answer = self.call(|store, renderer| renderer.call_observes(store))?;
+        let resources: Vec<ObjectKind> = answer.into_iter().map(bindings::resource).collect();
+        contract::check_resources(&resources).map_err(HostError::Contract)?;
+        Ok(resources)
+    }
+
+    /// Plans the steps from the installed to the desired state, or returns why there are no safe ones; at least one of the
+    /// diagnostics is an error then.
+    ///
+    /// The names of steps, of their manifests and of their files are safe to use in any directory, as those of
+    /// [`Package::render`] are. Its commands do what the package wants: a person reads them before they run.
     ///
     /// # Errors
     ///
     /// As for [`Package::render`].
-    pub fn plan(&self, current: &State, desired: &Request) -> Result<Result<Plan, Vec<Diagnostic>>, HostError> {
-        let installed = match current {
+    pub fn plan(&self, installed: &State, desired: &ChangeRequest) -> Result<Result<Plan, Vec<Diagnostic>>, HostError> {
+        let size_of_installed = match installed {
             State::Values(request) => size(request),
             State::Objects(text) => text.len(),
         };
-        self.check_input(installed.saturating_add(size(desired)))?;
-        let (current, desired) = (bindings::state(current), bindings::request(desired));
-        let answer = self.call(|store, renderer| renderer.call_plan(store, &current, &desired))?;
+        self.check_input(size_of_installed.saturating_add(size_of_change(desired)))?;
+        let (installed, desired) = (bindings::state(installed), bindings::change_request(desired));
+        let answer = self.call(|store, renderer| renderer.call_plan(store, &installed, &desired))?;
         let answer = answer.map(bindings::plan).map_err(bindings::diagnostics);
         match &answer {
             Ok(plan) => contract::check_plan(plan),
@@ -154,16 +166,30 @@ fn size(request: &Request) -> usize {
         values,
         release,
         capabilities,
-        current,
+        installed,
     } = request;
     let release = release.iter().map(|release| &release.service);
     let capabilities = capabilities.iter();
     let capabilities = capabilities.flat_map(|known| [&known.kube_version].into_iter().chain(&known.api_versions));
     let texts = [name, namespace, values]
         .into_iter()
-        .chain(current)
+        .chain(installed)
         .chain(release)
         .chain(capabilities);
+    texts.map(String::len).sum()
+}
+
+/// The text of a change request, in bytes.
+fn size_of_change(desired: &ChangeRequest) -> usize {
+    let ChangeRequest {
+        name,
+        namespace,
+        values,
+        accept,
+        install: _,
+        snapshot: _,
+    } = desired;
+    let texts = [values].into_iter().chain(name).chain(namespace).chain(accept);
     texts.map(String::len).sum()
 }
 

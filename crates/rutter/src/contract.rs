@@ -20,6 +20,21 @@ pub struct Description {
     pub kind: String,
     /// The application versions that it knows, newest first, as `major.minor`.
     pub app_versions: Vec<String>,
+    /// The key of the label by which the objects of an installation are known as its own: `etcd.rutter.dev/cluster`.
+    pub ownership_label: String,
+}
+
+/// A kind of Kubernetes objects that a package reads to learn what is installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectKind {
+    /// The API group; empty for the core group.
+    pub group: String,
+    /// The plural name, as kubectl has it: `statefulsets`.
+    pub name: String,
+    /// Whether a cluster may lack it.
+    pub optional: bool,
+    /// Whether the package wants the keys of `data` only.
+    pub keys_only: bool,
 }
 
 /// The release that a render belongs to, named after Helm's `.Release`.
@@ -57,9 +72,9 @@ pub struct Request {
     pub release: Option<Release>,
     /// The target cluster, if the host knows it.
     pub capabilities: Option<Capabilities>,
-    /// What is installed, if the host knows it, in the form of [`State::Objects`]. What cannot safely be applied over it at
-    /// once is refused.
-    pub current: Option<String>,
+    /// The installed objects, if the host knows them, in the form of [`State::Objects`]. A change that is not safe in one apply
+    /// is refused.
+    pub installed: Option<String>,
 }
 
 /// One Kubernetes object.
@@ -90,26 +105,68 @@ pub struct Rendering {
     pub notes: String,
 }
 
-/// What is installed.
+/// The state of the installation before a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// What these values ask for.
+    /// The objects that these values render to.
     Values(Request),
-    /// These Kubernetes objects: a stream of YAML documents, of which a `List` stands for its items.
+    /// Kubernetes objects: a stream of YAML documents. A `List` stands for its items.
     Objects(String),
 }
 
-/// One line for a POSIX shell that has `kubectl`, run in a folder in which `manifests` holds those of its step.
+/// The desired state, and how the person who asks wants to get there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeRequest {
+    /// The name of the installation; none for that of the only one that is found.
+    pub name: Option<String>,
+    /// The namespace of the installation; as with the name.
+    pub namespace: Option<String>,
+    /// The values document, as in [`Request::values`].
+    pub values: String,
+    /// Paths of differences that the package does not understand, and that the person takes on.
+    pub accept: Vec<String>,
+    /// Whether the installation is to be made.
+    pub install: bool,
+    /// Whether what cannot be undone comes after a snapshot of the data.
+    pub snapshot: bool,
+}
+
+impl ChangeRequest {
+    /// A change to these values, with a snapshot, of an installation that exists.
+    #[must_use]
+    pub fn new(values: impl Into<String>) -> Self {
+        Self {
+            name: None,
+            namespace: None,
+            values: values.into(),
+            accept: Vec::new(),
+            install: false,
+            snapshot: true,
+        }
+    }
+}
+
+/// One line for a POSIX shell that has `kubectl` and the functions of [`Plan::prelude`]. It runs in the directory of its step,
+/// with the step's manifests below `manifests/` and its files below `files/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
     /// What it does, or what holds once it succeeds.
     pub purpose: String,
-    /// The line itself.
+    /// The line.
     pub line: String,
     /// A line that succeeds where the command has been run before.
     pub unless: Option<String>,
     /// Where it waits for something: the seconds for which it is repeated until it succeeds.
     pub within: Option<u32>,
+}
+
+/// A file that commands read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// A file name, unique in its step, without any directory.
+    pub name: String,
+    /// The text.
+    pub text: String,
 }
 
 /// A change that is safe by itself.
@@ -121,8 +178,12 @@ pub struct Step {
     pub title: String,
     /// Why it is a step, and why it comes here.
     pub reason: String,
+    /// What it restarts, creates and deletes, each in one line: `restarts etcd-2`.
+    pub effects: Vec<String>,
     /// All manifests of the installation as it is after this step; none if the step applies nothing.
     pub manifests: Vec<Manifest>,
+    /// Further files that its commands read.
+    pub files: Vec<File>,
     /// What to run, in this order. Whatever applies the manifests is among it.
     pub commands: Vec<Command>,
 }
@@ -150,12 +211,23 @@ impl Change {
     }
 }
 
-/// A way from one state to another.
+/// The steps from one state to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
+    /// The name of the installation.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The change as a whole, in one line.
+    pub summary: String,
+    /// Shell functions that the lines call; may be empty.
+    pub prelude: String,
+    /// Commands that check what the plan needs, and change nothing. They run before the first step, each time that the plan is
+    /// started, in the directory of the plan.
+    pub preflight: Vec<Command>,
     /// What it takes.
     pub change: Change,
-    /// Diagnostics about the way.
+    /// Diagnostics about the change.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -182,13 +254,18 @@ pub trait Package {
     /// Everything that is wrong with the values, and the warnings beside it; at least one is an error.
     fn render(&self, request: &Request) -> Result<Rendering, Vec<Diagnostic>>;
 
-    /// Plans the way from what is installed to what is desired.
+    /// The kinds of objects that [`Package::plan`] reads; by default none.
+    fn observes(&self) -> Vec<ObjectKind> {
+        Vec::new()
+    }
+
+    /// Plans the steps from the installed to the desired state.
     ///
     /// # Errors
     ///
-    /// Why there is no way that is safe, and what to do instead; at least one is an error. Unless a package says
-    /// otherwise, that it cannot plan.
-    fn plan(&self, _current: &State, _desired: &Request) -> Result<Plan, Vec<Diagnostic>> {
+    /// Returns why there are no safe steps, and what to do instead; at least one is an error. By default, that the package
+    /// cannot plan.
+    fn plan(&self, _installed: &State, _desired: &ChangeRequest) -> Result<Plan, Vec<Diagnostic>> {
         let message = format!("the package {} cannot plan changes", self.describe().name);
         Err(vec![
             Diagnostic::new(&NO_PLAN, "", message).help("compare the two with `rutter diff`"),

@@ -125,6 +125,7 @@ mod tests {
             api_version: "box.example/v1".to_owned(),
             kind: "Box".to_owned(),
             app_versions: Vec::new(),
+            ownership_label: "a.example/a".to_owned(),
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::stream::{self, Document, Input};
 use crate::yaml::YAML_FEATURE;
-use crate::{Change, Command, Description, Diagnostic, Manifest, Plan, Request, State, Step};
+use crate::{Change, ChangeRequest, Command, Description, Diagnostic, Manifest, Plan, Request, State, Step};
 
 /// What is installed, said by a text: values, an object of the package's kind, or any Kubernetes objects. Values are those
 /// of an installation called `name`, by default as the package is.
@@ -26,23 +26,39 @@ pub fn state(text: &str, package: &Description, name: Option<&str>, namespace: &
     })
 }
 
-/// What is desired, said by a text: values, or an object of the package's kind.
+/// Reads the desired state from a text: values, or an object of the package's kind, which names itself.
 ///
 /// # Errors
 ///
-/// What is wrong with the text.
+/// Returns what is wrong with the text.
 pub fn desired(
     text: &str,
     package: &Description,
     name: Option<&str>,
-    namespace: &str,
-) -> Result<Request, Vec<Diagnostic>> {
+    namespace: Option<&str>,
+) -> Result<ChangeRequest, Vec<Diagnostic>> {
     refuse_nothing(text)?;
-    only(text, package, name, namespace)?.ok_or_else(|| {
-        let message = "what is desired is said by values, and these are Kubernetes objects";
+    if let Input::Values(values) = stream::read(text, package, namespace.unwrap_or(DEFAULT_NAMESPACE))? {
+        return Ok(ChangeRequest {
+            name: name.map(str::to_owned),
+            namespace: namespace.map(str::to_owned),
+            ..ChangeRequest::new(values)
+        });
+    }
+    let object = only(text, package, name, namespace.unwrap_or(DEFAULT_NAMESPACE))?;
+    let object = object.ok_or_else(|| {
+        let message = "these are Kubernetes objects; the desired state is given by values";
         vec![Diagnostic::new(&YAML_FEATURE, "", message).help(format!("give values, or one {}", package.kind))]
+    })?;
+    Ok(ChangeRequest {
+        name: Some(object.name),
+        namespace: Some(object.namespace),
+        ..ChangeRequest::new(object.values)
     })
 }
+
+/// The namespace of kubectl if no context has another.
+const DEFAULT_NAMESPACE: &str = "default";
 
 /// Refuses an empty text: it is rather what is left of a command that failed than all defaults.
 fn refuse_nothing(text: &str) -> Result<(), Vec<Diagnostic>> {
@@ -68,7 +84,7 @@ fn only(
                 values: values.to_owned(),
                 release: None,
                 capabilities: None,
-                current: None,
+                installed: None,
             }));
         }
         Input::Stream(documents) => documents,

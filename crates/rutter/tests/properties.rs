@@ -14,6 +14,7 @@ fn package() -> Description {
         api_version: "app.example.com/v1".to_owned(),
         kind: "App".to_owned(),
         app_versions: Vec::new(),
+        ownership_label: "a.example/a".to_owned(),
     }
 }
 

@@ -54,7 +54,7 @@ impl Change {
     pub fn plan(&self) -> Result<Plan, Vec<Diagnostic>> {
         let package = EtcdPackage.describe();
         let from = rutter::plan::state(&self.from, &package, None, "default")?;
-        let to = rutter::plan::desired(&self.to, &package, None, "default")?;
+        let to = rutter::plan::desired(&self.to, &package, None, Some("default"))?;
         EtcdPackage.plan(&from, &to)
     }
 

@@ -12,7 +12,7 @@ mod objects;
 mod refusal;
 mod way;
 
-use rutter::{Change, Diagnostic, Plan, Request, State, Step};
+use rutter::{Change, ChangeRequest, Diagnostic, ObjectKind, Plan, Request, State, Step};
 
 use crate::codes::UNSAFE_APPLY;
 use crate::{Rendered, Source};
@@ -37,10 +37,55 @@ const DISPOSABLE: [(&str, &str); 11] = [
 ];
 
 /// Plans the way from what is installed to what is desired.
-pub(crate) fn plan(current: &State, desired: &Request) -> Result<Plan, Vec<Diagnostic>> {
+pub(crate) fn plan(current: &State, desired: &ChangeRequest) -> Result<Plan, Vec<Diagnostic>> {
+    let desired = &request(desired);
     let there = objects(current, &desired.namespace)?;
     // Values are one cluster's, where a namespace may hold several.
     plan_from(&there, desired, matches!(current, State::Objects(_)))
+}
+
+/// The kinds of objects that a plan reads.
+pub(crate) fn observes() -> Vec<ObjectKind> {
+    let resource = |group: &str, name: &str| ObjectKind {
+        group: group.to_owned(),
+        name: name.to_owned(),
+        optional: group.contains('.') && !group.ends_with(".k8s.io"),
+        keys_only: name == "secrets",
+    };
+    OBSERVED.iter().map(|(group, name)| resource(group, name)).collect()
+}
+
+/// Kinds whose objects decide what a change means.
+const OBSERVED: [(&str, &str); 18] = [
+    ("apps", "deployments"),
+    ("apps", "statefulsets"),
+    ("batch", "cronjobs"),
+    ("cert-manager.io", "certificates"),
+    ("cert-manager.io", "issuers"),
+    ("monitoring.coreos.com", "podmonitors"),
+    ("monitoring.coreos.com", "prometheusrules"),
+    ("monitoring.coreos.com", "servicemonitors"),
+    ("networking.k8s.io", "networkpolicies"),
+    ("policy", "poddisruptionbudgets"),
+    ("", "configmaps"),
+    ("", "endpoints"),
+    ("", "persistentvolumeclaims"),
+    ("", "pods"),
+    ("", "secrets"),
+    ("", "serviceaccounts"),
+    ("", "services"),
+    ("autoscaling", "horizontalpodautoscalers"),
+];
+
+fn request(desired: &ChangeRequest) -> Request {
+    Request {
+        name: desired.name.clone().unwrap_or_else(|| "etcd".to_owned()),
+        namespace: desired.namespace.clone().unwrap_or_else(|| "default".to_owned()),
+        values: desired.values.clone(),
+        release: None,
+        capabilities: None,
+        installed: None,
+    }
 }
 
 fn plan_from(there: &Objects, desired: &Request, may_be_others: bool) -> Result<Plan, Vec<Diagnostic>> {
@@ -56,6 +101,11 @@ fn plan_from(there: &Objects, desired: &Request, may_be_others: bool) -> Result<
     let Some(from) = Facts::of(there, namespace, fullname) else {
         refusal::check_complete(there, &asked)?;
         return Ok(Plan {
+            name: desired.name.clone(),
+            namespace: namespace.clone(),
+            summary: format!("{namespace}/{fullname}: install {} members", wanted.cluster.replicas),
+            prelude: String::new(),
+            preflight: Vec::new(),
             change: Change::Apply(install(&wanted)),
             warnings: refusal::check_renamed(there, &to, &wanted.cluster, may_be_others)?,
         });
@@ -161,6 +211,8 @@ fn install(wanted: &Rendered) -> Step {
         name: "install".to_owned(),
         title: format!("install {}", &*names.fullname),
         reason: "there is no such cluster yet".to_owned(),
+        effects: Vec::new(),
+        files: Vec::new(),
         manifests: wanted.manifests.clone(),
         commands: vec![lines.apply(), lines.rolled_out(replicas), lines.healthy(replicas)],
     }

@@ -111,6 +111,11 @@ impl Way<'_> {
             diagnostics.extend(self.warnings(&versions, matches!(change, Change::Steps(_))));
         }
         Ok(Plan {
+            name: self.source.request.name.clone(),
+            namespace: self.from.namespace.clone(),
+            summary: String::new(),
+            prelude: String::new(),
+            preflight: Vec::new(),
             change,
             warnings: diagnostics.into_vec(),
         })
@@ -204,6 +209,8 @@ impl Way<'_> {
         };
         commands.extend(self.pruned());
         Change::Apply(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: "apply".to_owned(),
             title,
             reason: self.reason(&renewed),
@@ -373,6 +380,8 @@ impl Way<'_> {
                 commands.push(lines.healthy(replicas));
             }
             steps.push(Step {
+                effects: Vec::new(),
+                files: Vec::new(),
                 name: "recreate-statefulset".to_owned(),
                 title: "make the StatefulSet anew around its pods".to_owned(),
                 reason: "Kubernetes refuses to change its selector, serviceName, podManagementPolicy and \
@@ -421,6 +430,8 @@ impl Way<'_> {
         commands.extend(has_new_issuer.then(|| lines.restart()));
         commands.extend([lines.rolled_out(replicas), lines.healthy(replicas)]);
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: "update".to_owned(),
             title: "apply what changes for the members that stay".to_owned(),
             reason: format!("{}; they restart one after the other", self.reason(&renewed)),
@@ -448,6 +459,8 @@ impl Way<'_> {
         commands.push(lines.healthy(replicas));
         commands.extend(pruned);
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: "finish".to_owned(),
             title: "apply what is desired".to_owned(),
             reason: "what was different for the steps before (a bootstrap state, an update strategy, names in certificates) \

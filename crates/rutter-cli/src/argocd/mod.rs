@@ -432,7 +432,7 @@ impl Generation<'_> {
             // Argo CD tells neither a revision nor whether anything is installed.
             release: None,
             capabilities: self.environment.capabilities.clone(),
-            current: None,
+            installed: None,
         }
     }
 

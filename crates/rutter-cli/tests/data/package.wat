@@ -24,9 +24,9 @@
     ;; A schema.
     (data (i32.const 1024) "{\"properties\":{\"b\":{\"type\":\"object\",\"properties\":{\"c\":{\"type\":\"string\"}}},\"a\":{\"type\":\"integer\",\"description\":\"\\u001b[1mOne.\"}}}")
     (data (i32.const 840) (i32 1024 128))
-    ;; A text, and what `describe` gives: five texts and an empty list.
+    ;; A text, and what `describe` gives: five texts, an empty list and a text.
     (data (i32.const 832) (i32 16 4))
-    (data (i32.const 848) (i32 16 4  16 4  16 4  16 4  16 4  0 0))
+    (data (i32.const 848) (i32 16 4  16 4  16 4  16 4  16 4  0 0  16 4))
     (global $free (mut i32) (i32.const 65536))
     (func (export "realloc") (param i32 i32 i32 i32) (result i32)
       (global.set $free (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
@@ -35,6 +35,8 @@
     (func (export "text") (result i32) (i32.const 832))
     (func (export "schema") (result i32) (i32.const 840))
     (func (export "describe") (result i32) (i32.const 848))
+    ;; No resources.
+    (func (export "observes") (result i32) (i32.const 1016))
     (func (export "plan") (param i32) (result i32) unreachable)
     (func (export "render") (param i32) (result i32) RENDER))
   (core instance $core (instantiate $module))

@@ -65,7 +65,8 @@ impl Guest {
     pub(crate) fn component(mut self) -> Vec<u8> {
         let text = self.memory.string("text");
         let strings = self.memory.record(&[&text]);
-        let describe = self.memory.record(&[&text, &text, &text, &text, &text, &[0, 0]]);
+        let describe = self.memory.record(&[&text, &text, &text, &text, &text, &[0, 0], &text]);
+        let observes = self.memory.record(&[&[0, 0]]);
         let Self {
             imports,
             host,
@@ -92,6 +93,7 @@ impl Guest {
                         (global.set $free (i32.add (global.get $free) (local.get 3))))
                     (func (export "describe") (result i32) i32.const {describe})
                     (func (export "text") (export "schema") (result i32) i32.const {strings})
+                    (func (export "observes") (result i32) i32.const {observes})
                     (func $render (export "render") (param i32) (result i32) {render})
                     (func (export "plan") (param i32) (result i32) {plan})
                     (data (i32.const {DATA}) "{data}"))
@@ -168,7 +170,7 @@ impl Memory {
         let ([text, length], line) = (self.string("text"), self.string(line));
         let command = [text, length, line[0], line[1], 0, 0, 0, 0, 0];
         let commands = self.list(&[command]);
-        let steps: Vec<[u32; 10]> = names
+        let steps: Vec<[u32; 14]> = names
             .iter()
             .map(|name| {
                 let name = self.string(name);
@@ -181,13 +183,18 @@ impl Memory {
                     length,
                     0,
                     0,
+                    0,
+                    0,
+                    0,
+                    0,
                     commands[0],
                     commands[1],
                 ]
             })
             .collect();
         let [steps, count] = self.list(&steps);
-        self.record(&[&[0], &[2, steps, count], &[0; 8], &[0, 0]])
+        let plan = [text, length, text, length, text, length, text, length, 0, 0];
+        self.record(&[&[0], &plan, &[2, steps, count], &[0; 12], &[0, 0]])
     }
 
     fn escaped(&self) -> String {

@@ -10,7 +10,7 @@ use std::num::NonZero;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rutter::{Request, Severity, State};
+use rutter::{ChangeRequest, Request, Severity, State};
 use rutter_host::{Breach, Host, HostError, Limits, Package};
 
 use guest::Guest;
@@ -31,7 +31,7 @@ fn request() -> Request {
         values: "a: 1".to_owned(),
         release: None,
         capabilities: None,
-        current: None,
+        installed: None,
     }
 }
 
@@ -246,7 +246,7 @@ fn what_is_asked_is_held_to_the_input_limit() {
         assert_eq!(matches!(error, HostError::InputLimit(1024)), !fits, "{error:?}");
     }
     let installed = State::Objects("a".repeat(TIGHT.input));
-    let error = package.plan(&installed, &request()).expect_err("too much");
+    let error = package.plan(&installed, &ChangeRequest::new("")).expect_err("too much");
     assert!(matches!(error, HostError::InputLimit(_)), "{error:?}");
     assert!(package.schema().is_ok(), "other calls are not affected");
 }
@@ -452,7 +452,7 @@ fn steps_of_plans_are_plain() {
     let plan = |names: &[&str], line: &str| {
         let package = load(Guest::plan(|memory| memory.steps(names, line)));
         let state = State::Objects(String::new());
-        match package.plan(&state, &request()) {
+        match package.plan(&state, &ChangeRequest::new("")) {
             Ok(plan) => Ok(plan.expect("a plan")),
             Err(HostError::Contract(breach)) => Err(breach),
             Err(other) => panic!("{other:?}"),

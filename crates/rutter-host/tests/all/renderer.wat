@@ -7,26 +7,34 @@
   (field "message" string) (field "help" (option string))))
 (type $description (record
   (field "name" string) (field "version" string) (field "summary" string) (field "api-version" string)
-  (field "kind" string) (field "app-versions" (list string))))
+  (field "kind" string) (field "app-versions" (list string)) (field "ownership-label" string)))
+(type $object-kind (record
+  (field "group" string) (field "name" string) (field "optional" bool) (field "keys-only" bool)))
 (type $release (record
   (field "service" string) (field "revision" u32) (field "is-install" bool) (field "is-upgrade" bool)))
 (type $capabilities (record (field "kube-version" string) (field "api-versions" (list string))))
 (type $request (record
   (field "name" string) (field "namespace" string) (field "values" string) (field "release" (option $release))
-  (field "capabilities" (option $capabilities)) (field "current" (option string))))
+  (field "capabilities" (option $capabilities)) (field "installed" (option string))))
 (type $manifest (record
   (field "api-version" string) (field "kind" string) (field "name" string) (field "namespace" (option string))
   (field "file-name" string) (field "document" string)))
 (type $rendering (record
   (field "manifests" (list $manifest)) (field "warnings" (list $diagnostic)) (field "notes" string)))
 (type $state (variant (case "values" $request) (case "objects" string)))
+(type $change-request (record
+  (field "name" (option string)) (field "namespace" (option string)) (field "values" string)
+  (field "accept" (list string)) (field "install" bool) (field "snapshot" bool)))
+(type $file (record (field "name" string) (field "text" string)))
 (type $command (record
   (field "purpose" string) (field "line" string) (field "unless" (option string)) (field "within" (option u32))))
 (type $step (record
-  (field "name" string) (field "title" string) (field "reason" string) (field "manifests" (list $manifest))
-  (field "commands" (list $command))))
+  (field "name" string) (field "title" string) (field "reason" string) (field "effects" (list string))
+  (field "manifests" (list $manifest)) (field "files" (list $file)) (field "commands" (list $command))))
 (type $change (variant (case "nothing") (case "apply" $step) (case "steps" (list $step))))
-(type $way (record (field "change" $change) (field "warnings" (list $diagnostic))))
+(type $way (record
+  (field "name" string) (field "namespace" string) (field "summary" string) (field "prelude" string)
+  (field "preflight" (list $command)) (field "change" $change) (field "warnings" (list $diagnostic))))
 (func $describe (result $description)
   (canon lift (core func $core "describe") (memory (core memory $memory "memory"))))
 (func $text (result string)
@@ -36,7 +44,9 @@
 (func $render (param "request" $request) (result (result $rendering (error (list $diagnostic))))
   (canon lift (core func $core "render") (memory (core memory $memory "memory"))
     (realloc (core func $core "realloc"))))
-(func $plan (param "current" $state) (param "desired" $request) (result (result $way (error (list $diagnostic))))
+(func $observes (result (list $object-kind))
+  (canon lift (core func $core "observes") (memory (core memory $memory "memory"))))
+(func $plan (param "installed" $state) (param "desired" $change-request) (result (result $way (error (list $diagnostic))))
   (canon lift (core func $core "plan") (memory (core memory $memory "memory"))
     (realloc (core func $core "realloc"))))
 (instance $renderer
@@ -44,8 +54,10 @@
   (export "diagnostic" (type $diagnostic)) (export "description" (type $description))
   (export "release" (type $release)) (export "capabilities" (type $capabilities))
   (export "request" (type $request)) (export "manifest" (type $manifest)) (export "rendering" (type $rendering))
-  (export "state" (type $state)) (export "command" (type $command)) (export "step" (type $step))
-  (export "change" (type $change)) (export "way" (type $way)) (export "plan" (func $plan))
+  (export "state" (type $state)) (export "object-kind" (type $object-kind)) (export "change-request" (type $change-request))
+  (export "file" (type $file)) (export "command" (type $command)) (export "step" (type $step))
+  (export "change" (type $change)) (export "way" (type $way)) (export "observes" (func $observes))
+  (export "plan" (func $plan))
   (export "describe" (func $describe)) (export "schema" (func $schema)) (export "defaults" (func $text))
   (export "render" (func $render)))
-(export "rutter:package/renderer@0.1.0" (instance $renderer))
+(export "rutter:package/renderer@0.2.0" (instance $renderer))

@@ -279,6 +279,7 @@ mod tests {
             api_version: "x.dev/v1".to_owned(),
             kind: "Ex".to_owned(),
             app_versions: Vec::new(),
+            ownership_label: "a.example/a".to_owned(),
         };
         explain(&schema, &package, path, depth)
     }

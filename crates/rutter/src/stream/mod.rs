@@ -388,7 +388,7 @@ pub fn render_text<'a, E>(
                 values: values.to_owned(),
                 release: None,
                 capabilities: None,
-                current: None,
+                installed: None,
             })?;
             Ok(answer.map_err(for_command_line).map(|rendering| Rendered {
                 parts: vec![Part::Manifests(rendering.manifests)],

@@ -135,7 +135,7 @@ impl Object {
                 values,
                 release: None,
                 capabilities: None,
-                current: annotations.get(CURRENT).filter(|text| !text.is_empty()).cloned(),
+                installed: annotations.get(CURRENT).filter(|text| !text.is_empty()).cloned(),
             },
             annotations,
             map,

@@ -35,6 +35,8 @@ impl Way<'_> {
         };
         let lines = self.lines();
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: "certify".to_owned(),
             title: "have certificates made that hold for the new members".to_owned(),
             reason: "a member that starts with a certificate without its name is believed by no other".to_owned(),
@@ -114,6 +116,8 @@ impl Way<'_> {
         commands.extend(self.certified(&meanwhile));
         commands.extend([lines.rolled_out(replicas), lines.healthy(replicas)]);
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: "keep-peer-certificate".to_owned(),
             title: format!("have members use a copy of their certificate, in the Secret {between}"),
             reason: "the new authority must not take the place of the old one before all members trust both".to_owned(),
@@ -140,6 +144,8 @@ impl Way<'_> {
         commands.push(lines.trust_both(&between, new));
         commands.extend(restarted());
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: "trust-both-authorities".to_owned(),
             title: "have members trust the new authority as well".to_owned(),
             reason: "etcd reads the authorities that it trusts when it starts".to_owned(),
@@ -149,6 +155,8 @@ impl Way<'_> {
         let mut commands = vec![lines.healthy(replicas), lines.take_certificate(&between, new)];
         commands.extend(restarted());
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: "show-new-certificate".to_owned(),
             title: "have members show the new certificate".to_owned(),
             reason: "all trust its authority now, and still that of members that show the old one".to_owned(),
@@ -156,6 +164,8 @@ impl Way<'_> {
             commands,
         });
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: "leave-old-authority".to_owned(),
             title: format!("have members use the Secret {new}, and trust its authority alone"),
             reason: "no member shows a certificate of the old authority any more".to_owned(),

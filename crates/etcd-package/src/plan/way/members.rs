@@ -13,6 +13,8 @@ impl Way<'_> {
             let member = self.from.member(ordinal);
             let (old, url) = (self.from.peer_url(ordinal).unwrap_or_default(), self.url(ordinal)?);
             steps.push(Step {
+                effects: Vec::new(),
+                files: Vec::new(),
                 name: format!("move-{member}"),
                 title: format!("{member}: from {old} to {url}"),
                 reason: match (&self.from.peer_tls, &self.to.peer_tls) {
@@ -66,6 +68,8 @@ impl Way<'_> {
         commands.push(lines.healthy(replicas));
         commands.push(lines.voters(replicas));
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: format!("add-{member}"),
             title: format!("add {member}"),
             reason:
@@ -90,6 +94,8 @@ impl Way<'_> {
         commands.push(lines.healthy(ordinal));
         commands.push(lines.voters(ordinal));
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: format!("remove-{member}"),
             title: format!("remove {member}"),
             reason:

@@ -105,6 +105,8 @@ impl Way<'_> {
             .flat_map(|(claims, size)| lines.grow(claims, size))
             .collect();
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: "grow-claims".to_owned(),
             title: "grow the claims that are there".to_owned(),
             reason:
@@ -125,6 +127,8 @@ impl Way<'_> {
             ..stop
         })?;
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: format!("prepare-{}", stop.version),
             title: "apply what members are to be once they are replaced".to_owned(),
             reason: "with updateStrategy OnDelete no pod restarts before its member was replaced".to_owned(),
@@ -154,6 +158,8 @@ impl Way<'_> {
             commands.push(lines.healthy(stop.replicas));
             commands.push(lines.voters(stop.replicas));
             steps.push(Step {
+                effects: Vec::new(),
+                files: Vec::new(),
                 name: format!("replace-{member}-{}", stop.version),
                 title: format!("replace {member}"),
                 reason: format!("{reason}; it gets the data from the others, which keep the quorum"),

@@ -78,6 +78,8 @@ impl Way<'_> {
         let title = format!("etcd {version}");
         if self.becomes_ephemeral() {
             steps.push(Step {
+                effects: Vec::new(),
+                files: Vec::new(),
                 name,
                 title,
                 reason,
@@ -100,6 +102,8 @@ impl Way<'_> {
             commands.push(lines.healthy(replicas));
         }
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name,
             title,
             reason,
@@ -115,6 +119,8 @@ impl Way<'_> {
         let replicas = at.replicas;
         at.snapshots = true;
         steps.push(Step {
+            effects: Vec::new(),
+            files: Vec::new(),
             name: format!("snapshots-{}", at.version),
             title: "have each member make a snapshot".to_owned(),
             reason:
