@@ -39,7 +39,7 @@ impl Package for EtcdPackage {
             api_version: "etcd.rutter.dev/v1alpha1".to_owned(),
             kind: "EtcdCluster".to_owned(),
             app_versions: etcd::MINORS.iter().rev().map(|minor| minor.to_string()).collect(),
-            ownership_label: "etcd.rutter.dev/cluster".to_owned(),
+            ownership_label: cluster::OWNERSHIP_LABEL.to_owned(),
         }
     }
 

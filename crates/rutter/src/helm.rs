@@ -210,6 +210,22 @@ metadata:
     }
 
     #[test]
+    fn what_is_misspelt_is_refused() {
+        for (right, wrong) in [
+            ("apiVersion: box.example/v1\n", ""),
+            ("apiVersion: box.example/v1\n", "apiVersion: boxx.example/v1\n"),
+            ("apiVersion: box.example/v1\n", "apiVersion: box.example/v2\n"),
+            ("kind: Box\n", "kind: Boxes\n"),
+            ("kind: Box\n", ""),
+        ] {
+            let marker = MARKER.replace(right, wrong);
+            for text in [marker.clone(), format!("kind: Pod\napiVersion: v1\n---\n{marker}")] {
+                assert!(run(&text, "metadata: {name: a}\n").unwrap().is_err(), "{text}");
+            }
+        }
+    }
+
+    #[test]
     fn a_manifest_that_cannot_be_annotated_is_the_packages_fault() {
         for (document, expected) in [
             ("data: {}\n", "the package wrote a manifest without metadata"),

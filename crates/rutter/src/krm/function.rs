@@ -121,7 +121,7 @@ impl<'a> Function<'a> {
 
     /// Reads the function's configuration, and gives what it is and its values if it has any.
     fn configuration(&mut self, config: &Node, package: &Description) -> Option<(Identity, String)> {
-        if let Err(problems) = stream::refuse_other_kind(config, package) {
+        if let Err(problems) = stream::refuse_mistaken(config, package) {
             self.report(problems.into_iter().map(in_config).collect(), None);
             return None;
         }
@@ -181,11 +181,10 @@ impl<'a> Function<'a> {
             }
         };
         let index = self.items.len();
-        let problems = match concerns {
-            true => stream::refuse_hidden(&node, package).and_then(|()| stream::refuse_other_kind(&node, package)),
-            false => Ok(()),
-        };
-        if let Err(problems) = problems {
+        let checked = stream::refuse_hidden(&node, package)
+            .and_then(|()| stream::refuse_mistaken(&node, package))
+            .and_then(|()| stream::refuse_nameless(&node, package));
+        if let Err(problems) = checked {
             let inside = |mut problem: Diagnostic| {
                 problem.path = format!("items[{index}].{}", problem.path);
                 problem
@@ -242,12 +241,11 @@ impl<'a> Function<'a> {
         source
     }
 
-    /// Says what an item is, if its labels say that the package made it and it lies in a file.
+    /// Returns what an item is, if it is in a file and has the label of the package's objects, which hosts leave alone.
     fn manifest_in_file(&self, node: &Node, package: &Description) -> Option<Subject> {
-        let labels = node.at("metadata.labels")?;
-        let is = |label: &str, value: &str| labels.get(label).and_then(Node::as_str) == Some(value);
-        let ours = is("app.kubernetes.io/managed-by", "rutter") && is("app.kubernetes.io/name", &package.name);
-        Some(host::subject(node)).filter(|subject| ours && !self.in_kustomize && subject.file.is_some())
+        let is_owned =
+            !package.ownership_label.is_empty() && node.at("metadata.labels")?.get(&package.ownership_label).is_some();
+        Some(host::subject(node)).filter(|subject| is_owned && !self.in_kustomize && subject.file.is_some())
     }
 
     pub(super) fn report(&mut self, diagnostics: Vec<Diagnostic>, subject: Option<&Subject>) {

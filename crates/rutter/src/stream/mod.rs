@@ -4,16 +4,20 @@
 //! at lines. Only documents that mention the package's kind or group are parsed, and whatever turns out to be foreign comes
 //! out as the very bytes that went in.
 
+mod guard;
 mod object;
+mod objects;
 mod pieces;
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+pub(crate) use guard::{concerns, ours, refuse_hidden, refuse_mistaken, refuse_nameless};
 pub use object::{Answer, CURRENT, Object};
+pub use objects::objects;
 pub use pieces::{Broken, Piece, Pieces};
 
-use crate::yaml::{self, INVALID_VALUE, Node, UNKNOWN_VARIANT, Value, YAML_FEATURE, YAML_LIMIT, YAML_SYNTAX};
+use crate::yaml::{self, Node, YAML_FEATURE, YAML_LIMIT, YAML_SYNTAX};
 use crate::{Description, Diagnostic, Diagnostics, Manifest, Position, Rendering, Request};
 
 /// Largest stream that is read, in bytes. Whoever reads one need not read on beyond this.
@@ -62,44 +66,14 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Diagnostic> {
     })
 }
 
-/// All Kubernetes objects of a stream, whosever they are. The items of a `List`, which is how `kubectl get` writes several,
-/// are objects, too.
-///
-/// # Errors
-///
-/// Documents that are not YAML.
-pub fn objects(text: &str) -> Result<Vec<Node>, Vec<Diagnostic>> {
-    let mut objects = Vec::new();
-    let mut diagnostics = Diagnostics::default();
-    for document in split(text)?.iter().filter(|document| !document.is_blank()) {
-        match parse(document) {
-            Ok(node) => match node.get("items").map(|items| &items.value) {
-                Some(Value::Sequence(items)) if is_list(&node) => objects.extend(items.iter().cloned()),
-                _ => objects.push(node),
-            },
-            Err(problems) => diagnostics.extend(problems),
-        }
-    }
-    if diagnostics.has_errors() {
-        return Err(diagnostics.into_vec());
-    }
-    Ok(objects)
-}
-
-/// Whether this is a `List` of any kind: `List` itself, `StatefulSetList`.
-fn is_list(node: &Node) -> bool {
-    let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
-    kind.ends_with("List")
-}
-
 /// Finds out what `text` is and takes it apart.
 ///
 /// `namespace` is where objects that name none belong.
 ///
 /// # Errors
 ///
-/// More than [`MAX_BYTES`], a lone document that may be values and is not YAML, and several documents none of which is a
-/// Kubernetes object. What else is wrong with a document is kept with it, so that [`render`] reports it together with what
+/// More than [`MAX_BYTES`], a lone document that may be values and is not YAML or is meant to be an object, and several
+/// documents none of which is a Kubernetes object. What else is wrong with a document is kept with it, so that [`render`] reports it together with what
 /// is wrong with values.
 pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result<Input<'a>, Vec<Diagnostic>> {
     if text.len() > MAX_BYTES {
@@ -113,7 +87,14 @@ pub fn read<'a>(text: &'a str, package: &Description, namespace: &str) -> Result
         // Somebody else's object need not even be what our parser accepts.
         [only] if only.looks_like_object() && !only.concerns(package) => {}
         // Nor need values be read twice, only to be told from an object.
-        [only] if !only.may_be_object() || !is_object(&parse(only)?) => return Ok(Input::Values(text)),
+        [only] if !only.may_be_object() && !only.concerns(package) => return Ok(Input::Values(text)),
+        [only] => {
+            let node = parse(only)?;
+            if !is_object(&node) {
+                refuse_mistaken(&node, package)?;
+                return Ok(Input::Values(text));
+            }
+        }
         _ => {}
     }
     let stream: Vec<Document<'_>> = documents
@@ -153,16 +134,20 @@ pub fn refuse_name() -> Diagnostic {
 impl<'a> Document<'a> {
     /// Finds out whose document this is.
     fn read(chunk: &Chunk<'a>, package: &Description, namespace: &str) -> Self {
-        if !chunk.concerns(package) {
+        let concerns = chunk.concerns(package);
+        if !concerns && (chunk.names_its_type() || chunk.is_blank()) {
             return Self::Foreign(chunk.text);
         }
-        let checked = parse(chunk).and_then(|node| {
-            refuse_resource_list(&node)?;
-            refuse_hidden(&node, package)?;
-            refuse_other_kind(&node, package)?;
-            Ok(node)
-        });
-        match checked {
+        let node = match parse(chunk) {
+            Ok(node) => node,
+            Err(problems) if concerns => return Self::Refused(problems),
+            Err(_) => return Self::Foreign(chunk.text),
+        };
+        let checked = guard::refuse_resource_list(&node)
+            .and_then(|()| refuse_hidden(&node, package))
+            .and_then(|()| refuse_mistaken(&node, package))
+            .and_then(|()| refuse_nameless(&node, package));
+        match checked.map(|()| node) {
             Err(problems) => Self::Refused(problems),
             Ok(node) => match ours(&node, package) {
                 Some(node) => Self::Ours(Box::new(Object::new(node, package, namespace))),
@@ -170,38 +155,6 @@ impl<'a> Document<'a> {
             },
         }
     }
-}
-
-/// Refuses what is for functions, in which an object of ours would be passed through unseen.
-fn refuse_resource_list(node: &Node) -> Result<(), Vec<Diagnostic>> {
-    let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default();
-    if text("kind") != "ResourceList" || group(text("apiVersion")) != "config.kubernetes.io" {
-        return Ok(());
-    }
-    let problem = Diagnostic::new(&YAML_FEATURE, "kind", "a ResourceList is for functions")
-        .help("run `krm` on it")
-        .at(node.locate("kind").map(|place| place.position));
-    Err(vec![problem])
-}
-
-/// Refuses a `List` with objects of ours in it: passed through, it would be applied without having been rendered.
-pub(crate) fn refuse_hidden(node: &Node, package: &Description) -> Result<(), Vec<Diagnostic>> {
-    let Some(Value::Sequence(items)) = node.get("items").map(|items| &items.value) else {
-        return Ok(());
-    };
-    let hidden = items
-        .iter()
-        .enumerate()
-        .filter(|(_, item)| ours(item, package).is_some());
-    let problems: Vec<Diagnostic> = hidden
-        .map(|(index, item)| {
-            let message = format!("the {} stands inside of another object", package.kind);
-            Diagnostic::new(&INVALID_VALUE, format!("items[{index}]"), message)
-                .help("write it as a document of its own, behind `---`")
-                .at(Some(item.place.position))
-        })
-        .collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// Turns diagnostics about a request that came from a command line into diagnostics about that.
@@ -409,10 +362,12 @@ struct Chunk<'a> {
 impl Chunk<'_> {
     /// Nothing but separators and comments.
     fn is_blank(&self) -> bool {
-        self.text.lines().all(|line| {
+        // A carriage return alone ends a line, too, and with it a comment.
+        self.text.split(['\n', '\r']).all(|line| {
             let line = line.trim_start_matches('\u{feff}');
-            let line = line.strip_prefix("---").or(line.strip_prefix("...")).unwrap_or(line);
-            let line = line.trim();
+            let marked = line.strip_prefix("---").or(line.strip_prefix("..."));
+            let marked = marked.filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t']));
+            let line = marked.unwrap_or(line).trim();
             line.is_empty() || line.starts_with(['#', '%'])
         })
     }
@@ -426,17 +381,16 @@ impl Chunk<'_> {
         self.text.contains("apiVersion") || self.text.contains('\\')
     }
 
+    /// Whether it mentions the fields that say what an object is. They are found at once in most objects.
+    fn names_its_type(&self) -> bool {
+        self.text.contains("apiVersion") && self.text.contains("kind")
+    }
+
     /// Whether this is block style with `kind:` among its top-level keys. Other spellings are found by parsing.
     fn looks_like_object(&self) -> bool {
         let has = |key: &str| self.text.lines().any(|line| line.starts_with(key));
         has("kind:") && has("apiVersion:")
     }
-}
-
-/// Whether this may be an object of the package's kind, or meant to be one.
-pub(crate) fn concerns(text: &str, package: &Description) -> bool {
-    let group = group(&package.api_version);
-    text.contains(&package.kind) || (!group.is_empty() && text.contains(group))
 }
 
 /// Takes a stream apart that is held whole.
@@ -529,44 +483,7 @@ fn is_object(node: &Node) -> bool {
     node.get("apiVersion").is_some() && node.get("kind").is_some()
 }
 
-/// The node, if it is an object of the package's group and kind, in whatever version.
-pub(crate) fn ours<'n>(node: &'n Node, package: &Description) -> Option<&'n Node> {
-    let same_kind = node.get("kind")?.as_str()? == package.kind;
-    let same_group = group(node.get("apiVersion")?.as_str()?) == group(&package.api_version);
-    (same_kind && same_group).then_some(node)
-}
-
 /// The group of an `apiVersion`; that of Kubernetes' core is empty.
 pub(crate) fn group(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
-}
-
-/// Refuses a kind of our group that does not exist, such as a misspelt one or none, and our kind of the group without a
-/// version.
-pub(crate) fn refuse_other_kind(node: &Node, package: &Description) -> Result<(), Vec<Diagnostic>> {
-    let text = |key: &str| node.get(key).and_then(Node::as_str);
-    let own_group = group(&package.api_version);
-    let api_version = text("apiVersion").filter(|_| !own_group.is_empty()).unwrap_or_default();
-    let (key, message, help) = match text("kind") {
-        Some(kind) if group(api_version) == own_group && !own_group.is_empty() && kind != package.kind => (
-            "kind",
-            format!("{own_group} has no kind {kind:?}"),
-            format!("write kind: {}", package.kind),
-        ),
-        None if group(api_version) == own_group && !own_group.is_empty() => (
-            "apiVersion",
-            "an object has a `kind`".to_owned(),
-            format!("write kind: {}", package.kind),
-        ),
-        Some(kind) if api_version == own_group && !own_group.is_empty() && kind == package.kind => (
-            "apiVersion",
-            format!("{own_group} is a group without a version"),
-            format!("write apiVersion: {}", package.api_version),
-        ),
-        _ => return Ok(()),
-    };
-    let position = node.locate(key).map(|place| place.position);
-    Err(vec![
-        Diagnostic::new(&UNKNOWN_VARIANT, key, message).help(help).at(position),
-    ])
 }

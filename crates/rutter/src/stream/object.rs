@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Names;
+use super::guard::is_within;
 use crate::suggest::remedy;
-use crate::yaml::{INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, WRONG_TYPE};
+use crate::yaml::{Entry, INVALID_VALUE, MISSING_FIELD, Node, SourceMap, UNKNOWN_FIELD, WRONG_TYPE, join};
 use crate::{Description, Diagnostic, Manifest, Position, Rendering, Request};
 
 /// The fields of Kubernetes' `ObjectMeta`. Of these only name and namespace mean anything here; the others are what tools
@@ -121,7 +122,11 @@ impl Object {
             );
         }
         let annotations = metadata.and_then(|metadata| metadata.get("annotations"));
+        problems.extend(annotations.and_then(check_annotations));
         let annotations = annotations.and_then(Node::entries).unwrap_or_default().iter();
+        for entry in annotations.clone() {
+            problems.extend(check_annotation(entry));
+        }
         let annotations: BTreeMap<String, String> = annotations
             .filter_map(|entry| Some((entry.key.scalar.text.clone(), entry.value.as_str()?.to_owned())))
             .collect();
@@ -135,7 +140,7 @@ impl Object {
                 values,
                 release: None,
                 capabilities: None,
-                installed: annotations.get(CURRENT).filter(|text| !text.is_empty()).cloned(),
+                installed: annotations.get(CURRENT).filter(|text| !text.trim().is_empty()).cloned(),
             },
             annotations,
             map,
@@ -214,6 +219,43 @@ impl Object {
             })
             .collect()
     }
+}
+
+/// Refuses annotations that are no mapping: what they say would be lost.
+fn check_annotations(annotations: &Node) -> Option<Diagnostic> {
+    if annotations.is_null() || annotations.entries().is_some() {
+        return None;
+    }
+    let message = format!("expected a mapping, found {}", annotations.describe());
+    Some(Diagnostic::new(&WRONG_TYPE, "metadata.annotations", message).at(Some(annotations.place.position)))
+}
+
+/// Refuses an annotation that is meant to be [`CURRENT`] and does not say what is installed: the object would be rendered
+/// as if nothing were.
+fn check_annotation(entry: &Entry) -> Option<Diagnostic> {
+    const PREFIX: &str = "rutter.dev/";
+    let key = entry.key.scalar.text.as_str();
+    let path = join("metadata.annotations", key);
+    if key != CURRENT {
+        let is_meant = key.starts_with(PREFIX) || is_within(key, CURRENT, 2);
+        let problem = || {
+            Diagnostic::new(&UNKNOWN_FIELD, path, format!("there is no annotation `{key}`"))
+                .help(remedy(key, &[CURRENT]))
+                .at(Some(entry.key.place.position))
+        };
+        return is_meant.then(problem);
+    }
+    let problem = match entry.value.as_str() {
+        Some(text) if !text.trim().is_empty() => return None,
+        None if !entry.value.is_null() => {
+            let message = format!("expected a string, found {}", entry.value.describe());
+            Diagnostic::new(&WRONG_TYPE, path, message)
+                .help("write the installed objects as one text, such as `|` and YAML below it")
+        }
+        _ => Diagnostic::new(&INVALID_VALUE, path, "an empty text does not say what is installed")
+            .help("write the installed objects as `kubectl get -o yaml` prints them, or leave the annotation out"),
+    };
+    Some(problem.at(Some(entry.value.place.position)))
 }
 
 fn at(path: &str, position: Position, mut diagnostic: Diagnostic) -> Diagnostic {
