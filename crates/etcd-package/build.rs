@@ -10,15 +10,19 @@
 use std::env;
 use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo runs this")?);
-    for file in ["values.schema.json", "values.yaml"] {
-        let source = format!("generated/{file}");
+    for source in [
+        "generated/values.schema.json",
+        "generated/values.yaml",
+        "src/plan/difference/types.txt",
+    ] {
         println!("cargo::rerun-if-changed={source}");
         let compressed = miniz_oxide::deflate::compress_to_vec(&fs::read(source)?, 10);
-        fs::write(folder.join(format!("{file}.deflate")), compressed)?;
+        let file = Path::new(source).file_name().ok_or("the source is a file")?;
+        fs::write(folder.join(file).with_added_extension("deflate"), compressed)?;
     }
     Ok(())
 }

@@ -1,8 +1,13 @@
-// The command kubernetes-validation says of objects what an API server says when they are created, as far as that
+// The command kubernetes-validation reports what an API server does with objects when they are created, as far as that
 // depends on nothing but the object: strict decoding, defaults and validation, by Kubernetes' own code.
 //
-// Standard input holds objects as JSON, one after the other. For each, one line is written to standard output: a
-// JSON object with its errors and its warnings.
+// Standard input holds JSON values, one after the other. For each, one line is written to standard output:
+//
+//	kubernetes-validation            the errors and the warnings of an object
+//	kubernetes-validation default    an object with its defaults, and as an API server prints it
+//	kubernetes-validation equal      whether the two objects of a pair are equal once they have their defaults
+//
+// "kubernetes-validation types" reads nothing and writes a table of the types of Kubernetes' API.
 package main
 
 import (
@@ -13,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	genericvalidation "k8s.io/apimachinery/pkg/api/validation"
@@ -64,16 +70,29 @@ func main() {
 	capabilities.Initialize(capabilities.Capabilities{AllowPrivileged: true})
 	// What it would log of objects that it refuses, the verdict says.
 	klog.SetLogger(klog.Logger{})
-	if err := run(os.Stdin, os.Stdout); err != nil {
+	if err := run(os.Args[1:], os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "kubernetes-validation:", err)
 		os.Exit(1)
 	}
 }
 
-func run(input io.Reader, output io.Writer) error {
-	documents := json.NewDecoder(bufio.NewReader(input))
-	verdicts := json.NewEncoder(output)
+func run(args []string, input io.Reader, output io.Writer) error {
 	decoder := serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict).UniversalDecoder()
+	var answer func(document []byte) any
+	switch mode := strings.Join(args, " "); mode {
+	case "":
+		answer = func(document []byte) any { return judge(decoder, document) }
+	case "default":
+		answer = func(document []byte) any { return formsOf(document) }
+	case "equal":
+		answer = func(document []byte) any { return compare(document) }
+	case "types":
+		return writeTypes(output)
+	default:
+		return fmt.Errorf("%q: expected nothing, default, equal or types", mode)
+	}
+	documents := json.NewDecoder(bufio.NewReader(input))
+	answers := json.NewEncoder(output)
 	for {
 		var document json.RawMessage
 		if err := documents.Decode(&document); errors.Is(err, io.EOF) {
@@ -81,7 +100,7 @@ func run(input io.Reader, output io.Writer) error {
 		} else if err != nil {
 			return err
 		}
-		if err := verdicts.Encode(judge(decoder, document)); err != nil {
+		if err := answers.Encode(answer(document)); err != nil {
 			return err
 		}
 	}

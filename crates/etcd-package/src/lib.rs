@@ -24,6 +24,8 @@ use rutter::{
 };
 
 use cluster::{Cluster, Report};
+#[doc(hidden)]
+pub use plan::difference;
 use values::Values;
 
 /// The package itself.

@@ -15,6 +15,8 @@ pub struct Quantity {
     text: String,
     /// In thousandths, rounded up as Kubernetes rounds.
     milli: i128,
+    /// In billionths, likewise, unless they are too many.
+    nano: Option<i128>,
 }
 
 impl Quantity {
@@ -29,6 +31,12 @@ impl Quantity {
     pub fn milli_value(&self) -> i128 {
         self.milli
     }
+
+    /// The amount in billionths of a unit, which is as exact as Kubernetes is, rounded up; none if it is too large.
+    #[must_use]
+    pub fn nano_value(&self) -> Option<i128> {
+        self.nano
+    }
 }
 
 impl fmt::Display for Quantity {
@@ -41,10 +49,11 @@ impl FromStr for Quantity {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        match milli(text) {
+        match in_parts(text, 3) {
             Some(milli) => Ok(Self {
                 text: text.to_owned(),
                 milli,
+                nano: in_parts(text, 9),
             }),
             None => {
                 let refusal = Refusal::invalid(format!("{text:?} is not a quantity"));
@@ -88,7 +97,8 @@ enum Scale {
     Two(u32),
 }
 
-fn milli(text: &str) -> Option<i128> {
+/// The amount in parts of a unit, of which it has `10^digits_of_parts`, rounded up.
+fn in_parts(text: &str, digits_of_parts: i32) -> Option<i128> {
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -111,11 +121,14 @@ fn milli(text: &str) -> Option<i128> {
         Scale::Ten(exponent)
     };
     let fraction_digits = i32::try_from(fraction.len()).ok()?;
-    let milli = match scale {
-        Scale::Ten(exponent) => scaled(mantissa, exponent.checked_sub(fraction_digits)?.checked_add(3)?)?,
-        Scale::Two(bits) => scaled(mantissa.checked_mul(1 << bits)?, 3 - fraction_digits)?,
+    let parts = match scale {
+        Scale::Ten(exponent) => {
+            let exponent = exponent.checked_sub(fraction_digits)?;
+            scaled(mantissa, exponent.checked_add(digits_of_parts)?)?
+        }
+        Scale::Two(bits) => scaled(mantissa.checked_mul(1 << bits)?, digits_of_parts - fraction_digits)?,
     };
-    Some(if negative { -milli } else { milli })
+    Some(if negative { -parts } else { parts })
 }
 
 /// `mantissa × 10^exponent`, rounded up.
@@ -147,5 +160,5 @@ fn remedy(text: &str) -> Option<String> {
         other => SUFFIXES.iter().find(|(known, _)| *known == other)?.0,
     };
     let remedy = format!("{number}{unit}");
-    milli(&remedy).map(|_| remedy)
+    in_parts(&remedy, 3).map(|_| remedy)
 }

@@ -5,7 +5,7 @@
 //! so each step can be applied, and stay, like what is desired itself. A plan is made of steps that are safe each, one
 //! kind of change at a time, and is refused where there are none.
 
-mod difference;
+pub mod difference;
 mod facts;
 mod line;
 mod objects;

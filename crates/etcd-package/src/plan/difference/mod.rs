@@ -1,0 +1,153 @@
+//! The differences between two Kubernetes objects, found by the types of Kubernetes' API.
+//!
+//! Both objects are read as an API server reads them: `null` is absence, a field that is absent has its default, and two
+//! quantities are equal if their values are. Everything that is left is reported, also what the types do not know.
+
+mod compare;
+mod defaults;
+mod path;
+mod side;
+mod table;
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::ByteString;
+use rutter::yaml::{Entry, Node, Scalar, Value};
+
+use compare::Comparison;
+use table::{Code, Identity, Table};
+
+pub use path::{Path, Segment};
+
+/// A value of an object that differs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// Where.
+    pub path: Path,
+    /// The value that is installed: written, or a default. None if it is absent and has no default.
+    pub installed: Option<Node>,
+    /// The value that is desired, likewise.
+    pub desired: Option<Node>,
+    is_secret: bool,
+}
+
+impl Difference {
+    /// Returns the installed value in one line that is safe to print, cut to a sane length.
+    #[must_use]
+    pub fn installed_text(&self) -> String {
+        self.text(self.installed.as_ref())
+    }
+
+    /// Returns the desired value in one line that is safe to print, cut to a sane length.
+    #[must_use]
+    pub fn desired_text(&self) -> String {
+        self.text(self.desired.as_ref())
+    }
+
+    fn text(&self, value: Option<&Node>) -> String {
+        if self.is_secret && value.is_some() {
+            "(secret)".to_owned()
+        } else {
+            path::text(value)
+        }
+    }
+}
+
+/// Returns the differences between two objects of one group and kind.
+///
+/// `installed` may be as an API server prints it: with defaults, values that the API server decided, a status and managed
+/// fields. Paths go as deep as both sides do; what only one side has is reported at its leaves. A struct behind a pointer
+/// and the items of lists differ from their absence even if they are empty.
+///
+/// In `metadata`, only what identifies the object or is written by the API server is left out.
+#[must_use]
+pub fn differences(group: &str, kind: &str, installed: &Node, desired: &Node) -> Vec<Difference> {
+    let table = Table::get();
+    let mut comparison = Comparison::new(table);
+    let code = table.kind(group, kind);
+    if (group, kind) == ("", "Secret") {
+        comparison.is_secret = true;
+        let (installed, desired) = (with_string_data(installed), with_string_data(desired));
+        comparison.run(&code, Some(&installed), Some(&desired));
+    } else {
+        comparison.run(&code, Some(installed), Some(desired));
+    }
+    comparison.differences
+}
+
+/// Returns a Secret with its `stringData` in `data`, as it is stored.
+///
+/// Source: `Convert_v1_Secret_To_core_Secret` in `pkg/apis/core/v1/conversion.go` of Kubernetes.
+fn with_string_data(secret: &Node) -> Node {
+    let mut secret = secret.clone();
+    let Value::Mapping(fields) = &mut secret.value else {
+        return secret;
+    };
+    let find = |fields: &[Entry], name: &str| fields.iter().position(|entry| entry.key.scalar.text == name);
+    let Some(at) = find(fields, "stringData") else {
+        return secret;
+    };
+    let encode = |entry: &Entry| {
+        let text = entry.value.as_str()?;
+        let Ok(serde_json::Value::String(base64)) = serde_json::to_value(ByteString(text.into())) else {
+            return None;
+        };
+        let mut entry = entry.clone();
+        entry.value.value = Value::Scalar(Scalar::quoted(base64));
+        Some(entry)
+    };
+    let strings = fields[at].value.entries().unwrap_or_default();
+    let Some(encoded) = strings.iter().map(encode).collect::<Option<Vec<_>>>() else {
+        return secret;
+    };
+    let mut string_data = fields.remove(at);
+    let data = find(fields, "data").map(|at| fields.remove(at));
+    let names: BTreeSet<_> = encoded.iter().map(|entry| &entry.key.scalar.text).collect();
+    let data = data.iter().flat_map(|data| data.value.entries().unwrap_or_default());
+    let kept = data.filter(|entry| !names.contains(&entry.key.scalar.text)).cloned();
+    let all = kept.collect::<Vec<_>>().into_iter().chain(encoded);
+    string_data.key.scalar = Scalar::quoted("data");
+    string_data.value.value = Value::Mapping(all.collect());
+    fields.push(string_data);
+    secret
+}
+
+/// The paths at which a part of two StatefulSets differs: its pod template, its claims' templates or its selector.
+///
+/// For callers that do not use [`differences`] yet.
+pub(super) fn between(installed: &Node, desired: &Node) -> Vec<String> {
+    let table = Table::get();
+    let code = match &desired.value {
+        Value::Sequence(_) => Code::List(Identity::Name, Box::new(table.code_of("PersistentVolumeClaim"))),
+        Value::Mapping(_) if desired.get("spec").is_some() => table.code_of("PodTemplateSpec"),
+        Value::Mapping(_) => table.code_of("LabelSelector"),
+        Value::Scalar(_) => Code::Str,
+    };
+    let mut comparison = Comparison::new(table);
+    comparison.run(&code, Some(installed), Some(desired));
+    let differences = comparison.differences.iter().map(|difference| &difference.path);
+    // Written by `kubectl rollout restart`.
+    let restarted = Segment::Key("kubectl.kubernetes.io/restartedAt".to_owned());
+    let asked = differences.filter(|path| path.segments().last() != Some(&&restarted));
+    asked.map(ToString::to_string).collect()
+}
+
+/// The paths at which two objects differ, but for labels and annotations that are not desired.
+///
+/// For callers that do not use [`differences`] yet.
+pub(super) fn between_objects(installed: &Node, desired: &Node) -> Vec<String> {
+    let text = |path: &str| desired.at(path).and_then(Node::as_str).unwrap_or_default();
+    let (group, _) = text("apiVersion").split_once('/').unwrap_or_default();
+    let differences = differences(group, text("kind"), installed, desired);
+    let is_asked = |difference: &&Difference| match difference.path.segments().as_slice() {
+        [Segment::Field(metadata), Segment::Field(map), ..] if metadata == "metadata" => {
+            ["labels", "annotations"].contains(&map.as_str()) && difference.desired.is_some()
+        }
+        _ => true,
+    };
+    let asked = differences.iter().filter(is_asked);
+    asked.map(|difference| difference.path.to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests;
