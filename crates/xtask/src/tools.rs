@@ -147,7 +147,7 @@ pub(crate) const KUBERNETES_VALIDATION: Tool = Tool {
     name: "kubernetes-validation",
     recipes: &[Recipe {
         // Kubernetes' version, and one more for each change of ours.
-        version: "1.36.3-1",
+        version: "1.36.3-2",
         means: Means::Source {
             files: &[
                 (
@@ -159,8 +159,16 @@ pub(crate) const KUBERNETES_VALIDATION: Tool = Tool {
                     include_str!("../../../host-tests/kubernetes-validation/go.sum"),
                 ),
                 (
+                    "compare.go",
+                    include_str!("../../../host-tests/kubernetes-validation/compare.go"),
+                ),
+                (
                     "main.go",
                     include_str!("../../../host-tests/kubernetes-validation/main.go"),
+                ),
+                (
+                    "types.go",
+                    include_str!("../../../host-tests/kubernetes-validation/types.go"),
                 ),
             ],
             variables: &[],

@@ -382,8 +382,9 @@ fn items<'a>(side: &Side<'a>) -> Vec<Side<'a>> {
 /// What identifies an item of a list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Id<'a> {
-    /// Its key; none in a list without keys, and empty for an item that lacks one.
+    /// Its key; empty in a list without keys, and for an item that lacks one.
     key: Cow<'a, str>,
+    /// Whether it should have one, as all but the positional arguments of a command line.
     has_keys: bool,
     /// Its position among those with the same key.
     position: usize,
@@ -412,8 +413,12 @@ fn identify<'a>(identity: &Identity, items: &[Side<'a>]) -> Vec<Id<'a>> {
         let position = *count;
         *count += 1;
         Id {
+            has_keys: match identity {
+                Identity::Index => false,
+                Identity::Flag => !key.is_empty(),
+                _ => true,
+            },
             key,
-            has_keys: *identity != Identity::Index,
             position,
         }
     };

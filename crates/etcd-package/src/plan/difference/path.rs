@@ -12,12 +12,12 @@ pub enum Segment {
     Field(String),
     /// Into the value of a key of a map, such as labels: `["app"]`.
     Key(String),
-    /// Into the item of a list that a merge key identifies: `[etcd]`.
+    /// Into the item of a list that a merge key identifies: `[etcd]`. In a command line, that is the name of a flag.
     ///
     /// An [`Index`](Self::Index) follows for every item but the first of one key: `env[NAME][1]`. Items without a key
     /// have the key `""` and an index.
     Item(String),
-    /// Into the item of a list at a position: `[0]`.
+    /// Into the item of a list at a position: `[0]`. In a command line, it counts positional arguments only.
     Index(usize),
     /// The order of a list's items, which is no node: `.order`. The values are the lists of keys that both have.
     Order,

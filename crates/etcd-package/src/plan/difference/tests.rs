@@ -275,8 +275,9 @@ fn pods_are_compared_by_their_type() {
         ]),
         (
             container("command: [etcd, --a=1, --b]"),
-            container("command: [etcd, --c, --a=2, --b]"),
+            container("command: [gateway, --c, --a=2, --b]"),
             &[
+                r#"spec.template.spec.containers[etcd].command[0]: "etcd" -> "gateway""#,
                 r#"spec.template.spec.containers[etcd].command[--a]: "--a=1" -> "--a=2""#,
                 r#"spec.template.spec.containers[etcd].command[--c]: (absent) -> "--c""#,
             ],
