@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use rutter::yaml::{
-    AMBIGUOUS_SCALAR, DUPLICATE_KEY, INVALID_VALUE, UNKNOWN_FIELD, WRONG_TYPE, YAML_FEATURE, YAML_LIMIT, YAML_SYNTAX,
+    AMBIGUOUS_SCALAR, DUPLICATE_KEY, INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE, YAML_FEATURE, YAML_LIMIT,
+    YAML_SYNTAX,
 };
 
 /// A document, and the code of the error with which it is refused as values; none if it is accepted.
@@ -135,6 +136,26 @@ pub fn documents() -> BTreeMap<&'static str, Hostile> {
     );
     add("many documents of nothing", None, "---\n".repeat(MANY).into());
     add("many documents", feature, "---\na: 1\n".repeat(MANY).into());
+    let object = "---\napiVersion: v1\nkind: A\nmetadata: {name: a}\n";
+    add("many objects of one name", None, object.repeat(MANY).into());
+    let list = |item: &str| format!("apiVersion: v1\nkind: List\nitems:\n{}", item.repeat(MANY)).into();
+    add("many items without a kind", None, list("- metadata: {name: a}\n"));
+    add(
+        "many misspelt items",
+        Some(&MISSING_FIELD),
+        list("- {kind: EtcdCluster, metadata: {name: a}}\n"),
+    );
+    let level = "{apiVersion: v1, kind: List, items: [";
+    add(
+        "lists in lists",
+        None,
+        format!("{}{}", level.repeat(30), "]}".repeat(30)).into(),
+    );
+    add(
+        "many words like a field of objects",
+        wrong,
+        "apiVersion".repeat(MANY).into(),
+    );
     add("many directives", None, "%TAG !a! tag:a,2000:\n".repeat(MANY).into());
 
     // Types.

@@ -268,9 +268,13 @@ fn has_near_group(text: &str, own: &str) -> bool {
     text.match_indices(KEY).any(|(at, _)| {
         let rest = text.get(at + KEY.len()..).unwrap_or_default();
         let value = rest.trim_start_matches(['"', '\'', ':', ' ', '\t']);
-        let end = value.find(|c: char| c.is_whitespace() || "\"',}".contains(c));
-        let value = value.get(..end.unwrap_or(value.len())).unwrap_or_default();
-        compare_group(value, own) == Group::Near
+        // One that is far longer is no misspelling, and need not be read to its end.
+        let value: String = value
+            .chars()
+            .take_while(|c| !c.is_whitespace() && !"\"',}".contains(*c))
+            .take(2 * own.len())
+            .collect();
+        compare_group(&value, own) == Group::Near
     })
 }
 
@@ -450,6 +454,33 @@ mod tests {
         ] {
             let node = yaml::parse(text, 0, 1).unwrap().unwrap();
             assert_eq!(refuse_mistaken(&node, &package).is_err(), is_refused, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_looked_through_once() {
+        let package = etcd();
+        // Would take hours if each of these were read to its end.
+        assert!(!concerns(&"apiVersion".repeat(200_000), &package));
+        assert!(!concerns(&format!("apiVersion: {}", "x/".repeat(1_000_000)), &package));
+    }
+
+    #[test]
+    fn a_text_concerns_the_package_if_something_in_it_is_similar() {
+        let package = etcd();
+        for (text, expected) in [
+            ("kind: EtcdCluster", true),
+            ("apiVersion: etcd.rutter.dev/v1", true),
+            ("apiVersion: etcd.ruter.dev/v1\nkind: Etcdcluster", true),
+            ("{\"apiVersion\":\"etcd.ruter.dev/v1\",\"kind\":\"Etcdcluster\"}", true),
+            ("- apiVersion: v1\n- apiVersion: 'etcd.ruter.dev/v1'", true),
+            ("apiVersion: apps/v1\nkind: StatefulSet", false),
+            ("apiVersion: etcd.io/v1", false),
+            ("etcd.ruter.dev/v1", false),
+            ("apiVersion", false),
+            ("", false),
+        ] {
+            assert_eq!(concerns(text, &package), expected, "{text}");
         }
     }
 
