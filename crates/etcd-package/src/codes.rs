@@ -9,6 +9,7 @@ rutter::codes! {
     Error UNSUPPORTED_VERSION = "unsupported-version", "the package does not know this etcd version";
     Error UNSAFE_VERSION = "unsafe-version", "the etcd release is known to corrupt data";
     Error INVALID_IMAGE = "invalid-image", "the image reference is not well-formed";
+    Error IMAGE_LAYOUT = "image-layout", "the image does not hold etcd's programs where they are run";
     Error TAG_CONTRADICTS_VERSION = "tag-contradicts-version", "the image's tag names another etcd version";
     Error PORT_COLLISION = "port-collision", "two listeners would have one port";
     Error INVALID_TOKEN = "invalid-token", "the bootstrap token has characters that do not survive";
@@ -32,11 +33,14 @@ rutter::codes! {
     Error INVALID_LIMIT = "invalid-limit", "etcd cannot take this limit";
     Error UNKNOWN_FEATURE_GATE = "unknown-feature-gate", "this etcd release has no such feature gate";
     Error UNKNOWN_FLAG = "unknown-flag", "this etcd release has no such flag";
+    Error UNKNOWN_VARIABLE = "unknown-variable", "this etcd release ignores the variable";
     Error INVALID_FLAG = "invalid-flag", "the flag does not take this value";
     Error FLAG_TAKEN = "flag-taken", "the flag is not the user's to set";
     Error CONFLICTING_FLAGS = "conflicting-flags", "etcd refuses these settings beside each other";
     Error CONFLICTING_VARIABLE = "conflicting-variable", "etcd refuses a variable beside the flag that it stands for";
     Error CONFLICTING_FIELDS = "conflicting-fields", "Kubernetes does not accept these fields together";
+    Error JOBS_LOCKED_OUT = "jobs-locked-out", "etcd's authentication would refuse the jobs";
+    Error UNSAFE_HOOK = "unsafe-hook", "the hook would take the member out of its cluster each time its pod ends";
     Error UNKNOWN_REFERENCE = "unknown-reference", "nothing has this name";
     Error UNKNOWN_CLUSTER = "unknown-cluster", "what is installed cannot be understood well enough to plan";
     Error FIXED_NAME = "fixed-name", "a cluster that runs keeps what its members are called";
@@ -47,6 +51,11 @@ rutter::codes! {
     Error LABEL_TAKEN = "label-taken", "the label is the package's";
     Warning NO_SHELL = "no-shell", "etcd's image holds etcd's programs and nothing else";
     Warning LARGE_QUOTA = "large-quota", "etcd advises against databases of this size";
+    Warning SMALL_MEMORY = "small-memory", "the database can become larger than the memory";
+    Warning UNSAFE_FLAG = "unsafe-flag", "the flag gives up what keeps data safe";
+    Warning SHORT_GRACE_PERIOD = "short-grace-period", "etcd is killed before it can stop";
+    Warning SHORT_PROBE = "short-probe", "the probe takes a slow member for a failed one";
+    Warning JOBS_NEED_ROLE = "jobs-need-role", "etcd's authentication lets the jobs in by their certificate only";
     Warning LARGE_REQUESTS = "large-requests", "etcd advises against requests of this size";
     Warning TLS_DISABLED = "tls-disabled", "traffic is neither encrypted nor authenticated";
     Warning UNAUTHENTICATED = "unauthenticated", "traffic is encrypted, but whoever reaches the port is served";
@@ -59,6 +68,7 @@ rutter::codes! {
     Warning EVEN_REPLICAS = "even-replicas", "an even number of members tolerates no more failures than one fewer";
     Warning MANY_REPLICAS = "many-replicas", "more than seven members slow each write down";
     Warning OUTDATED_VERSION = "outdated-version", "the etcd project advises against the release";
+    Warning UNKNOWN_RELEASE = "unknown-release", "the etcd release may not exist";
     Warning CLAIMS_DELETED = "claims-deleted", "data are deleted with what uses them";
     Warning END_OF_LIFE = "end-of-life", "the etcd version gets no more fixes";
     Warning TAG_WITHOUT_VERSION = "tag-without-version", "the image's tag does not say which etcd version it holds";

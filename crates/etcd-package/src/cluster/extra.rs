@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::EnvVar;
 use rutter::suggest::nearest;
 use rutter::yaml::join;
 
 use super::Report;
-use crate::codes::{CONFLICTING_FLAGS, CONFLICTING_VARIABLE, FLAG_TAKEN, INVALID_FLAG, UNKNOWN_FLAG};
-use crate::etcd::{MINORS, Replacement, Version};
+use crate::codes::{CONFLICTING_FLAGS, CONFLICTING_VARIABLE, FLAG_TAKEN, INVALID_FLAG, UNKNOWN_FLAG, UNKNOWN_VARIABLE};
+use crate::etcd::{MINORS, Minor, Replacement, Version, flag_of, instead_of_bitnami, variable_of};
 use crate::values::{FlagValue, Values};
 
 /// Flags that the package decides on, and the values that do, or why none does. What `config-file` names would make etcd ignore all flags, and
@@ -125,16 +126,14 @@ fn check_args(args: &BTreeMap<String, FlagValue>, version: Version, report: &mut
                 None if name == "debug" => "use log: {level: Debug}".to_owned(),
                 None => match nearest(name, &minor.flags().collect::<Vec<_>>()) {
                     Some(nearest) => format!("did you mean {nearest}?"),
-                    None if MINORS.iter().any(|other| *other < minor && other.has_flag(name)) => {
-                        "leave it out: it was removed, and nothing took its place".to_owned()
-                    }
+                    None if was_removed(name, minor) => REMOVED.to_owned(),
                     None => "`etcd --help` of that release lists its flags".to_owned(),
                 },
             };
             report
                 .add(&UNKNOWN_FLAG, &path, format!("etcd {minor} has no flag --{name}"))
                 .help(help);
-        } else if !value.contains("$(")
+        } else if !is_expanded(value)
             && let Some(expected) = minor.refusal(name, value)
         {
             report
@@ -146,6 +145,18 @@ fn check_args(args: &BTreeMap<String, FlagValue>, version: Version, report: &mut
                 .help("`etcd --help` of that release shows each flag's default");
         }
     }
+}
+
+/// What to do about a flag that older releases have.
+const REMOVED: &str = "leave it out: it was removed, and nothing took its place";
+
+fn was_removed(flag: &str, minor: Minor) -> bool {
+    MINORS.iter().any(|other| *other < minor && other.has_flag(flag))
+}
+
+/// Whether the kubelet puts another text in the place of this one, or of a part of it.
+fn is_expanded(value: &str) -> bool {
+    value.contains("$(")
 }
 
 fn taken(owner: &str) -> &'static str {
@@ -163,22 +174,46 @@ fn owned_by(owner: &str) -> String {
     }
 }
 
-/// The flags that the user gives, as such or by a variable, and where.
-fn given(values: &Values) -> BTreeMap<String, String> {
-    let args = values
-        .extra_args
-        .keys()
-        .map(|name| (name.clone(), join("extraArgs", name)));
-    let variables = values.extra_env.iter().enumerate();
-    let variables =
-        variables.filter_map(|(index, variable)| Some((flag_of(&variable.name)?, format!("extraEnv[{index}].name"))));
-    args.chain(variables).collect()
+/// A flag that the user gives, as such or by a variable.
+pub(super) struct Given<'v> {
+    /// The path of what gives it.
+    pub(super) path: String,
+    /// Its value. It is not known where it comes from an object in the cluster or is expanded.
+    pub(super) value: Option<&'v str>,
 }
 
-/// The flag that etcd takes a variable for.
-fn flag_of(variable: &str) -> Option<String> {
-    let flag = variable.strip_prefix("ETCD_")?;
-    Some(flag.to_lowercase().replace('_', "-"))
+/// Returns the flags that the user gives, by name.
+pub(super) fn given(values: &Values) -> BTreeMap<String, Given<'_>> {
+    let args = values.extra_args.iter().map(|(name, FlagValue(value))| {
+        let given = Given {
+            path: join("extraArgs", name),
+            value: Some(&**value),
+        };
+        (name.clone(), given)
+    });
+    let variables = values.extra_env.iter().enumerate();
+    let variables = variables.filter_map(|(index, variable)| {
+        let given = Given {
+            path: format!("extraEnv[{index}].name"),
+            value: value_of(variable),
+        };
+        // etcd knows variables in capitals only.
+        let flag = flag_of(&variable.name).filter(|flag| variable_of(flag) == variable.name)?;
+        Some((flag, given))
+    });
+    let mut given: BTreeMap<_, _> = args.chain(variables).collect();
+    for given in given.values_mut() {
+        given.value = given.value.filter(|value| !is_expanded(value));
+    }
+    given
+}
+
+/// Returns the text of a variable, which is empty if nothing is said, unless an object in the cluster has it.
+fn value_of(variable: &EnvVar) -> Option<&str> {
+    match &variable.value_from {
+        Some(_) => None,
+        None => Some(variable.value.as_deref().unwrap_or_default()),
+    }
 }
 
 /// What etcd refuses beside each other, or the one without the other (`server/embed/config.go` at v3.6.14, `Validate` and
@@ -188,7 +223,7 @@ fn check_conflicts(values: &Values, report: &mut Report<'_>) {
     let gates = &values.feature_gates;
     let given = given(values);
     let experimental = given.iter().filter(|(name, _)| name.starts_with("experimental-"));
-    for (name, path) in experimental.filter(|(name, _)| minor.has_flag(name)) {
+    for (name, Given { path, .. }) in experimental.filter(|(name, _)| minor.has_flag(name)) {
         let beside = match minor.replacement(name) {
             Some(Replacement::Flag(flag)) if given.contains_key(&flag) => format!("--{flag}"),
             // etcd searches all that was written for the gate's name, and so finds it in a longer one too.
@@ -206,6 +241,28 @@ fn check_conflicts(values: &Values, report: &mut Report<'_>) {
             )
             .help("leave it out");
     }
+    let is_true = |flag: &str| {
+        given
+            .get(flag)
+            .and_then(|given| given.value)
+            .is_some_and(|value| is_bool(value, true))
+    };
+    let checkpoint = "experimental-enable-lease-checkpoint";
+    if let Some((flag, Given { path, .. })) = given.get_key_value("experimental-enable-lease-checkpoint-persist")
+        && minor.has_flag(flag)
+        && is_true(flag)
+        && !given.contains_key(checkpoint)
+        && !gates.contains_key("LeaseCheckpoint")
+    {
+        report
+            .add(
+                &CONFLICTING_FLAGS,
+                path,
+                format!("etcd refuses --{flag} without --{checkpoint}"),
+            )
+            .help(format!("write {checkpoint}: true beside it"));
+    }
+    check_log_rotation(&given, minor, report);
     let on = |gate: &str| gates.get(gate).or(gates.get("AllAlpha")) == Some(&true);
     if on("LeaseCheckpointPersist") && !on("LeaseCheckpoint") {
         report
@@ -218,9 +275,50 @@ fn check_conflicts(values: &Values, report: &mut Report<'_>) {
     }
 }
 
-/// etcd exits where a variable `ETCD_X` stands beside the flag `--x` (`pkg/flags`, `SetFlagsFromEnv`).
+/// etcd rotates one file (`server/embed/config_logging.go`, `setupLogRotation`).
+fn check_log_rotation(given: &BTreeMap<String, Given<'_>>, minor: Minor, report: &mut Report<'_>) {
+    let Some(rotation) = given
+        .get("enable-log-rotation")
+        .filter(|_| minor.has_flag("enable-log-rotation"))
+    else {
+        return;
+    };
+    let outputs = match given.get("log-outputs") {
+        Some(Given { value, .. }) => *value,
+        None => Some("default"),
+    };
+    let Some(outputs) = outputs.filter(|_| rotation.value.is_some_and(|value| is_bool(value, true))) else {
+        return;
+    };
+    let is_file = |output: &&str| !["default", "stderr", "stdout"].contains(output);
+    if outputs.split(',').filter(is_file).count() != 1 {
+        report
+            .add(
+                &CONFLICTING_FLAGS,
+                &rotation.path,
+                format!("etcd refuses --enable-log-rotation unless --log-outputs has one file, found {outputs:?}"),
+            )
+            .help("leave it out: what is written to stderr, the node rotates");
+    }
+}
+
+/// Whether a text is one of Go's for this boolean (`strconv.ParseBool`).
+pub(super) fn is_bool(text: &str, expected: bool) -> bool {
+    let texts = if expected {
+        ["1", "t", "T", "TRUE", "true", "True"]
+    } else {
+        ["0", "f", "F", "FALSE", "false", "False"]
+    };
+    texts.contains(&text)
+}
+
+/// Checks the variables. etcd exits if a variable `ETCD_X` is set beside the flag `--x`, and ignores one that stands for
+/// no flag (`pkg/flags`, `SetFlagsFromEnv`).
 fn check_env(values: &Values, report: &mut Report<'_>) {
     for (index, variable) in values.extra_env.iter().enumerate() {
+        if report.is_full() {
+            return;
+        }
         let name = &variable.name;
         let path = format!("extraEnv[{index}].name");
         if VARIABLES.contains(&name.as_str()) {
@@ -245,6 +343,59 @@ fn check_env(values: &Values, report: &mut Report<'_>) {
                     format!("{name} stands for --{flag}, which stands in extraArgs too"),
                 )
                 .help("keep one of the two");
+        } else if let Some(help) = unknown_variable(name, &flag, values.version) {
+            report
+                .add(
+                    &UNKNOWN_VARIABLE,
+                    &path,
+                    format!("etcd {} ignores the variable {name}", values.version),
+                )
+                .help(help);
+        } else if let Some(value) = value_of(variable).filter(|value| !value.is_empty() && !is_expanded(value))
+            && let Some(expected) = values.version.minor().refusal(&flag, value)
+        {
+            report
+                .add(
+                    &INVALID_FLAG,
+                    &format!("extraEnv[{index}].value"),
+                    format!("{name} takes {expected}, found {value:?}"),
+                )
+                .help("`etcd --help` of that release shows each flag's default");
         }
     }
+}
+
+/// Returns what to do about a variable that etcd ignores. Nothing if it reads the variable.
+fn unknown_variable(name: &str, flag: &str, version: Version) -> Option<String> {
+    let minor = version.minor();
+    let expected = variable_of(flag);
+    if version.reads_variable(name) || (version.has_flag(flag) && expected == name) {
+        return None;
+    }
+    if version.has_flag(flag) {
+        return Some(format!("did you mean {expected}?"));
+    }
+    if let Some(release) = version.release_with(flag).filter(|_| minor.has_flag(flag)) {
+        return Some(format!("take {release} or a later release"));
+    }
+    if let Some(instead) = instead_of_bitnami(name) {
+        return Some(format!(
+            "{instead}: only the scripts of Bitnami's image read it, and they are not run"
+        ));
+    }
+    Some(match minor.replacement(flag) {
+        Some(Replacement::Flag(flag)) => format!("use {}", variable_of(&flag)),
+        Some(Replacement::Gate(gate)) => format!("use featureGates: {{{gate}: …}}"),
+        None if flag == "debug" => "use log: {level: Debug}".to_owned(),
+        None => match nearest(flag, &minor.flags().collect::<Vec<_>>()) {
+            Some(nearest) => match TAKEN.iter().find(|(taken, _)| *taken == nearest) {
+                Some((_, owner)) if !owner.starts_with("none: ") => {
+                    format!("did you mean {}? {}", variable_of(nearest), owned_by(owner))
+                }
+                _ => format!("did you mean {}?", variable_of(nearest)),
+            },
+            None if was_removed(flag, minor) => REMOVED.to_owned(),
+            None => "leave it out; `etcd --help` of that release lists the flags, which variables stand for".to_owned(),
+        },
+    })
 }

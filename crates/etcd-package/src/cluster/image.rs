@@ -1,9 +1,9 @@
-//! The image, and whether it holds the version that it is said to hold.
+//! The image, where it holds etcd's programs, and whether it holds the version that it is said to hold.
 
 use super::Report;
-use crate::codes::{INVALID_IMAGE, TAG_CONTRADICTS_VERSION, TAG_WITHOUT_VERSION};
-use crate::etcd::Version;
-use crate::values::{self, PullPolicy};
+use crate::codes::{IMAGE_LAYOUT, INVALID_IMAGE, TAG_CONTRADICTS_VERSION, TAG_WITHOUT_VERSION};
+use crate::etcd::{BIN_DIR, Layout, Version};
+use crate::values::{PullPolicy, Values};
 
 /// The repositories of the etcd project's own releases, all of whose tags start with `v`.
 const UPSTREAM: [&str; 2] = ["gcr.io/etcd-development/etcd", "quay.io/coreos/etcd"];
@@ -17,9 +17,21 @@ pub struct Image {
     pub pull_policy: PullPolicy,
     /// The Secrets with which it is pulled.
     pub pull_secrets: Vec<String>,
+    /// The directory of etcd's programs.
+    bin_dir: String,
 }
 
-pub(super) fn resolve(image: values::Image, version: Version, report: &mut Report<'_>) -> Option<Image> {
+impl Image {
+    /// Returns the path of one of etcd's programs in the image.
+    #[must_use]
+    pub fn program(&self, name: &str) -> String {
+        format!("{}/{name}", self.bin_dir.trim_end_matches('/'))
+    }
+}
+
+pub(super) fn resolve(values: &Values, report: &mut Report<'_>) -> Option<Image> {
+    let (image, version) = (values.image.clone(), values.version);
+    check_layout(values, report);
     let tag = image.tag.unwrap_or_else(|| format!("v{version}"));
     let repository = check(
         is_repository(&image.repository),
@@ -55,6 +67,18 @@ pub(super) fn resolve(image: values::Image, version: Version, report: &mut Repor
             )
             .help(format!("write v{tag}, or leave it out"));
     }
+    if Layout::of(&image.repository).is_some_and(|layout| layout.tags_start_with_v == Some(false))
+        && tag.starts_with('v')
+        && image.digest.is_none()
+    {
+        report
+            .add(
+                &INVALID_IMAGE,
+                "image.tag",
+                format!("{} has no tag {tag}", image.repository),
+            )
+            .help(format!("write a tag that starts with {version}"));
+    }
     if well_formed.is_some() {
         match Version::of_tag(&tag) {
             Some(numbers) if numbers == version.numbers() => {}
@@ -80,7 +104,63 @@ pub(super) fn resolve(image: values::Image, version: Version, report: &mut Repor
         reference: format!("{}:{tag}{}", image.repository, digest?),
         pull_policy: image.pull_policy,
         pull_secrets: image.pull_secrets.iter().map(ToString::to_string).collect(),
+        bin_dir: image.bin_dir,
     })
+}
+
+/// Checks that etcd's programs are where they are run. Whoever names the directory knows the image.
+fn check_layout(values: &Values, report: &mut Report<'_>) {
+    let image = &values.image;
+    check(
+        is_directory(&image.bin_dir),
+        "image.binDir",
+        &format!(
+            "{:?} is not an absolute path of letters, digits, `.`, `_`, `-` and `/`",
+            image.bin_dir
+        ),
+        "such as /usr/local/bin",
+        report,
+    );
+    if report.is_given("image.binDir") {
+        return;
+    }
+    let Some(layout) = Layout::of(&image.repository) else {
+        return;
+    };
+    match layout.bin_dir {
+        Some(BIN_DIR) => {}
+        Some(bin_dir) => report
+            .add(
+                &IMAGE_LAYOUT,
+                "image.repository",
+                format!("{} has etcd in {bin_dir}, not in {BIN_DIR}", image.repository),
+            )
+            .help(format!(
+                "write image: {{binDir: {bin_dir}}} beside it, or leave the repository out"
+            )),
+        None => report
+            .add(
+                &IMAGE_LAYOUT,
+                "image.repository",
+                format!("{} has no etcd that starts by itself", image.repository),
+            )
+            .help("leave it out, or name an image with etcd, such as quay.io/coreos/etcd"),
+    }
+    let tool = values.version.snapshot_tool();
+    for (path, used) in [
+        ("backup", values.backup.is_some()),
+        ("restore", values.restore.is_some()),
+    ] {
+        if used && tool == "etcdutl" && layout.bin_dir.is_some() && !layout.has_etcdutl {
+            report
+                .add(
+                    &IMAGE_LAYOUT,
+                    path,
+                    format!("{path} runs {tool}, which {} does not have", image.repository),
+                )
+                .help("use an image that has it, such as quay.io/coreos/etcd, or leave this out");
+        }
+    }
 }
 
 /// Reports a `text` that is not `REPOSITORY[:TAG][@DIGEST]`.
@@ -132,6 +212,16 @@ fn is_repository(text: &str) -> bool {
         Some((first, rest)) => (host(first) || component(first)) && rest.split('/').all(component) && text.len() <= 255,
         None => component(text),
     }
+}
+
+/// The kubelet expands `$(NAME)` in commands, so few characters are accepted.
+fn is_directory(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let part = |part: &str| !matches!(part, "" | "." | "..") && part.chars().all(inner);
+    let below_root = text
+        .strip_prefix('/')
+        .map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    below_root.is_some_and(|rest| rest.is_empty() || rest.split('/').all(part)) && text.len() <= 255
 }
 
 fn is_tag(text: &str) -> bool {

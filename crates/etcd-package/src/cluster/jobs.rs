@@ -8,10 +8,13 @@ use rutter::quantity::Quantity;
 use rutter::yaml::join;
 
 use super::storage::{self, Claim};
-use super::{Names, Report, names, resources};
-use crate::codes::{INVALID_SCHEDULE, INVALID_STORAGE, LABEL_TAKEN, NAME_TOO_LONG, SMALL_VOLUME, UNUSED_VALUE};
+use super::{Names, Report, extra, names, resources};
+use crate::codes::{
+    INVALID_SCHEDULE, INVALID_STORAGE, JOBS_LOCKED_OUT, JOBS_NEED_ROLE, LABEL_TAKEN, NAME_TOO_LONG, SMALL_VOLUME,
+    UNUSED_VALUE,
+};
 use crate::etcd::DEFAULT_QUOTA_BYTES;
-use crate::values::{self, Values};
+use crate::values::{self, TlsMode, Values};
 
 /// Longest name of a CronJob: a Job's name is this, a dash and ten digits, and its pods' label `job-name` has at most 63
 /// characters (`pkg/apis/batch/validation/validation.go`, `ValidateCronJobCreate`).
@@ -124,6 +127,7 @@ pub(super) fn resolve(
         .as_ref()
         .map(|backup| self::backup(backup, values.quota.as_ref(), names, tries, report));
     check_labels(values, report);
+    check_authentication(values, names, report);
     let mut labels = names::text(&jobs.labels);
     labels.extend(names::text(&values.common_labels));
     Jobs {
@@ -278,6 +282,58 @@ const OWN_LABELS: [&str; 8] = [
     "batch.kubernetes.io/job-name",
     "batch.kubernetes.io/controller-uid",
 ];
+
+/// Flags that only a cluster with etcd's own authentication has a use for.
+const OF_AUTHENTICATION: [&str; 3] = ["auth-token", "auth-token-ttl", "bcrypt-cost"];
+
+/// With etcd's authentication on, defragmentation and snapshots are for users with the role root
+/// (`server/etcdserver/api/v3rpc/maintenance.go`, `authMaintenanceServer`). Jobs have no password; without a client
+/// certificate, whose common name is a user, they are nobody.
+fn check_authentication(values: &Values, names: &Names, report: &mut Report<'_>) {
+    let given = extra::given(values);
+    let Some((flag, sign)) = OF_AUTHENTICATION
+        .iter()
+        .find_map(|flag| Some((*flag, &given.get(*flag)?.path)))
+    else {
+        return;
+    };
+    let jobs: Vec<&str> = [("defrag", values.defrag.is_some()), ("backup", values.backup.is_some())]
+        .into_iter()
+        .filter_map(|(job, is_there)| is_there.then_some(job))
+        .collect();
+    let tls = &values.tls;
+    let instead = match (&tls.client.mode, tls.client_auth) {
+        (TlsMode::Disabled, _) => Some("write tls: {client: {mode: CertManager}}"),
+        (_, Some(false)) => Some("write tls.clientAuth: true"),
+        _ => None,
+    };
+    if let Some(instead) = instead {
+        for job in jobs {
+            report
+                .add(
+                    &JOBS_LOCKED_OUT,
+                    job,
+                    format!("--{flag} is for etcd's authentication, which refuses {job} without a client certificate"),
+                )
+                .help(format!(
+                    "{instead} and give the certificate's user the role root, or leave out {job} or {sign}"
+                ));
+        }
+        return;
+    }
+    let Some(job) = jobs.first() else { return };
+    let user = match (&tls.client.mode, &tls.client.secret_name) {
+        (TlsMode::Secret, Some(secret)) => format!("of the common name in the Secret {secret}"),
+        _ => format!("{:?}", &*names.fullname),
+    };
+    report
+        .add(
+            &JOBS_NEED_ROLE,
+            job,
+            format!("with etcd's authentication on, the jobs act as the user {user}, which needs the role root"),
+        )
+        .help("once: `etcdctl user add USER --no-password` and `etcdctl user grant-role USER root`");
+}
 
 fn check_labels(values: &Values, report: &mut Report<'_>) {
     for key in values.jobs.labels.keys().filter(|key| OWN_LABELS.contains(&&***key)) {

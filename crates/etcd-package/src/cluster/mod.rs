@@ -18,6 +18,7 @@ mod paths;
 mod report;
 mod resources;
 mod restore;
+mod safety;
 mod server;
 mod service;
 mod storage;
@@ -171,7 +172,8 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     names::check_labels(&values, report);
     let server_flags = server::resolve(&values, report);
     kubernetes::check(&values, report);
-    let image = image::resolve(values.image.clone(), version, report);
+    safety::check(&values, report);
+    let image = image::resolve(&values, report);
     image::check_reference(&values.helper_image, "helperImage", report);
     check_ports(&values.ports, report);
     let storage = storage::resolve(values.storage.clone(), &values.naming, report);

@@ -38,7 +38,7 @@ pub(super) fn backup(cluster: &Cluster, backup: &Backup) -> CronJob {
     let save = etcdctl(cluster, &backup.schedule, &["snapshot", "save", &snapshot]);
     let tool = cluster.version.snapshot_tool();
     let verify = [
-        &format!("/usr/local/bin/{tool}"),
+        &cluster.image.program(tool),
         "snapshot",
         "status",
         &snapshot,
@@ -146,7 +146,7 @@ fn etcdctl(cluster: &Cluster, schedule: &Schedule, words: &[&str]) -> Vec<String
         &names.headless_service
     };
     let url = cluster.client_url(&names.service_host(service));
-    let mut command = vec!["/usr/local/bin/etcdctl".to_owned()];
+    let mut command = vec![cluster.image.program("etcdctl")];
     command.extend(words.iter().map(|word| (*word).to_owned()));
     command.push(format!("--endpoints={url}"));
     command.push(format!("--command-timeout={}", schedule.timeout));

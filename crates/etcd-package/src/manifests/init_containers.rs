@@ -121,7 +121,7 @@ fn command(cluster: &Cluster, restore: &Restore) -> Vec<String> {
     let tool = cluster.version.snapshot_tool();
     let own_url = cluster.peer_url(&cluster.names.host("$(HOSTNAME)"));
     let mut command = vec![
-        format!("/usr/local/bin/{tool}"),
+        cluster.image.program(tool),
         "snapshot".to_owned(),
         "restore".to_owned(),
         format!("{SNAPSHOTS}/{}", restore.snapshot),

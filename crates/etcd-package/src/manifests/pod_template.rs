@@ -78,7 +78,7 @@ fn etcd(cluster: &Cluster) -> Container {
         liveness_probe: Some(liveness_probe(cluster)),
         env: Some(variables(cluster)),
         env_from: list(&cluster.extra_env_from),
-        command: Some(vec!["/usr/local/bin/etcd".to_owned()]),
+        command: Some(vec![cluster.image.program("etcd")]),
         args: Some(cluster.flags()),
         lifecycle: pod.lifecycle.clone(),
         resources: cluster.resources.clone(),

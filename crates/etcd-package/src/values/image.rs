@@ -3,6 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words::words;
+use crate::etcd::BIN_DIR;
 
 /// The container image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +20,11 @@ pub struct Image {
     #[schemars(example = &"sha256:0000000000000000000000000000000000000000000000000000000000000000")]
     pub digest: Option<String>,
 
+    /// The directory of `etcd`, `etcdctl` and `etcdutl` in the image. Bitnami's images have them in
+    /// /opt/bitnami/etcd/bin, those of Chainguard and OpenShift in /usr/bin. The image's own entrypoint is not run.
+    #[schemars(example = &"/opt/bitnami/etcd/bin")]
+    pub bin_dir: String,
+
     /// When the image is pulled.
     pub pull_policy: PullPolicy,
 
@@ -32,6 +38,7 @@ impl Default for Image {
             repository: "gcr.io/etcd-development/etcd".to_owned(),
             tag: None,
             digest: None,
+            bin_dir: BIN_DIR.to_owned(),
             pull_policy: PullPolicy::IfNotPresent,
             pull_secrets: Vec::new(),
         }

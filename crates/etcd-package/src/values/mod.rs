@@ -145,8 +145,8 @@ pub struct Values {
     #[schemars(example = serde_json::json!({"max-snapshots": 3}))]
     pub extra_args: BTreeMap<String, FlagValue>,
 
-    /// More environment variables of the etcd container, as Kubernetes has them. Those that etcd takes for flags are
-    /// refused where they would contradict a flag.
+    /// More environment variables of the etcd container, as Kubernetes has them. etcd takes `ETCD_MAX_WALS` for the flag
+    /// `max-wals`: variables that start with `ETCD_` must stand for a flag of this etcd release which nothing else sets.
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub extra_env: Vec<EnvVar>,
 
@@ -188,11 +188,13 @@ pub struct Values {
 
     /// Regular defragmentation by a CronJob. A cluster that is compacted reuses the space of what it removed, so it
     /// takes this only where much was removed for good. A member answers nothing while it is defragmented, so members
-    /// take turns. Where etcd's own authentication is on, the certificate's user needs the role root.
+    /// take turns. If etcd's own authentication is on, the job needs `tls.clientAuth`, and the user that the certificate's
+    /// common name is needs the role root.
     #[schemars(example = serde_json::json!({"schedule": "30 3 * * 0"}))]
     pub defrag: Option<Defrag>,
 
-    /// Regular snapshots by a CronJob. Where etcd's own authentication is on, the certificate's user needs the role root.
+    /// Regular snapshots by a CronJob. If etcd's own authentication is on, the job needs `tls.clientAuth`, and the user that
+    /// the certificate's common name is needs the role root.
     #[schemars(example = serde_json::json!({"schedule": "0 * * * *", "keep": 48}))]
     pub backup: Option<Backup>,
 

@@ -28,7 +28,8 @@ pub struct Pod {
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub container_security_context: Option<SecurityContext>,
 
-    /// Seconds that etcd has to stop, in which a leader hands over. Kubernetes' default is 30.
+    /// Seconds that etcd has to stop, in which a leader hands over. Kubernetes' default is 30. With 0 Kubernetes may start
+    /// a member while its old process still runs.
     #[schemars(example = 60)]
     pub termination_grace_period_seconds: Option<u32>,
 
@@ -56,7 +57,8 @@ pub struct Pod {
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub extra_volume_mounts: Vec<VolumeMount>,
 
-    /// The etcd container's `lifecycle`. etcd's image has no shell.
+    /// The etcd container's `lifecycle`. etcd's image has no shell. A hook that removes the member is refused: it would run
+    /// whenever the pod restarts.
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub lifecycle: Option<Lifecycle>,
 }

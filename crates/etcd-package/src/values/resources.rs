@@ -13,7 +13,8 @@ pub struct Resources {
     pub requests: BTreeMap<String, Option<Quantity>>,
 
     /// What a member may use at most. A member that is held back by its CPU limit loses its leadership, and one that is
-    /// killed for memory is down, so there are no defaults.
+    /// killed for memory is down, so there are no defaults. A memory limit should be above `quota`: etcd maps its database
+    /// into memory.
     pub limits: BTreeMap<String, Option<Quantity>>,
 }
 
