@@ -220,3 +220,50 @@ fn a_broken_snapshot_fails_and_leaves_nothing_that_would_start() -> Result<()> {
         Ok(())
     })
 }
+
+/// The IDs of a member and of its cluster are hashes of its name, URL and token. Members of one ID would take each other
+/// for the same, and one with the data of the snapshot would join those that survived with their own.
+#[test]
+fn a_restored_member_cannot_meet_those_before_it_and_is_known_to_those_after_it() -> Result<()> {
+    let authority = Authority::new()?;
+    each(|member, _| {
+        let elsewhere = tempfile::tempdir()?;
+        let ids = |rendering: &Rendering, folder: &Path| {
+            let place = Place {
+                folder: folder.to_owned(),
+                ..member.place.clone()
+            };
+            for volume in ["/data", "/wal"] {
+                fs::create_dir_all(place.path(volume))?;
+            }
+            let invocation = Invocation::of_first_member(rendering)?;
+            let mut process = Process::start_at(member.etcd, &invocation, &authority, place)?;
+            process.ready()?;
+            let status = process.etcdctl(&["endpoint", "status", "--write-out=json"])?;
+            let status: serde_json::Value = serde_json::from_str(&status)?;
+            let id = |name: &str| status[0]["Status"]["header"][name].as_u64().context("an ID");
+            anyhow::Ok((id("cluster_id")?, id("member_id")?))
+        };
+        let before = ids(&render(member.etcd, "")?, &elsewhere.path().join("before"))?;
+        member.restored()?;
+        let restored = ids(&member.rendering, &member.place.folder)?;
+        ensure!(before.0 != restored.0, "one cluster ID: {restored:?}");
+        ensure!(before.1 != restored.1, "one member ID: {restored:?}");
+
+        // Whoever removes `restore` keeps its token, as the warning says.
+        let warnings = member.rendering.warnings.iter();
+        let help = warnings.filter(|warning| warning.code == "restore-pending");
+        let help = help
+            .filter_map(|warning| warning.help.as_deref())
+            .next()
+            .context("a help")?;
+        let (_, token) = help.split_once("bootstrap.token: ").context("a token")?;
+        let after = render(member.etcd, &format!("bootstrap: {{token: {token}}}\n"))?;
+        let after = ids(&after, &elsewhere.path().join("after"))?;
+        ensure!(
+            after == restored,
+            "{after:?}, and {restored:?} before restore was removed"
+        );
+        Ok(())
+    })
+}

@@ -1,6 +1,6 @@
 //! How members find each other on their first start.
 
-use super::{Names, Report};
+use super::{Names, Report, Restore};
 use crate::codes::{INVALID_DISCOVERY, INVALID_TOKEN};
 use crate::values::{self, BootstrapState, Discovery};
 
@@ -30,6 +30,7 @@ pub(super) enum Nslookup {
 pub(super) fn resolve(
     bootstrap: values::Bootstrap,
     names: &Names,
+    restore: Option<&Restore>,
     (replicas, nslookup): (u32, Nslookup),
     report: &mut Report<'_>,
 ) -> Bootstrap {
@@ -38,7 +39,7 @@ pub(super) fn resolve(
     }
     Bootstrap {
         state: bootstrap.state,
-        token: token(bootstrap.token, names, report),
+        token: with_restore(token(bootstrap.token, names, report), restore),
         discovery: bootstrap.discovery,
     }
 }
@@ -47,19 +48,50 @@ pub(super) fn resolve(
 fn token(token: Option<String>, names: &Names, report: &mut Report<'_>) -> String {
     // A namespace has no dot, so no two clusters have one token, whatever dashes their names have.
     let default = format!("{}.{}", names.namespace, names.fullname);
-    if let Some(token) = &token {
-        let accepted = |c: char| c.is_ascii_graphic() && c != '$';
-        if token.is_empty() || token.len() > 253 || !token.chars().all(accepted) {
-            report
-                .add(
-                    &INVALID_TOKEN,
-                    "bootstrap.token",
-                    "a token has 1 to 253 printable ASCII characters, none of them a blank or `$`",
-                )
-                .help(format!("such as {default}"));
-        }
+    let Some(token) = token else {
+        return default;
+    };
+    let accepted = |c: char| c.is_ascii_graphic() && c != '$';
+    if token.is_empty() || token.len() > 253 || !token.chars().all(accepted) {
+        report
+            .add(
+                &INVALID_TOKEN,
+                "bootstrap.token",
+                "a token has 1 to 253 printable ASCII characters, none of them a blank or `$`",
+            )
+            .help(format!("such as {default}"));
+        return default;
     }
-    token.unwrap_or(default)
+    token
+}
+
+/// Returns the token of a cluster that starts from a snapshot, which is that of no cluster before it.
+///
+/// The IDs of members and of their cluster are hashes of their URLs and the token (`server/etcdserver/api/membership`).
+/// With the token of a cluster of the same name, a restored member has the ID of one that may have survived, and both
+/// join: one with the data of the snapshot, the other with its own. Whoever keeps the token when `restore` is removed gets
+/// the same one.
+fn with_restore(token: String, restore: Option<&Restore>) -> String {
+    let Some(restore) = restore else {
+        return token;
+    };
+    // The name of a claim has no slash.
+    let suffix = format!(
+        ".restore-{:016x}",
+        fnv_1a(&format!("{}/{}", restore.claim_name, restore.snapshot))
+    );
+    if token.ends_with(&suffix) {
+        token
+    } else {
+        token + &suffix
+    }
+}
+
+/// The 64-bit FNV-1a hash: no secret is kept by it, and it is the same in every release.
+fn fnv_1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Whether the answer that names all members fits where the gate can read it. It counts the members in the answer, so it
@@ -91,4 +123,32 @@ fn check_answer(names: &Names, replicas: u32, report: &mut Report<'_>) {
 /// The name of an SRV record of the headless Service's port.
 fn srv_name(port: &str, names: &Names) -> String {
     format!("_{port}._tcp.{}", names.service_host(&names.headless_service))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restored_cluster_has_a_token_of_its_own_and_keeps_it() {
+        let restore = |claim: &str, snapshot: &str| Restore {
+            claim_name: claim.to_owned(),
+            snapshot: snapshot.to_owned(),
+            bump_revision: None,
+            skip_hash_check: false,
+        };
+        let token = |restore: Option<&Restore>| with_restore("default.etcd".to_owned(), restore);
+        let first = token(Some(&restore("a", "b.db")));
+        // Of FNV-1a's own vectors.
+        assert_eq!(fnv_1a("foobar"), 0x8594_4171_f739_67e8);
+        assert_eq!(token(None), "default.etcd");
+        assert_eq!(first, "default.etcd.restore-583afce63c4ce73b");
+        assert_eq!(with_restore(first.clone(), Some(&restore("a", "b.db"))), first);
+        assert_eq!(with_restore(first.clone(), None), first);
+        for other in [restore("a", "c.db"), restore("c", "b.db"), restore("a/b", "c.db")] {
+            assert_ne!(token(Some(&other)), first);
+        }
+        // A second restore, by who kept the token of the first.
+        assert_ne!(with_restore(first.clone(), Some(&restore("a", "c.db"))), first);
+    }
 }

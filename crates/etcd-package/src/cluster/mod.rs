@@ -200,7 +200,16 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     } else {
         Nslookup::Unknown
     };
-    let bootstrap = bootstrap::resolve(values.bootstrap.clone(), &names, (replicas, nslookup), report);
+    let bootstrap = bootstrap::resolve(
+        values.bootstrap.clone(),
+        &names,
+        restore.as_ref(),
+        (replicas, nslookup),
+        report,
+    );
+    if restore.is_some() {
+        restore::check_bootstrap(&bootstrap, report);
+    }
     let labels = names::labels(&names, &values);
     let jobs = jobs::resolve(&values, &names, &labels.selector, report);
     Some(Cluster {

@@ -1,6 +1,6 @@
 //! A snapshot that a new cluster starts from.
 
-use super::{Names, Report, paths};
+use super::{Bootstrap, Names, Report, paths};
 use crate::codes::{RESTORE_CONFLICT, RESTORE_PENDING};
 use crate::values::{self, AccessMode, BootstrapState, Values};
 
@@ -18,7 +18,7 @@ pub struct Restore {
 }
 
 pub(super) fn resolve(restore: values::Restore, values: &Values, names: &Names, report: &mut Report<'_>) -> Restore {
-    let (bootstrap, version) = (&values.bootstrap, values.version);
+    let version = values.version;
     if values.storage.ephemeral.is_some() {
         report
             .add(
@@ -35,6 +35,25 @@ pub(super) fn resolve(restore: values::Restore, values: &Values, names: &Names, 
         "such as etcd-backup-29370000-x7k2p.db",
         report,
     );
+    if restore.bump_revision.is_some() && !version.bumps_revisions() {
+        report
+            .add(
+                &RESTORE_CONFLICT,
+                "restore.bumpRevision",
+                format!("etcd {version} cannot raise revisions"),
+            )
+            .help("leave it out, or take 3.5.10 or a later release");
+    }
+    Restore {
+        claim_name: restore.claim_name.to_string(),
+        snapshot: restore.snapshot,
+        bump_revision: restore.bump_revision.map(Into::into),
+        skip_hash_check: restore.skip_hash_check,
+    }
+}
+
+/// Checks how the members of a restored cluster find each other, now and when `restore` is removed.
+pub(super) fn check_bootstrap(bootstrap: &Bootstrap, report: &mut Report<'_>) {
     if bootstrap.state == BootstrapState::Existing {
         report
             .add(
@@ -50,22 +69,10 @@ pub(super) fn resolve(restore: values::Restore, values: &Values, names: &Names, 
                 "restore",
                 "a member that loses its volume, or is added, starts from the snapshot, without what was written since",
             )
-            .help("remove it as soon as all members are ready, and before replicas change");
-    }
-    if restore.bump_revision.is_some() && !version.bumps_revisions() {
-        report
-            .add(
-                &RESTORE_CONFLICT,
-                "restore.bumpRevision",
-                format!("etcd {version} cannot raise revisions"),
-            )
-            .help("leave it out, or take 3.5.10 or a later release");
-    }
-    Restore {
-        claim_name: restore.claim_name.to_string(),
-        snapshot: restore.snapshot,
-        bump_revision: restore.bump_revision.map(Into::into),
-        skip_hash_check: restore.skip_hash_check,
+            .help(format!(
+                "when all members are ready, and before replicas change, replace it by bootstrap.token: {}",
+                bootstrap.token
+            ));
     }
 }
 

@@ -98,12 +98,24 @@ pub(super) fn check(from: &Facts, to: &Facts, wanted: &Cluster, diagnostics: &mu
     if let (Some(old), Some(new)) = (&from.token, &to.token)
         && old != new
     {
-        refuse(
-            &FIXED_NAME,
-            "bootstrap.token",
-            format!("the members have formed their cluster with the token {old:?}"),
-            &format!("write token: {old}; another one changes nothing for them, but restarts them"),
-        );
+        // A cluster that starts from a snapshot has a token that depends on the snapshot.
+        if wanted.restore.is_some() {
+            refuse(
+                &UNSAFE_CHANGE,
+                "restore",
+                "the cluster that is there has not started from this snapshot: members with data keep them, and others \
+                 would start from the snapshot"
+                    .to_owned(),
+                "remove restore; to go back to a snapshot, see \"A backup is to be restored\" in docs/recovery.md",
+            );
+        } else {
+            refuse(
+                &FIXED_NAME,
+                "bootstrap.token",
+                format!("the members have formed their cluster with the token {old:?}"),
+                &format!("write token: {old}; another one changes nothing for them, but restarts them"),
+            );
+        }
     }
     if wanted.restore.is_some() && from.replicas != to.replicas {
         refuse(

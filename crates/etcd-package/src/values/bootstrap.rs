@@ -9,7 +9,8 @@ pub struct Bootstrap {
     pub state: BootstrapState,
 
     /// The token that keeps members of different clusters apart, unique to each cluster. The default is
-    /// `<namespace>.<fullname>`.
+    /// `<namespace>.<fullname>`. While there is `restore`, a suffix is added that depends on the snapshot, so that restored
+    /// members cannot meet others of the same names. Keep it when you remove `restore`: the warning of `restore` shows it.
     #[schemars(example = &"default.etcd")]
     pub token: Option<String>,
 

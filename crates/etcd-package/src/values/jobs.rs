@@ -77,8 +77,8 @@ impl Backup {
     }
 }
 
-/// A snapshot that a new cluster starts from. Remove it when the cluster runs: a member that lost its volume would start
-/// from it again, with what the others have long moved on from.
+/// A snapshot that a cluster that does not exist yet starts from. Remove it when the cluster runs: a member that lost its
+/// volume would start from it again, with what the others have long moved on from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Restore {

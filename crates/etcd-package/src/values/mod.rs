@@ -198,8 +198,10 @@ pub struct Values {
     #[schemars(example = serde_json::json!({"schedule": "0 * * * *", "keep": 48}))]
     pub backup: Option<Backup>,
 
-    /// A snapshot that a new cluster starts from. Remove it when the cluster runs, and before `replicas` change: a member
-    /// that lost its volume, or was added, would start from it again, with what the others have long moved on from.
+    /// A snapshot that a new cluster starts from. It is for a cluster that does not exist yet: members with data keep
+    /// them, and do not join those that start from the snapshot. Remove it when the cluster runs, and before `replicas`
+    /// change, and write the token that the warning shows as `bootstrap.token`. Otherwise a member that lost its volume, or
+    /// was added, starts from the snapshot again.
     #[schemars(example = serde_json::json!({"claimName": "etcd-snapshots", "snapshot": "etcd-backup-29370000-x7k2p.db"}))]
     pub restore: Option<Restore>,
 
