@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, ensure};
 use etcd_helm_plugin::{cli, post_renderer};
 use helm_values::{Expression, Kind, Values};
 use rutter::command;
+use rutter::plan::Detail;
 use rutter::yaml::{self, Node};
 use rutter::{
     ChangeRequest, Description, Diagnostic, Manifest, ObjectKind, Package, Plan, Rendering, Request, Severity, State,
@@ -357,7 +358,12 @@ fn plan(package: &dyn Package, bytes: &[u8]) -> Result<String> {
         Err(problems) => return Ok(told(&problems)),
     };
     let mut seen = match package.plan(&from, &to) {
-        Ok(plan) => format!("{}{:#}{}", plan.to_text(), plan.to_json(), told(&plan.warnings)),
+        Ok(plan) => format!(
+            "{}{:#}{}",
+            plan.to_text(Detail::All),
+            plan.to_json(),
+            told(&plan.warnings)
+        ),
         Err(problems) => told(&problems),
     };
     if let State::Objects(installed) = from {

@@ -9,6 +9,7 @@ use host_tests::plans::Change;
 use host_tests::plans::model::Model;
 use host_tests::request;
 use libtest_mimic::{Arguments, Trial};
+use rutter::plan::Detail;
 use rutter::{ChangeRequest, Diagnostic, Manifest, Package as _, Severity, State};
 
 /// Of all pairs of values one in so many is tried, always the same ones; all where the code is fast.
@@ -108,7 +109,7 @@ fn try_pair(from: &str, to: &str) -> Result<bool> {
     };
     let steps = plan.change.steps();
     if from == to {
-        ensure!(steps.is_empty(), "something is to do:\n{}", plan.to_text());
+        ensure!(steps.is_empty(), "something is to do:\n{}", plan.to_text(Detail::All));
         return Ok(true);
     }
     let mut model = Model::healthy(&before.manifests)?;
@@ -118,21 +119,21 @@ fn try_pair(from: &str, to: &str) -> Result<bool> {
                 check(&object).with_context(|| format!("step {}", step.name))?;
             }
         }
-        model.carry_out(step).with_context(|| plan.to_text())?;
+        model.carry_out(step).with_context(|| plan.to_text(Detail::All))?;
     }
     if let Some(last) = steps.iter().rev().find(|step| !step.manifests.is_empty()) {
         ensure!(
             last.manifests == after.manifests,
             "it ends elsewhere:\n{}",
-            plan.to_text()
+            plan.to_text(Detail::All)
         );
         model
             .is(&host_tests::kubernetes::stateful_set(&after.manifests)?)
-            .with_context(|| plan.to_text())?;
+            .with_context(|| plan.to_text(Detail::All))?;
     }
     match EtcdPackage.plan(&State::Objects(stream(&after.manifests)), &desired) {
         Ok(again) if again.change.steps().is_empty() => Ok(true),
-        Ok(again) => bail!("afterwards something is to do:\n{}", again.to_text()),
+        Ok(again) => bail!("afterwards something is to do:\n{}", again.to_text(Detail::All)),
         Err(diagnostics) => Err(anyhow!("afterwards: {}", shown(&diagnostics))),
     }
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
 use host_tests::plans::Change;
 use host_tests::{COMMAND_LINES, Case, Outcome, WASMTIME, artifact, diagnostics, feed, function_trials, same, trials};
+use rutter::plan::Detail;
 use rutter::stream;
 use rutter::{Diagnostic, Request};
 use rutter_host::{Host, Limits, Package};
@@ -159,22 +160,18 @@ fn plan(change: &Change) -> Result<()> {
             return Ok(());
         }
     };
-    same("the plan", &plan.to_text(), &stdout)?;
+    same("the plan", &plan.to_text(Detail::Steps), &stdout)?;
     ensure!(
         output.status.code() == Some(plan.exit_status().into()),
         "{:?}",
         output.status
     );
-    same("plan.txt", &stdout, &std::fs::read_to_string(written.join("plan.txt"))?)?;
-    for (number, step) in (1..).zip(plan.change.steps()) {
-        for manifest in &step.manifests {
-            let path = format!("{number:02}-{}/manifests/{}", step.name, manifest.file_name);
-            same(
-                &path,
-                &manifest.document,
-                &std::fs::read_to_string(written.join(&path))?,
-            )?;
-        }
+    for file in plan.files(None) {
+        same(
+            &file.path,
+            &file.text,
+            &std::fs::read_to_string(written.join(&file.path))?,
+        )?;
     }
     let read = Command::new("sh").arg("-n").arg(written.join("run.sh")).output()?;
     ensure!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use rutter::plan::File;
+use rutter::plan::{Detail, File};
 use rutter::{ChangeRequest, Description, Request, State, stream};
 use rutter_host::Package;
 
@@ -37,11 +37,11 @@ pub(crate) fn run(args: &Plan, sources: &mut Sources) -> Result<ExitCode, Failur
         .plan(&current, &desired)?
         .map_err(|diagnostics| refused(TO, diagnostics))?;
     let text = match args.output {
-        PlanFormat::Text => plan.to_text(),
+        PlanFormat::Text => plan.to_text(Detail::Steps),
         PlanFormat::Json => format!("{:#}\n", plan.to_json()),
     };
     if let Some(folder) = &args.output_dir {
-        write(folder, &plan.files())?;
+        write(folder, &plan.files(None))?;
     }
     output::to_stdout(&report::harmless(text)).map_err(Failure::Host)?;
     let format = match args.output {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use etcd_package::EtcdPackage;
+use rutter::plan::Detail;
 use rutter::{Diagnostic, Package as _, Plan};
 
 /// A change and what is to be planned for it.
@@ -68,7 +69,12 @@ impl Change {
             shown.collect()
         };
         match self.plan() {
-            Ok(plan) => format!("{}{}", show(&plan.warnings), plan.to_text()),
+            Ok(plan) => format!(
+                "{}\n{}{}",
+                plan.headline(),
+                show(&plan.warnings),
+                plan.body(Detail::All)
+            ),
             Err(diagnostics) => show(&diagnostics),
         }
     }
@@ -77,9 +83,11 @@ impl Change {
     #[must_use]
     pub fn outline(&self) -> String {
         let said = self.text();
-        // Commands are indented deeper than reasons.
+        // Functions come last, and commands are indented deeper than reasons.
         let lines = said
             .lines()
+            .take_while(|line| *line != "functions that the commands call")
+            .filter(|line| *line != "before the first step")
             .filter(|line| !line.starts_with("   - ") && !line.starts_with("       "));
         let mut outline = String::new();
         for (name, text) in [("from", &self.from), ("to", &self.to)] {

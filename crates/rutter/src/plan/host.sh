@@ -1,0 +1,621 @@
+
+# The host's part. Its functions and variables start with `rutter_`. The lines of the plan may call `kubectl`, which is
+# pinned to the cluster and fails without the lock, and `say`, `fail` and `attempt`.
+
+rutter_usage() {
+  cat <<'END'
+Usage: sh run.sh [--context NAME] [--step NAME] [--dry-run | --list | --help]
+
+Carries out the plan in plan.txt by kubectl. It stops at the first failure. Steps that are done are left out, so you can
+start it again at any time, wherever it was stopped or killed.
+
+  --context NAME  Use this context of the kubeconfig [default: the context that the plan was made for or first run with,
+                  or else the current one]
+  --step NAME     Carry out this step only; all steps before it must be done
+  --dry-run       Print what is left to do and run the preflight checks. Changes nothing
+  --list          Print the steps, and which of them are done
+  --help          Print this
+
+Everything that is run, and what it prints, is added to run.log.
+
+Exit codes: 0 done, 1 refused before anything was changed, 2 wrong command line, 3 failed or stopped.
+END
+}
+
+# --- Output
+
+# Prints a line, also to the log.
+rutter_print() {
+  printf '%s\n' "$1" || :
+  rutter_note "$1"
+}
+
+# Prints a line to standard error, also to the log.
+rutter_error() {
+  printf '%s\n' "$1" >&2 || :
+  rutter_note "$1"
+}
+
+# Adds a line to the log, if there is one yet.
+rutter_note() {
+  [ -z "$rutter_log" ] || printf '%s %s\n' "$(date -u '+%Y-%m-%dT%H:%M:%SZ')" "$1" >> "$rutter_log"
+}
+
+# Removes from its input what could command a terminal: all but plain ASCII.
+rutter_plain() { tr -cd '\011\012\040-\176'; }
+
+# The last line of a file, to be shown.
+rutter_last_line() { tail -n 1 -- "$1" 2> /dev/null | rutter_plain | cut -c 1-200; }
+
+# Refuses to start. Nothing has been changed.
+rutter_refuse() {
+  rutter_error "refused: $1"
+  [ $# -lt 2 ] || rutter_error "  help: $2"
+  exit 1
+}
+
+# What the lines of a plan may call.
+
+# say TEXT: prints a line of ASCII.
+say() { rutter_print "    $(printf '%s' "$*" | rutter_plain)" >&3; }
+
+# fail TEXT: ends the run, also from a pipe, a subshell or a command that is waiting.
+fail() {
+  printf '%s\n' "$*" | rutter_plain > "$rutter_tmp/fatal"
+  exit 1
+}
+
+# attempt COMMAND...: runs kubectl where it may fail. Otherwise a line in which kubectl fails has failed, whatever the rest
+# of the line makes of that, because a shell forgets failures in pipes and in command substitutions.
+attempt() {
+  rutter_lenient=1
+  rutter_result=0
+  "$@" || rutter_result=$?
+  rutter_lenient=
+  return "$rutter_result"
+}
+
+kubectl() {
+  if ! rutter_may_go_on; then
+    : > "$rutter_tmp/failed"
+    return 1
+  fi
+  rutter_code=0
+  rutter_kubectl "$@" || rutter_code=$?
+  # 141 is SIGPIPE: its reader has read enough.
+  if [ "$rutter_code" -ne 0 ] && [ "$rutter_code" -ne 141 ] && [ -z "$rutter_lenient" ]; then
+    : > "$rutter_tmp/failed"
+  fi
+  return "$rutter_code"
+}
+
+# kubectl in the context of the plan, for the host.
+rutter_kubectl() { "$rutter_binary" ${rutter_context:+"--context=$rutter_context"} "$@"; }
+
+# --- Command line
+
+rutter_wrong() {
+  printf '%s\n' "error: $1" "  help: sh run.sh --help" >&2
+  exit 2
+}
+
+rutter_read_arguments() {
+  while [ $# -gt 0 ]; do
+    case "$1" in
+      --help | -h)
+        rutter_usage
+        exit 0
+        ;;
+      --context=?*) rutter_asked_context=${1#--context=} ;;
+      --step=?*) rutter_asked_step=${1#--step=} ;;
+      --context | --step)
+        [ -n "${2-}" ] || rutter_wrong "$1 requires a name"
+        if [ "$1" = --context ]; then rutter_asked_context=$2; else rutter_asked_step=$2; fi
+        shift
+        ;;
+      --dry-run) rutter_mode=dry-run ;;
+      --list) rutter_mode=list ;;
+      *) rutter_wrong "unknown argument: $(printf '%s' "$1" | rutter_plain)" ;;
+    esac
+    shift
+  done
+  [ -n "$rutter_asked_step" ] || return 0
+  rutter_found=
+  rutter_each_step rutter_find_step
+  [ -n "$rutter_found" ] || rutter_wrong "unknown step: $(printf '%s' "$rutter_asked_step" | rutter_plain); --list prints them"
+}
+
+# Takes a step by its name, or by the name of its directory.
+rutter_find_step() {
+  if [ "$rutter_asked_step" = "$2" ] || [ "$rutter_asked_step" = "${2#*-}" ]; then rutter_found=$2; fi
+}
+
+# --- The cluster
+
+rutter_find_kubectl() {
+  [ -n "$rutter_binary" ] || rutter_refuse 'there is no kubectl on the PATH' 'install it: https://kubernetes.io/docs/tasks/tools'
+  rutter_minor=$("$rutter_binary" version --client --output=yaml 2> /dev/null | sed -n 's/^ *minor: "\{0,1\}\([0-9]\{1,3\}\).*/\1/p')
+  [ -n "$rutter_minor" ] || rutter_refuse "$rutter_binary does not print its version" 'install kubectl 1.24 or later'
+  [ "$rutter_minor" -ge 24 ] || rutter_refuse "kubectl 1.$rutter_minor is too old" 'install kubectl 1.24 or later'
+}
+
+# Finds the cluster, and checks that it is the one of this plan.
+rutter_find_cluster() {
+  rutter_recorded='made for'
+  if [ -z "$rutter_cluster" ] && [ -e state/cluster ]; then
+    rutter_recorded='first run on'
+    {
+      read -r rutter_cluster
+      read -r rutter_context
+    } < state/cluster
+  fi
+  if [ -n "$rutter_asked_context" ]; then
+    rutter_context=$rutter_asked_context
+  elif [ -z "$rutter_cluster" ]; then
+    # There is none in a pod.
+    rutter_context=$("$rutter_binary" config current-context 2> /dev/null) || rutter_context=
+  fi
+  rutter_where=$(printf '%s' "${rutter_context:-none}" | rutter_plain)
+  rutter_uid=$(rutter_kubectl get namespace kube-system --request-timeout=20s \
+    --output=go-template='{{.metadata.uid}}' 2> "$rutter_tmp/error") \
+    || rutter_refuse "the cluster of the context $rutter_where cannot be identified: $(rutter_last_line "$rutter_tmp/error")" \
+      'the plan needs permission to get the namespace kube-system, whose UID tells clusters apart; --context chooses another context'
+  case "$rutter_uid" in
+    '' | *[!0-9a-zA-Z-]*) rutter_refuse "the cluster of the context $rutter_where gives no UID for its namespace kube-system" ;;
+  esac
+  if [ -n "$rutter_cluster" ] && [ "$rutter_cluster" != "$rutter_uid" ]; then
+    rutter_refuse "the plan was $rutter_recorded the cluster $rutter_cluster, and the context $rutter_where is of the cluster $rutter_uid" \
+      'choose a context of that cluster by --context, or make a plan for this one'
+  fi
+  rutter_state=$rutter_here/state/$rutter_uid-$rutter_plan
+}
+
+# Remembers the cluster for later runs.
+rutter_record_cluster() {
+  mkdir -p -- "$rutter_state"
+  if [ -z "$rutter_cluster" ]; then
+    printf '%s\n%s\n' "$rutter_uid" "$rutter_context" > "state/cluster.$$"
+    mv -- "state/cluster.$$" state/cluster
+  fi
+}
+
+# --- The lock: a Lease, renewed every 10 seconds, that is valid for 60
+
+rutter_lease_json() { # HOLDER [RESOURCE-VERSION]
+  printf '{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"%s","namespace":"%s"' \
+    "$rutter_lease" "$rutter_namespace"
+  [ -z "${2-}" ] || printf ',"resourceVersion":"%s"' "$2"
+  printf '},"spec":{'
+  [ -z "$1" ] || printf '"holderIdentity":"%s",' "$1"
+  printf '"leaseDurationSeconds":60,"acquireTime":"%s","renewTime":"%s"}}\n' "$rutter_acquired" "$(rutter_micro_time)"
+}
+
+rutter_micro_time() { date -u '+%Y-%m-%dT%H:%M:%S.000000Z'; }
+
+# Writes a small file that others read at any time.
+rutter_put() {
+  printf '%s\n' "$2" > "$rutter_tmp/$1.new"
+  mv -- "$rutter_tmp/$1.new" "$rutter_tmp/$1"
+}
+
+# Reads the lease into rutter_version, rutter_renewed and rutter_holder.
+rutter_read_lease() {
+  rutter_answer=$(rutter_kubectl get leases.coordination.k8s.io "$rutter_lease" --namespace="$rutter_namespace" \
+    --request-timeout=10s --output=go-template='{{.metadata.resourceVersion}} {{or .spec.renewTime "-"}} {{or .spec.holderIdentity "-"}}' \
+    2> "$rutter_tmp/lease-error") || return 1
+  read -r rutter_version rutter_renewed rutter_holder << END
+$rutter_answer
+END
+  [ -n "$rutter_holder" ]
+}
+
+# Replaces the lease if it is as it was at rutter_version. The API server lets one of several win.
+rutter_replace_lease() { # HOLDER
+  rutter_now=$(date +%s)
+  rutter_version=$(rutter_lease_json "$1" "$rutter_version" \
+    | rutter_kubectl replace --request-timeout=10s --filename=- --output=go-template='{{.metadata.resourceVersion}}' \
+      2> "$rutter_tmp/lease-error") || return 1
+  rutter_put version "$rutter_version"
+  rutter_put renewed "$rutter_now"
+}
+
+# Renews or releases the lease that we hold. Fails with 1 if it is no longer ours, and with 2 if nobody knows.
+rutter_update_lease() { # HOLDER
+  rutter_version=$(cat -- "$rutter_tmp/version")
+  if rutter_replace_lease "$1"; then return 0; fi
+  # An earlier answer may have been lost on its way.
+  if ! rutter_read_lease; then
+    case "$(cat -- "$rutter_tmp/lease-error")" in
+      *NotFound* | *'not found'*) return 1 ;;
+      *) return 2 ;;
+    esac
+  fi
+  [ "$rutter_holder" = "$rutter_me" ] || return 1
+  if rutter_replace_lease "$1"; then return 0; fi
+  return 2
+}
+
+# Whether the holder of the lease was a process of this plan and cluster on this machine, and has ended.
+rutter_is_left_over() {
+  case "${rutter_holder##*:}" in '' | *[!0-9A-Za-z._-]*) return 1 ;; esac
+  rutter_file=$rutter_state/holder.${rutter_holder##*:}
+  [ -e "$rutter_file" ] || return 1
+  { read -r rutter_its_name && read -r rutter_its_pid && read -r rutter_its_machine; } < "$rutter_file" || return 1
+  [ "$rutter_its_name" = "$rutter_holder" ] && [ "$rutter_its_machine" = "$rutter_machine" ] || return 1
+  ! rutter_is_alive "$rutter_its_pid"
+}
+
+# Whether a process runs. One that nobody has waited for does not, though it has its ID.
+rutter_is_alive() {
+  if { read -r rutter_stat < "/proc/$1/stat"; } 2> /dev/null; then
+    case "${rutter_stat##*) }" in Z* | X*) return 1 ;; esac
+  elif command -v ps > /dev/null; then
+    case "$(ps -o stat= -p "$1" 2> /dev/null)" in '' | *Z*) return 1 ;; esac
+  else
+    kill -0 "$1" 2> /dev/null
+  fi
+}
+
+# The seconds since a time of Kubernetes, by this machine's clock.
+rutter_age() {
+  awk -v time="$1" -v now="$(date +%s)" 'BEGIN {
+    if (split(time, part, /[-T:.Z]/) < 6) exit 1
+    year = part[1] + 0; month = part[2] + 0
+    if (month <= 2) { year--; month += 12 }
+    days = 365 * year + int(year / 4) - int(year / 100) + int(year / 400) + int((153 * (month - 3) + 2) / 5) + part[3] - 719469
+    print now - (days * 86400 + part[4] * 3600 + part[5] * 60 + int(part[6]))
+  }'
+}
+
+rutter_take_lock() {
+  rutter_machine="$(uname -n) $(readlink /proc/self/ns/pid 2> /dev/null || :)"
+  rutter_unique=$(basename -- "$rutter_tmp")
+  rutter_me=$(printf '%s@%s:%s:%s' "$(id -un 2> /dev/null || id -u)" "$(uname -n)" "$$" "$rutter_unique" | tr -cd '0-9A-Za-z@._:-')
+  rutter_acquired=$(rutter_micro_time)
+  # Before it is in the lease, so that whoever goes on knows it.
+  printf '%s\n%s\n%s\n' "$rutter_me" "$$" "$rutter_machine" > "$rutter_tmp/holder"
+  mv -- "$rutter_tmp/holder" "$rutter_state/holder.${rutter_me##*:}"
+  rutter_tries=0
+  until rutter_try_lock; do
+    rutter_tries=$((rutter_tries + 1))
+    [ "$rutter_tries" -lt 5 ] || rutter_refuse "the lock cannot be taken: $(rutter_last_line "$rutter_tmp/lease-error")"
+    rutter_pause 1
+  done
+  rutter_locked=1
+  for rutter_file in "$rutter_state"/holder.*; do
+    [ "$rutter_file" = "$rutter_state/holder.${rutter_me##*:}" ] || rm -f -- "$rutter_file"
+  done
+  rutter_keep &
+  rutter_keeper=$!
+}
+
+# Fails if another process was faster, and it is worth another try.
+rutter_try_lock() {
+  rutter_now=$(date +%s)
+  if rutter_version=$(rutter_lease_json "$rutter_me" | rutter_kubectl create --request-timeout=20s --filename=- \
+    --output=go-template='{{.metadata.resourceVersion}}' 2> "$rutter_tmp/lease-error"); then
+    rutter_put version "$rutter_version"
+    rutter_put renewed "$rutter_now"
+    return 0
+  fi
+  case "$(cat -- "$rutter_tmp/lease-error")" in
+    *AlreadyExists* | *'already exists'*) ;;
+    *)
+      rutter_refuse "the lock cannot be taken: $(rutter_last_line "$rutter_tmp/lease-error")" \
+        "the plan needs permission to get, create and update leases.coordination.k8s.io in the namespace $rutter_namespace"
+      ;;
+  esac
+  if ! rutter_read_lease; then
+    case "$(cat -- "$rutter_tmp/lease-error")" in
+      *NotFound* | *'not found'*) return 1 ;;
+      *) rutter_refuse "the lock cannot be read: $(rutter_last_line "$rutter_tmp/lease-error")" ;;
+    esac
+  fi
+  if [ "$rutter_holder" = "$rutter_me" ]; then
+    # Our answer was lost on its way.
+    :
+  elif [ "$rutter_holder" != - ] && ! rutter_is_left_over; then
+    rutter_shown=$(printf '%s' "${rutter_holder%:*}" | rutter_plain)
+    rutter_seconds=$(rutter_age "$rutter_renewed") || rutter_seconds=60
+    [ "$rutter_seconds" -ge 60 ] || rutter_refuse "$rutter_shown carries out a plan for $rutter_namespace/$rutter_name" \
+      "wait until it has ended; if it was killed, try again in a minute"
+    # Clocks differ: only a minute without a change is sure to be one.
+    rutter_print "$rutter_shown has not renewed its lock for $rutter_seconds s; it is taken over in a minute"
+    rutter_seen=$rutter_version
+    rutter_since=$(date +%s)
+    while [ "$(($(date +%s) - rutter_since))" -lt 60 ]; do
+      rutter_pause 5
+      rutter_read_lease || return 1
+      [ "$rutter_version" = "$rutter_seen" ] || rutter_refuse "$rutter_shown still carries out a plan for $rutter_namespace/$rutter_name"
+    done
+  fi
+  rutter_replace_lease "$rutter_me"
+}
+
+# Runs beside the lines: renews the lock, and prints what is being waited for.
+rutter_keep() {
+  rutter_ticks=0
+  while sleep 1 > /dev/null 2>&1; do
+    if ! rutter_is_alive "$$"; then
+      rm -rf -- "$rutter_tmp"
+      exit 0
+    fi
+    rutter_ticks=$((rutter_ticks + 1))
+    if [ $((rutter_ticks % 10)) -eq 0 ]; then
+      rutter_code=0
+      rutter_update_lease "$rutter_me" || rutter_code=$?
+      if [ "$rutter_code" -eq 1 ]; then
+        : > "$rutter_tmp/lost"
+        exit 0
+      fi
+    fi
+    if [ $((rutter_ticks % 15)) -eq 0 ]; then rutter_report_wait || :; fi
+  done
+}
+
+# Prints how long the command has been running that runs, and the last line that it has printed.
+rutter_report_wait() {
+  [ -e "$rutter_tmp/started" ] || return 0
+  read -r rutter_from < "$rutter_tmp/started" || return 0
+  rutter_seconds=$(($(date +%s) - rutter_from))
+  [ "$rutter_seconds" -ge 10 ] || return 0
+  rutter_line=$(rutter_last_line "$rutter_tmp/output")
+  [ -n "$rutter_line" ] || rutter_line=$(rutter_last_line "$rutter_tmp/last")
+  rutter_print "    waiting for $rutter_seconds s${rutter_line:+: $rutter_line}"
+}
+
+# Whether a line may call kubectl: the run is alive and holds the lock. While nobody knows, it waits.
+rutter_may_go_on() {
+  rutter_is_alive "$$" || return 1
+  [ -n "$rutter_locked" ] || return 0
+  rutter_patience=$(($(date +%s) + 300))
+  while :; do
+    if [ -e "$rutter_tmp/lost" ]; then
+      printf '%s\n' 'the lock was lost' >&2
+      return 1
+    fi
+    rutter_now=$(date +%s)
+    [ "$((rutter_now - $(cat -- "$rutter_tmp/renewed")))" -ge 45 ] || return 0
+    if [ "$rutter_now" -ge "$rutter_patience" ]; then
+      printf '%s\n' "the lock cannot be renewed: $(rutter_last_line "$rutter_tmp/lease-error")" >&2
+      return 1
+    fi
+    sleep 2 > /dev/null 2>&1
+  done
+}
+
+# --- Signals and the end
+
+rutter_interrupt() {
+  if [ -n "$rutter_stop" ]; then
+    rutter_error 'stopped at once; what kubectl was doing may still take effect'
+    exit 3
+  fi
+  rutter_stop=1
+  rutter_interrupted=1
+  rutter_print 'stopping after the command that runs; interrupt again to stop at once'
+}
+
+rutter_stopped() {
+  rutter_error 'stopped'
+  rutter_error "  help: $rutter_again"
+  exit 3
+}
+
+# Sleeps, unless it is to stop.
+rutter_pause() {
+  [ -n "$rutter_stop" ] || sleep "$1" || :
+  [ -z "$rutter_stop" ] || rutter_stopped
+}
+
+rutter_end() {
+  rutter_status=$?
+  trap '' INT TERM HUP
+  set +e
+  if [ -n "$rutter_keeper" ]; then
+    kill "$rutter_keeper" 2> /dev/null
+    wait "$rutter_keeper" 2> /dev/null
+  fi
+  if [ -n "$rutter_locked" ] && [ ! -e "$rutter_tmp/lost" ]; then
+    rutter_update_lease '' || rutter_note "the lock was not released: $(rutter_last_line "$rutter_tmp/lease-error")"
+    rm -f -- "$rutter_state/holder.${rutter_me##*:}"
+  fi
+  [ -z "$rutter_tmp" ] || rm -rf -- "$rutter_tmp"
+  exit "$rutter_status"
+}
+
+# --- Commands
+
+# Runs a function of the plan in a shell of its own, which an interrupt does not reach, and whose output goes to a file.
+# Sets rutter_status, and rutter_unsure if kubectl failed in it. It must not be called in a condition: there, shells forget
+# `set -e`.
+rutter_run() {
+  : > "$rutter_tmp/output"
+  rm -f -- "$rutter_tmp/failed"
+  (
+    set -e
+    "$1"
+  ) 3>&1 > "$rutter_tmp/output" 2>&1 &
+  rutter_child=$!
+  rutter_status=
+  while :; do
+    rutter_interrupted=
+    rutter_code=0
+    wait "$rutter_child" || rutter_code=$?
+    # It had ended when the interrupt came.
+    if [ "$rutter_code" -eq 127 ] && [ -n "$rutter_status" ]; then break; fi
+    rutter_status=$rutter_code
+    [ -n "$rutter_interrupted" ] || break
+  done
+  rutter_unsure=
+  if [ -e "$rutter_tmp/failed" ]; then
+    rutter_unsure=1
+    [ "$rutter_status" -ne 0 ] || printf '%s\n' 'kubectl failed in this line' >> "$rutter_tmp/output"
+  fi
+  # Most attempts of a command that waits print the same.
+  if [ "$rutter_last_run" != "$1" ] || ! cmp -s "$rutter_tmp/output" "$rutter_tmp/last"; then
+    rutter_note "$1: exit code $rutter_status"
+    rutter_plain < "$rutter_tmp/output" | sed 's/^/  | /' >> "$rutter_log"
+  fi
+  rutter_last_run=$1
+  cp -- "$rutter_tmp/output" "$rutter_tmp/last"
+  [ ! -e "$rutter_tmp/lost" ] || rutter_failed "$rutter_purpose: another process has taken the lock"
+  [ ! -e "$rutter_tmp/fatal" ] || rutter_failed "$rutter_purpose: $(cat -- "$rutter_tmp/fatal")"
+}
+
+rutter_failed() {
+  [ -z "$rutter_stop" ] || rutter_stopped
+  tail -n 20 -- "$rutter_tmp/output" | rutter_plain | sed 's/^/    | /' >&2 || :
+  rutter_error "failed: $1"
+  rutter_error "  help: $rutter_again; run.log has all that was run"
+  exit "$rutter_failure"
+}
+
+# Runs a command of the plan, unless it was run before.
+rutter_do() { # ID PURPOSE SECONDS UNLESS
+  rutter_purpose=$2
+  [ -z "$rutter_stop" ] || rutter_stopped
+  if [ -n "$rutter_is_shown_only" ]; then
+    rutter_print "  $2"
+    return 0
+  fi
+  rutter_begun=$(date +%s)
+  rutter_put started "$rutter_begun"
+  if [ -n "$4" ]; then
+    rutter_ask "$1" "$3"
+    if [ "$rutter_status" -eq 0 ]; then
+      rutter_print "  done before: $2"
+      rm -f -- "$rutter_tmp/started"
+      return 0
+    fi
+  fi
+  rutter_print "  $2"
+  rutter_begun=$(date +%s)
+  rutter_put started "$rutter_begun"
+  while :; do
+    rutter_run "rutter_line_$1"
+    [ "$rutter_status" -ne 0 ] || [ -n "$rutter_unsure" ] || break
+    rutter_seconds=$(($(date +%s) - rutter_begun))
+    [ "$3" -gt 0 ] || rutter_failed "$2"
+    [ "$rutter_seconds" -lt "$3" ] || rutter_failed "$2: gave up after $rutter_seconds s"
+    rutter_pause 2
+  done
+  rm -f -- "$rutter_tmp/started"
+  rutter_seconds=$(($(date +%s) - rutter_begun))
+  [ "$rutter_seconds" -lt 2 ] || rutter_print "    ok after $rutter_seconds s"
+}
+
+# Finds out whether a command was run before: rutter_status is 0 if it was, and 1 if it was not. Anything else is no answer.
+rutter_ask() { # ID SECONDS
+  rutter_limit=60
+  [ "$2" -le 60 ] || rutter_limit=$2
+  while :; do
+    rutter_run "rutter_done_$1"
+    if [ -z "$rutter_unsure" ] && [ "$rutter_status" -le 1 ]; then return 0; fi
+    [ "$(($(date +%s) - rutter_begun))" -lt "$rutter_limit" ] \
+      || rutter_failed "$rutter_purpose: the cluster does not answer whether this was done before"
+    rutter_pause 2
+  done
+}
+
+# --- Steps
+
+rutter_count_step() {
+  rutter_count=$1
+  if [ -n "$rutter_state" ] && [ -e "$rutter_state/$2" ]; then rutter_done=$((rutter_done + 1)); fi
+}
+
+rutter_list_step() { # NUMBER DIRECTORY TITLE EFFECTS
+  rutter_mark=' '
+  if [ -n "$rutter_state" ] && [ -e "$rutter_state/$2" ]; then rutter_mark=x; fi
+  printf '[%s] %s: %s%s\n' "$rutter_mark" "$2" "$3" "${4:+ ($4)}"
+}
+
+rutter_check_before() {
+  if [ "$2" = "$rutter_found" ]; then rutter_reached=1; fi
+  if [ -z "$rutter_reached" ] && [ ! -e "$rutter_state/$2" ]; then
+    rutter_refuse "the step $2 is not done, which comes before $rutter_found" 'carry it out first, or leave out --step'
+  fi
+}
+
+rutter_carry_out() { # NUMBER DIRECTORY TITLE EFFECTS
+  [ -z "$rutter_found" ] || [ "$rutter_found" = "$2" ] || return 0
+  if [ -e "$rutter_state/$2" ]; then
+    rutter_print "[$1/$rutter_count] $3: done before"
+    return 0
+  fi
+  rutter_print "[$1/$rutter_count] $3"
+  [ -z "$4" ] || rutter_print "  ($4)"
+  if [ -n "$rutter_is_shown_only" ]; then
+    "rutter_step_$1"
+    return 0
+  fi
+  rutter_step_begun=$(date +%s)
+  # Lines may keep there what they have to remember of this cluster.
+  notes=$rutter_state/notes-$2
+  mkdir -p -- "$2" "$notes"
+  cd -- "$2"
+  "rutter_step_$1"
+  cd -- "$rutter_here"
+  date -u '+%Y-%m-%dT%H:%M:%SZ' > "$rutter_state/$2.new"
+  mv -- "$rutter_state/$2.new" "$rutter_state/$2"
+  rutter_print "  done in $(($(date +%s) - rutter_step_begun)) s"
+}
+
+rutter_main() {
+  umask 077
+  # Messages of other programs in English, bytes as bytes.
+  LC_ALL=C
+  export LC_ALL
+  unset CDPATH
+  # Not the function.
+  rutter_binary=$(unset -f kubectl && command -v kubectl) || rutter_binary=
+  cd -- "$(dirname -- "$0")"
+  rutter_here=$(pwd -P)
+  rutter_again="$(printf 'sh %s' "$0" | rutter_plain) goes on from here"
+  rutter_mode=run rutter_asked_context='' rutter_asked_step='' rutter_found='' rutter_log='' rutter_tmp='' rutter_state=''
+  rutter_stop='' rutter_interrupted='' rutter_keeper='' rutter_locked='' rutter_lenient='' rutter_last_run='' rutter_purpose=''
+  rutter_is_shown_only='' rutter_reached='' rutter_count=0 rutter_done=0 rutter_failure=1
+  rutter_read_arguments "$@"
+  if [ "$rutter_mode" = list ]; then
+    if [ -z "$rutter_cluster" ] && [ -e state/cluster ]; then read -r rutter_cluster < state/cluster || :; fi
+    [ -z "$rutter_cluster" ] || rutter_state=state/$rutter_cluster-$rutter_plan
+    printf '%s\n' "$rutter_summary"
+    rutter_each_step rutter_list_step
+    exit 0
+  fi
+  trap rutter_end EXIT
+  trap rutter_interrupt INT TERM HUP
+  rutter_tmp=$(mktemp -d "${TMPDIR:-/tmp}/rutter.XXXXXX")
+  : > "$rutter_tmp/output"
+  : > "$rutter_tmp/last"
+  rutter_find_kubectl
+  rutter_find_cluster
+  rutter_each_step rutter_count_step
+  printf '%s\n' "$rutter_summary"
+  if [ "$rutter_mode" = dry-run ]; then
+    rutter_log=$rutter_tmp/log
+  else
+    rutter_record_cluster
+    rutter_log=$rutter_here/run.log
+    rutter_note "started: $rutter_summary"
+  fi
+  rutter_print "cluster $rutter_uid, context $rutter_where"
+  if [ -n "$rutter_found" ]; then
+    rutter_each_step rutter_check_before
+  elif [ "$rutter_done" -eq "$rutter_count" ]; then
+    rutter_print 'nothing to do: all steps were done before'
+    exit 0
+  fi
+  [ "$rutter_mode" = dry-run ] || rutter_take_lock
+  rutter_print 'preflight'
+  rutter_preflight
+  rutter_failure=3
+  [ "$rutter_mode" != dry-run ] || rutter_is_shown_only=1
+  rutter_each_step rutter_carry_out
+  if [ "$rutter_mode" = dry-run ]; then
+    rutter_print 'ok: the preflight checks pass, and nothing was changed'
+  else
+    rutter_print 'ok: done'
+  fi
+}

@@ -1,0 +1,1037 @@
+//! `run.sh` of hand-made plans, run by each shell of this machine, with a kubectl that answers from a table. What lines of
+//! packages rely on, and every check by which it refuses to start or stops.
+
+#![cfg(unix)]
+#![allow(clippy::expect_used, reason = "helpers of tests are tests")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, ensure};
+use libtest_mimic::{Arguments, Trial};
+use rutter::plan::Target;
+use rutter::{Change, Command as Line, File, Manifest, Plan, Step};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const UID: &str = "11111111-aaaa-4bbb-8ccc-000000000001";
+const OTHER_UID: &str = "22222222-aaaa-4bbb-8ccc-000000000002";
+
+type Test = fn(&Shell) -> Result<()>;
+
+fn main() -> Result<()> {
+    let arguments = Arguments::from_args();
+    let tests: &[(&str, Test)] = &[
+        ("a_plan_is_carried_out_once", a_plan_is_carried_out_once),
+        ("wrong_arguments_run_nothing", wrong_arguments_run_nothing),
+        ("a_dry_run_changes_nothing", a_dry_run_changes_nothing),
+        ("steps_can_be_run_one_by_one", steps_can_be_run_one_by_one),
+        ("kubectl_is_required", kubectl_is_required),
+        ("the_context_is_kept", the_context_is_kept),
+        ("another_cluster_is_refused", another_cluster_is_refused),
+        ("a_pinned_plan_keeps_its_cluster", a_pinned_plan_keeps_its_cluster),
+        ("a_held_lock_is_refused", a_held_lock_is_refused),
+        ("an_expired_lock_is_taken_over", an_expired_lock_is_taken_over),
+        (
+            "a_lock_that_is_renewed_is_not_taken_over",
+            a_lock_that_is_renewed_is_not_taken_over,
+        ),
+        ("a_lost_lock_stops_the_run", a_lost_lock_stops_the_run),
+        ("an_unreachable_lock_is_waited_for", an_unreachable_lock_is_waited_for),
+        (
+            "a_lock_without_permission_is_refused",
+            a_lock_without_permission_is_refused,
+        ),
+        ("the_lock_is_renewed_and_released", the_lock_is_renewed_and_released),
+        ("one_of_two_runs_wins", one_of_two_runs_wins),
+        ("it_goes_on_after_each_kill", it_goes_on_after_each_kill),
+        ("it_stops_between_commands", it_stops_between_commands),
+        (
+            "failures_in_pipes_and_functions_stop_the_run",
+            failures_in_pipes_and_functions_stop_the_run,
+        ),
+        ("what_was_done_before_is_asked_for", what_was_done_before_is_asked_for),
+        ("errors_show_while_it_waits", errors_show_while_it_waits),
+        ("waiting_ends", waiting_ends),
+        (
+            "a_failing_preflight_changes_nothing",
+            a_failing_preflight_changes_nothing,
+        ),
+        ("a_plan_can_move", a_plan_can_move),
+        ("marks_of_other_plans_do_not_count", marks_of_other_plans_do_not_count),
+        ("texts_are_no_commands", texts_are_no_commands),
+        ("lines_have_what_they_are_promised", lines_have_what_they_are_promised),
+    ];
+    let mut trials = Vec::new();
+    for shell in Shell::all() {
+        for &(name, test) in tests {
+            let shell = shell.clone();
+            trials.push(Trial::test(format!("{}::{name}", shell.name), move || {
+                Ok(test(&shell)?)
+            }));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit()
+}
+
+/// A shell of this machine.
+#[derive(Clone)]
+struct Shell {
+    name: &'static str,
+    words: Vec<&'static str>,
+}
+
+impl Shell {
+    /// `sh`, and what others have as their `sh`.
+    fn all() -> Vec<Self> {
+        let shells: [(&str, &[&str]); 4] = [
+            ("sh", &["sh"]),
+            ("dash", &["dash"]),
+            ("bash", &["bash", "--posix"]),
+            ("busybox", &["busybox", "sh"]),
+        ];
+        let is_there = |words: &[&str]| {
+            Command::new(words[0])
+                .args(&words[1..])
+                .args(["-c", ":"])
+                .output()
+                .is_ok_and(|output| output.status.success())
+        };
+        let there = shells.into_iter().filter(|(_, words)| is_there(words));
+        there
+            .map(|(name, words)| Self {
+                name,
+                words: words.to_vec(),
+            })
+            .collect()
+    }
+}
+
+/// A machine with a plan on it.
+struct Setting {
+    folder: TempDir,
+    shell: Shell,
+}
+
+/// What a run ended with.
+struct Run {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Run {
+    fn of(output: Output) -> Result<Self> {
+        let mut run = Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout)?,
+            stderr: String::from_utf8(output.stderr)?,
+        };
+        let is_plain = |text: &str| !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t');
+        ensure!(is_plain(&run.stdout) && is_plain(&run.stderr), "{run}");
+        // On a machine that has much to do, anything takes a while.
+        let lines = run.stdout.split_inclusive('\n');
+        run.stdout = lines.filter(|line| !line.starts_with("    ok after ")).collect();
+        Ok(run)
+    }
+
+    /// Checks that it ended with this code, and printed these texts on either stream.
+    fn gives(&self, code: i32, texts: &[&str]) -> Result<()> {
+        ensure!(self.code == code, "expected exit code {code}: {self}");
+        for text in texts {
+            ensure!(
+                self.stdout.contains(text) || self.stderr.contains(text),
+                "{text:?} is missing: {self}"
+            );
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "exit code {}\n--- stdout\n{}--- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
+    }
+}
+
+impl Setting {
+    fn new(shell: &Shell, plan: &Plan) -> Result<Self> {
+        Self::pinned(shell, plan, None)
+    }
+
+    fn pinned(shell: &Shell, plan: &Plan, target: Option<&Target>) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let setting = Self {
+            folder,
+            shell: shell.clone(),
+        };
+        fs::create_dir_all(setting.path("bin"))?;
+        fs::create_dir_all(setting.path("fake"))?;
+        fs::create_dir_all(setting.path("tmp"))?;
+        for name in ["kubectl", "date", "sleep"] {
+            symlink(env!("CARGO_BIN_EXE_fake-tools"), setting.path("bin").join(name))?;
+        }
+        let start = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        setting.fake("start", &start.to_string())?;
+        setting.fake("current-context", "here")?;
+        setting.fake("uid-of-here", UID)?;
+        setting.fake("uid-of-same", UID)?;
+        setting.fake("uid-of-there", OTHER_UID)?;
+        setting.write("plan", plan, target)?;
+        Ok(setting)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a plan's directory.
+    fn write(&self, name: &str, plan: &Plan, target: Option<&Target>) -> Result<()> {
+        for file in plan.files(target) {
+            let path = self.path(name).join(file.path);
+            fs::create_dir_all(path.parent().context("a folder")?)?;
+            fs::write(path, file.text)?;
+        }
+        Ok(())
+    }
+
+    fn fake(&self, name: &str, text: &str) -> Result<&Self> {
+        fs::write(self.path("fake").join(name), text)?;
+        Ok(self)
+    }
+
+    /// The calls of kubectl so far that have this word.
+    fn calls(&self, word: &str) -> Vec<String> {
+        let calls = fs::read_to_string(self.path("fake/calls")).unwrap_or_default();
+        let calls = calls.lines().filter(|call| call.contains(word));
+        calls.map(str::to_owned).collect()
+    }
+
+    /// The calls that lines have made.
+    fn done(&self) -> Vec<String> {
+        let calls = self.calls(" do ").into_iter();
+        calls
+            .filter_map(|call| Some(call.split_once(" do ")?.1.to_owned()))
+            .collect()
+    }
+
+    fn lease(&self) -> Result<Value> {
+        Ok(serde_json::from_str(&fs::read_to_string(self.path("fake/lease"))?)?)
+    }
+
+    /// A lock that was renewed so many seconds ago.
+    fn hold(&self, ago: u64) -> Result<()> {
+        let output = Command::new(self.path("bin/date"))
+            .arg("+%s")
+            .env("FAKE_TOOLS", self.path("fake"))
+            .output()?;
+        let now: u64 = String::from_utf8(output.stdout)?.trim().parse()?;
+        let output = Command::new("date")
+            .args(["-u", "-d", &format!("@{}", now - ago), "+%Y-%m-%dT%H:%M:%S.123456Z"])
+            .output()?;
+        let time = String::from_utf8(output.stdout)?.trim().to_owned();
+        let spec = json!({"holderIdentity": "bob@laptop:77:rutter.x", "renewTime": time});
+        self.fake("lease", &json!({"version": "5", "spec": spec}).to_string())?;
+        Ok(())
+    }
+
+    /// `run.sh` in a directory, as a command. The script has the process ID of the command.
+    fn script(&self, plan: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .args(["-c", "echo $$ > \"$FAKE_TOOLS/pid\" && exec \"$@\"", "sh"])
+            .args(&self.shell.words)
+            .arg(format!("{plan}/run.sh"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("PATH", format!("{}:{path}", self.path("bin").display()))
+            .env("FAKE_TOOLS", self.path("fake"))
+            .env("TMPDIR", self.path("tmp"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<Run> {
+        Run::of(self.script("plan", arguments).output()?)
+    }
+
+    fn start(&self, plan: &str) -> Result<Child> {
+        let mut command = self.script(plan, &[]);
+        Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
+    }
+
+    /// All files of the plan's directory.
+    fn files(&self) -> Result<BTreeSet<PathBuf>> {
+        fn add(folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
+            for entry in fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    add(&path, files)?;
+                }
+                files.insert(path);
+            }
+            Ok(())
+        }
+        let mut files = BTreeSet::new();
+        add(&self.path("plan"), &mut files)?;
+        Ok(files)
+    }
+}
+
+fn once(line: &str) -> Line {
+    Line {
+        purpose: format!("purpose of {}", line.split_whitespace().last().unwrap_or_default()),
+        line: line.to_owned(),
+        unless: None,
+        within: None,
+    }
+}
+
+fn within(seconds: u32, line: &str) -> Line {
+    Line {
+        within: Some(seconds),
+        ..once(line)
+    }
+}
+
+fn unless(condition: &str, line: &str) -> Line {
+    Line {
+        unless: Some(condition.to_owned()),
+        ..once(line)
+    }
+}
+
+fn step(name: &str, commands: Vec<Line>) -> Step {
+    Step {
+        name: name.to_owned(),
+        title: format!("title of {name}"),
+        reason: "because".to_owned(),
+        effects: vec![format!("restarts {name}")],
+        manifests: vec![Manifest {
+            api_version: "v1".to_owned(),
+            kind: "ConfigMap".to_owned(),
+            name: name.to_owned(),
+            namespace: Some("shop".to_owned()),
+            file_name: format!("configmap-{name}.yaml"),
+            document: format!("name: {name}\n"),
+        }],
+        files: vec![File {
+            name: "patch.json".to_owned(),
+            text: "{}\n".to_owned(),
+        }],
+        commands,
+    }
+}
+
+fn plan(steps: Vec<Step>) -> Plan {
+    Plan {
+        name: "orders".to_owned(),
+        namespace: "shop".to_owned(),
+        summary: "shop/orders: 3 → 5 members".to_owned(),
+        prelude: String::new(),
+        preflight: vec![once("kubectl do preflight")],
+        change: Change::Steps(steps),
+        warnings: Vec::new(),
+    }
+}
+
+/// Two steps of two commands.
+fn simple() -> Plan {
+    plan(vec![
+        step("one", vec![once("kubectl do a"), once("kubectl do b")]),
+        step("two", vec![once("kubectl do c"), once("kubectl do d")]),
+    ])
+}
+
+/// A plan with one line.
+fn of_line(line: &str) -> Plan {
+    plan(vec![step("one", vec![once(line), once("kubectl do after")])])
+}
+
+fn a_plan_is_carried_out_once(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    let run = setting.run(&[])?;
+    run.gives(
+        0,
+        &[
+            "shop/orders: 3 → 5 members: safe in 2 steps\n",
+            &format!("cluster {UID}, context here\n"),
+            "preflight\n  purpose of preflight\n",
+            "[1/2] title of one\n  (restarts one)\n  purpose of a\n  purpose of b\n  done in ",
+            "[2/2] title of two\n",
+            "ok: done\n",
+        ],
+    )?;
+    ensure!(run.stderr.is_empty(), "{run}");
+    ensure!(
+        setting.done() == ["preflight", "a", "b", "c", "d"],
+        "{:?}",
+        setting.done()
+    );
+    let log = fs::read_to_string(setting.path("plan/run.log"))?;
+    ensure!(
+        log.contains("rutter_line_1_2: exit code 0") && log.contains("[2/2] title of two"),
+        "{log}"
+    );
+    ensure!(
+        fs::read_dir(setting.path("tmp"))?.next().is_none(),
+        "something is left in TMPDIR"
+    );
+    let again = setting.run(&[])?;
+    again.gives(0, &["nothing to do: all steps were done before"])?;
+    ensure!(setting.done().len() == 5, "{:?}", setting.done());
+    Ok(())
+}
+
+fn wrong_arguments_run_nothing(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    let before = setting.files()?;
+    for arguments in [
+        &["--dryrun"][..],
+        &["apply"],
+        &["--help=x"],
+        &["--dry-run", "\u{1b}[2J"],
+        &["--context"],
+        &["--context="],
+        &["--step", ""],
+        &["--step", "three"],
+    ] {
+        setting.run(arguments)?.gives(2, &["error: "])?;
+    }
+    setting.run(&["--help"])?.gives(0, &["Usage: sh run.sh"])?;
+    setting
+        .run(&["--list"])?
+        .gives(0, &["[ ] 01-one: title of one (restarts one)\n[ ] 02-two: "])?;
+    ensure!(setting.calls("").is_empty() && setting.files()? == before);
+    Ok(())
+}
+
+fn a_dry_run_changes_nothing(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    let before = setting.files()?;
+    let run = setting.run(&["--dry-run"])?;
+    run.gives(
+        0,
+        &["[1/2] title of one\n", "  purpose of d\n", "nothing was changed\n"],
+    )?;
+    ensure!(setting.done() == ["preflight"] && setting.files()? == before, "{run}");
+    ensure!(setting.calls("create").is_empty() && setting.calls("replace").is_empty());
+    // Nor does it choose the cluster.
+    setting.run(&["--context", "there"])?.gives(0, &["ok: done"])?;
+    Ok(())
+}
+
+fn steps_can_be_run_one_by_one(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    setting
+        .run(&["--step", "two"])?
+        .gives(1, &["refused: the step 01-one is not done"])?;
+    ensure!(setting.done().is_empty());
+    setting.run(&["--step=one"])?.gives(0, &["ok: done"])?;
+    ensure!(setting.done() == ["preflight", "a", "b"], "{:?}", setting.done());
+    setting.run(&["--list"])?.gives(0, &["[x] 01-one: ", "[ ] 02-two: "])?;
+    setting.run(&["--step", "02-two"])?.gives(0, &["ok: done"])?;
+    ensure!(
+        setting.done().ends_with(&["c".to_owned(), "d".to_owned()]),
+        "{:?}",
+        setting.done()
+    );
+    Ok(())
+}
+
+fn kubectl_is_required(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    fs::remove_file(setting.path("bin/kubectl"))?;
+    // All that it may use, and no kubectl.
+    for tool in [
+        "awk", "basename", "cat", "cp", "cut", "dirname", "grep", "id", "mkdir", "mktemp", "mv", "ps",
+    ]
+    .into_iter()
+    .chain(["readlink", "rm", "sed", "sh", "tail", "tr", "uname", "cmp", "base64"])
+    {
+        let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+            .map(|folder| folder.join(tool))
+            .find(|path| path.exists());
+        symlink(found.with_context(|| tool.to_owned())?, setting.path("bin").join(tool))?;
+    }
+    let words = setting.shell.words.clone();
+    let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .map(|folder| folder.join(words[0]))
+        .find(|path| path.exists());
+    let run = || -> Result<Run> {
+        let output = Command::new(found.as_ref().context("a shell")?)
+            .args(&words[1..])
+            .arg("plan/run.sh")
+            .current_dir(setting.folder.path())
+            .env_clear()
+            .env("PATH", setting.path("bin"))
+            .env("TMPDIR", setting.path("tmp"))
+            .env("FAKE_TOOLS", setting.path("fake"))
+            .output()?;
+        Run::of(output)
+    };
+    run()?.gives(1, &["refused: there is no kubectl on the PATH"])?;
+    // And with kubectl nothing more is needed.
+    symlink(env!("CARGO_BIN_EXE_fake-tools"), setting.path("bin/kubectl"))?;
+    setting.fake("rules", "version --client\t0\tclientVersion:\\n  minor: \"19\"\\n\n")?;
+    run()?.gives(1, &["refused: kubectl 1.19 is too old"])?;
+    setting.fake("rules", "version --client\t1\t\tno\n")?;
+    run()?.gives(1, &["does not print its version"])?;
+    ensure!(setting.done().is_empty() && setting.calls("create").is_empty());
+    setting.fake("rules", "")?;
+    run()?.gives(0, &["ok: done"])
+}
+
+fn the_context_is_kept(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    setting.fake("rules", "do b\t1\t\tno such thing\n")?;
+    setting.run(&[])?.gives(3, &["no such thing"])?;
+    // As `kubectl config use-context` in another terminal does.
+    setting.fake("rules", "")?.fake("current-context", "there")?;
+    setting.run(&[])?.gives(0, &["context here\n", "ok: done"])?;
+    let elsewhere = setting.calls("").into_iter().filter(|call| {
+        !call.starts_with("--context=here ")
+            && !call.starts_with("version")
+            && !call.starts_with("config current-context")
+    });
+    ensure!(elsewhere.clone().count() == 0, "{:?}", elsewhere.collect::<Vec<_>>());
+    Ok(())
+}
+
+fn another_cluster_is_refused(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    setting.fake("rules", "do b\t1\t\tno such thing\n")?;
+    setting.run(&[])?.gives(3, &[])?;
+    setting.fake("rules", "")?;
+    let calls = setting.done().len();
+    setting.run(&["--context", "there"])?.gives(
+        1,
+        &[&format!(
+            "the plan was first run on the cluster {UID}, and the context there is of the cluster {OTHER_UID}"
+        )],
+    )?;
+    setting
+        .run(&["--context", "nowhere"])?
+        .gives(1, &["the context nowhere cannot be identified"])?;
+    // The context is called the same, and is another cluster now.
+    setting.fake("uid-of-here", OTHER_UID)?;
+    setting.run(&[])?.gives(1, &["first run on"])?;
+    for answer in [
+        "0\t<no value>",
+        "0\t",
+        "1\t\tError from server (Forbidden): namespaces is forbidden",
+    ] {
+        setting.fake("rules", &format!("kube-system\t{answer}\n"))?;
+        setting.run(&[])?.gives(1, &["refused: "])?;
+    }
+    setting.fake("rules", "")?;
+    ensure!(setting.done().len() == calls, "{:?}", setting.done());
+    // Another name of the same cluster.
+    setting
+        .run(&["--context", "same"])?
+        .gives(0, &["title of one", "ok: done"])
+}
+
+fn a_pinned_plan_keeps_its_cluster(shell: &Shell) -> Result<()> {
+    let target = Target {
+        context: Some("here".to_owned()),
+        cluster: UID.to_owned(),
+    };
+    let setting = Setting::pinned(shell, &simple(), Some(&target))?;
+    setting.fake("current-context", "there")?;
+    setting
+        .run(&["--context", "there"])?
+        .gives(1, &[&format!("the plan was made for the cluster {UID}")])?;
+    ensure!(setting.calls("create").is_empty());
+    setting.run(&[])?.gives(0, &["context here\n", "ok: done"])?;
+    ensure!(setting.calls("--context=there do").is_empty());
+    Ok(())
+}
+
+fn a_held_lock_is_refused(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    setting.hold(20)?;
+    let lease = setting.lease()?;
+    setting
+        .run(&[])?
+        .gives(1, &["refused: bob@laptop:77 carries out a plan for shop/orders"])?;
+    ensure!(setting.done().is_empty() && setting.lease()? == lease);
+    Ok(())
+}
+
+fn an_expired_lock_is_taken_over(shell: &Shell) -> Result<()> {
+    for age in [3600, 100] {
+        let setting = Setting::new(shell, &simple())?;
+        setting.hold(age)?;
+        setting
+            .run(&[])?
+            .gives(0, &["bob@laptop:77 has not renewed its lock for ", "ok: done"])?;
+        ensure!(setting.done().len() == 5);
+    }
+    Ok(())
+}
+
+fn a_lock_that_is_renewed_is_not_taken_over(shell: &Shell) -> Result<()> {
+    // The clocks differ by an hour.
+    let setting = Setting::new(shell, &simple())?;
+    setting.hold(3600)?;
+    let child = setting.start("plan")?;
+    for _ in 0..500 {
+        std::thread::sleep(Duration::from_millis(10));
+        if !setting.calls("get leases").is_empty() {
+            break;
+        }
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let mut lease = setting.lease()?;
+    lease["version"] = "6".into();
+    setting.fake("lease", &lease.to_string())?;
+    Run::of(child.wait_with_output()?)?.gives(1, &["refused: bob@laptop:77 still carries out a plan"])?;
+    ensure!(setting.done().is_empty() && setting.lease()? == lease);
+    Ok(())
+}
+
+fn a_lost_lock_stops_the_run(shell: &Shell) -> Result<()> {
+    let lines = [
+        once("kubectl do steal; kubectl do later"),
+        within(600, "kubectl do steal && kubectl do later"),
+        once("kubectl do steal | cat; attempt kubectl do later || :"),
+    ];
+    for line in lines {
+        let setting = Setting::new(shell, &plan(vec![step("one", vec![line, once("kubectl do after")])]))?;
+        setting.fake("once", "do steal\t0\tSTEAL\n")?;
+        setting.run(&[])?.gives(3, &["another process has taken the lock"])?;
+        ensure!(setting.done() == ["preflight", "steal"], "{:?}", setting.done());
+        ensure!(setting.lease()?["spec"]["holderIdentity"] == "thief@elsewhere:1:x");
+    }
+    Ok(())
+}
+
+fn an_unreachable_lock_is_waited_for(shell: &Shell) -> Result<()> {
+    // Between two calls nothing can be renewed for more than a minute.
+    let setting = Setting::new(
+        shell,
+        &of_line("kubectl do slow && kubectl do slow && kubectl do later"),
+    )?;
+    setting.fake("rules", "do slow\t0\tSLOW\nreplace\t1\t\tconnection refused\n")?;
+    let child = setting.start("plan")?;
+    for _ in 0..1000 {
+        std::thread::sleep(Duration::from_millis(10));
+        if setting.done().len() >= 2 {
+            break;
+        }
+    }
+    std::thread::sleep(Duration::from_millis(4000));
+    ensure!(setting.done() == ["preflight", "slow"], "{:?}", setting.done());
+    setting.fake("rules", "")?;
+    Run::of(child.wait_with_output()?)?.gives(0, &["ok: done"])?;
+    ensure!(
+        setting.done() == ["preflight", "slow", "slow", "later", "after"],
+        "{:?}",
+        setting.done()
+    );
+    Ok(())
+}
+
+fn a_lock_without_permission_is_refused(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    setting.fake(
+        "rules",
+        "create\t1\t\tError from server (Forbidden): leases is forbidden\\n\n",
+    )?;
+    setting.run(&[])?.gives(
+        1,
+        &[
+            "(Forbidden): leases is forbidden",
+            "get, create and update leases.coordination.k8s.io in the namespace shop",
+        ],
+    )?;
+    ensure!(setting.done().is_empty());
+    Ok(())
+}
+
+fn the_lock_is_renewed_and_released(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &of_line("kubectl do slow && kubectl do slow"))?;
+    setting.fake("rules", "do slow\t0\tSLOW\n")?;
+    setting.run(&[])?.gives(0, &["waiting for "])?;
+    // 120 seconds, on a machine that has much to do.
+    ensure!(setting.calls("replace").len() >= 4, "{:?}", setting.calls("replace"));
+    ensure!(
+        setting.lease()?["spec"].get("holderIdentity").is_none(),
+        "{}",
+        setting.lease()?
+    );
+    // Also after a failure.
+    let setting = Setting::new(shell, &simple())?;
+    setting.fake("rules", "do b\t1\n")?;
+    setting.run(&[])?.gives(3, &[])?;
+    ensure!(
+        setting.lease()?["spec"].get("holderIdentity").is_none(),
+        "{}",
+        setting.lease()?
+    );
+    Ok(())
+}
+
+fn one_of_two_runs_wins(shell: &Shell) -> Result<()> {
+    for _ in 0..3 {
+        let setting = Setting::new(shell, &of_line("kubectl do slow"))?;
+        setting.write("copy", &of_line("kubectl do slow"), None)?;
+        setting.fake("rules", "do slow\t0\tSLOW\n")?;
+        let runs = ["plan", "plan", "copy"].map(|plan| setting.start(plan));
+        let mut codes = Vec::new();
+        for run in runs {
+            let run = Run::of(run?.wait_with_output()?)?;
+            if run.code == 1 {
+                run.gives(1, &["carries out a plan for shop/orders"])?;
+            }
+            codes.push(run.code);
+        }
+        codes.sort_unstable();
+        ensure!(codes == [0, 1, 1], "{codes:?}");
+        ensure!(setting.calls("do slow").len() == 1);
+    }
+    Ok(())
+}
+
+fn it_goes_on_after_each_kill(shell: &Shell) -> Result<()> {
+    for kill in ["kill-at", "kill-after"] {
+        let mut number = 0;
+        loop {
+            number += 1;
+            let setting = Setting::new(shell, &simple())?;
+            setting.fake(kill, &number.to_string())?;
+            let first = Run::of(setting.script("plan", &[]).output()?)?;
+            let was_killed = !setting.path("fake").join(kill).exists();
+            if !was_killed {
+                first.gives(0, &[])?;
+                break;
+            }
+            ensure!(first.code == -1, "{first}");
+            let second = setting.run(&[])?;
+            let context = || format!("{kill} {number}, {:?}\n{first}", setting.calls(""));
+            // Its own lock is not waited for.
+            second.gives(0, &[]).with_context(context)?;
+            ensure!(!second.stdout.contains("has not renewed"), "{second}");
+            let mut done = setting.done();
+            done.retain(|call| call != "preflight");
+            done.dedup();
+            // A step that is not done is carried out from its start.
+            let expected = ["a b c d", "a b a b c d", "a b c d c d"];
+            ensure!(expected.contains(&&*done.join(" ")), "{done:?}");
+            // Killed at its very end, it leaves a lock that expires.
+            let is_released = setting.lease()?["spec"].get("holderIdentity").is_none();
+            ensure!(is_released || second.stdout.contains("nothing to do"), "{second}");
+        }
+        ensure!(number > 8, "{number}");
+    }
+    Ok(())
+}
+
+fn it_stops_between_commands(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    setting.fake("once", "do a\t0\tINTERRUPT\n")?;
+    setting.run(&[])?.gives(
+        3,
+        &[
+            "stopping after the command that runs",
+            "stopped\n",
+            "run.sh goes on from here",
+        ],
+    )?;
+    ensure!(setting.done() == ["preflight", "a"], "{:?}", setting.done());
+    ensure!(setting.lease()?["spec"].get("holderIdentity").is_none());
+    setting.run(&[])?.gives(0, &["ok: done"])?;
+    // Also while something is waited for.
+    let setting = Setting::new(
+        shell,
+        &plan(vec![step("one", vec![within(6000, "kubectl do a && false")])]),
+    )?;
+    setting.fake("once", "do a\t0\tINTERRUPT\n")?;
+    setting.run(&[])?.gives(3, &["stopped\n"])?;
+    // The second signal does not wait.
+    let setting = Setting::new(shell, &of_line("kubectl do a; sleep 100"))?;
+    setting.fake("once", "do a\t0\tINTERRUPT\n")?;
+    let child = setting.start("plan")?;
+    for _ in 0..1000 {
+        std::thread::sleep(Duration::from_millis(10));
+        let log = fs::read_to_string(setting.path("plan/run.log")).unwrap_or_default();
+        if log.contains("stopping") {
+            break;
+        }
+    }
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?;
+    Run::of(child.wait_with_output()?)?.gives(3, &["stopped at once"])?;
+    ensure!(setting.lease()?["spec"].get("holderIdentity").is_none());
+    Ok(())
+}
+
+fn failures_in_pipes_and_functions_stop_the_run(shell: &Shell) -> Result<()> {
+    for line in [
+        "kubectl do x",
+        "kubectl do x | cat",
+        "test -z \"$(kubectl do x)\"",
+        "for i in 1; do kubectl do x | cat || :; done",
+        "in_function",
+        "kubectl do fine | { kubectl do x; cat; }",
+        "( false; true )",
+        "false",
+        "stops",
+        "fail this is why",
+        "echo | fail this is why; true",
+        "exit 7",
+    ] {
+        let mut plan = of_line(line);
+        plan.prelude = "in_function() {\n  kubectl do x\n  true\n}\nstops() {\n  false\n  true\n}\n".to_owned();
+        let setting = Setting::new(shell, &plan)?;
+        setting.fake("rules", "do x\t1\tout\\n\tthe reason\\n\n")?;
+        let run = setting.run(&[])?;
+        run.gives(3, &["failed: purpose of"]).with_context(|| line.to_owned())?;
+        ensure!(
+            run.stderr.contains("the reason") != setting.calls("do x").is_empty(),
+            "{line}: {run}"
+        );
+        ensure!(
+            !line.contains("why") || run.stderr.contains("this is why"),
+            "{line}: {run}"
+        );
+        ensure!(
+            !setting.done().contains(&"after".to_owned()),
+            "{line}: {:?}",
+            setting.done()
+        );
+    }
+    for line in [
+        "attempt kubectl do x || true",
+        "test -n \"$(attempt kubectl do x)\"",
+        "if attempt kubectl do x; then false; else kubectl do fine; fi",
+    ] {
+        let setting = Setting::new(shell, &of_line(line))?;
+        setting.fake("rules", "do x\t1\tout\\n\tthe reason\\n\n")?;
+        setting.run(&[])?.gives(0, &[]).with_context(|| line.to_owned())?;
+    }
+    // Even while something is waited for.
+    let setting = Setting::new(
+        shell,
+        &plan(vec![step(
+            "one",
+            vec![within(6000, "( fail this is why ) | cat; false")],
+        )]),
+    )?;
+    setting.run(&[])?.gives(3, &["purpose of false: this is why"])
+}
+
+fn what_was_done_before_is_asked_for(shell: &Shell) -> Result<()> {
+    let plan = |condition: &str| plan(vec![step("one", vec![unless(condition, "kubectl do x")])]);
+    for (condition, is_done) in [
+        ("true", true),
+        ("false", false),
+        ("kubectl do ask | awk '{ exit 1 }'", false),
+        ("kubectl do ask", true),
+    ] {
+        let setting = Setting::new(shell, &plan(condition))?;
+        setting.fake("rules", "do ask\t0\tx\\n\n")?;
+        setting.run(&[])?.gives(0, &["ok: done"])?;
+        ensure!(setting.calls("do x").is_empty() == is_done, "{condition}");
+    }
+    for condition in [
+        "(exit 2)",
+        "kubectl do ask",
+        "kubectl do ask | awk '{ exit 0 }'",
+        "! kubectl do ask",
+        "test -n \"$(kubectl do ask)\"",
+    ] {
+        let setting = Setting::new(shell, &plan(condition))?;
+        setting.fake("rules", "do ask\t1\tx\\n\tno answer\\n\n")?;
+        setting
+            .run(&[])?
+            .gives(3, &["does not answer whether this was done before"])
+            .with_context(|| condition.to_owned())?;
+        ensure!(setting.calls("do x").is_empty(), "{condition}");
+    }
+    // A member that restarts answers soon.
+    let setting = Setting::new(shell, &plan("kubectl do ask"))?;
+    setting.fake("once", "do ask\t1\t\tno answer\\n\n")?;
+    setting.run(&[])?.gives(0, &["done before: purpose of x"])?;
+    ensure!(setting.calls("do x").is_empty());
+    Ok(())
+}
+
+fn errors_show_while_it_waits(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &plan(vec![step("one", vec![within(300, "kubectl do x")])]))?;
+    setting.fake("rules", "do x\t1\t\tthe \\e[31mreason\\n\n")?;
+    let child = setting.start("plan")?;
+    std::thread::sleep(Duration::from_millis(4000));
+    setting.fake("rules", "")?;
+    let run = Run::of(child.wait_with_output()?)?;
+    run.gives(0, &["    waiting for ", " s: the [31mreason\n"])?;
+    // In 80 seconds, of which nobody knows how many passed before.
+    let count = run.stdout.matches("waiting for").count();
+    ensure!((1..=6).contains(&count), "{run}");
+    Ok(())
+}
+
+fn waiting_ends(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &plan(vec![step("one", vec![within(30, "kubectl do x")])]))?;
+    setting.fake("rules", "do x\t1\t\tthe reason\\n\n")?;
+    setting
+        .run(&[])?
+        .gives(3, &["    | the reason\nfailed: purpose of x: gave up after 3"])?;
+    setting.fake("rules", "")?;
+    setting.run(&[])?.gives(0, &["ok: done"])
+}
+
+fn a_failing_preflight_changes_nothing(shell: &Shell) -> Result<()> {
+    for arguments in [&[][..], &["--dry-run"]] {
+        let setting = Setting::new(shell, &simple())?;
+        setting.fake("rules", "do preflight\t1\t\tno storage class\\n\n")?;
+        setting
+            .run(arguments)?
+            .gives(1, &["no storage class\nfailed: purpose of preflight"])?;
+        ensure!(setting.done() == ["preflight"]);
+        setting.fake("rules", "")?;
+        setting.run(arguments)?.gives(0, &[])?;
+    }
+    Ok(())
+}
+
+fn a_plan_can_move(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    setting.fake("rules", "do c\t1\n")?;
+    setting.run(&[])?.gives(3, &[])?;
+    setting.fake("rules", "")?;
+    let name = "a 'plan' $(touch pwned)\n-x";
+    fs::rename(setting.path("plan"), setting.path(name))?;
+    Run::of(setting.script(name, &[]).output()?)?.gives(0, &["title of one: done before", "ok: done"])?;
+    ensure!(
+        setting.done() == ["preflight", "a", "b", "c", "preflight", "c", "d"],
+        "{:?}",
+        setting.done()
+    );
+    ensure!(!setting.path("pwned").exists());
+    Ok(())
+}
+
+fn marks_of_other_plans_do_not_count(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    setting.run(&[])?.gives(0, &[])?;
+    let mut other = simple();
+    if let Change::Steps(steps) = &mut other.change {
+        steps[1].manifests[0].document = "name: another\n".to_owned();
+    }
+    setting.write("other", &other, None)?;
+    Command::new("cp")
+        .arg("-R")
+        .arg(setting.path("plan/state"))
+        .arg(setting.path("other/state"))
+        .status()?;
+    Run::of(setting.script("other", &[]).output()?)?.gives(0, &["ok: done"])?;
+    ensure!(setting.done().len() == 10, "{:?}", setting.done());
+    // Nor those of another cluster.
+    fs::remove_file(setting.path("plan/state/cluster"))?;
+    setting.run(&["--context=there"])?.gives(0, &["ok: done"])?;
+    ensure!(setting.done().len() == 15, "{:?}", setting.done());
+    Ok(())
+}
+
+fn texts_are_no_commands(shell: &Shell) -> Result<()> {
+    let payloads = [
+        "$(touch pwned)",
+        "`touch pwned`",
+        "'; touch pwned; '",
+        "\"; touch pwned; \"",
+        "\\'; touch pwned #",
+        "\u{1b}[2J",
+        "%s%n %d",
+        "-n",
+        "$HOME ${PATH}",
+        "a\u{202e}b",
+    ];
+    for payload in payloads {
+        let mut plan = simple();
+        plan.summary = payload.to_owned();
+        plan.preflight[0].purpose = payload.to_owned();
+        if let Change::Steps(steps) = &mut plan.change {
+            steps[0].title = payload.to_owned();
+            steps[0].reason = payload.to_owned();
+            steps[0].effects = vec![payload.to_owned()];
+            steps[0].commands[0].purpose = payload.to_owned();
+            steps[0].files[0].text = payload.to_owned();
+        }
+        let target = Target {
+            context: Some(payload.to_owned()),
+            cluster: UID.to_owned(),
+        };
+        let setting = Setting::pinned(shell, &plan, Some(&target))?;
+        setting.fake(
+            "rules",
+            &format!("kube-system\t0\t{UID}\ndo a\t0\t{payload}\\e[2J\\n\n"),
+        )?;
+        setting.run(&["--list"])?.gives(0, &[])?;
+        setting
+            .run(&["--dry-run"])?
+            .gives(0, &[])
+            .with_context(|| payload.to_owned())?;
+        setting
+            .run(&[])?
+            .gives(0, &["ok: done"])
+            .with_context(|| payload.to_owned())?;
+        ensure!(
+            !setting.calls(&format!("--context={payload} do a")).is_empty(),
+            "{:?}",
+            setting.calls("do a")
+        );
+        let log = fs::read_to_string(setting.path("plan/run.log"))?;
+        ensure!(!log.contains('\u{1b}'), "{log}");
+        ensure!(
+            !setting.files()?.iter().any(|path| path.ends_with("pwned")),
+            "{payload}"
+        );
+    }
+    Ok(())
+}
+
+fn lines_have_what_they_are_promised(shell: &Shell) -> Result<()> {
+    let mut plan = plan(vec![
+        step(
+            "one",
+            vec![
+                once("test \"$(cat manifests/configmap-one.yaml)\" = 'name: one'"),
+                once("test \"$(cat files/patch.json)\" = '{}'"),
+                once("echo remembered > \"$notes/id\"; cd /; variable=1"),
+                once("test \"$(cat \"$notes/id\")\" = remembered && test -d manifests && test -z \"${variable-}\""),
+                once("helper 'it is said'"),
+                once("kubectl do --namespace shop x"),
+            ],
+        ),
+        step(
+            "two",
+            vec![once("! test -e \"$notes/id\" && test -e manifests/configmap-two.yaml")],
+        ),
+    ]);
+    plan.prelude = "# Says something.\nhelper() {\n  say \"$1\"\n}\n".to_owned();
+    plan.preflight = vec![once(
+        "test -e 01-one/manifests/configmap-one.yaml && test -e 02-two/files/patch.json",
+    )];
+    if let Change::Steps(steps) = &plan.change {
+        ensure!(steps[0].directory(1) == "01-one" && steps[1].directory(12) == "12-two");
+    }
+    let setting = Setting::new(shell, &plan)?;
+    fs::set_permissions(setting.path("plan/run.sh"), fs::Permissions::from_mode(0o755))?;
+    setting.run(&[])?.gives(0, &["    it is said\n", "ok: done"])?;
+    ensure!(
+        setting.calls("do") == ["--context=here do --namespace shop x"],
+        "{:?}",
+        setting.calls("do")
+    );
+    Ok(())
+}
