@@ -166,4 +166,5 @@ fn diagnostic(diagnostic: wit::Diagnostic) -> Diagnostic {
         message: diagnostic.message,
         help: diagnostic.help,
     }
+    .shortened()
 }

@@ -101,7 +101,7 @@ impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Engine(_) => f.write_str("cannot run WebAssembly here"),
-            Self::Read { path, .. } => write!(f, "cannot read {}", path.display()),
+            Self::Read { path, .. } => write!(f, "cannot read {}", rutter::printable::path(path)),
             Self::NotAComponent(_) => f.write_str("this is not a WebAssembly component that can be run here"),
             Self::Precompiled => f.write_str(
                 "this is precompiled native code, which runs without a sandbox: give the component (`.wasm`) that it \

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use crate::krm::{self, Task};
+use crate::printable;
 use crate::schema::{self, Depth};
 use crate::stream::{self, Rendered};
 use crate::{BadManifest, Description, Diagnostic, Package};
@@ -42,7 +43,7 @@ impl Outcome {
 
     fn failed(problem: impl std::fmt::Display) -> Self {
         Self {
-            stderr: format!("error: {problem}\n"),
+            stderr: format!("{}\n", printable::message(&format!("error: {problem}"))),
             status: 3,
             ..Self::default()
         }
@@ -50,7 +51,10 @@ impl Outcome {
 
     fn bad_command_line(program: &str, problem: impl std::fmt::Display) -> Self {
         Self {
-            stderr: format!("error: {problem}\n  help: `{program} --help` shows what is accepted\n"),
+            stderr: format!(
+                "{}\n  help: `{program} --help` shows what is accepted\n",
+                printable::excerpt(&format!("error: {problem}"))
+            ),
             status: 2,
             ..Self::default()
         }
@@ -176,6 +180,7 @@ fn help(Invocation { program, namespace }: Invocation<'_>, description: &Descrip
         kind,
         ..
     } = description;
+    let namespace = printable::excerpt(namespace);
     format!(
         "\
 {summary}

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::printable::{excerpt, line};
+
 /// How grave a diagnostic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -125,6 +127,7 @@ impl Diagnostic {
     }
 
     /// Writes it as the text that every command line of ours prints, with the name of the text that positions refer to.
+    /// What it quotes is made [printable](crate::printable), so that only these lines are written:
     ///
     /// ```text
     /// error[unknown-field]: storage.dta: unknown field `dta`
@@ -132,7 +135,22 @@ impl Diagnostic {
     ///   help: did you mean `data`?
     /// ```
     pub fn display(&self, source: &str) -> impl fmt::Display + use<'_> {
-        self.display_in(self.position.map(|position| format!("{source}:{position}")))
+        self.display_in(self.position.map(|position| format!("{}:{position}", excerpt(source))))
+    }
+
+    /// The same with texts of the length that is read, of a package whose texts can have any.
+    #[must_use]
+    pub fn shortened(self) -> Self {
+        Self {
+            code: match self.code {
+                Cow::Owned(code) => Cow::Owned(readable(code)),
+                code @ Cow::Borrowed(_) => code,
+            },
+            path: readable(self.path),
+            message: readable(self.message),
+            help: self.help.map(readable),
+            ..self
+        }
     }
 
     /// The same with a place that is said in other words, if there is any.
@@ -172,16 +190,16 @@ impl fmt::Display for Plain<'_> {
             help,
             ..
         } = self.diagnostic;
-        write!(f, "{severity}[{code}]: ")?;
+        write!(f, "{severity}[{}]: ", excerpt(code))?;
         if !path.is_empty() {
-            write!(f, "{path}: ")?;
+            write!(f, "{}: ", excerpt(path))?;
         }
-        writeln!(f, "{message}")?;
+        writeln!(f, "{}", excerpt(message))?;
         if let Some(place) = &self.place {
-            writeln!(f, "  --> {place}")?;
+            writeln!(f, "  --> {}", line(place))?;
         }
         if let Some(help) = help {
-            writeln!(f, "  help: {help}")?;
+            writeln!(f, "  help: {}", excerpt(help))?;
         }
         Ok(())
     }
@@ -225,5 +243,61 @@ impl Diagnostics {
 impl Extend<Diagnostic> for Diagnostics {
     fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, iter: T) {
         self.0.extend(iter);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_forges_no_line() {
+        let payload = "\u{1b}[2J\nerror[forged]: \u{202e}";
+        let diagnostic = Diagnostic {
+            severity: Severity::Error,
+            code: payload.into(),
+            path: payload.to_owned(),
+            position: Some(Position { line: 1, column: 2 }),
+            message: payload.to_owned(),
+            help: Some(payload.to_owned()),
+        };
+        let escaped = "\\u{1b}[2J\\nerror[forged]: \\u{202e}";
+        let expected = format!("error[{escaped}]: {escaped}: {escaped}\n  --> {escaped}:1:2\n  help: {escaped}\n");
+        assert_eq!(diagnostic.display(payload).to_string(), expected);
+    }
+
+    #[test]
+    fn the_position_is_told_however_long_the_name() {
+        let code = Code {
+            id: "a",
+            severity: Severity::Error,
+            summary: "",
+        };
+        let diagnostic = Diagnostic::new(&code, "", "").at(Some(Position { line: 7, column: 8 }));
+        let text = diagnostic.display(&"x".repeat(5000)).to_string();
+        assert!(text.ends_with("x…:7:8\n") && text.len() < 1100, "{text}");
+    }
+
+    #[test]
+    fn texts_of_any_length_are_shortened() {
+        let long = "x".repeat(5000);
+        let diagnostic = Diagnostic {
+            severity: Severity::Error,
+            code: long.clone().into(),
+            path: long.clone(),
+            position: None,
+            message: long.clone(),
+            help: Some(long),
+        };
+        let Diagnostic {
+            code,
+            path,
+            message,
+            help,
+            ..
+        } = diagnostic.shortened();
+        for text in [&*code, &path, &message, &help.unwrap_or_default()] {
+            assert_eq!(text.chars().count(), 1001);
+        }
     }
 }

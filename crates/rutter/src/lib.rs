@@ -14,6 +14,7 @@ pub mod krm;
 pub mod names;
 pub mod net;
 pub mod plan;
+pub mod printable;
 pub mod quantity;
 pub mod schema;
 pub mod stream;

@@ -1,7 +1,10 @@
 //! What a function has to say: for its host, as the `results` of a ResourceList, and for people.
+//!
+//! Hosts print the texts of results as they are, so that these are made printable here.
 
 use serde::Serialize;
 
+use crate::printable::excerpt;
 use crate::{Diagnostic, Severity, yaml};
 
 /// A diagnostic, and the object that it is about.
@@ -40,26 +43,26 @@ pub(super) struct Subject {
 /// An element of `results`, by the functions specification (kustomize's `cmd/config/docs/api-conventions/functions-spec.md`).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'a> {
+struct Entry {
     message: String,
     severity: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resource_ref: Option<&'a Reference>,
+    resource_ref: Option<Reference>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<Field<'a>>,
+    field: Option<Field>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<&'a File>,
-    tags: Tags<'a>,
+    file: Option<File>,
+    tags: Tags,
 }
 
 #[derive(Serialize)]
-struct Field<'a> {
-    path: &'a str,
+struct Field {
+    path: String,
 }
 
 #[derive(Serialize)]
-struct Tags<'a> {
-    code: &'a str,
+struct Tags {
+    code: String,
 }
 
 /// Findings as the text of a YAML list; nothing if there are none.
@@ -71,29 +74,56 @@ pub(super) fn to_yaml(findings: &[Finding]) -> Result<String, String> {
     if findings.is_empty() {
         return Ok(String::new());
     }
-    let entries: Vec<Entry<'_>> = findings.iter().map(entry).collect();
+    let entries: Vec<Entry> = findings.iter().map(entry).collect();
     yaml::to_string(&entries)
 }
 
-fn entry(finding: &Finding) -> Entry<'_> {
+fn entry(finding: &Finding) -> Entry {
     let Finding { diagnostic, subject } = finding;
+    let message = excerpt(&diagnostic.message);
     let message = match &diagnostic.help {
-        Some(help) => format!("{}; {help}", diagnostic.message),
-        None => diagnostic.message.clone(),
+        Some(help) => format!("{message}; {}", excerpt(help)),
+        None => message.into_owned(),
     };
+    let path = excerpt(&diagnostic.path).into_owned();
     // A field belongs to an object: without one, hosts have no use for it.
-    let (message, field) = match (subject, diagnostic.path.as_str()) {
-        (_, "") => (message, None),
-        (None, path) => (format!("{path}: {message}"), None),
-        (Some(_), path) => (message, Some(Field { path })),
+    let (message, field) = match (subject, path.is_empty()) {
+        (_, true) => (message, None),
+        (None, false) => (format!("{path}: {message}"), None),
+        (Some(_), false) => (message, Some(Field { path })),
     };
     Entry {
         message,
         severity: diagnostic.severity.to_string(),
-        resource_ref: subject.as_ref().map(|subject| &subject.reference),
+        resource_ref: subject.as_ref().map(|subject| subject.reference.printable()),
         field,
-        file: subject.as_ref().and_then(|subject| subject.file.as_ref()),
-        tags: Tags { code: &diagnostic.code },
+        file: subject
+            .as_ref()
+            .and_then(|subject| subject.file.as_ref())
+            .map(File::printable),
+        tags: Tags {
+            code: excerpt(&diagnostic.code).into_owned(),
+        },
+    }
+}
+
+impl Reference {
+    fn printable(&self) -> Self {
+        Self {
+            api_version: excerpt(&self.api_version).into_owned(),
+            kind: excerpt(&self.kind).into_owned(),
+            name: excerpt(&self.name).into_owned(),
+            namespace: excerpt(&self.namespace).into_owned(),
+        }
+    }
+}
+
+impl File {
+    fn printable(&self) -> Self {
+        Self {
+            path: excerpt(&self.path).into_owned(),
+            index: self.index,
+        }
     }
 }
 
@@ -110,9 +140,11 @@ impl Finding {
         };
         let Reference {
             kind, name, namespace, ..
-        } = reference;
+        } = reference.printable();
         let slash = if namespace.is_empty() { "" } else { "/" };
-        let file = file.as_ref().map_or(String::new(), |file| format!("{}, ", file.path));
+        let file = file
+            .as_ref()
+            .map_or(String::new(), |file| format!("{}, ", file.printable().path));
         diagnostic
             .display_in(Some(format!("{file}{kind} {namespace}{slash}{name}")))
             .to_string()

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::{File, Target};
-use crate::{Command, Plan};
+use crate::{Command, Plan, printable};
 
 /// The host's part.
 const HOST: &str = include_str!("host.sh");
@@ -114,7 +114,7 @@ fn name(text: &str) -> String {
 
 /// A text as a terminal may show it.
 fn shown(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
+    printable::line(text).into_owned()
 }
 
 /// A word of a shell.

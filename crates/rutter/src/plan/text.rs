@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Detail;
+use crate::printable::{line, source_line};
 use crate::{Change, Command, Plan};
 
 impl Plan {
@@ -10,9 +11,9 @@ impl Plan {
     #[must_use]
     pub fn headline(&self) -> String {
         if self.summary.is_empty() {
-            format!("{}/{}", self.namespace, self.name)
+            format!("{}/{}", line(&self.namespace), line(&self.name))
         } else {
-            self.summary.clone()
+            line(&self.summary).into_owned()
         }
     }
 
@@ -46,19 +47,19 @@ impl Plan {
                 text.push('\n');
             }
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{number}. {}", step.title);
+            let _ = writeln!(text, "{number}. {}", line(&step.title));
             for effect in &step.effects {
-                let _ = writeln!(text, "   {effect}");
+                let _ = writeln!(text, "   {}", line(effect));
             }
             if detail == Detail::All {
-                let _ = writeln!(text, "   reason: {}", step.reason);
+                let _ = writeln!(text, "   reason: {}", line(&step.reason));
                 write_commands(&mut text, &step.commands);
             }
         }
         if detail == Detail::All && !self.prelude.is_empty() && !self.change.steps().is_empty() {
             text.push_str("\nfunctions that the commands call\n");
-            for line in self.prelude.lines() {
-                let _ = writeln!(text, "{}", format!("       {line}").trim_end());
+            for function in self.prelude.lines() {
+                let _ = writeln!(text, "{}", format!("       {}", source_line(function)).trim_end());
             }
         }
         text
@@ -67,13 +68,14 @@ impl Plan {
 
 fn write_commands(text: &mut String, commands: &[Command]) {
     for command in commands {
+        let purpose = line(&command.purpose);
         let _ = match command.within {
-            None => writeln!(text, "   - {}:", command.purpose),
-            Some(seconds) => writeln!(text, "   - {}, within {seconds} s:", command.purpose),
+            None => writeln!(text, "   - {purpose}:"),
+            Some(seconds) => writeln!(text, "   - {purpose}, within {seconds} s:"),
         };
-        let _ = writeln!(text, "       {}", command.line);
+        let _ = writeln!(text, "       {}", line(&command.line));
         if let Some(unless) = &command.unless {
-            let _ = writeln!(text, "       unless {unless}");
+            let _ = writeln!(text, "       unless {}", line(unless));
         }
     }
 }
