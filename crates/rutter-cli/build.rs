@@ -8,7 +8,7 @@ fn main() {
     println!("cargo::rerun-if-env-changed=RUTTER_PRECOMPILED");
     println!("cargo::rustc-check-cfg=cfg(rutter_embedded)");
     if let Some(image) = env::var_os("RUTTER_PRECOMPILED") {
-        let image = image.display();
+        let image = image.to_string_lossy();
         println!("cargo::rerun-if-changed={image}");
         println!("cargo::rustc-env=RUTTER_PRECOMPILED={image}");
         println!("cargo::rustc-cfg=rutter_embedded");

@@ -1,40 +1,21 @@
 //! The command line.
 
-use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use helm_values::Kind;
+use rutter::printable;
 use rutter::quantity::Quantity;
 use rutter::yaml::Refusal;
 use rutter_host::Limits;
 
 /// Render Kubernetes packages that are WebAssembly components
 #[derive(Debug, Parser)]
-#[command(name = "rutter", version, propagate_version = true, after_help = EXIT_STATUS)]
+#[command(name = "rutter", bin_name = "rutter", version, propagate_version = true, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// Reads the command line, or ends the process with what is wrong with it.
-pub(crate) fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|mut error| {
-        // Nobody has typed the option if the value is the environment's.
-        if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
-            && let Some(limit) = option
-                .split(' ')
-                .next()
-                .and_then(|option| option.strip_prefix("--max-"))
-            && !env::args().any(|arg| arg.starts_with(&format!("--max-{limit}")))
-        {
-            let variable = format!("RUTTER_MAX_{} in the environment", limit.to_uppercase());
-            error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
-        }
-        error.exit()
-    })
 }
 
 const EXIT_STATUS: &str = "\
@@ -339,19 +320,19 @@ pub(crate) struct Source {
     #[arg(long, value_name = "FILE")]
     pub(crate) component: Option<PathBuf>,
     /// The memory that a package may take in one call
-    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_MEMORY", default_value = "256Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_MEMORY", hide_env_values = true, default_value = "256Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
     max_memory: usize,
     /// The time that one call may take
-    #[arg(long, value_name = "TIME", env = "RUTTER_MAX_TIME", default_value = "10s", value_parser = time, help_heading = LIMITS, hide_short_help = true)]
+    #[arg(long, value_name = "TIME", env = "RUTTER_MAX_TIME", hide_env_values = true, default_value = "10s", value_parser = time, help_heading = LIMITS, hide_short_help = true)]
     max_time: Duration,
     /// What a package may be given in one call
-    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_INPUT", default_value = "64Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_INPUT", hide_env_values = true, default_value = "64Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
     max_input: usize,
     /// What a package may give back in one call
-    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_OUTPUT", default_value = "64Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_OUTPUT", hide_env_values = true, default_value = "64Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
     max_output: usize,
     /// How large a component may be
-    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_COMPONENT", default_value = "64Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
+    #[arg(long, value_name = "SIZE", env = "RUTTER_MAX_COMPONENT", hide_env_values = true, default_value = "64Mi", value_parser = size, help_heading = LIMITS, hide_short_help = true)]
     max_component: usize,
 }
 
@@ -382,10 +363,12 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 fn in_words(Refusal { message, help, .. }: Refusal) -> String {
-    match help {
+    let text = match help {
         Some(help) => format!("{message}: {help}"),
         None => message,
-    }
+    };
+    // clap prints it as it is.
+    printable::excerpt(&text).into_owned()
 }
 
 /// How to write.

@@ -61,7 +61,7 @@ pub(crate) fn tell(failure: &Failure, sources: &Sources, format: OutputFormat, r
         Failure::Refused(diagnostics) => report::write(diagnostics, sources, format, Some(refused)),
         Failure::BadExpression(diagnostic) => report::write(std::slice::from_ref(diagnostic), sources, format, None),
         Failure::BadCommandLine(error) | Failure::Host(error) => {
-            report::to_stderr(&format!("error: {error:#}\n"));
+            report::lines_to_stderr(&report::error(error));
         }
     }
 }
@@ -177,7 +177,7 @@ fn note_unread(input: &Input, format: OutputFormat) {
         // What cannot tell, such as `/dev/null`, has nothing to say.
         && rustix::io::ioctl_fionread(io::stdin()).is_ok_and(|bytes| bytes > 0)
     {
-        report::to_stderr("note: standard input is not read; write `-f -` to read it\n");
+        report::to_stderr("note: standard input is not read; write `-f -` to read it");
     }
 }
 
@@ -188,10 +188,10 @@ fn note_others(folder: &Path, files: &[NewFile<'_>], format: OutputFormat) -> an
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
         let text = format!(
             "note: {} also holds {}, which this did not write\n",
-            folder.display(),
+            rutter::printable::path(folder),
             rutter::suggest::list(&others, "and")
         );
-        report::to_stderr(&report::harmless(text));
+        report::to_stderr(&text);
     }
     Ok(())
 }
@@ -238,7 +238,7 @@ fn describe(args: &Describe) -> Result<(), Failure> {
         "appVersions": description.app_versions,
     });
     let text = match format {
-        OutputFormat::Json => format!("{object:#}\n"),
+        OutputFormat::Json => json::to_text(&object) + "\n",
         OutputFormat::Yaml => rutter::yaml::to_string(&object).map_err(|error| Failure::Host(anyhow!(error)))?,
     };
     output::to_stdout(&text).map_err(Failure::Host)
@@ -274,5 +274,5 @@ fn to_json(parts: &[Part<'_>], sources: &Sources) -> Result<String, Failure> {
             }
         }
     }
-    Ok(format!("{:#}\n", Value::Array(objects)))
+    Ok(json::to_text(&Value::Array(objects)) + "\n")
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use rutter::stream::{self, Part};
 use rutter::yaml::{self, Node, Value};
-use rutter::{Description, Manifest};
+use rutter::{Description, Manifest, printable};
 use rutter_host::Package;
 use similar::{ChangeTag, TextDiff};
 
@@ -66,9 +66,9 @@ fn compare(args: &Diff) -> Result<Verdict, Told> {
     let [old, new] = sides.each_ref().map(|side| side.render(&package, &description));
     let (old, new) = (old?, new?);
     let changes = Changes::between(&old, &new);
-    let written = output::to_stdout(&changes.to_text(args.context.into(), Ink::for_stdout()));
+    let written = output::coloured_to_stdout(&changes.to_text(args.context.into(), Ink::for_stdout()));
     written.map_err(|error| told(Failure::Host(error)))?;
-    report::to_stderr(&format!("rutter: {}\n", changes.summary()));
+    report::to_stderr(&format!("rutter: {}", changes.summary()));
     Ok(if changes.differences.is_empty() {
         Verdict::Same
     } else {
@@ -89,7 +89,7 @@ impl Side {
             name: if inputs::is_stdin(path) {
                 "standard input".to_owned()
             } else {
-                path.display().to_string()
+                printable::path(path)
             },
             input: Input::of_file(path.to_owned(), args.installation.clone()),
             sources: Sources::default(),
@@ -277,9 +277,9 @@ impl<'a> Changes<'a> {
                 Difference::Changed(_, object) => (object, "changed"),
                 Difference::Removed(object) => (object, "removed"),
             };
-            let header = report::harmless(format!("{} {became}", object.identity));
+            let header = format!("{} {became}", object.identity);
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{}", ink.bold(&header));
+            let _ = writeln!(text, "{}", ink.bold(&printable::line(&header)));
             match difference {
                 Difference::Added(object) => write_whole('+', object, ink, &mut text),
                 Difference::Changed(old, new) => write_changed(old, new, context, ink, &mut text),
@@ -295,7 +295,7 @@ fn write_changed(old: &Object, new: &Object, context: usize, ink: Ink, text: &mu
     let value = |tree: &Option<Node>| json::from_node(tree.as_ref()?).ok();
     if let (Some(old), Some(new)) = (value(&old_tree), value(&new_tree)) {
         for note in kubernetes::notes(&old, &new) {
-            let _ = writeln!(text, "{}", ink.yellow(&report::harmless(note)));
+            let _ = writeln!(text, "{}", ink.yellow(&printable::line(&note)));
         }
     }
     // Of texts that are huge and all different it then finds some difference, not the least one.
@@ -309,7 +309,7 @@ fn write_changed(old: &Object, new: &Object, context: usize, ink: Ink, text: &mu
             (_, Some(index)) => Some(path_at(new_tree.as_ref()?, index)),
             (None, None) => None,
         });
-        let header = format!("{} {}", hunk.header(), report::harmless(path.unwrap_or_default()));
+        let header = format!("{} {}", hunk.header(), printable::line(&path.unwrap_or_default()));
         let _ = writeln!(text, "{}", ink.cyan(header.trim_end()));
         for change in hunk.iter_changes() {
             let sign = match change.tag() {
@@ -329,7 +329,7 @@ fn write_whole(sign: char, object: &Object, ink: Ink, text: &mut String) {
 }
 
 fn write_line(sign: char, line: &str, ink: Ink, text: &mut String) {
-    let line = format!("{sign}{}", report::harmless(line));
+    let line = format!("{sign}{}", printable::source_line(line));
     let _ = match sign {
         '+' => writeln!(text, "{}", ink.green(&line)),
         '-' => writeln!(text, "{}", ink.red(&line)),

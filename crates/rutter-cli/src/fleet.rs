@@ -20,11 +20,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use rutter::stream::{self, Answer, Broken, Document, Names, Object, Piece, Pieces};
 use rutter::yaml::YAML_FEATURE;
-use rutter::{Description, Diagnostic, Diagnostics, Position};
+use rutter::{Description, Diagnostic, Diagnostics, Position, printable};
 use rutter_host::{HostError, Package};
 
 use crate::failure::{Failure, Located};
-use crate::output::{Spool, separate};
+use crate::output::{Spool, separate, stderr};
 use crate::report::Report;
 use crate::sources::Sources;
 use crate::{files, inputs};
@@ -153,7 +153,7 @@ impl Fleet {
             }
         }
         files.sort();
-        let name: Arc<str> = path.display().to_string().into();
+        let name: Arc<str> = printable::path(path).into();
         Ok(Self {
             name: Arc::clone(&name),
             head: VecDeque::new(),
@@ -178,7 +178,7 @@ impl Fleet {
                 return Some(next);
             }
             let path = self.folder.as_mut()?.1.pop_front()?;
-            self.name = path.display().to_string().into();
+            self.name = printable::path(&path).into();
             // A pipe would be waited for.
             let file = match path.metadata() {
                 Ok(metadata) if metadata.is_file() => File::open(path),
@@ -470,7 +470,8 @@ impl<'c> Collector<'c> {
         let Some(out) = &mut self.out else {
             return Ok(());
         };
-        if before.is_none_or(|before| before == file) {
+        // Two files may look alike, where their names are no text.
+        if before.is_none_or(|before| Arc::ptr_eq(&before, &file)) {
             return out.write(text);
         }
         let (separator, text) = separate(text);
@@ -549,7 +550,7 @@ impl Progress {
 
     fn new() -> Self {
         Self {
-            is_wanted: io::stderr().is_terminal(),
+            is_wanted: stderr().is_terminal(),
             told: Instant::now(),
             is_shown: false,
         }
@@ -572,7 +573,7 @@ impl Progress {
 
     /// Where it cannot be told, nobody needs to know.
     fn show(text: fmt::Arguments<'_>) {
-        let mut stderr = io::stderr().lock();
+        let mut stderr = stderr().lock();
         let _ = stderr.write_fmt(text).and_then(|()| stderr.flush());
     }
 }

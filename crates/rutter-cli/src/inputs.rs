@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::anyhow;
 use rutter::stream::{self, Part, Rendered};
 use rutter::yaml::YAML_FEATURE;
-use rutter::{Description, Diagnostic, Request, State};
+use rutter::{Description, Diagnostic, Request, State, printable};
 use rutter_host::Package;
 
 use crate::args::Input;
@@ -42,7 +42,7 @@ pub(crate) fn read_short(input: &Input, sources: &mut Sources) -> Result<Option<
         return read(input, sources).map(|()| None);
     };
     if path.is_dir() {
-        let name = path.display().to_string();
+        let name = printable::path(path);
         let fleet = Fleet::folder(path).map_err(|error| unreadable(&name, error))?;
         return Ok(Some(fleet));
     }
@@ -227,7 +227,7 @@ fn open(path: &Path) -> Result<(String, Box<dyn Read>), Failure> {
     if is_stdin(path) {
         return Ok((STDIN.to_owned(), Box::new(io::stdin())));
     }
-    let name = path.display().to_string();
+    let name = printable::path(path);
     match File::open(path) {
         Ok(_) if path.is_dir() => Err(Failure::BadCommandLine(anyhow!(
             "{name} is a folder: only `rutter validate -f` and `rutter render -f` take one, as their one input, and the \

@@ -1,7 +1,7 @@
 //! YAML documents as JSON.
 
 use rutter::yaml::{self, AMBIGUOUS_SCALAR, Node, Resolved, Scalar};
-use rutter::{Diagnostic, Diagnostics};
+use rutter::{Diagnostic, Diagnostics, printable};
 use serde_json::{Map, Number, Value};
 
 /// Reads a YAML document, or nothing, that starts on line `first_line` of the first source.
@@ -29,6 +29,11 @@ pub(crate) fn from_node(node: &Node) -> Result<Value, Vec<Diagnostic>> {
         return Err(diagnostics.into_vec());
     }
     Ok(value)
+}
+
+/// A value as indented JSON that every terminal can show.
+pub(crate) fn to_text(value: &Value) -> String {
+    printable::json(&format!("{value:#}")).into_owned()
 }
 
 fn convert(node: &Node, diagnostics: &mut Diagnostics) -> Value {

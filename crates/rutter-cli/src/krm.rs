@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Krm, sources: &mut Sources) -> Result<(), Failure> {
     let outcome = krm::run(text, &package.describe()?, task, |request| {
         package.render(request).map_err(Failure::from)
     })?;
-    report::to_stderr(&report::harmless(outcome.to_text()));
+    report::lines_to_stderr(&outcome.to_text());
     output::to_stdout(&outcome.list).map_err(Failure::Host)?;
     if outcome.is_refused() {
         return Err(Failure::Refused(Vec::new()));

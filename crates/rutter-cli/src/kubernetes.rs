@@ -70,8 +70,9 @@ pub(crate) fn notes(old: &Value, new: &Value) -> Vec<String> {
         })
         .collect();
     if !refused.is_empty() {
-        let name = text("/metadata/name").unwrap_or_default();
-        let namespace = text("/metadata/namespace").map_or_else(String::new, |name| format!(" --namespace {name}"));
+        let name = typed(text("/metadata/name").unwrap_or_default(), "NAME");
+        let namespace = text("/metadata/namespace").map(|namespace| typed(namespace, "NAMESPACE"));
+        let namespace = namespace.map_or_else(String::new, |name| format!(" --namespace {name}"));
         let then: String = refused.iter().map(|fixed| format!("; {}", fixed.then)).collect();
         notes.push(format!(
             "help: `kubectl delete {} {name}{namespace} --cascade=orphan` keeps the pods, and a {kind} that is applied then \
@@ -80,6 +81,16 @@ pub(crate) fn notes(old: &Value, new: &Value) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// A name that can be typed, or a word that stands for it: what is no name to Kubernetes could be a command or an option.
+fn typed<'n>(name: &'n str, otherwise: &'n str) -> &'n str {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    if name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.bytes().all(is_part) {
+        name
+    } else {
+        otherwise
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +118,19 @@ mod tests {
              anew; the policy counts for pods that are made from then on",
         ];
         assert_eq!(notes(&old, &new), expected);
+    }
+
+    #[test]
+    fn only_names_become_part_of_a_command() {
+        for name in ["a; reboot", "$(reboot)", "--all", "", "a\nb", "a\u{1b}"] {
+            let object = |service| {
+                let metadata = json!({"name": name, "namespace": name});
+                json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": {"serviceName": service}})
+            };
+            let notes = notes(&object("a"), &object("b"));
+            let command = "`kubectl delete statefulset NAME --namespace NAMESPACE --cascade=orphan`";
+            assert!(notes[1].contains(command), "{notes:?}");
+        }
     }
 
     #[test]

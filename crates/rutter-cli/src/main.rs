@@ -8,6 +8,7 @@
 mod against_helm;
 mod argocd;
 mod args;
+mod command_line;
 mod commands;
 mod diff;
 mod failure;
@@ -28,5 +29,8 @@ mod sources;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    commands::run(args::parse().command)
+    match command_line::read() {
+        Ok(cli) => commands::run(cli.command),
+        Err(code) => code,
+    }
 }

@@ -1,4 +1,4 @@
-//! Writing results: whole or not at all.
+//! Writing results: whole or not at all, and to a terminal nothing that commands it.
 
 use std::env;
 use std::fs::{self, File};
@@ -6,30 +6,109 @@ use std::io::{self, BufWriter, IsTerminal as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use rutter::printable;
 use tempfile::{SpooledData, SpooledTempFile};
 
 use crate::files::NewFile;
 
-/// Writes to standard output.
+/// Standard output. What a terminal shows must be made printable first.
+#[allow(clippy::disallowed_methods, reason = "this module is the way to it")]
+fn stdout() -> io::Stdout {
+    io::stdout()
+}
+
+/// Standard error, for text that is printable already.
+#[allow(clippy::disallowed_methods, reason = "this module is the way to it")]
+pub(crate) fn stderr() -> io::Stderr {
+    io::stderr()
+}
+
+/// Writes to standard output: programs get the very bytes, and a terminal gets them printable.
 ///
 /// # Errors
 ///
 /// If not all of it could be written; a broken pipe is no exception, for half a manifest is none.
 pub(crate) fn to_stdout(text: &str) -> Result<()> {
-    let mut stdout = io::stdout().lock();
+    if stdout().is_terminal() {
+        write_to_stdout(&printable::lines(text))
+    } else {
+        write_to_stdout(text)
+    }
+}
+
+/// Writes text with colours of [`Ink`] to standard output, and only these.
+///
+/// # Errors
+///
+/// As for [`to_stdout`].
+pub(crate) fn coloured_to_stdout(text: &str) -> Result<()> {
+    write_to_stdout(&printable::coloured(text))
+}
+
+fn write_to_stdout(text: &str) -> Result<()> {
+    let mut stdout = stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     written.context("standard output cannot be written")
 }
 
-/// Writes all that has waited to standard output.
+/// Writes all that has waited to standard output, as [`to_stdout`] does.
 ///
 /// # Errors
 ///
 /// As for [`to_stdout`].
 pub(crate) fn all_to_stdout(spool: Spool) -> Result<()> {
-    spool
-        .copy_to(io::stdout().lock())
-        .context("standard output cannot be written")
+    let stdout = stdout();
+    let written = if stdout.is_terminal() {
+        spool.copy_to(Printable::new(stdout.lock()))
+    } else {
+        spool.copy_to(stdout.lock())
+    };
+    written.context("standard output cannot be written")
+}
+
+/// Makes text printable on its way, a few lines at a time.
+struct Printable<W> {
+    to: W,
+    waiting: Vec<u8>,
+}
+
+impl<W: Write> Printable<W> {
+    /// The most bytes of one line that wait for its end.
+    const MOST: usize = 64 << 10;
+
+    fn new(to: W) -> Self {
+        let waiting = Vec::new();
+        Self { to, waiting }
+    }
+
+    /// Writes this many of the bytes that wait.
+    fn write_first(&mut self, count: usize) -> io::Result<()> {
+        let text = String::from_utf8_lossy(&self.waiting[..count]).into_owned();
+        self.waiting.drain(..count);
+        self.to.write_all(printable::lines(&text).as_bytes())
+    }
+}
+
+impl<W: Write> Write for Printable<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.waiting.extend_from_slice(bytes);
+        let lines = self.waiting.iter().rposition(|byte| *byte == b'\n').map(|end| end + 1);
+        if let Some(end) = lines {
+            self.write_first(end)?;
+        }
+        if self.waiting.len() > Self::MOST {
+            let is_start = |byte: &u8| byte & 0b1100_0000 != 0b1000_0000;
+            // The last character may not be whole yet.
+            let end = self.waiting.iter().rposition(is_start).filter(|end| *end > 0);
+            self.write_first(end.unwrap_or(self.waiting.len()))?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.write_first(self.waiting.len())?;
+        self.to.flush()
+    }
 }
 
 /// How much of what waits to be written is held in memory, in bytes. The rest lies in a file that nobody else sees.
@@ -121,7 +200,7 @@ impl Ink {
     pub(crate) fn for_stdout() -> Self {
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        if io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb {
+        if stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb {
             Self::Ansi
         } else {
             Self::None
@@ -164,7 +243,7 @@ impl Ink {
 ///
 /// If a file cannot be written. Then no file that was there before has changed, unless renaming itself failed.
 pub(crate) fn to_folder(folder: &Path, files: &[NewFile<'_>]) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", printable::path(folder)))?;
     let mut finished = Vec::with_capacity(files.len());
     for file in files {
         finished.push(Unfinished::write(folder, file)?);
@@ -178,10 +257,10 @@ pub(crate) fn to_folder(folder: &Path, files: &[NewFile<'_>]) -> Result<()> {
 ///
 /// If the folder cannot be read.
 pub(crate) fn others(folder: &Path, files: &[NewFile<'_>]) -> Result<Vec<String>> {
-    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let entries = fs::read_dir(folder).with_context(|| printable::path(folder))?;
     let mut others = Vec::new();
     for entry in entries {
-        let name = entry?.file_name().to_string_lossy().into_owned();
+        let name = printable::os(&entry?.file_name());
         let is_manifest = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
         if is_manifest && !name.starts_with('.') && !files.iter().any(|file| file.name == name) {
             others.push(name);
@@ -202,19 +281,23 @@ impl Unfinished {
         let NewFile { name, text } = file;
         let target = folder.join(&**name);
         if target.is_dir() {
-            anyhow::bail!("{} is a folder, where a file is to be written", target.display());
+            anyhow::bail!(
+                "{} is a folder, where a file is to be written",
+                printable::path(&target)
+            );
         }
         let path = folder.join(format!(".{name}.{}", std::process::id()));
         let unfinished = Self { path, target };
         // A new file: a link that somebody put there is not followed.
         File::create_new(&unfinished.path)
             .and_then(|mut file| file.write_all(text.as_bytes()))
-            .with_context(|| format!("{} cannot be written", unfinished.target.display()))?;
+            .with_context(|| format!("{} cannot be written", printable::path(&unfinished.target)))?;
         Ok(unfinished)
     }
 
     fn finish(self) -> Result<()> {
-        fs::rename(&self.path, &self.target).with_context(|| format!("{} cannot be written", self.target.display()))
+        fs::rename(&self.path, &self.target)
+            .with_context(|| format!("{} cannot be written", printable::path(&self.target)))
     }
 }
 
@@ -222,5 +305,40 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         // Gone already if it was renamed.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_whole_characters_however_they_arrive() {
+        let text = "a: é\u{1b}[2J\r\nb: \u{202e}\n\tc: żółć".repeat(3);
+        for size in 1..text.len() {
+            let mut shown = Vec::new();
+            let mut printable = Printable::new(&mut shown);
+            for bytes in text.as_bytes().chunks(size) {
+                printable.write_all(bytes).expect("room");
+            }
+            printable.flush().expect("room");
+            assert_eq!(
+                String::from_utf8(shown).expect("text"),
+                printable::lines(&text),
+                "{size}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_lines_do_not_wait_for_their_end() {
+        let mut shown = Vec::new();
+        let mut printable = Printable::new(&mut shown);
+        let long = "é".repeat(Printable::<Vec<u8>>::MOST);
+        printable.write_all(&long.as_bytes()[..long.len() - 1]).expect("room");
+        assert!(printable.waiting.len() <= 1, "{}", printable.waiting.len());
+        printable.write_all(&long.as_bytes()[long.len() - 1..]).expect("room");
+        printable.flush().expect("room");
+        assert_eq!(String::from_utf8(shown).expect("text"), long);
     }
 }

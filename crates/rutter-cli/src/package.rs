@@ -42,7 +42,7 @@ fn load_into(host: &Host, source: &Source) -> Result<Package> {
         Some(path) => match host.load(path) {
             // It names the file itself.
             Err(error @ HostError::Read { .. }) => Err(error.into()),
-            loaded => loaded.with_context(|| path.display().to_string()),
+            loaded => loaded.with_context(|| rutter::printable::path(path)),
         },
         None => embedded(host),
     }?;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use rutter::plan::{Detail, File};
-use rutter::{ChangeRequest, Description, Request, State, stream};
+use rutter::{ChangeRequest, Description, Request, State, printable, stream};
 use rutter_host::Package;
 
 use crate::args::{OutputFormat, Plan, PlanFormat};
@@ -17,7 +17,7 @@ use crate::failure::{Failure, Located};
 use crate::files::NewFile;
 use crate::inputs;
 use crate::sources::Sources;
-use crate::{output, package, report};
+use crate::{json, output, package, report};
 
 /// The number of the source that says what is installed, and of the one that says what is desired.
 const FROM: u32 = 0;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Plan, sources: &mut Sources) -> Result<ExitCode, Failur
         .map_err(|diagnostics| refused(TO, diagnostics))?;
     let text = match args.output {
         PlanFormat::Text => plan.to_text(Detail::Steps),
-        PlanFormat::Json => format!("{:#}\n", plan.to_json()),
+        PlanFormat::Json => json::to_text(&plan.to_json()) + "\n",
     };
     if let Some(folder) = &args.output_dir {
         write(folder, &plan.files(None))?;
@@ -114,7 +114,7 @@ fn write(folder: &Path, files: &[File]) -> Result<(), Failure> {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(error) => {
-            let error = anyhow!("{} is no folder to write to: {error}", folder.display());
+            let error = anyhow!("{} is no folder to write to: {error}", printable::path(folder));
             return Err(Failure::BadCommandLine(error));
         }
     };
@@ -122,7 +122,7 @@ fn write(folder: &Path, files: &[File]) -> Result<(), Failure> {
         // Steps of another plan would be taken for this one's, and for done.
         return Err(Failure::BadCommandLine(anyhow!(
             "{} is not empty; a plan wants a folder of its own",
-            folder.display()
+            printable::path(folder)
         )));
     }
     write_all(folder, files).map_err(Failure::Host)

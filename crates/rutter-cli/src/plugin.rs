@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use rutter::Description;
+use rutter::{Description, printable};
 
 use crate::args::{HostTool, PluginInstall};
 use crate::failure::Failure;
@@ -38,7 +38,7 @@ fn installed(args: &PluginInstall, description: &Description) -> Result<String> 
         Some(folder) => folder.clone(),
         None => folder_of(args.host).context("no folder for plugins is known: name one with `--dir DIR`")?,
     };
-    let folder = std::path::absolute(&folder).with_context(|| folder.display().to_string())?;
+    let folder = std::path::absolute(&folder).with_context(|| printable::path(&folder))?;
     let files = match args.host {
         HostTool::Helm => vec![File {
             path: folder.join("rutter/plugin.yaml"),
@@ -66,7 +66,7 @@ fn installed(args: &PluginInstall, description: &Description) -> Result<String> 
             Written::Replaced => "replaced, and kept with `.old` at its end,",
             Written::Already => "is there already:",
         };
-        said.push_str(&format!("{what} {}\n", file.path.display()));
+        said.push_str(&format!("{what} {}\n", printable::path(&file.path)));
     }
     said.push_str(&next_steps(args, &folder));
     if !is_on_path() {
@@ -76,7 +76,7 @@ fn installed(args: &PluginInstall, description: &Description) -> Result<String> 
 }
 
 fn next_steps(args: &PluginInstall, folder: &Path) -> String {
-    let folder = folder.display();
+    let folder = printable::path(folder);
     match args.host {
         HostTool::Helm => {
             let variable = args
@@ -142,10 +142,10 @@ impl File {
             Ok(text) if text.contains("rutter") => Ok(()),
             Ok(_) => bail!(
                 "{} is somebody else's: remove it, or name another folder with `--dir DIR`",
-                self.path.display()
+                printable::path(&self.path)
             ),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(error).with_context(|| self.path.display().to_string()),
+            Err(error) => Err(error).with_context(|| printable::path(&self.path)),
         }
     }
 
@@ -159,11 +159,11 @@ impl File {
         if folder.is_symlink() {
             bail!(
                 "{} is a link, as `helm plugin install` makes of a folder: remove it, or keep it",
-                folder.display()
+                printable::path(folder)
             );
         }
-        fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
-        let context = || format!("{} cannot be written", self.path.display());
+        fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", printable::path(folder)))?;
+        let context = || format!("{} cannot be written", printable::path(&self.path));
         // Beside it and then renamed: a host may be reading it.
         let partial = self.path.with_extension(std::process::id().to_string());
         fs::write(&partial, self.text).with_context(context)?;

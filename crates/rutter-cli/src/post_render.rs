@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use rutter::helm;
 use rutter::stream::Rendered;
+use rutter::{helm, printable};
 
 use crate::args::{PostRender, Source};
 use crate::failure::{Failure, Located};
@@ -24,16 +24,17 @@ pub(crate) fn run(args: &PostRender) -> ExitCode {
                     report::plain(diagnostics, &sources) + "rutter: the input is refused\n"
                 }
                 Failure::BadExpression(located) => report::plain(std::slice::from_ref(located), &sources),
-                Failure::BadCommandLine(error) | Failure::Host(error) => format!("error: {error:#}\n"),
+                Failure::BadCommandLine(error) | Failure::Host(error) => report::error(error),
                 Failure::Told => String::new(),
             };
             (text, failure.exit_status())
         }
     };
-    report::to_stderr(&said);
+    report::lines_to_stderr(&said);
     for path in &args.log_files {
         if let Err(error) = fs::write(path, &said) {
-            report::to_stderr(&format!("warning: {} cannot be written: {error}\n", path.display()));
+            let path = printable::path(path);
+            report::to_stderr(&format!("warning: {path} cannot be written: {error}"));
         }
     }
     ExitCode::from(status)

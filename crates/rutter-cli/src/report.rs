@@ -1,19 +1,23 @@
-//! Diagnostics for people and for programs.
+//! Diagnostics for people and for programs, and everything else that goes to standard error.
+//!
+//! Whatever comes from outside is made [printable] here. The colours are ours.
+
+mod snippet;
 
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Result;
-use miette::{
-    GraphicalReportHandler, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents,
-};
-use rutter::{Position, Severity};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
+use rutter::{Severity, printable};
 use serde_json::{Value, json};
 
+use self::snippet::Snippet;
 use crate::args::OutputFormat;
 use crate::failure::Located;
-use crate::output::Spool;
-use crate::sources::{Source, Sources};
+use crate::json;
+use crate::output::{self, Spool};
+use crate::sources::Sources;
 
 /// How diagnostics are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +34,7 @@ impl Style {
     fn of(format: OutputFormat) -> Self {
         match format {
             OutputFormat::Json => Self::Json,
-            OutputFormat::Yaml if io::stderr().is_terminal() => Self::Drawn,
+            OutputFormat::Yaml if output::stderr().is_terminal() => Self::Drawn,
             OutputFormat::Yaml => Self::Plain,
         }
     }
@@ -67,24 +71,16 @@ impl Report {
     ///
     /// Those of [`Spool::write`].
     pub(crate) fn add(&mut self, diagnostics: &[Located], sources: &Sources) -> Result<()> {
-        let handler = GraphicalReportHandler::new();
         for located in diagnostics {
             let text = match self.style {
                 Style::Plain => plain(std::slice::from_ref(located), sources),
-                Style::Drawn => {
-                    let mut text = String::new();
-                    let drawn = Drawn::new(located, sources);
-                    if handler.render_report(&mut text, &drawn).is_err() {
-                        text = plain(std::slice::from_ref(located), sources);
-                    }
-                    text
-                }
+                Style::Drawn => drawn(located, sources, GraphicalTheme::default()),
                 // An element of the array, as far in as it stands there.
                 Style::Json => {
                     let separator = if self.is_empty { "[\n  " } else { ",\n  " };
                     format!(
                         "{separator}{}",
-                        format!("{:#}", to_json(located, sources)).replace('\n', "\n  ")
+                        json::to_text(&to_json(located, sources)).replace('\n', "\n  ")
                     )
                 }
             };
@@ -105,32 +101,63 @@ impl Report {
             // Where diagnostics are all that was asked for, none are an answer, too.
             (Style::Json, None) if self.is_empty => {}
             (Style::Json, _) => self.spool.write(if self.is_empty { "[]\n" } else { "\n]\n" })?,
-            (Style::Plain | Style::Drawn, Some(conclusion)) => self.spool.write(&format!("{conclusion}\n"))?,
+            (Style::Plain | Style::Drawn, Some(conclusion)) => {
+                self.spool.write(&format!("{}\n", printable::line(conclusion)))?;
+            }
             (Style::Plain | Style::Drawn, None) => {}
         }
-        self.spool.copy_to(io::stderr().lock())
+        self.spool.copy_to(output::stderr().lock())
     }
 }
 
 /// Diagnostics as the text that every route of a package gives.
 pub(crate) fn plain(diagnostics: &[Located], sources: &Sources) -> String {
-    let line = |located: &Located| harmless(located.diagnostic.display(name(located.source, sources)));
+    let line = |located: &Located| {
+        let name = name(located.source, sources);
+        located.diagnostic.display(name).to_string()
+    };
     diagnostics.iter().map(line).collect()
 }
 
-/// Writes to standard error as much as it takes. Where nobody listens there is nobody to tell.
-pub(crate) fn to_stderr(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+/// A diagnostic with the lines that it is about, in the colours of a theme.
+fn drawn(located: &Located, sources: &Sources, theme: GraphicalTheme) -> String {
+    let drawn = Drawn::new(located, sources);
+    let mut text = String::new();
+    match GraphicalReportHandler::new_themed(theme).render_report(&mut text, &drawn) {
+        // All that it draws is printable already; this is for what was forgotten.
+        Ok(()) => printable::coloured(&text).into_owned(),
+        Err(_) => plain(std::slice::from_ref(located), sources),
+    }
+}
+
+/// An error with its causes, as one message.
+pub(crate) fn error(error: &anyhow::Error) -> String {
+    format!("{}\n", printable::message(&format!("error: {error:#}")))
+}
+
+/// Writes one message to standard error. If it has several lines, all but the first have a margin, because they may be
+/// somebody else's.
+pub(crate) fn to_stderr(message: &str) {
+    to_stderr_as_it_is(&format!("{}\n", printable::message(message)));
+}
+
+/// Writes text to standard error whose lines are ours, such as that of [`plain`].
+pub(crate) fn lines_to_stderr(text: &str) {
+    to_stderr_as_it_is(&printable::lines(text));
+}
+
+/// Writes as much as standard error takes. Where nobody listens there is nobody to tell.
+fn to_stderr_as_it_is(text: &str) {
+    let _ = output::stderr().lock().write_all(text.as_bytes());
 }
 
 fn name(source: u32, sources: &Sources) -> &str {
     sources.get(source).map_or("<none>", |source| source.name.as_str())
 }
 
-/// Text of a package without what would command a terminal.
+/// Text of a package for people, with its lines.
 pub(crate) fn harmless(text: impl fmt::Display) -> String {
-    let is_harmless = |c: char| matches!(c, '\n' | '\t') || !c.is_control();
-    text.to_string().chars().filter(|c| is_harmless(*c)).collect()
+    printable::lines(&text.to_string()).into_owned()
 }
 
 fn to_json(located: &Located, sources: &Sources) -> Value {
@@ -151,22 +178,16 @@ fn to_json(located: &Located, sources: &Sources) -> Value {
 #[derive(Debug)]
 struct Drawn<'a> {
     located: &'a Located,
-    place: Option<(&'a Source, LabeledSpan)>,
+    snippet: Option<Snippet<'a>>,
 }
 
 impl<'a> Drawn<'a> {
     fn new(located: &'a Located, sources: &'a Sources) -> Self {
-        let place = located.diagnostic.position.and_then(|position| {
-            let source = sources.get(located.source)?;
-            let position = Position {
-                line: position.line.checked_sub(source.first_line - 1)?,
-                ..position
-            };
-            let (start, end) = span(&source.text, position)?;
-            let label = LabeledSpan::new(None, start, end - start);
-            Some((source, label))
-        });
-        Self { located, place }
+        let snippet = located
+            .diagnostic
+            .position
+            .and_then(|position| Snippet::of(sources.get(located.source)?, position));
+        Self { located, snippet }
     }
 }
 
@@ -174,9 +195,9 @@ impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let diagnostic = &self.located.diagnostic;
         if !diagnostic.path.is_empty() {
-            write!(f, "{}: ", harmless(&diagnostic.path))?;
+            write!(f, "{}: ", printable::excerpt(&diagnostic.path))?;
         }
-        f.write_str(&harmless(&diagnostic.message))
+        f.write_str(&printable::excerpt(&diagnostic.message))
     }
 }
 
@@ -184,7 +205,7 @@ impl std::error::Error for Drawn<'_> {}
 
 impl miette::Diagnostic for Drawn<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(harmless(&self.located.diagnostic.code)))
+        Some(Box::new(printable::excerpt(&self.located.diagnostic.code)))
     }
 
     fn severity(&self) -> Option<miette::Severity> {
@@ -196,71 +217,125 @@ impl miette::Diagnostic for Drawn<'_> {
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         let help = self.located.diagnostic.help.as_ref()?;
-        Some(Box::new(harmless(help)))
+        Some(Box::new(printable::excerpt(help)))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        let (source, _) = self.place.as_ref()?;
-        Some(*source)
+        Some(self.snippet.as_ref()?)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let (_, label) = self.place.as_ref()?;
-        Some(Box::new(std::iter::once(label.clone())))
+        let label = self.snippet.as_ref()?.label();
+        Some(Box::new(std::iter::once(label)))
     }
-}
-
-/// What `miette::NamedSource` does, which would have to own the text, and so one copy for each diagnostic.
-impl SourceCode for Source {
-    fn read_span<'a>(
-        &'a self,
-        span: &SourceSpan,
-        before: usize,
-        after: usize,
-    ) -> std::result::Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let lines = self.text.read_span(span, before, after)?;
-        Ok(Box::new(MietteSpanContents::new_named(
-            self.name.clone(),
-            lines.data(),
-            *lines.span(),
-            lines.line() + usize::try_from(self.first_line - 1).unwrap_or_default(),
-            lines.column(),
-            lines.line_count(),
-        )))
-    }
-}
-
-/// The bytes of the word at `position`, if the text has that place.
-fn span(text: &str, position: Position) -> Option<(usize, usize)> {
-    let index = |number: u32| usize::try_from(number.checked_sub(1)?).ok();
-    let line_index = index(position.line)?;
-    let line = text.split_inclusive('\n').nth(line_index)?;
-    let line_start: usize = text.split_inclusive('\n').take(line_index).map(str::len).sum();
-    let column = index(position.column)?;
-    let start = line
-        .char_indices()
-        .map(|(offset, _)| offset)
-        .chain([line.len()])
-        .nth(column)?;
-    let word = line[start..]
-        .find(|c: char| c.is_whitespace() || matches!(c, ',' | ':' | '}' | ']'))
-        .unwrap_or(line.len() - start);
-    Some((line_start + start, line_start + start + word))
 }
 
 #[cfg(test)]
 mod tests {
+    use rutter::{Diagnostic, Position};
+
     use super::*;
 
+    /// A diagnostic as a terminal with colours shows it.
+    fn shown(name: &str, text: &str, position: (u32, u32), payload: &str) -> String {
+        let mut sources = Sources::default();
+        let source = sources.add(name, text);
+        let (line, column) = position;
+        let diagnostic = Diagnostic {
+            severity: Severity::Error,
+            code: payload.to_owned().into(),
+            path: payload.to_owned(),
+            position: Some(Position { line, column }),
+            message: payload.to_owned(),
+            help: Some(payload.to_owned()),
+        };
+        drawn(&Located { source, diagnostic }, &sources, GraphicalTheme::unicode())
+    }
+
+    fn without_colours(text: &str) -> String {
+        let mut parts = text.split("\u{1b}[");
+        let first = parts.next().unwrap_or_default().to_owned();
+        first
+            + &parts
+                .map(|part| part.split_once('m').expect("a colour").1)
+                .collect::<String>()
+    }
+
     #[test]
-    fn spans_cover_the_word_at_a_position() {
-        let text = "a: 1\nbé: word, x\n";
-        let at = |line, column| span(text, Position { line, column }).map(|(start, end)| &text[start..end]);
-        assert_eq!(at(1, 1), Some("a"));
-        assert_eq!(at(2, 1), Some("bé"));
-        assert_eq!(at(2, 5), Some("word"));
-        assert_eq!(at(2, 99), None);
-        assert_eq!(at(9, 1), None);
-        assert_eq!(at(0, 0), None);
+    fn what_is_drawn_is_printable_and_in_colour() {
+        for payload in [
+            "\u{1b}[2Jx",
+            "\u{1b}[31mred\u{1b}[0m",
+            "\u{1b}]8;;http://x\u{1b}\\x\u{1b}]8;;\u{1b}\\",
+            "\u{9b}31m\u{7f}\u{8}",
+            "x\u{202e}\u{2066}\u{200b}",
+            "x\rerror: forged",
+            "x\nerror: forged",
+        ] {
+            let drawn = shown(payload, &format!("{payload}: 1\n{payload}"), (1, 1), payload);
+            assert!(drawn.contains("\u{1b}["), "{drawn}");
+            assert!(!drawn.contains(payload), "{drawn}");
+            let plain = without_colours(&drawn);
+            assert_eq!(printable::lines(&plain), plain);
+            assert!(!plain.lines().any(|line| line.starts_with("error: forged")), "{plain}");
+        }
+    }
+
+    #[test]
+    fn the_label_is_below_its_word_and_the_place_is_the_real_one() {
+        let drawn = shown("a\u{1b}.yaml", "b: 1\n\t\u{1b}[1m\u{202e}: w\u{7}rd # c", (2, 9), "p");
+        let plain = without_colours(&drawn);
+        assert!(plain.contains("[a\\u{1b}.yaml:2:9]"), "{plain}");
+        let lines: Vec<&str> = plain.lines().collect();
+        let at = lines
+            .iter()
+            .position(|line| line.contains("w\\u{7}rd"))
+            .expect("the line");
+        let word = lines[at].find("w\\u{7}rd").map(|end| lines[at][..end].chars().count());
+        let label = lines[at + 1].find('─').map(|end| lines[at + 1][..end].chars().count());
+        assert_eq!(word, label, "{plain}");
+    }
+
+    #[test]
+    fn every_position_can_be_drawn() {
+        for text in [
+            "",
+            "a",
+            "a\n",
+            "a\r\n\rb: \u{1b}\u{301}",
+            "日本: \t語\n",
+            &"é\t".repeat(200),
+        ] {
+            for line in 0..5 {
+                for column in 0..450 {
+                    let drawn = shown("x", text, (line, column), "m");
+                    assert!(drawn.contains("m: m"), "{text:?} {line}:{column}: {drawn}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn json_is_printable_and_means_the_same() {
+        let mut sources = Sources::default();
+        let text = "\u{1b}\u{7f}\u{9b}\u{202e}\u{e0041}\n";
+        let source = sources.add("a", "");
+        let code = rutter::Code {
+            id: "a",
+            severity: Severity::Error,
+            summary: "",
+        };
+        let diagnostic = Diagnostic::new(&code, text, text);
+        let written = json::to_text(&to_json(&Located { source, diagnostic }, &sources));
+        assert_eq!(printable::lines(&written), written);
+        let read: Value = serde_json::from_str(&written).expect("JSON");
+        assert_eq!((&read["path"], &read["message"]), (&json!(text), &json!(text)));
+    }
+
+    #[test]
+    fn errors_are_one_message() {
+        let cause = anyhow::anyhow!("no\u{1b}\nerror: forged");
+        let text = error(&cause.context("a\nb"));
+        assert_eq!(text, "error: a\n  | b: no\\u{1b}\n  | error: forged\n");
     }
 }

@@ -1,5 +1,7 @@
 //! The texts that values come from, by number.
 
+use rutter::printable;
+
 /// All texts that were read, each with a name for people.
 #[derive(Debug, Default)]
 pub(crate) struct Sources(Vec<Source>);
@@ -7,7 +9,7 @@ pub(crate) struct Sources(Vec<Source>);
 /// A text that was read.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// A file's path, `<stdin>`, or an option of the command line.
+    /// A file's path, `<stdin>`, or an option of the command line. Printable, and cut where it is too long to be read.
     pub(crate) name: String,
     /// What it says.
     pub(crate) text: String,
@@ -25,7 +27,7 @@ impl Sources {
     pub(crate) fn add_part(&mut self, name: impl Into<String>, text: impl Into<String>, first_line: u32) -> u32 {
         let number = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         self.0.push(Source {
-            name: name.into(),
+            name: printable::excerpt(&name.into()).into_owned(),
             text: text.into(),
             first_line,
         });

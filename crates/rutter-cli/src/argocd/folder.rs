@@ -1,11 +1,12 @@
 //! The folder that Argo CD runs a plugin in: somebody's repository, of which nothing is trusted.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use rutter::stream;
+use rutter::{printable, stream};
 
 use crate::failure::Failure;
 use crate::files;
@@ -17,8 +18,23 @@ const OWNERS: [&str; 4] = ["Chart.yaml", "kustomization.yaml", "kustomization.ym
 /// A folder's manifests: its YAML and JSON files, as Argo CD takes them of a plain folder that it does not recurse into.
 pub(super) struct Folder {
     path: PathBuf,
-    names: Vec<String>,
+    names: Vec<Name>,
     owner: Option<&'static str>,
+}
+
+/// The name of a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name {
+    file: OsString,
+    /// The name for people. It is the file's own if that is printable.
+    pub(super) shown: String,
+}
+
+impl From<OsString> for Name {
+    fn from(file: OsString) -> Self {
+        let shown = printable::os(&file);
+        Self { file, shown }
+    }
 }
 
 /// What reading a file gave.
@@ -46,13 +62,8 @@ impl Folder {
         for entry in fs::read_dir(&path)? {
             let name = entry?.file_name();
             owner = OWNERS.into_iter().find(|known| name == *known).or(owner);
-            let name = match name.into_string() {
-                Ok(name) => name,
-                // Reading it fails, and is told of: left out, what it holds would be pruned.
-                Err(name) => name.to_string_lossy().into_owned(),
-            };
-            if files::is_manifest(&name) && !path.join(&name).is_dir() {
-                names.push(name);
+            if files::is_manifest(&name.to_string_lossy()) && !path.join(&name).is_dir() {
+                names.push(Name::from(name));
             }
         }
         names.sort();
@@ -60,7 +71,7 @@ impl Folder {
     }
 
     /// The names of the files, in the order in which they are rendered.
-    pub(super) fn names(&self) -> &[String] {
+    pub(super) fn names(&self) -> &[Name] {
         &self.names
     }
 
@@ -70,7 +81,7 @@ impl Folder {
     }
 
     /// As much of a file as one input may hold, if it can be read.
-    pub(super) fn peek(&self, name: &str) -> Option<Vec<u8>> {
+    pub(super) fn peek(&self, name: &Name) -> Option<Vec<u8>> {
         let path = self.locate(name).ok()?;
         let mut bytes = Vec::new();
         let most = u64::try_from(stream::MAX_BYTES).unwrap_or(u64::MAX);
@@ -79,7 +90,7 @@ impl Folder {
     }
 
     /// A file of at most `most` bytes.
-    pub(super) fn read(&self, name: &str, most: usize) -> File {
+    pub(super) fn read(&self, name: &Name, most: usize) -> File {
         let path = match self.locate(name) {
             Ok(path) => path,
             Err(reason) => return File::Refused(reason),
@@ -94,8 +105,8 @@ impl Folder {
     }
 
     /// Where a file really is: a link could lead to what is not of the repository, and a pipe has no end.
-    fn locate(&self, name: &str) -> Result<PathBuf, String> {
-        let path = self.path.join(name);
+    fn locate(&self, name: &Name) -> Result<PathBuf, String> {
+        let path = self.path.join(&name.file);
         let path = path
             .canonicalize()
             .map_err(|error| format!("the file cannot be read: {error}"))?;
@@ -113,6 +124,38 @@ impl Folder {
 mod tests {
     use super::*;
 
+    fn named(name: &str) -> Name {
+        OsString::from(name).into()
+    }
+
+    /// Some file systems accept no such names.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_need_be_no_text() {
+        use std::os::unix::ffi::OsStringExt as _;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in [(&b"a\xff.yaml"[..], "1"), (b"a\xfe.yaml", "2"), (b"a\n.yaml", "3")] {
+            fs::write(folder.path().join(OsString::from_vec(name.into())), text).expect("a file");
+        }
+        // It could be mistaken for another.
+        fs::write(folder.path().join("a\u{fffd}.yaml"), "4").expect("a file");
+        let folder = Folder::open(folder.path()).expect("the folder");
+        let read = |name| match folder.read(name, 10) {
+            File::Text(bytes) => String::from_utf8(bytes).expect("text"),
+            File::TooLarge | File::Refused(_) => "unread".to_owned(),
+        };
+        let names = folder.names().iter();
+        let all: Vec<_> = names.map(|name| (name.shown.as_str(), read(name))).collect();
+        let expected = [
+            ("a\\n.yaml", "3"),
+            ("a\u{fffd}.yaml", "4"),
+            ("a\\xfe.yaml", "2"),
+            ("a\\xff.yaml", "1"),
+        ];
+        assert_eq!(all, expected.map(|(name, text)| (name, text.to_owned())));
+    }
+
     #[test]
     fn manifests_are_taken_in_the_order_of_their_names() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -128,10 +171,11 @@ mod tests {
         }
         fs::create_dir(folder.path().join("deeper.yaml")).expect("a folder");
         let folder = Folder::open(folder.path()).expect("the folder");
-        assert_eq!(folder.names(), ["C.json", "a.yml", "b.yaml"]);
+        let names: Vec<&str> = folder.names().iter().map(|name| name.shown.as_str()).collect();
+        assert_eq!(names, ["C.json", "a.yml", "b.yaml"]);
         assert_eq!(folder.owner(), Some("Kustomization"));
-        assert!(matches!(folder.read("b.yaml", 6), File::Text(bytes) if bytes == b"b.yaml"));
-        assert!(matches!(folder.read("b.yaml", 5), File::TooLarge));
+        assert!(matches!(folder.read(&named("b.yaml"), 6), File::Text(bytes) if bytes == b"b.yaml"));
+        assert!(matches!(folder.read(&named("b.yaml"), 5), File::TooLarge));
     }
 
     #[cfg(unix)]
@@ -152,10 +196,10 @@ mod tests {
             symlink(target, folder.path().join(name)).expect("a link");
         }
         let folder = Folder::open(folder.path()).expect("the folder");
-        assert!(matches!(folder.read("in.yaml", 10), File::Text(_)));
+        assert!(matches!(folder.read(&named("in.yaml"), 10), File::Text(_)));
         for name in ["out.yaml", "nowhere.yaml", "device.yaml"] {
-            assert!(matches!(folder.read(name, 10), File::Refused(_)), "{name}");
-            assert!(folder.peek(name).is_none(), "{name}");
+            assert!(matches!(folder.read(&named(name), 10), File::Refused(_)), "{name}");
+            assert!(folder.peek(&named(name)).is_none(), "{name}");
         }
     }
 }

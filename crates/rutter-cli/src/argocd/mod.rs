@@ -49,7 +49,7 @@ fn discover(source: &Source) -> Result<(), Failure> {
     // Argo CD asks plugins before it looks for a chart or a kustomization, and the answer would take the folder from
     // them.
     if let Some(owner) = folder.owner() {
-        report::to_stderr(&format!("note: {owner} says whose this folder is\n"));
+        report::to_stderr(&format!("note: {owner} says whose this folder is"));
         return Ok(());
     }
     let package = package::load(source).map_err(Failure::Host)?;
@@ -58,10 +58,10 @@ fn discover(source: &Source) -> Result<(), Failure> {
     let found: String = folder
         .names()
         .iter()
-        .filter(|name| **name == values || folder.peek(name).is_some_and(|bytes| concerns(&bytes, &description)))
-        .map(|name| format!("{name}\n"))
+        .filter(|name| name.shown == values || folder.peek(name).is_some_and(|bytes| concerns(&bytes, &description)))
+        .map(|name| format!("{}\n", name.shown))
         .collect();
-    output::to_stdout(&report::harmless(found)).map_err(Failure::Host)
+    output::to_stdout(&found).map_err(Failure::Host)
 }
 
 /// The name of a file with bare values.
@@ -171,10 +171,10 @@ fn read_all(folder: &Folder, sources: &mut Sources) -> Result<Vec<(u32, String)>
         match folder.read(name, left) {
             File::Text(bytes) => {
                 let problem = stream::decode(&bytes).err();
-                let source = sources.add(name.as_str(), String::from_utf8_lossy(&bytes));
+                let source = sources.add(name.shown.as_str(), String::from_utf8_lossy(&bytes));
                 problems.extend(Located::all(source, problem.into_iter().collect()));
                 left = left.saturating_sub(bytes.len());
-                files.push((source, name.clone()));
+                files.push((source, name.shown.clone()));
             }
             File::TooLarge => {
                 let message = format!(
@@ -183,13 +183,13 @@ fn read_all(folder: &Folder, sources: &mut Sources) -> Result<Vec<(u32, String)>
                 );
                 let problem = Diagnostic::new(&YAML_LIMIT, "", message)
                     .help("move what is not of this Application to another folder");
-                problems.extend(whole_file(sources.add(name.as_str(), ""), vec![problem]));
+                problems.extend(whole_file(sources.add(name.shown.as_str(), ""), vec![problem]));
                 break;
             }
             File::Refused(message) => {
                 let problem = Diagnostic::new(&INVALID_VALUE, "", message)
                     .help("put the file itself into the folder, or take it away");
-                problems.extend(whole_file(sources.add(name.as_str(), ""), vec![problem]));
+                problems.extend(whole_file(sources.add(name.shown.as_str(), ""), vec![problem]));
             }
         }
     }

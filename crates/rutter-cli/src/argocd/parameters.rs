@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::Taker;
 use crate::failure::{Failure, Located};
+use crate::json;
 
 const VARIABLE: &str = "ARGOCD_APP_PARAMETERS";
 
@@ -172,7 +173,7 @@ pub(super) fn announcement(takers: Option<&[Taker]>, app_name: &Option<String>) 
             "collectionType": "map",
         }));
     }
-    format!("{:#}\n", Value::Array(list))
+    json::to_text(&Value::Array(list)) + "\n"
 }
 
 #[cfg(test)]
