@@ -21,6 +21,7 @@ use rutter::{
 use serde_json::{Value, json};
 
 use crate::oracles::{check, documents};
+use crate::payloads;
 use crate::{Case, WASMTIME, request, root, yaml_1_1};
 
 /// A kind of input.
@@ -214,22 +215,29 @@ fn check_refusal(diagnostics: &[Diagnostic]) -> Result<()> {
 }
 
 /// All that a diagnostic tells.
-fn told(diagnostics: &[Diagnostic]) -> String {
-    diagnostics
+fn told(diagnostics: &[Diagnostic]) -> Result<String> {
+    let told = diagnostics
         .iter()
         .map(|diagnostic| diagnostic.display("<input>").to_string())
-        .collect()
+        .collect::<String>();
+    check_printed(&told)?;
+    Ok(told)
 }
 
-fn rendered(answer: &Result<Rendering, Vec<Diagnostic>>) -> String {
-    match answer {
+/// What somebody reads commands no terminal, and has only lines of ours.
+fn check_printed(text: &str) -> Result<()> {
+    payloads::check_lines(text).map_err(anyhow::Error::msg)
+}
+
+fn rendered(answer: &Result<Rendering, Vec<Diagnostic>>) -> Result<String> {
+    Ok(match answer {
         Ok(Rendering {
             manifests,
             warnings,
             notes,
-        }) => format!("{}{notes}{}", rutter::stream::join(manifests), told(warnings)),
-        Err(diagnostics) => told(diagnostics),
-    }
+        }) => format!("{}{notes}{}", rutter::stream::join(manifests), told(warnings)?),
+        Err(diagnostics) => told(diagnostics)?,
+    })
 }
 
 /// A values document.
@@ -237,7 +245,7 @@ fn values(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     let Ok(text) = str::from_utf8(bytes) else {
         return Ok(String::new());
     };
-    Ok(rendered(&package.render(&request(text))))
+    rendered(&package.render(&request(text)))
 }
 
 /// Standard input of the command.
@@ -256,6 +264,7 @@ fn run(package: &dyn Package, args: &[&str], bytes: &[u8]) -> Result<String> {
     let args = args.iter().map(Into::into);
     let is_function = args.len() > 0;
     let command::Outcome { stdout, stderr, status } = command::run(package, WASMTIME, args, || Ok(bytes.to_vec()));
+    check_printed(&stderr)?;
     match status {
         0 => {}
         1 => {
@@ -277,6 +286,7 @@ fn helm(package: &dyn Package, bytes: &[u8]) -> Result<String> {
             Ok(answer) => seen.push_str(&answer),
             Err(failure) => {
                 ensure!(!failure.message.is_empty(), "it failed without a word");
+                payloads::check(&failure.message).map_err(anyhow::Error::msg)?;
                 writeln!(seen, "{} {}", failure.status, failure.message)?;
             }
         }
@@ -286,6 +296,7 @@ fn helm(package: &dyn Package, bytes: &[u8]) -> Result<String> {
             outcome.status == 0 || outcome.stdout.is_empty(),
             "refused, and yet there is output"
         );
+        check_printed(&outcome.stderr)?;
         write!(seen, "{}\n{}{}", outcome.status, outcome.stdout, outcome.stderr)?;
     }
     Ok(seen)
@@ -307,12 +318,12 @@ fn set(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     }
     let mut values = Values::default();
     if let Err(problems) = values.merge_text(rest, 0) {
-        return Ok(told(&problems));
+        return told(&problems);
     }
     for ((kind, text), source) in expressions.into_iter().zip(1..) {
         let mut read = |path: &str| Ok::<_, Diagnostic>(format!("the content of {path}"));
         if let Err(problem) = values.apply(&Expression { kind, source, text }, &mut read) {
-            return Ok(told(&[problem]));
+            return told(&[problem]);
         }
     }
     let merged = values.finish();
@@ -338,7 +349,7 @@ fn set(package: &dyn Package, bytes: &[u8]) -> Result<String> {
             let _ = merged.origin(problem);
         }
     }
-    Ok(format!("{}\n{}", merged.text, rendered(&answer)))
+    Ok(format!("{}\n{}", merged.text, rendered(&answer)?))
 }
 
 /// What stands between what is installed and what is desired.
@@ -355,16 +366,15 @@ fn plan(package: &dyn Package, bytes: &[u8]) -> Result<String> {
         .and_then(|from| Ok((from, rutter::plan::desired(to, &description, None, Some("default"))?)));
     let (from, to) = match asked {
         Ok(asked) => asked,
-        Err(problems) => return Ok(told(&problems)),
+        Err(problems) => return told(&problems),
     };
     let mut seen = match package.plan(&from, &to) {
-        Ok(plan) => format!(
-            "{}{:#}{}",
-            plan.to_text(Detail::All),
-            plan.to_json(),
-            told(&plan.warnings)
-        ),
-        Err(problems) => told(&problems),
+        Ok(plan) => {
+            let text = plan.to_text(Detail::All);
+            payloads::check(&text).map_err(anyhow::Error::msg)?;
+            format!("{text}{:#}{}", plan.to_json(), told(&plan.warnings)?)
+        }
+        Err(problems) => told(&problems)?,
     };
     if let State::Objects(installed) = from {
         let over = Request {
@@ -375,7 +385,7 @@ fn plan(package: &dyn Package, bytes: &[u8]) -> Result<String> {
             capabilities: None,
             installed: Some(installed),
         };
-        seen.push_str(&rendered(&package.render(&over)));
+        seen.push_str(&rendered(&package.render(&over))?);
     }
     Ok(seen)
 }

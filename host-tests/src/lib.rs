@@ -13,6 +13,7 @@ pub mod kubelet;
 pub mod kubernetes;
 pub mod matrix;
 pub mod oracles;
+pub mod payloads;
 pub mod plans;
 pub mod yaml_1_1;
 

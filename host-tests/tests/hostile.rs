@@ -1,14 +1,20 @@
 //! Hostile input, and input that was damaged on its way, through the package as Rust. `hostile_hosts.rs` has the same
 //! through what is built.
 
+use std::ffi::OsString;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Error, Result, ensure};
+use etcd_helm_plugin::{cli, post_renderer};
 use etcd_package::EtcdPackage;
 use host_tests::fuzz::{TARGETS, Target};
-use host_tests::{WASMTIME, hostile, root};
+use host_tests::payloads::{self, PAYLOADS};
+use host_tests::{Case, WASMTIME, hostile, root};
 use libtest_mimic::{Arguments, Trial};
+use rutter::printable;
+use serde_json::json;
+use serde_yaml::Value;
 
 /// No document of a few megabytes takes longer, on a slow machine and without optimisation.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -32,6 +38,15 @@ fn main() -> Result<()> {
     trials.push(Trial::test("damaged::corrupted", || {
         Ok(damaged(hostile::corrupted(&example()?))?)
     }));
+    for (name, payload) in PAYLOADS {
+        trials.push(Trial::test(format!("printed::{name}"), move || Ok(printed(payload)?)));
+    }
+    trials.push(Trial::test("printed::a long text", || Ok(printed(&payloads::long())?)));
+    for target in ["stream", "resource_list", "plan"] {
+        trials.push(Trial::test(format!("printed::every text of {target}"), move || {
+            Ok(every_text(target)?)
+        }));
+    }
     libtest_mimic::run(&arguments, trials).exit()
 }
 
@@ -84,4 +99,219 @@ fn damaged(texts: impl Iterator<Item = Vec<u8>>) -> Result<()> {
         target.run(&EtcdPackage, &text).with_context(shown)?;
     }
     Ok(())
+}
+
+/// A payload is printed nowhere as it is, wherever it stands in what a package is given.
+fn printed(payload: &str) -> Result<()> {
+    let text = yaml_text(payload);
+    let mut told = Vec::new();
+    let mut tell = |args: &[&str], input: &str| {
+        let args = args.iter().map(OsString::from);
+        let outcome = rutter::command::run(&EtcdPackage, WASMTIME, args, || Ok(input.as_bytes().to_vec()));
+        told.push((input.to_owned(), outcome.stderr));
+        outcome.stdout
+    };
+
+    for values in [
+        format!("{text}: 1"),
+        format!("{payload}: 1"),
+        format!("replicas: {payload}"),
+        format!("# {payload}\nreplicas: 1\nreplicas: 1"),
+        format!("{text}: 1\n{text}: 2"),
+        format!("a: !{payload} b"),
+        format!("storage: {{data: {{{text}: 1}}}}"),
+        format!("replicas: {text}"),
+        format!("version: {text}"),
+        format!("image: {{tag: {text}}}"),
+        format!("storage: {{data: {{size: {text}}}}}"),
+        format!("tls: {{client: {{mode: {text}}}}}"),
+        format!("extraArgs: {{{text}: a}}"),
+        format!("extraEnv: [{{name: {text}}}]"),
+        format!("commonLabels: {{a: {text}}}"),
+        format!("commonLabels: {{{text}: a}}"),
+        format!("nodeSelector: {{{text}: a}}"),
+        format!("extraManifests: [{{apiVersion: v1, kind: {text}, metadata: {{name: {text}}}}}]"),
+    ] {
+        tell(&[], &values);
+    }
+    let object = |api_version: &str, name: &str, rest: &str| {
+        format!(
+            "---\napiVersion: {api_version}\nkind: EtcdCluster\nmetadata: {{name: {name}, namespace: {name}}}\n{rest}\n"
+        )
+    };
+    let ours = "etcd.rutter.dev/v1alpha1";
+    let named = object(ours, &text, "spec: {}");
+    for stream in [
+        named.clone(),
+        format!("{named}{named}"),
+        object("etcd.rutter.dev/v1", &text, ""),
+        object(&format!("etcd.rutter.dev/{payload}"), "a", ""),
+        object(ours, "a", &format!("{text}: 1")),
+        object(ours, "a", &format!("spec: {{{text}: 1}}")),
+        object(ours, "a", "").replace("{name", &format!("{{{text}: 1, name")),
+    ] {
+        tell(&[], &stream);
+        tell(&["validate"], &stream);
+    }
+    for args in [
+        &[payload][..],
+        &[&format!("--{payload}")],
+        &[&format!("--name={payload}"), payload],
+        &["--name", payload],
+        &["--namespace", payload],
+        &["explain", payload],
+        &["explain", "replicas", payload],
+        &["krm", payload],
+    ] {
+        tell(args, "");
+    }
+    let list = |api_version: &str, kind: &str, config: &str, items: &str| {
+        format!(
+            "apiVersion: config.kubernetes.io/{api_version}\nkind: {kind}\nfunctionConfig: {config}\nitems: {items}\n"
+        )
+    };
+    let in_file = format!(
+        "[{{apiVersion: {ours}, kind: EtcdCluster, metadata: {{name: {text}, namespace: {text}, annotations: \
+         {{internal.config.kubernetes.io/path: {text}}}}}, spec: {{{text}: 1}}}}]"
+    );
+    for list in [
+        list("v1", &text, "", "[]"),
+        list(&payload.replace('\n', "\n  "), "ResourceList", "", "[]"),
+        list("v1", "ResourceList", &format!("{{kind: {text}}}"), "[]"),
+        list("v1", "ResourceList", "", &in_file),
+        list("v1", "ResourceList", "", &in_file.replace(&format!("{text}: 1"), "")),
+    ] {
+        let list = tell(&["krm"], &list);
+        let list: Value = if list.is_empty() {
+            Value::Null
+        } else {
+            serde_yaml::from_str(&list)?
+        };
+        // Hosts print what is in results.
+        check_texts(&list["results"])?;
+    }
+    for (args, stdin) in [
+        (json!([payload]), ""),
+        (json!(["--name", payload]), ""),
+        (json!([]), &*format!("{text}: 1")),
+    ] {
+        let message = json!({ "extraArgs": args }).to_string();
+        let outcome = cli::run(&EtcdPackage, message.as_bytes(), Some(payload.to_owned()), || {
+            Ok(stdin.into())
+        });
+        let outcome = outcome.map_err(|failure| Error::msg(failure.message))?;
+        told.push((message, outcome.stderr));
+    }
+
+    let mut quoted = 0;
+    let escaped = printable::excerpt(payload);
+    // Of a long one there is room for a part.
+    let part = escaped.get(..500).unwrap_or(&escaped);
+    for (input, stderr) in &told {
+        let shown = || printable::excerpt(input).into_owned();
+        ensure!(!stderr.is_empty(), "nothing is said of {}", shown());
+        payloads::check_lines(stderr).map_err(Error::msg).with_context(shown)?;
+        ensure!(
+            stderr.len() < payloads::MOST,
+            "{} bytes are said of {}",
+            stderr.len(),
+            shown()
+        );
+        quoted += usize::from(stderr.contains(part));
+    }
+    ensure!(quoted > 10, "{quoted} of {} messages quote it", told.len());
+
+    // Helm prints a failure as it is.
+    for message in [
+        json!({ "manifests": named }),
+        json!({ "manifests": payload }),
+        json!({ "manifests": { "a": payload } }),
+        json!({ "manifests": "", "extraArgs": [payload] }),
+    ] {
+        let failure = post_renderer::run(&EtcdPackage, message.to_string().as_bytes());
+        let failure = failure.err().context("it succeeded")?;
+        payloads::check(&failure.message).map_err(Error::msg)?;
+        ensure!(
+            failure.message.len() < payloads::MOST,
+            "{} bytes",
+            failure.message.len()
+        );
+    }
+    Ok(())
+}
+
+/// A text in quotes, so that it is one whatever it holds.
+fn yaml_text(text: &str) -> String {
+    let escape = |c: char| match c {
+        '"' | '\\' => format!("\\{c}"),
+        ' '..='~' => c.to_string(),
+        _ => format!("\\U{:08x}", u32::from(c)),
+    };
+    format!("\"{}\"", text.chars().map(escape).collect::<String>())
+}
+
+/// All texts in a value can be printed.
+fn check_texts(value: &Value) -> Result<()> {
+    match value {
+        Value::String(text) => payloads::check(&format!("{text}\n")).map_err(Error::msg),
+        Value::Sequence(items) => items.iter().try_for_each(check_texts),
+        Value::Mapping(entries) => entries
+            .iter()
+            .try_for_each(|(key, value)| check_texts(key).and_then(|()| check_texts(value))),
+        _ => Ok(()),
+    }
+}
+
+/// All payloads at once, in the place of keys and values that these documents have.
+fn every_text(target: &str) -> Result<()> {
+    /// About how many texts of a document are replaced: of a long one not all, for tests take seconds.
+    const EACH: usize = 25;
+
+    let target = Target::named(target).context("a target")?;
+    let inputs = match target.name {
+        "stream" => {
+            let cases = Case::all()?.into_iter();
+            let examples = cases.filter(|case| case.name.starts_with("example-"));
+            examples.map(|case| case.input).collect()
+        }
+        _ => target.seeds()?,
+    };
+    let word = yaml_text(&payloads::all_at_once());
+    let mut count = 0;
+    for (number, input) in inputs.into_iter().enumerate() {
+        let Ok(text) = String::from_utf8(input) else {
+            continue;
+        };
+        let words = words(&text);
+        let step = words.len().div_ceil(EACH).max(1);
+        // Other ones of each document, because documents are alike.
+        for (start, end) in words.into_iter().skip(number % step).step_by(step) {
+            let hostile = format!("{}{word}{}", &text[..start], &text[end..]);
+            count += 1;
+            target
+                .run(&EtcdPackage, hostile.as_bytes())
+                .with_context(|| hostile.clone())?;
+        }
+    }
+    ensure!(count > 200, "only {count} texts were tried");
+    Ok(())
+}
+
+/// Where the words of a text start and end: its keys and its values.
+fn words(text: &str) -> Vec<(usize, usize)> {
+    let is_separator = |c: char| c.is_whitespace() || "{}[],\"'#".contains(c);
+    let mut words = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| !is_separator(c)) {
+        let word = &rest[start..];
+        let word = &word[..word.find(is_separator).unwrap_or(word.len())];
+        let offset = text.len() - rest.len() + start;
+        let end = offset + word.trim_end_matches(':').len();
+        // Dashes begin items.
+        if word.chars().any(char::is_alphanumeric) {
+            words.push((offset, end));
+        }
+        rest = &rest[start + word.len()..];
+    }
+    words
 }

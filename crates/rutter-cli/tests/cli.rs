@@ -11,14 +11,26 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[path = "../../../host-tests/src/payloads.rs"]
+#[allow(dead_code, unreachable_pub, reason = "another crate's module")]
+mod payloads;
+
 /// A folder with a package in it.
 struct Setting(TempDir);
 
 impl Setting {
     /// With a package whose `render` is this WebAssembly.
     fn new(render: &str) -> Self {
+        Self::saying(render, "text")
+    }
+
+    /// The same with something that the package says of itself, and may say of its input.
+    fn saying(render: &str, said: &str) -> Self {
+        let escaped: String = said.bytes().map(|byte| format!("\\{byte:02x}")).collect();
         let package = include_str!("data/package.wat")
             .replace("RENDER)", &format!("{render})"))
+            .replace("\"SAID\"", &format!("\"{escaped}\""))
+            .replace("4096 LENGTH", &format!("4096 {}", said.len()))
             .replace(
                 "CONTRACT)",
                 concat!(include_str!("../../rutter-host/tests/all/renderer.wat"), ")"),
@@ -62,17 +74,21 @@ impl Setting {
     }
 
     fn run_with(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
-        let mut command = self.command(arguments);
-        let command = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().expect("a start");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        stdin.write_all(input.as_bytes()).expect("a reader");
-        drop(stdin);
-        finished(child.wait_with_output().expect("an end"))
+        fed(&mut self.command(arguments), input)
     }
+}
+
+fn fed(command: &mut Command, input: &str) -> (i32, String, String) {
+    let command = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("a start");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // Not every command reads it.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    finished(child.wait_with_output().expect("an end"))
 }
 
 fn finished(output: Output) -> (i32, String, String) {
@@ -492,7 +508,7 @@ fn what_is_no_package_ends_in_one_line() {
         ),
         (
             "(component)".to_owned(),
-            "this component is not a package: it does not export `rutter:package/renderer@0.1.0`\n",
+            "this component is not a package: it does not export `rutter:package/renderer@0.2.0`\n",
         ),
     ] {
         fs::write(
@@ -591,7 +607,7 @@ fn values_are_explained() {
     let (status, stdout, _) = setting.run(&["explain"]);
     assert_eq!(status, 0);
     assert!(
-        stdout.ends_with("    a <integer>\n        [1mOne.\n\n    b <Object>\n"),
+        stdout.ends_with("    a <integer>\n        \\u{1b}[1mOne.\n\n    b <Object>\n"),
         "{stdout}"
     );
     let (status, stdout, _) = setting.run(&["explain", "--recursive"]);
@@ -606,6 +622,298 @@ fn values_are_explained() {
         stderr.contains("there is no field `cc` in b") && stderr.contains("did you mean `b.c`?"),
         "{stderr}"
     );
+}
+
+/// A command, what it reads on standard input, and whether it prints a document, for programs.
+struct Hostile {
+    arguments: Vec<String>,
+    input: String,
+    is_document: bool,
+}
+
+/// A text in quotes, so that it is one to YAML whatever it holds.
+fn yaml_text(text: &str) -> String {
+    let characters = text.chars().map(|c| format!("\\U{:08x}", u32::from(c)));
+    format!("\"{}\"", characters.collect::<String>())
+}
+
+/// Commands that meet a payload, each in another place, and what they read.
+fn hostile(setting: &Setting, payload: &str) -> Vec<Hostile> {
+    let text = yaml_text(payload);
+    let part: String = payload.replace('/', "_").chars().take(60).collect();
+    let name = format!("{part}.yaml");
+    let values = format!("# {payload}\n{text}: 1 # {payload}\n{text}: 2\n{payload}: 3\n");
+    for folder in ["objects", "out", "app"] {
+        fs::create_dir_all(setting.path(folder)).expect("a folder");
+    }
+    let object = |value: &str| object("A", &text, &format!("a: {value} # {payload}\n"));
+    let ours = format!("---\napiVersion: text\nkind: text\nmetadata: {{name: {text}, namespace: {text}, {text}: 1}}\n");
+    setting
+        .file("a.yaml", "a: 1\n")
+        .file(&name, &values)
+        .file(&format!("objects/{name}"), &values)
+        .file(&format!("out/{name}"), "")
+        .file("old.yaml", &object("1"))
+        .file("new.yaml", &format!("{}{ours}", object("2")));
+    let items = format!(
+        "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nfunctionConfig: {{apiVersion: {text}, kind: {text}}}\n\
+         items: [{{apiVersion: text, kind: text, metadata: {{name: {text}, namespace: {text}, annotations: \
+         {{config.kubernetes.io/path: {text}}}}}}}]\n"
+    );
+    let missing = format!("missing/{part}");
+    let command = |arguments: &[&str], input: &str| Hostile {
+        arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+        input: input.to_owned(),
+        is_document: ["render", "describe", "krm", "post-render"].contains(&arguments[0]),
+    };
+    // Without `--component`, too, what is wrong is found first.
+    let package = ["--component", "package.wasm"];
+    let with = |arguments: &[&str], input: &str| command(&[arguments, &package].concat(), input);
+    vec![
+        command(&[payload], ""),
+        command(&["render", &format!("--{payload}")], ""),
+        command(&["render", payload], ""),
+        command(&["render", "--output", payload], ""),
+        command(&["render", "--max-time", payload], ""),
+        command(&["diff", "a", "b", "-C", payload], ""),
+        command(&["describe", "--component", &missing], ""),
+        command(&["describe", "--component", &name], ""),
+        with(&["validate", "-f", &name], ""),
+        with(&["validate", "-f", "-"], &values),
+        with(&["validate", "-f", "new.yaml"], ""),
+        with(&["validate", "-f", "new.yaml", "--name", payload], ""),
+        with(&["render", "-f", &missing], ""),
+        with(&["render", "-f", "objects"], ""),
+        with(&["render", "-f", "a.yaml", "--against", &name], ""),
+        with(&["render", "-o", "out"], ""),
+        with(&["render", "-o", &format!("a.yaml/{part}")], ""),
+        with(&["render", "--set", payload], ""),
+        with(&["render", "--set", &format!("a[{payload}]=1")], ""),
+        with(&["render", "--set-json", &format!("a={payload}")], ""),
+        with(&["render", "--set-file", &format!("a={missing}")], ""),
+        with(&["diff", "old.yaml", "new.yaml"], ""),
+        with(&["diff", "old.yaml", &missing], ""),
+        with(&["diff", "old.yaml", &name], ""),
+        with(&["plan", "--from", &name, "--to", &name], ""),
+        with(&["explain", payload], ""),
+        with(&["krm"], &items),
+        with(&["post-render", "--log-file", "log"], &values),
+        with(&["post-render", "--log-file", &missing], &ours),
+        with(&["argocd", "generate"], ""),
+        with(&["argocd", "discover"], ""),
+        // What the package says.
+        with(&["describe"], ""),
+        with(&["validate", "-f", "a.yaml"], ""),
+        with(
+            &["post-render", "--log-file", "said"],
+            "kind: A\n---\napiVersion: text\nkind: text\nmetadata: {name: a, namespace: b}\n",
+        ),
+    ]
+}
+
+impl Hostile {
+    fn run(&self, setting: &Setting, more: &[&str]) -> (i32, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rutter"));
+        command.current_dir(&setting.0).args(&self.arguments).args(more);
+        fed(&mut command, &self.input)
+    }
+}
+
+/// The package refuses with a payload, and all that it says of itself is one.
+fn refusing_with(payload: &str) -> Setting {
+    // There is no room for more in its memory.
+    let said: String = payload.chars().take(50_000).collect();
+    Setting::saying("(i32.const 968)", &said)
+}
+
+#[test]
+fn nothing_from_outside_is_printed_as_it_is() {
+    // Each is tried alone where that takes no process, in `host-tests/tests/hostile.rs`.
+    let some = payloads::PAYLOADS.into_iter().step_by(3);
+    let (all, long) = (payloads::all_at_once(), payloads::long());
+    let mut quoted = 0;
+    for (name, payload) in some.chain([("all at once", &*all), ("a long text", &long)]) {
+        let setting = refusing_with(payload);
+        for hostile in hostile(&setting, payload) {
+            let (status, stdout, stderr) = hostile.run(&setting, &[]);
+            let shown = format!(
+                "{name}: {:?}",
+                hostile
+                    .arguments
+                    .iter()
+                    .map(|text| &text[..text.len().min(99)])
+                    .collect::<Vec<_>>()
+            );
+            assert!((0..=3).contains(&status), "{shown}: {status}");
+            payloads::check_lines(&stderr).unwrap_or_else(|found| panic!("{shown}: {found}"));
+            if !hostile.is_document {
+                payloads::check(&stdout).unwrap_or_else(|found| panic!("{shown}: {found}"));
+            }
+            assert!(stderr.len() < payloads::MOST, "{shown}: {} bytes", stderr.len());
+            quoted += usize::from(stderr.contains("\\u{1b}") || stderr.contains("FORGED"));
+        }
+        for log in ["log", "said"] {
+            let log = fs::read_to_string(setting.path(log)).expect("a log");
+            assert!(log.contains("error["), "{name}: {log}");
+            payloads::check_lines(&log).unwrap_or_else(|found| panic!("{name}: {found}"));
+        }
+    }
+    // Most places do quote it.
+    assert!(quoted > 80, "{quoted}");
+}
+
+#[test]
+fn json_has_nothing_from_outside_as_it_is() {
+    let payload = payloads::all_at_once();
+    let setting = refusing_with(&payload);
+    let mut read = 0;
+    for hostile in hostile(&setting, &payload) {
+        let accepts = ["describe", "plan", "render", "validate"].contains(&&*hostile.arguments[0]);
+        if !accepts
+            || hostile
+                .arguments
+                .iter()
+                .any(|argument| ["-o", "--output"].contains(&&**argument))
+        {
+            continue;
+        }
+        let (_, stdout, stderr) = hostile.run(&setting, &["--output", "json"]);
+        for text in [stdout, stderr] {
+            payloads::check(&text).unwrap_or_else(|found| panic!("{:?}: {found}", hostile.arguments));
+            if text.starts_with(['[', '{']) {
+                let value: Value = serde_json::from_str(&text).expect("JSON");
+                // It is not changed by what makes it printable.
+                read += usize::from(value.to_string().contains(&json!(payload).to_string()));
+            }
+        }
+    }
+    assert!(read >= 2, "{read}");
+}
+
+#[test]
+fn the_environment_is_not_printed_as_it_is() {
+    for (name, payload) in payloads::PAYLOADS {
+        let setting = Setting::rendering();
+        for arguments in [&["render"][..], &["render", "--help"]] {
+            let mut command = setting.command(arguments);
+            let (_, stdout, stderr) = fed(command.env("RUTTER_MAX_TIME", payload), "");
+            for text in [stdout, stderr] {
+                payloads::check(&text).unwrap_or_else(|found| panic!("{name}: {found}"));
+            }
+        }
+    }
+}
+
+/// What a terminal gets of all these commands, without its colours, of which there are some.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_gets_nothing_from_outside_but_colours_of_ours() {
+    // Of a longer input it would tell how far it is.
+    let (all, long) = (payloads::all_at_once(), "x".repeat(2000));
+    let more = [("all at once", all.as_str()), ("a long text", &long)];
+    for (name, payload) in payloads::PAYLOADS.into_iter().take(2).chain(more) {
+        let setting = refusing_with(payload);
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+        let mut script = String::new();
+        for (number, hostile) in hostile(&setting, payload).into_iter().enumerate() {
+            setting.file(&format!("{number}.input"), &hostile.input);
+            let arguments: Vec<String> = hostile.arguments.iter().map(|argument| quoted(argument)).collect();
+            script.push_str(&format!(
+                "{} {} < {number}.input\n",
+                env!("CARGO_BIN_EXE_rutter"),
+                arguments.join(" ")
+            ));
+        }
+        setting.file("all.sh", &script);
+        let mut command = Command::new("script");
+        let command = command
+            .current_dir(&setting.0)
+            .args(["--quiet", "--return", "--command", "sh all.sh", "/dev/null"])
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR");
+        let (_, shown, _) = fed(command, "");
+        assert!(payload == long || !shown.contains(payload), "{name}");
+        // The terminal itself begins lines anew.
+        let shown = shown.replace("\r\n", "\n");
+        let mut parts = shown.split("\u{1b}[");
+        let mut plain = parts.next().expect("a part").to_owned();
+        let mut colours = 0;
+        for part in parts {
+            let (colour, rest) = part.split_once('m').unwrap_or_else(|| panic!("{name}: {part}"));
+            assert!(
+                colour.bytes().all(|byte| byte.is_ascii_digit() || byte == b';'),
+                "{name}: {colour:?}"
+            );
+            colours += 1;
+            plain.push_str(rest);
+        }
+        // A value of a document has lines of its own, indented.
+        payloads::check_characters(&plain).unwrap_or_else(|found| panic!("{name}: {found}"));
+        assert!(
+            !plain.lines().any(|line| line.starts_with(payloads::FORGED)),
+            "{name}: {plain}"
+        );
+        assert!(colours > 100, "{name}: {colours}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn names_need_not_be_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let setting = Setting::refusing();
+    let name = OsStr::from_bytes(b"a\xff\xc3\xa9.yaml");
+    fs::write(setting.0.path().join(name), "somewhere: x\n").expect("a file");
+    let run = |arguments: &[&OsStr]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rutter"));
+        command.current_dir(&setting.0).args(arguments);
+        if arguments[0] == "render" {
+            command.args(["--component", "package.wasm"]);
+        }
+        fed(&mut command, "")
+    };
+    let (render, file) = (OsStr::new("render"), OsStr::new("-f"));
+    let expected = format!("error[text]: text: text\n  --> a\\xffé.yaml:1:10\n{REFUSED}");
+    assert_eq!(run(&[render, file, name]), (1, String::new(), expected));
+    for arguments in [
+        &[render, file, OsStr::from_bytes(b"none\xff")][..],
+        &[render, OsStr::new("--name"), name],
+        &[render, OsStr::new("--set"), name],
+        &[render, OsStr::new("--max-time"), OsStr::new("40")],
+        &[render, OsStr::new("--max-time"), name],
+        &[
+            render,
+            OsStr::new("--max-time"),
+            OsStr::new("40"),
+            OsStr::new("--name"),
+            name,
+        ],
+        &[OsStr::from_bytes(b"--\xff")],
+        &[name],
+    ] {
+        let (status, stdout, stderr) = run(arguments);
+        assert_eq!((status, stdout.as_str()), (2, ""), "{arguments:?}: {stderr}");
+        payloads::check(&stderr).unwrap_or_else(|found| panic!("{arguments:?}: {found}"));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn files_whose_names_look_alike_stay_apart() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let setting = Setting::rendering();
+    fs::create_dir(setting.path("objects")).expect("a folder");
+    for (number, name) in [&b"a\xff.yaml"[..], b"a\\xff.yaml", b"a\xfe.yaml"].iter().enumerate() {
+        let path = setting.path("objects").join(OsStr::from_bytes(name));
+        fs::write(path, format!("apiVersion: v1\nkind: A\nnumber: {number}\n")).expect("a file");
+    }
+    let (status, stdout, stderr) = setting.run(&["render", "-f", "objects"]);
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    assert_eq!(stdout.matches("---\n").count(), 2, "{stdout}");
 }
 
 /// A Kubernetes object.

@@ -126,21 +126,12 @@ pub fn os(text: &OsStr) -> String {
 /// they can only stand between values.
 #[must_use]
 pub fn json(text: &str) -> Cow<'_, str> {
-    let is_kept = |c: char| c == '\n' || is_printable(c);
-    if text.chars().all(is_kept) {
-        return text.into();
-    }
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_kept(c) {
-            escaped.push(c);
-        } else {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let _ = write!(escaped, "\\u{unit:04x}");
-            }
+    escape_as(text, &['\n'], usize::MAX, |c, escaped| {
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "\\u{unit:04x}");
         }
-    }
-    escaped.into()
+    })
 }
 
 /// Text with its lines and the colours in it: the sequences `ESC [ … m`, which change nothing but how text looks. Only for
@@ -173,10 +164,17 @@ fn colour(text: &str) -> Option<usize> {
     parameters[end..].starts_with('m').then_some("\u{1b}[".len() + end + 1)
 }
 
-/// Escapes all that is not printable, but for what is kept, and stops before more than `most` characters.
+/// Escapes all that is not printable as Rust does, but for what is kept, and stops before more than `most` characters.
 fn escape<'t>(text: &'t str, keep: &[char], most: usize) -> Cow<'t, str> {
+    escape_as(text, keep, most, |c, escaped| match c {
+        '\n' | '\r' | '\t' => escaped.extend(c.escape_default()),
+        _ => escaped.extend(c.escape_unicode()),
+    })
+}
+
+fn escape_as<'t>(text: &'t str, keep: &[char], most: usize, write: impl Fn(char, &mut String)) -> Cow<'t, str> {
     // Nearly all texts are plain ones.
-    if text.len() <= most && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+    if text.len() <= most && text.chars().all(|c| matches!(c, ' '..='~') || keep.contains(&c)) {
         return text.into();
     }
     let mut escaped = String::with_capacity(text.len().min(most));
@@ -188,20 +186,19 @@ fn escape<'t>(text: &'t str, keep: &[char], most: usize) -> Cow<'t, str> {
         marks = if !is_layout && is_mark(c) { marks + 1 } else { 0 };
         let is_shown = is_layout || (is_printable(c) && (marks == 0 || (has_base && marks <= MARKS)));
         has_base = is_shown && !is_layout;
-        let written = if is_shown {
-            c.to_string()
+        let before = escaped.len();
+        if is_shown {
+            escaped.push(c);
+            count += 1;
         } else {
-            match c {
-                '\n' | '\r' | '\t' => c.escape_default().to_string(),
-                _ => c.escape_unicode().to_string(),
-            }
-        };
-        count += written.chars().count();
+            write(c, &mut escaped);
+            count += escaped.len() - before;
+        }
         if count > most {
+            escaped.truncate(before);
             escaped.push('…');
             break;
         }
-        escaped.push_str(&written);
     }
     escaped.into()
 }
@@ -288,7 +285,7 @@ mod tests {
         let text = "\u{7f}\u{9b}\u{202e}\u{e0041}é\u{1b}\n\r\t\u{8}\"\\";
         let written = serde_json::to_string_pretty(&[text]).unwrap();
         let escaped = json(&written);
-        assert!(escaped.chars().all(|c| c == '\n' || is_printable(c)), "{escaped}");
+        assert_eq!(lines(&escaped), escaped);
         assert_eq!(serde_json::from_str::<[String; 1]>(&escaped).unwrap()[0], text);
         assert!(escaped.contains("\\udb40\\udc41é\\u001b"), "{escaped}");
     }

@@ -2,7 +2,8 @@
 ;; rutter-host, and what its `render` gives for RENDER:
 ;;
 ;; - (i32.const 768) two objects and a warning,
-;; - (i32.const 800) a refusal of what stands at the tenth column of the first line.
+;; - (i32.const 800) a refusal of what stands at the tenth column of the first line,
+;; - (i32.const 968) a refusal whose every text is SAID, of LENGTH bytes; so is the summary of the package.
 (component
   (core module $module
     (memory (export "memory") 2)
@@ -18,15 +19,18 @@
     ;; Diagnostics: severity, code, path, position or none, message, no help.
     (data (i32.const 512) (i32 1  16 4  16 4  0 0 0  16 4  0 0 0))
     (data (i32.const 640) (i32 0  16 4  16 4  1 1 10  16 4  0 0 0))
+    (data (i32.const 912) (i32 0  4096 LENGTH  4096 LENGTH  1 1 1  4096 LENGTH  1 4096 LENGTH))
+    (data (i32.const 4096) "SAID")
     ;; Manifests, warnings and notes, or diagnostics.
     (data (i32.const 768) (i32 0  256 2  512 1  0 0))
     (data (i32.const 800) (i32 1  640 1))
+    (data (i32.const 968) (i32 1  912 1))
     ;; A schema.
     (data (i32.const 1024) "{\"properties\":{\"b\":{\"type\":\"object\",\"properties\":{\"c\":{\"type\":\"string\"}}},\"a\":{\"type\":\"integer\",\"description\":\"\\u001b[1mOne.\"}}}")
     (data (i32.const 840) (i32 1024 128))
     ;; A text, and what `describe` gives: five texts, an empty list and a text.
     (data (i32.const 832) (i32 16 4))
-    (data (i32.const 848) (i32 16 4  16 4  16 4  16 4  16 4  0 0  16 4))
+    (data (i32.const 848) (i32 16 4  16 4  4096 LENGTH  16 4  16 4  0 0  16 4))
     (global $free (mut i32) (i32.const 65536))
     (func (export "realloc") (param i32 i32 i32 i32) (result i32)
       (global.set $free (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
