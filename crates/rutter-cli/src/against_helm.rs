@@ -103,7 +103,7 @@ fn here(case: &Case) -> Result<Value, String> {
     for file in &case.files {
         values.merge_text(file, 0).map_err(text)?;
     }
-    for (kind, expression) in args.input.expressions() {
+    for (kind, expression) in args.input.set.expressions() {
         let expression = Expression {
             kind,
             source: 0,

@@ -57,16 +57,38 @@ Exit status: 0 no difference, 1 differences, 2 trouble.";
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
-  rutter plan --from values.yaml --to new-values.yaml
-  helm get manifest orders | rutter plan --from - --to new.yaml --name orders -n shop
-  kubectl get statefulset,service,certificate -o yaml | rutter plan --from - --to new.yaml -o plan
-  plan/run.sh                                       carries it out, and can be started again
+  rutter plan --live -n shop -f values.yaml                  the cluster that kubectl reaches
+  rutter plan --live -n shop -f values.yaml --set replicas=5 -o plan
+  sh plan/run.sh                                             carries it out, and can be started again
+  helm get manifest orders -n shop | rutter plan --from - -f values.yaml -n shop
+  rutter plan --from old.yaml -f new.yaml                    values, old and new
 
-What is installed is said by values, by an object of the package's kind, or by Kubernetes objects:
-rendered, or as an API server gives them. What is desired is said by values or such an object.
+--live reads the objects that the package needs, without the values of Secrets. --from reads a file:
+values, an object of the package's kind, or Kubernetes objects. The desired state is given as for
+`rutter render`. Without --name, the package takes the only installation that it finds.
 
-Exit status: 0 one plain apply is safe, or nothing is to do; 1 there is no safe way, and why;
-2 a wrong command line; 3 trouble; 4 safe only by the steps that are printed.";
+Exit codes: 0 nothing to do, or safe in one apply; 4 safe in the steps that are printed; 1 refused, and why;
+2 wrong command line; 3 failed. With --detailed-exitcode, 5 is safe in one apply, and 0 nothing to do.";
+
+const APPLY_EXAMPLES: &str = "\
+Examples:
+  rutter apply --live -n shop -f values.yaml           plans, asks, and carries the plan out
+  rutter apply --live -n shop -f values.yaml --dry-run
+  rutter apply --live -n shop -f values.yaml --yes     for CI
+  rutter apply plan                                    a plan that `rutter plan -o plan` has written
+
+The plan is written to a directory, which is printed. It has run.sh, which is what is run: it is pinned to the
+cluster, takes a lock, writes run.log, and goes on where it was stopped. Ctrl-C stops it after the command that
+runs.
+
+Exit codes: 0 done, or nothing to do; 1 refused or declined; 2 wrong command line; 3 failed or stopped.";
+
+const DRIFT_EXAMPLES: &str = "\
+Examples:
+  rutter drift --live -n shop -f values.yaml
+  kubectl get statefulset,service,configmap -n shop -o yaml | rutter drift --from - -f values.yaml -n shop
+
+Exit codes: 0 no drift; 5 safe in one apply; 4 safe in steps; 1 refused, and why; 2 wrong command line; 3 failed.";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
@@ -127,9 +149,15 @@ pub(crate) enum Command {
     /// Show what would change between two inputs, object by object
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(Diff),
-    /// Say whether a change is safe as one apply, by which steps it is safe, or why it is not
+    /// Print the safe steps from the installed to the desired state, or why there are none
     #[command(after_help = PLAN_EXAMPLES)]
     Plan(Plan),
+    /// Carry out a plan: ask, then run its steps
+    #[command(after_help = APPLY_EXAMPLES)]
+    Apply(Apply),
+    /// Report by the exit code whether the installed state is the desired one
+    #[command(after_help = DRIFT_EXAMPLES)]
+    Drift(Drift),
     /// Replace the objects of the package's kind in what Helm rendered, as Helm's post-renderer
     #[command(after_help = POST_RENDER_EXAMPLES)]
     PostRender(PostRender),
@@ -203,22 +231,136 @@ pub(crate) struct Diff {
 
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
-    /// What is installed: values, or Kubernetes objects (- for standard input)
-    #[arg(long, value_name = "OLD")]
-    pub(crate) from: PathBuf,
-    /// What is desired: values, or an object of the package's kind (- for standard input)
-    #[arg(long, value_name = "NEW")]
-    pub(crate) to: PathBuf,
-    /// Also write the plan into this folder, which must be new or empty: each step's manifests, and run.sh
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// Also write the plan to this directory, which must be new or empty: each step's manifests, and run.sh
     #[arg(short = 'o', long, value_name = "DIR")]
     pub(crate) output_dir: Option<PathBuf>,
-    /// How to write the plan; with json, diagnostics are JSON too
+    /// Print reasons and commands, too
+    #[arg(short = 'v', long)]
+    pub(crate) verbose: bool,
+    /// Exit with 5 if the change is safe in one apply, and with 0 only if there is nothing to do
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+    #[command(flatten)]
+    pub(crate) commands: Commands,
+    /// How to print the plan; with json, diagnostics are JSON too
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: PlanFormat,
     #[command(flatten)]
-    pub(crate) installation: Installation,
+    pub(crate) source: Source,
+}
+
+/// What makes a plan, and is decided where there is one.
+const OF_A_CHANGE: [&str; 15] = [
+    "files",
+    "set",
+    "set_string",
+    "set_json",
+    "set_file",
+    "set_literal",
+    "from",
+    "live",
+    "name",
+    "namespace",
+    "install",
+    "accept",
+    "no_snapshot",
+    "output_dir",
+    "component",
+];
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// Carry out the plan in this directory, which `rutter plan -o` or `rutter apply` has written
+    #[arg(value_name = "PLAN", conflicts_with_all = OF_A_CHANGE)]
+    pub(crate) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// Write the plan to this directory, which must be new or empty [default: one below the user's state directory]
+    #[arg(short = 'o', long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+    /// Do not ask
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+    /// Print what would be done, and run the checks that come before the first step. Changes nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Carry out this step only; all steps before it must be done
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Option<String>,
+    /// Print reasons and commands, too
+    #[arg(short = 'v', long)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) commands: Commands,
     #[command(flatten)]
     pub(crate) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Drift {
+    #[command(flatten)]
+    pub(crate) change: Change,
+    /// How to print the plan; with json, diagnostics are JSON too
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: PlanFormat,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// Whose commands may run.
+#[derive(Debug, Args)]
+pub(crate) struct Commands {
+    /// Let the package of --component write the commands of run.sh, which run with your permissions
+    #[arg(long)]
+    pub(crate) allow_commands: bool,
+}
+
+/// An installed and a desired state.
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    /// Read the desired values, or an object of the package's kind, from this file (- for standard input); may be repeated
+    #[arg(short = 'f', long = "values", alias = "to", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) set: Set,
+    /// Read the installed state from this file: values, or Kubernetes objects (- for standard input)
+    #[arg(long, value_name = "FILE", conflicts_with = "live", help_heading = INSTALLED)]
+    pub(crate) from: Option<PathBuf>,
+    /// Read the installed state from the cluster, by kubectl
+    #[arg(long, help_heading = INSTALLED)]
+    pub(crate) live: bool,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    /// The name of the installation [default: that of the only one that is found]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The namespace of the installation [default: that of kubectl with --live, or else the one that is found]
+    #[arg(short = 'n', long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// Install: without it, it is an error if there is no installation
+    #[arg(long)]
+    pub(crate) install: bool,
+    /// Accept the difference at this path, which the package does not understand; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) accept: Vec<String>,
+    /// Take no snapshot of the data before steps that cannot be undone
+    #[arg(long)]
+    pub(crate) no_snapshot: bool,
+}
+
+const INSTALLED: &str = "Installed state";
+
+/// How to reach a cluster.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Cluster {
+    /// Use this context of the kubeconfig
+    #[arg(long, value_name = "NAME", help_heading = INSTALLED)]
+    pub(crate) context: Option<String>,
+    /// Use this kubeconfig
+    #[arg(long, value_name = "FILE", help_heading = INSTALLED)]
+    pub(crate) kubeconfig: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -228,6 +370,16 @@ pub(crate) enum PlanFormat {
     Text,
     /// For programs
     Json,
+}
+
+impl PlanFormat {
+    /// How diagnostics are written beside the plan.
+    pub(crate) fn of_diagnostics(self) -> OutputFormat {
+        match self {
+            Self::Text => OutputFormat::Yaml,
+            Self::Json => OutputFormat::Json,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -398,7 +550,7 @@ pub(crate) struct Input {
     #[arg(short = 'f', long = "values", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
-    set: Set,
+    pub(crate) set: Set,
     /// Refuse what cannot safely be applied at once over what this file says is installed (see `rutter plan --help`)
     #[arg(long, value_name = "LIVE")]
     pub(crate) against: Option<PathBuf>,
@@ -417,8 +569,9 @@ pub(crate) struct Installation {
     pub(crate) namespace: String,
 }
 
+/// Values on the command line.
 #[derive(Debug, Default, Args)]
-struct Set {
+pub(crate) struct Set {
     #[arg(long, value_name = "KEY=VALUE", help = "Set values: a=1,b.c=x,d[0]=y,e={1,2}")]
     set: Vec<String>,
     /// Set values to strings, whatever they look like
@@ -445,16 +598,18 @@ impl Input {
             installation,
         }
     }
+}
 
+impl Set {
     /// The expressions that set values, in the order in which they count.
     pub(crate) fn expressions(&self) -> impl Iterator<Item = (Kind, &str)> {
-        let Set {
+        let Self {
             set,
             set_string,
             set_json,
             set_file,
             set_literal,
-        } = &self.set;
+        } = self;
         [
             (Kind::Json, set_json),
             (Kind::Typed, set),
@@ -464,6 +619,12 @@ impl Input {
         ]
         .into_iter()
         .flat_map(|(kind, texts)| texts.iter().map(move |text| (kind, text.as_str())))
+    }
+
+    /// Whether an expression reads standard input.
+    pub(crate) fn reads_stdin(&self) -> bool {
+        let is_stdin = |text: &String| text.split_once('=').is_some_and(|(_, file)| file.trim() == "-");
+        self.set_file.iter().any(is_stdin)
     }
 }
 

@@ -9,9 +9,7 @@ use rutter::schema::{self, Depth};
 use rutter::stream::{self, Part, Rendered};
 use serde_json::{Value, json};
 
-use crate::args::{
-    Command, Describe, Explain, Format, Input, OutputFormat, PlanFormat, Plugin, Render, Source, Validate,
-};
+use crate::args::{Command, Describe, Explain, Format, Input, OutputFormat, Plugin, Render, Source, Validate};
 use crate::failure::{Failure, Located};
 use crate::files::NewFile;
 use crate::fleet::{Fleet, OnRefusal, Renderer};
@@ -19,7 +17,7 @@ use crate::inputs::{self, Outcome};
 use crate::output::Spool;
 use crate::report::Report;
 use crate::sources::Sources;
-use crate::{argocd, diff, files, json, krm, output, package, plan, plugin, post_render, report};
+use crate::{apply, argocd, diff, files, json, krm, output, package, plan, plugin, post_render, report};
 
 /// Runs a command and says on standard error what became of it.
 pub(crate) fn run(command: Command) -> ExitCode {
@@ -27,16 +25,18 @@ pub(crate) fn run(command: Command) -> ExitCode {
     let (format, result) = match command {
         Command::Diff(args) => return diff::run(&args),
         Command::PostRender(args) => return post_render::run(&args),
-        Command::Plan(args) => {
-            let format = match args.output {
-                PlanFormat::Text => OutputFormat::Yaml,
-                PlanFormat::Json => OutputFormat::Json,
-            };
-            match plan::run(&args, &mut sources) {
-                Ok(status) => return status,
-                Err(failure) => (format, Err(failure)),
-            }
-        }
+        Command::Plan(args) => match plan::run(&args, &mut sources) {
+            Ok(status) => return status,
+            Err(failure) => (args.output.of_diagnostics(), Err(failure)),
+        },
+        Command::Apply(args) => match apply::run(&args, &mut sources) {
+            Ok(status) => return status,
+            Err(failure) => (OutputFormat::Yaml, Err(failure)),
+        },
+        Command::Drift(args) => match plan::drift(&args, &mut sources) {
+            Ok(status) => return status,
+            Err(failure) => (args.output.of_diagnostics(), Err(failure)),
+        },
         Command::Krm(args) => (OutputFormat::Yaml, krm::run(&args, &mut sources)),
         Command::Argocd(command) => return argocd::run(&command),
         Command::Plugin(Plugin::Install(args)) => (OutputFormat::Yaml, plugin::install(&args)),
@@ -90,7 +90,7 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
             return Ok(());
         }
     } else {
-        inputs::read(&args.input, sources)?;
+        inputs::read(&args.input.files, &args.input.set, sources)?;
     }
     let package = package::load(&args.source).map_err(Failure::Host)?;
     let Outcome { parts, warnings } = inputs::render(&package, &package.describe()?, &args.input, sources)?;

@@ -97,7 +97,7 @@ impl Side {
     }
 
     fn read(&mut self) -> Result<(), Told> {
-        inputs::read(&self.input, &mut self.sources).map_err(|failure| self.tell(&failure))
+        inputs::read(&self.input.files, &self.input.set, &mut self.sources).map_err(|failure| self.tell(&failure))
     }
 
     /// Whether this is a stream of Kubernetes objects, not values.

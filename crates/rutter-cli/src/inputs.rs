@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use rutter::stream::{self, Part, Rendered};
@@ -10,11 +10,12 @@ use rutter::yaml::YAML_FEATURE;
 use rutter::{Description, Diagnostic, Request, State, printable};
 use rutter_host::Package;
 
-use crate::args::Input;
+use crate::args::{Input, Set};
 use crate::failure::{Failure, Located};
 use crate::fleet::{self, Fleet, Opened};
+use crate::observed::{self, Installed, Problem};
 use crate::sources::Sources;
-use helm_values::{Expression, Values};
+use helm_values::{Expression, Merged, Values};
 
 /// What was rendered.
 #[derive(Debug)]
@@ -25,11 +26,11 @@ pub(crate) struct Outcome<'a> {
 
 /// Reads everything that the command line names into `sources`: first the files, then the expressions, in the order in
 /// which they count.
-pub(crate) fn read(input: &Input, sources: &mut Sources) -> Result<(), Failure> {
-    for path in &input.files {
+pub(crate) fn read(files: &[PathBuf], set: &Set, sources: &mut Sources) -> Result<(), Failure> {
+    for path in files {
         add(path, sources)?;
     }
-    for (kind, text) in input.expressions() {
+    for (kind, text) in set.expressions() {
         sources.add(format!("{} {text}", kind.option()), text);
     }
     Ok(())
@@ -38,8 +39,8 @@ pub(crate) fn read(input: &Input, sources: &mut Sources) -> Result<(), Failure> 
 /// Does what [`read`] does, unless a long stream or a folder is all there is: that one is given back.
 pub(crate) fn read_short(input: &Input, sources: &mut Sources) -> Result<Option<Fleet>, Failure> {
     // What is installed concerns each object of it, and is held whole with them.
-    let ([path], None, None) = (&*input.files, input.expressions().next(), &input.against) else {
-        return read(input, sources).map(|()| None);
+    let ([path], None, None) = (&*input.files, input.set.expressions().next(), &input.against) else {
+        return read(&input.files, &input.set, sources).map(|()| None);
     };
     if path.is_dir() {
         let name = printable::path(path);
@@ -88,21 +89,14 @@ pub(crate) fn render<'a>(
         capabilities: None,
         installed: current.clone(),
     };
-    let only = match (&*input.files, input.expressions().next()) {
+    let only = match (&*input.files, input.set.expressions().next()) {
         ([], None) => Some(""),
         ([_], None) => sources.get(0).map(|source| source.text.as_str()),
         _ => None,
     };
     let Some(text) = only else {
-        let merged = merge(description, input, sources)?;
-        let locate = |diagnostic: Diagnostic| {
-            let origin = merged.origin(&diagnostic);
-            Located {
-                source: origin.map_or(0, |place| place.source),
-                diagnostic: diagnostic.at(origin.map(|place| place.position)),
-            }
-        };
-        let locate_all = |diagnostics| stream::for_command_line(diagnostics).into_iter().map(locate).collect();
+        let merged = merge(description, &input.files, &input.set, sources)?;
+        let locate_all = |diagnostics| locate_all(&merged, diagnostics);
         return match package.render(&request(&merged.text))? {
             Ok(rendering) => Ok(Outcome {
                 parts: vec![Part::Manifests(rendering.manifests)],
@@ -129,6 +123,51 @@ pub(crate) fn render<'a>(
     Ok(Outcome { parts, warnings })
 }
 
+/// What a file says is installed.
+pub(crate) struct InstalledFile {
+    /// The name of the file for people.
+    pub(crate) name: String,
+    /// Its text, unless that is too large to be held.
+    pub(crate) text: String,
+    pub(crate) state: Result<State, Vec<Diagnostic>>,
+}
+
+/// Reads what is installed from a file, and of objects those that the package observes.
+pub(crate) fn read_installed(
+    path: &Path,
+    package: &Package,
+    description: &Description,
+    name: Option<&str>,
+    namespace: &str,
+) -> Result<InstalledFile, Failure> {
+    let kinds = package.observes()?;
+    let (file, reader) = open(path)?;
+    let mut text = String::new();
+    let state = match observed::read(reader, &kinds) {
+        Ok(Installed::Whole(bytes)) => {
+            text = String::from_utf8_lossy(&bytes).into_owned();
+            let state = stream::decode(&bytes).map_err(|problem| vec![problem]);
+            let state = state.and_then(|text| rutter::plan::state(text, description, name, namespace));
+            state.map_err(Problem::from).and_then(|state| match state {
+                State::Objects(text) => observed::reduce(&text, &kinds).map(State::Objects),
+                values @ State::Values(_) => Ok(values),
+            })
+        }
+        Ok(Installed::Objects(objects)) => Ok(State::Objects(objects)),
+        Err(problem) => Err(problem),
+    };
+    let state = match state {
+        Ok(state) => Ok(state),
+        Err(Problem::Refused(problems)) => Err(problems),
+        Err(Problem::Unreadable(error)) => return Err(unreadable(&file, error)),
+    };
+    Ok(InstalledFile {
+        name: file,
+        text,
+        state,
+    })
+}
+
 /// What is installed, as objects, if the command line says it.
 fn installed(package: &Package, description: &Description, input: &Input) -> Result<Option<String>, Failure> {
     let Some(path) = &input.against else {
@@ -139,15 +178,14 @@ fn installed(package: &Package, description: &Description, input: &Input) -> Res
             "only one of the two can be standard input"
         )));
     }
-    let (name, bytes) = read_path(path)?;
+    let installation = &input.installation;
+    let (name, namespace) = (installation.name.as_deref(), &installation.namespace);
+    let InstalledFile { name, state, .. } = read_installed(path, package, description, name, namespace)?;
     let refused = |diagnostics: Vec<Diagnostic>| {
         let shown = diagnostics.iter().map(|problem| problem.display(&name).to_string());
         let shown = shown.collect::<String>();
         Failure::BadCommandLine(anyhow!("what is installed cannot be read\n{}", shown.trim_end()))
     };
-    let text = stream::decode(&bytes).map_err(|problem| refused(vec![problem]))?;
-    let installation = &input.installation;
-    let state = rutter::plan::state(text, description, installation.name.as_deref(), &installation.namespace);
     match state.map_err(refused)? {
         State::Objects(objects) => Ok(Some(objects)),
         State::Values(request) => match package.render(&request)? {
@@ -157,18 +195,33 @@ fn installed(package: &Package, description: &Description, input: &Input) -> Res
     }
 }
 
-/// Merges all sources into one document.
-fn merge(description: &Description, input: &Input, sources: &Sources) -> Result<helm_values::Merged, Failure> {
+/// Says where diagnostics about merged values belong.
+pub(crate) fn locate_all(merged: &Merged, diagnostics: Vec<Diagnostic>) -> Vec<Located> {
+    let locate = |diagnostic: Diagnostic| {
+        let origin = merged.origin(&diagnostic);
+        Located {
+            source: origin.map_or(0, |place| place.source),
+            diagnostic: diagnostic.at(origin.map(|place| place.position)),
+        }
+    };
+    stream::for_command_line(diagnostics).into_iter().map(locate).collect()
+}
+
+/// Merges the sources that [`read`] has read first into one document.
+pub(crate) fn merge(
+    description: &Description,
+    files: &[PathBuf],
+    set: &Set,
+    sources: &Sources,
+) -> Result<Merged, Failure> {
     let mut values = Values::default();
     let mut numbers = 0..;
-    for (_, number) in input.files.iter().zip(&mut numbers) {
+    for (_, number) in files.iter().zip(&mut numbers) {
         let Some(source) = sources.get(number) else {
             continue;
         };
         let refused = |diagnostics| Failure::Refused(Located::all(number, diagnostics));
-        if let stream::Input::Stream(_) =
-            stream::read(&source.text, description, &input.installation.namespace).map_err(refused)?
-        {
+        if let stream::Input::Stream(_) = stream::read(&source.text, description, DEFAULT_NAMESPACE).map_err(refused)? {
             let message = "Kubernetes objects cannot be merged with other values";
             let diagnostic = Diagnostic::new(&YAML_FEATURE, "", message)
                 .help("give the objects alone, or only what stands under `spec` as values");
@@ -176,7 +229,7 @@ fn merge(description: &Description, input: &Input, sources: &Sources) -> Result<
         }
         values.merge_text(&source.text, number).map_err(refused)?;
     }
-    for ((kind, text), source) in input.expressions().zip(numbers) {
+    for ((kind, text), source) in set.expressions().zip(numbers) {
         let expression = Expression { kind, source, text };
         let applied = values.apply(&expression, &mut |path| {
             let (name, bytes) = read_path(Path::new(path)).map_err(Stop::Unreadable)?;
@@ -202,6 +255,9 @@ impl From<Diagnostic> for Stop {
         Self::Wrong(diagnostic)
     }
 }
+
+/// Where objects belong that name no namespace, where that makes no difference.
+const DEFAULT_NAMESPACE: &str = "default";
 
 /// What standard input is called for people.
 const STDIN: &str = "<stdin>";

@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod against_helm;
+mod apply;
 mod argocd;
 mod args;
 mod command_line;
@@ -17,7 +18,9 @@ mod fleet;
 mod inputs;
 mod json;
 mod krm;
+mod kubectl;
 mod kubernetes;
+mod observed;
 mod output;
 mod package;
 mod plan;

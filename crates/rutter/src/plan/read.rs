@@ -4,12 +4,12 @@ use crate::stream::{self, Document, Input};
 use crate::yaml::YAML_FEATURE;
 use crate::{ChangeRequest, Description, Diagnostic, Request, Severity, State};
 
-/// What is installed, said by a text: values, an object of the package's kind, or any Kubernetes objects. Values are those
-/// of an installation called `name`, by default as the package is.
+/// Reads the installed state from a text: values, an object of the package's kind, or any Kubernetes objects. Values are those
+/// of an installation called `name`; the default is the name of the package.
 ///
 /// # Errors
 ///
-/// What is wrong with the text.
+/// Returns what is wrong with the text.
 pub fn state(text: &str, package: &Description, name: Option<&str>, namespace: &str) -> Result<State, Vec<Diagnostic>> {
     refuse_nothing(text)?;
     Ok(match only(text, package, name, namespace)? {
@@ -46,6 +46,9 @@ pub fn desired(
         let message = "these are Kubernetes objects; the desired state is given by values";
         vec![Diagnostic::new(&YAML_FEATURE, "", message).help(format!("give values, or one {}", package.kind))]
     })?;
+    if name.is_some() {
+        return Err(vec![stream::refuse_name()]);
+    }
     Ok(ChangeRequest {
         name: Some(object.name),
         namespace: Some(object.namespace),

@@ -1,0 +1,307 @@
+//! A cluster, read by kubectl.
+
+use std::env;
+use std::io::{self, Read as _};
+use std::path::{self, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use rutter::ObjectKind;
+use rutter::plan::Target;
+
+use crate::args::Cluster;
+use crate::observed::{self, Problem};
+
+/// How many kinds are read at once.
+const AT_ONCE: usize = 4;
+
+/// kubectl for one cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Kubectl {
+    context: Option<String>,
+    /// Absolute, because scripts run elsewhere.
+    kubeconfig: Option<PathBuf>,
+}
+
+/// What a cluster says is installed.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// The observed objects, as a stream.
+    pub(crate) objects: String,
+    /// The cluster that they are in.
+    pub(crate) target: Target,
+}
+
+impl Kubectl {
+    /// kubectl as the command line says.
+    ///
+    /// # Errors
+    ///
+    /// If the current directory is unknown.
+    pub(crate) fn new(cluster: &Cluster) -> Result<Self> {
+        let kubeconfig = cluster.kubeconfig.as_ref().map(path::absolute);
+        Ok(Self {
+            context: cluster.context.clone(),
+            kubeconfig: kubeconfig.transpose().context("the current directory is unknown")?,
+        })
+    }
+
+    /// The same for this cluster only, whatever becomes the current context.
+    fn pinned(&self, target: &Target) -> Self {
+        Self {
+            context: target.context.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The environment in which a script reaches the same cluster.
+    pub(crate) fn environment(&self) -> Option<(&'static str, &PathBuf)> {
+        Some(("KUBECONFIG", self.kubeconfig.as_ref()?))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("kubectl");
+        if let Some((variable, file)) = self.environment() {
+            command.env(variable, file);
+        }
+        // Messages are compared, in English.
+        command.env("LC_ALL", "C");
+        command.args(self.context.as_ref().map(|context| format!("--context={context}")));
+        command.args(arguments);
+        command
+    }
+
+    fn output(&self, arguments: &[&str]) -> Result<Output> {
+        self.command(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .context("kubectl cannot be started: https://kubernetes.io/docs/tasks/tools")
+    }
+
+    /// What kubectl prints.
+    ///
+    /// # Errors
+    ///
+    /// If it fails: with what it printed.
+    fn run(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.output(arguments)?;
+        if !output.status.success() {
+            return Err(failed(&output));
+        }
+        String::from_utf8(output.stdout).context("kubectl printed what is not UTF-8")
+    }
+
+    /// The context that is used and the cluster that it leads to.
+    fn target(&self) -> Result<Target> {
+        let context = match &self.context {
+            Some(context) => Some(context.clone()),
+            // There is none in a pod.
+            None => self
+                .run(&["config", "current-context"])
+                .ok()
+                .map(|context| context.trim_end_matches('\n').to_owned())
+                .filter(|context| !context.is_empty()),
+        };
+        let target = Target {
+            context,
+            cluster: String::new(),
+        };
+        let get = [
+            "get",
+            "namespace",
+            "kube-system",
+            "--output=go-template={{.metadata.uid}}",
+        ];
+        let cluster = self.pinned(&target).run(&get).context(
+            "the cluster cannot be identified (this requires permission to get the namespace kube-system, whose UID tells \
+             clusters apart)",
+        )?;
+        let is_uid = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if cluster.is_empty() || !cluster.chars().all(is_uid) {
+            bail!("the namespace kube-system has no UID");
+        }
+        Ok(Target { cluster, ..target })
+    }
+
+    /// The namespace that kubectl uses if none is given.
+    ///
+    /// # Errors
+    ///
+    /// If kubectl cannot say that.
+    pub(crate) fn namespace(&self) -> Result<String> {
+        let view = ["config", "view", "--minify", "--output=jsonpath={..namespace}"];
+        let namespace = self
+            .run(&view)
+            .context("kubectl has no current namespace: write --namespace")?;
+        let namespace = namespace.trim();
+        Ok(if namespace.is_empty() { "default" } else { namespace }.to_owned())
+    }
+
+    /// Reads the objects of these kinds in a namespace: all of them, or none.
+    ///
+    /// # Errors
+    ///
+    /// If kubectl cannot list a kind, unless the cluster is known not to have it and may lack it.
+    pub(crate) fn read(&self, kinds: &[ObjectKind], namespace: &str) -> Result<Live> {
+        let target = self.target()?;
+        let kubectl = &self.pinned(&target);
+        let mut results = Vec::with_capacity(kinds.len());
+        for kinds in kinds.chunks(AT_ONCE) {
+            thread::scope(|scope| {
+                let list = |kind| scope.spawn(move || kubectl.list(kind, namespace));
+                let threads: Vec<_> = kinds.iter().map(list).collect();
+                let join = |thread: thread::ScopedJoinHandle<'_, Result<String>>| {
+                    thread.join().unwrap_or_else(|_| Err(anyhow!("a thread failed")))
+                };
+                results.extend(threads.into_iter().map(join));
+            });
+        }
+        let (mut objects, mut problems) = (String::new(), String::new());
+        for (kind, result) in kinds.iter().zip(results) {
+            match result {
+                Ok(text) => objects.push_str(&text),
+                Err(error) => problems.push_str(&format!("\n{}: {error:#}", resource(kind))),
+            }
+        }
+        if problems.is_empty() {
+            return Ok(Live {
+                objects: observed::to_stream(objects),
+                target,
+            });
+        }
+        // Whatever is missing would be taken for absent.
+        let problems = problems.trim_end();
+        bail!(
+            "the installed state cannot be read; this requires permission to list these kinds in the namespace \
+             {namespace}:{problems}"
+        )
+    }
+
+    /// The objects of a kind, as a stream.
+    fn list(&self, kind: &ObjectKind, namespace: &str) -> Result<String> {
+        let resource = resource(kind);
+        let namespace = format!("--namespace={namespace}");
+        let mut arguments = vec!["get", &resource, &namespace];
+        if kind.keys_only {
+            let template = concat!("--output=go-template=", include_str!("kubectl/keys.gotmpl"));
+            arguments.push(template);
+            return match self.run(&arguments) {
+                Ok(text) => Ok(text),
+                Err(error) => self.excuse(kind, error),
+            };
+        }
+        arguments.push("--output=json");
+        let mut child = self
+            .command(&arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("kubectl cannot be started: https://kubernetes.io/docs/tasks/tools")?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let complaint = thread::spawn(move || {
+            let mut text = Vec::new();
+            let read = stderr.map(|stderr| stderr.take(1 << 20).read_to_end(&mut text));
+            read.map(|_| text).unwrap_or_default()
+        });
+        let objects = stdout.map(|stdout| observed::read_json(stdout, std::slice::from_ref(kind)));
+        let status = child.wait().context("kubectl")?;
+        let output = Output {
+            status,
+            stdout: Vec::new(),
+            stderr: complaint.join().unwrap_or_default(),
+        };
+        if !output.status.success() {
+            return self.excuse(kind, failed(&output));
+        }
+        match objects {
+            Some(Ok(objects)) => Ok(objects),
+            Some(Err(Problem::Unreadable(error))) => Err(error.into()),
+            Some(Err(Problem::Refused(problems))) => {
+                let problems = problems.iter().map(|problem| problem.message.clone());
+                bail!("{}", problems.collect::<Vec<_>>().join("; "))
+            }
+            None => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+        }
+    }
+
+    /// No objects, if the API server says that it has no such kind, and it may lack it. Otherwise the error: kubectl also
+    /// misses a kind if it could not ask for all of them.
+    fn excuse(&self, kind: &ObjectKind, error: anyhow::Error) -> Result<String> {
+        let is_unknown = format!("{error:#}").contains("the server doesn't have a resource type");
+        if !kind.optional || !is_unknown {
+            return Err(error);
+        }
+        match self.has(kind) {
+            Ok(false) => Ok(String::new()),
+            Ok(true) => Err(error),
+            Err(discovery) => Err(error.context(format!("{discovery:#}"))),
+        }
+    }
+
+    /// Whether the API server has a kind.
+    fn has(&self, kind: &ObjectKind) -> Result<bool> {
+        let path = format!("/apis/{}", kind.group);
+        let Some(group) = self.discover(&path)? else {
+            return Ok(false);
+        };
+        let versions = group["versions"]
+            .as_array()
+            .context("the API server lists no versions")?;
+        for version in versions {
+            let version = version["groupVersion"].as_str().context("a version has no name")?;
+            let resources = self.discover(&format!("/apis/{version}"))?;
+            let resources = resources.context("a version is gone")?;
+            let resources = resources["resources"]
+                .as_array()
+                .context("a version lists no resources")?;
+            if resources.iter().any(|resource| resource["name"] == *kind.name) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What the API server answers at a path, if it has that path.
+    fn discover(&self, path: &str) -> Result<Option<serde_json::Value>> {
+        let output = self.output(&["get", "--raw", path])?;
+        if output.status.success() {
+            return Ok(Some(serde_json::from_slice(&output.stdout)?));
+        }
+        let error = failed(&output);
+        if format!("{error:#}").contains("(NotFound)") {
+            return Ok(None);
+        }
+        Err(error)
+    }
+}
+
+/// The name of a kind for kubectl.
+fn resource(kind: &ObjectKind) -> String {
+    if kind.group.is_empty() {
+        kind.name.clone()
+    } else {
+        format!("{}.{}", kind.name, kind.group)
+    }
+}
+
+fn failed(output: &Output) -> anyhow::Error {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let text = stderr.trim();
+    if text.is_empty() {
+        anyhow!("kubectl failed: {}", output.status)
+    } else {
+        anyhow!("{text}")
+    }
+}
+
+/// The directory in which a user's plans are kept, as the XDG Base Directory Specification has it.
+pub(crate) fn state_directory() -> Option<PathBuf> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let state = variable("XDG_STATE_HOME").filter(|path| path.is_absolute());
+    let state = state.or_else(|| Some(variable("HOME")?.join(".local/state")));
+    state
+        .or_else(|| variable("LOCALAPPDATA"))
+        .map(|state| state.join("rutter/plans"))
+}

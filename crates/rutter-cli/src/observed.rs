@@ -1,0 +1,425 @@
+//! Reads installed objects, and keeps those of the kinds that a package observes.
+//!
+//! A namespace can hold far more than a package may be given. A text that is larger than one document may be is read
+//! object by object, so that only the objects that are kept, and the one that is being read, are in memory. Values of a
+//! kind whose keys alone are wanted, such as those of Secrets, never reach the package.
+
+mod json;
+mod lines;
+
+use std::io::{self, Read};
+
+use rutter::stream;
+use rutter::yaml::{Node, Scalar, Value, YAML_LIMIT};
+use rutter::{Diagnostic, ObjectKind};
+
+/// A text up to this size is read as a whole. It is the largest document that is read.
+const WHOLE: usize = 8 << 20;
+
+/// What is wrong with installed objects.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// They cannot be read.
+    Unreadable(io::Error),
+    /// They are not what was expected.
+    Refused(Vec<Diagnostic>),
+}
+
+impl From<Diagnostic> for Problem {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Refused(vec![diagnostic])
+    }
+}
+
+impl From<Vec<Diagnostic>> for Problem {
+    fn from(diagnostics: Vec<Diagnostic>) -> Self {
+        Self::Refused(diagnostics)
+    }
+}
+
+/// What says which objects are installed.
+#[derive(Debug)]
+pub(crate) enum Installed {
+    /// The bytes as they were read, which may be values.
+    Whole(Vec<u8>),
+    /// The observed objects of a larger text, as a stream.
+    Objects(String),
+}
+
+/// Reads what is installed.
+///
+/// # Errors
+///
+/// If it cannot be read, or is larger than one document may be and does not consist of objects.
+pub(crate) fn read(reader: impl Read, kinds: &[ObjectKind]) -> Result<Installed, Problem> {
+    read_beyond(WHOLE, reader, kinds)
+}
+
+/// The same where a text is read as a whole up to this size.
+fn read_beyond(whole: usize, mut reader: impl Read, kinds: &[ObjectKind]) -> Result<Installed, Problem> {
+    let mut start = Vec::new();
+    let most = u64::try_from(whole).unwrap_or(u64::MAX);
+    reader
+        .by_ref()
+        .take(most + 1)
+        .read_to_end(&mut start)
+        .map_err(Problem::Unreadable)?;
+    if start.len() <= whole {
+        return Ok(Installed::Whole(start));
+    }
+    let is_json = start.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    let mut kept = Kept::new(kinds);
+    let all = io::Cursor::new(start).chain(reader);
+    if is_json {
+        json::read(all, &mut kept)?;
+    } else {
+        lines::read(all, &mut kept)?;
+    }
+    Ok(Installed::Objects(kept.finish()))
+}
+
+/// Keeps the observed objects of a JSON text, as kubectl writes it.
+///
+/// # Errors
+///
+/// As for [`read`].
+pub(crate) fn read_json(reader: impl Read, kinds: &[ObjectKind]) -> Result<String, Problem> {
+    let mut kept = Kept::new(kinds);
+    json::read(reader, &mut kept)?;
+    Ok(kept.text)
+}
+
+/// Keeps the observed objects of a text that is held whole. If that is all of it, it stays as it is.
+///
+/// # Errors
+///
+/// If it does not consist of objects.
+pub(crate) fn reduce(text: &str, kinds: &[ObjectKind]) -> Result<String, Problem> {
+    let nodes = stream::objects(text)?;
+    let is_kept = |node: &Node| matches!(kind_of(node, kinds), Some(kind) if !kind.keys_only);
+    if kinds.is_empty() || nodes.iter().all(is_kept) {
+        return Ok(text.to_owned());
+    }
+    let mut kept = Kept::new(kinds);
+    for node in nodes {
+        kept.add(node)?;
+    }
+    Ok(kept.finish())
+}
+
+/// A stream of objects, in the form that packages are given.
+///
+/// An empty text would be what is left of a command that failed.
+pub(crate) fn to_stream(objects: String) -> String {
+    if objects.is_empty() {
+        "apiVersion: v1\nkind: List\nitems: []\n".to_owned()
+    } else {
+        objects
+    }
+}
+
+/// The objects that are kept.
+struct Kept<'a> {
+    kinds: &'a [ObjectKind],
+    text: String,
+}
+
+impl<'a> Kept<'a> {
+    fn new(kinds: &'a [ObjectKind]) -> Self {
+        Self {
+            kinds,
+            text: String::new(),
+        }
+    }
+
+    /// Adds an object if it is observed.
+    fn add(&mut self, mut node: Node) -> Result<(), Problem> {
+        if !self.kinds.is_empty() {
+            match kind_of(&node, self.kinds) {
+                None => return Ok(()),
+                Some(kind) if kind.keys_only => keep_keys(&mut node),
+                Some(_) => {}
+            }
+        }
+        self.add_text(&node.to_text().0)
+    }
+
+    fn add_text(&mut self, object: &str) -> Result<(), Problem> {
+        self.text.push_str("---\n");
+        self.text.push_str(object);
+        self.text.push('\n');
+        if self.text.len() > stream::MAX_BYTES {
+            let most = stream::MAX_BYTES >> 20;
+            let message = format!("the objects that the package reads are larger than the {most} MiB accepted");
+            return Err(Diagnostic::new(&YAML_LIMIT, "", message)
+                .help("give the objects of the installation only, by a label")
+                .into());
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> String {
+        to_stream(self.text)
+    }
+}
+
+/// The kind that an object is of, if it is observed.
+fn kind_of<'k>(node: &Node, kinds: &'k [ObjectKind]) -> Option<&'k ObjectKind> {
+    let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default();
+    observed(text("apiVersion"), text("kind"), kinds)
+}
+
+fn observed<'k>(api_version: &str, kind: &str, kinds: &'k [ObjectKind]) -> Option<&'k ObjectKind> {
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let plural = plural(kind);
+    kinds.iter().find(|kind| kind.group == group && kind.name == plural)
+}
+
+/// The plural name of a kind, as Kubernetes guesses it (`UnsafeGuessKindToResource` of apimachinery).
+fn plural(kind: &str) -> String {
+    let singular = kind.to_lowercase();
+    match singular.strip_suffix('y') {
+        _ if singular.ends_with("endpoints") => singular,
+        Some(stem) => format!("{stem}ies"),
+        None if singular.ends_with('s') => format!("{singular}es"),
+        None => format!("{singular}s"),
+    }
+}
+
+/// What is kept of the metadata of an object whose values are not wanted. Annotations can hold all that was applied.
+const METADATA: [&str; 7] = [
+    "name",
+    "generateName",
+    "namespace",
+    "labels",
+    "ownerReferences",
+    "deletionTimestamp",
+    "uid",
+];
+
+/// Replaces all values of an object by null.
+fn keep_keys(node: &mut Node) {
+    let Value::Mapping(entries) = &mut node.value else {
+        return;
+    };
+    for entry in entries {
+        match (entry.key.scalar.text.as_str(), &mut entry.value.value) {
+            ("apiVersion" | "kind" | "type" | "immutable", Value::Scalar(_)) => {}
+            ("metadata", Value::Mapping(entries)) => {
+                entries.retain(|entry| METADATA.contains(&entry.key.scalar.text.as_str()));
+            }
+            (_, Value::Mapping(entries)) => entries.iter_mut().for_each(|entry| forget(&mut entry.value)),
+            (_, Value::Scalar(_) | Value::Sequence(_)) => forget(&mut entry.value),
+        }
+    }
+}
+
+fn forget(node: &mut Node) {
+    node.value = Value::Scalar(Scalar::plain("null"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds() -> Vec<ObjectKind> {
+        let kind = |group: &str, name: &str, keys_only| ObjectKind {
+            group: group.to_owned(),
+            name: name.to_owned(),
+            optional: false,
+            keys_only,
+        };
+        vec![
+            kind("apps", "statefulsets", false),
+            kind("", "secrets", true),
+            kind("networking.k8s.io", "networkpolicies", false),
+            kind("", "endpoints", false),
+            kind("", "services", false),
+        ]
+    }
+
+    const SMALL: &str = "apiVersion: v1\nitems:\n- apiVersion: apps/v1\n  kind: StatefulSet\n  metadata: {name: a}\n- apiVersion: v1\n  \
+                         kind: Event\n  metadata: {name: b}\nkind: List\n";
+
+    /// A text up to this size is read as a whole here.
+    const SOME: usize = 10_000;
+
+    /// More than that of events, and a StatefulSet.
+    fn large() -> String {
+        list(&format!("{}{SET}", event().repeat(20)))
+    }
+
+    fn list(items: &str) -> String {
+        format!("apiVersion: v1\nitems:\n{items}kind: List\nmetadata:\n  resourceVersion: \"\"\n")
+    }
+
+    const SET: &str = "- apiVersion: apps/v1\n  kind: StatefulSet\n  metadata: {name: a}\n";
+
+    fn event() -> String {
+        let text = "x".repeat(1000);
+        format!(
+            "- apiVersion: v1\n  kind: Event\n  message: |\n    {text}\n    - not an item\n  metadata:\n    name: b\n"
+        )
+    }
+
+    fn objects(text: &[u8]) -> Result<String, Problem> {
+        match read_beyond(SOME, text, &kinds())? {
+            Installed::Objects(text) => Ok(text),
+            Installed::Whole(bytes) => reduce(&String::from_utf8(bytes).expect("text"), &kinds()),
+        }
+    }
+
+    fn names(text: &str) -> Vec<String> {
+        let nodes = stream::objects(&objects(text.as_bytes()).expect("objects")).expect("objects");
+        let name = |node: &Node| {
+            let name = node.at("metadata.name").and_then(Node::as_str);
+            name.unwrap_or_default().to_owned()
+        };
+        nodes.iter().map(name).collect()
+    }
+
+    #[track_caller]
+    fn refuses(text: &[u8], message: &str) {
+        match objects(text) {
+            Err(Problem::Refused(problems)) => {
+                let shown = problems[0].display("from.yaml").to_string();
+                assert!(shown.contains(message), "{message}: {shown}");
+            }
+            other => panic!("{message}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn plurals_are_those_of_kubernetes() {
+        for (kind, name) in [
+            ("StatefulSet", "statefulsets"),
+            ("NetworkPolicy", "networkpolicies"),
+            ("Endpoints", "endpoints"),
+            ("Ingress", "ingresses"),
+            ("PersistentVolumeClaim", "persistentvolumeclaims"),
+        ] {
+            assert_eq!(plural(kind), name);
+        }
+    }
+
+    #[test]
+    fn objects_of_other_kinds_are_left_out() {
+        assert_eq!(names(SMALL), ["a"]);
+        assert_eq!(names(&large()), ["a"]);
+        // Indented, with comments and blank lines, in a stream, behind a byte order mark.
+        let items: String = format!("# x\n\n{}\n{SET}", event().repeat(20))
+            .lines()
+            .map(|line| format!("   {line}\n"))
+            .collect();
+        let service = "apiVersion: v1\nkind: Service\nmetadata: {name: c}\n";
+        let stream = list(&items).replace("items:", "items: # all");
+        assert_eq!(
+            names(&format!("\u{feff}# x\n{stream}---\n{service}...\n---\n# y\n")),
+            ["a", "c"]
+        );
+        // A text without any that is observed is not empty.
+        assert_eq!(names(&large().replace("StatefulSet", "Event")), Vec::<String>::new());
+        // Nor is a list without items.
+        assert_eq!(names(&format!("{}---\n{}", large(), list(""))), ["a"]);
+    }
+
+    #[test]
+    fn objects_of_json_are_left_out() {
+        let event = format!(
+            "{{\"apiVersion\": \"v1\", \"kind\": \"Event\", \"x\": \"{}\"}},",
+            "x".repeat(1000)
+        );
+        let event = event.repeat(20);
+        let set = "{\"apiVersion\": \"apps/v1\", \"kind\": \"StatefulSet\", \"metadata\": {\"name\": \"a\"}}";
+        let text = format!("{{\"apiVersion\": \"v1\", \"items\": [{event}{set}], \"kind\": \"List\"}}\n{set}");
+        assert_eq!(names(&text.replacen("\"a\"", "\"b\"", 1)), ["b", "a"]);
+        let nothing = "{\"items\": null, \"apiVersion\": \"v1\", \"kind\": \"List\"}";
+        assert_eq!(names(&(text.replacen("\"a\"", "\"b\"", 1) + nothing)), ["b", "a"]);
+        for (wrong, message) in [
+            (text.replace("\"List\"", "\"Event\""), "is not a list"),
+            (
+                text.replace("\"apps/v1\", \"kind\": \"StatefulSet\"", "\"apps/v1\""),
+                "`kind`",
+            ),
+            (text.replace("\"StatefulSet\"", "7"), "`kind`"),
+            (format!("{text}]"), "from.yaml:2:"),
+            (format!("{text}7"), "invalid type"),
+            (
+                text.replace(&format!("{set}]"), &format!("{set}{set}]")),
+                "from.yaml:1:",
+            ),
+            (
+                text.replace("\"items\": [", "\"items\": [7,"),
+                "expected a Kubernetes object",
+            ),
+            (text.replace("], \"kind\"", "], \"items\": [], \"kind\""), "items"),
+            (text[..text.len() - 4].to_owned(), "from.yaml:2:"),
+        ] {
+            refuses(wrong.as_bytes(), message);
+        }
+    }
+
+    #[test]
+    fn values_of_secrets_are_forgotten() {
+        let secret = "- apiVersion: v1\n  kind: Secret\n  data:\n    tls.crt: hidden\n  stringData: hidden\n  more: [hidden]\n  \
+                      metadata:\n    name: s\n    annotations:\n      applied: hidden\n  type: Opaque\n";
+        for text in [list(secret), list(&(event().repeat(20) + secret))] {
+            let objects = objects(text.as_bytes()).expect("objects");
+            assert!(!objects.contains("hidden"), "{objects}");
+            let node = &stream::objects(&objects).expect("objects")[0];
+            assert!(node.at("data[\"tls.crt\"]").is_some_and(Node::is_null), "{objects}");
+            assert_eq!(node.at("metadata.name").and_then(Node::as_str), Some("s"));
+            assert_eq!(node.at("type").and_then(Node::as_str), Some("Opaque"));
+        }
+        let json = "{\"apiVersion\": \"v1\", \"kind\": \"Secret\", \"data\": {\"a\": \"hidden\"}, \"type\": \"Opaque\", \
+                    \"stringData\": \"hidden\", \"metadata\": {\"name\": \"s\", \"annotations\": {\"applied\": \"hidden\"}}}";
+        let objects = read_json(json.as_bytes(), &kinds()).expect("objects");
+        assert!(!objects.contains("hidden"), "{objects}");
+        assert!(
+            objects.contains("\"data\":{\"a\":null}") && objects.contains("Opaque"),
+            "{objects}"
+        );
+    }
+
+    #[test]
+    fn nothing_is_passed_over() {
+        let text = large();
+        let last = "from.yaml:14";
+        for (wrong, message) in [
+            (text.replace("kind: StatefulSet", "kinds: StatefulSet"), "`kind`"),
+            (text.replace("- apiVersion: apps/v1\n  kind", "- kind"), "`apiVersion`"),
+            (text.replace("\nkind: List", "\nkind: Event"), "is not a list"),
+            (text.replace("\nkind: List", ""), "is not a list"),
+            (text.replace("- apiVersion: apps/v1\n  ", "- - "), last),
+            (text.replace("{name: a}", "{name: a"), last),
+            (text.replace("{name: a}", "\"{name: a}"), last),
+            (text.replace("kind: List", "kind: List\nitems: []"), "items"),
+            (text.replace("kind: List", "kind: List\nitems:\n- 1"), "items"),
+            (text.replace("items:\n", "x: \"\nitems:\n"), "from.yaml:"),
+            (text.replace("items:\n", "items:\n  a: 1\n"), "from.yaml:"),
+            (text.replace("  kind: StatefulSet", " kind: StatefulSet"), last),
+            (
+                text.replace("apiVersion: apps/v1\n  kind", "apiVersion: *a\n  kind"),
+                last,
+            ),
+            (format!("a: 1\n---\n{text}"), "`apiVersion`"),
+            (format!("replicas: {}\n", "1".repeat(SOME)), "`apiVersion`"),
+            (format!("{text}---\n7\n"), "expected a Kubernetes object"),
+        ] {
+            refuses(wrong.as_bytes(), message);
+        }
+        refuses(&[text.as_bytes(), b"---\n\xff\n"].concat(), "UTF-8");
+        // In other words it is the same.
+        assert_eq!(names(&text.replace("\nitems:", "\n\"items\":")), ["a"]);
+        assert_eq!(names(&text.replace("items:\n", "items: &a\n")), ["a"]);
+    }
+
+    #[test]
+    fn an_object_has_a_limit_and_so_have_all() {
+        let service = |size: usize| format!("- apiVersion: v1\n  kind: Service\n  x: {}\n", "x".repeat(size));
+        refuses(list(&service(7 << 20).repeat(10)).as_bytes(), "64 MiB");
+        refuses(list(&service(9 << 20)).as_bytes(), "8388608");
+        let text = format!("{{\"items\": [{{\"x\": \"{}\"}}]}}", "x".repeat(9 << 20));
+        refuses(text.as_bytes(), "8388608");
+    }
+}

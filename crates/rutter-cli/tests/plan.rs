@@ -1,0 +1,720 @@
+//! The commands `plan`, `apply` and `drift` as processes, with packages that give the same plan to everything, and a
+//! kubectl that answers from a table. What a real package plans is for its own tests, and `run.sh` for those of host-tests.
+
+#![cfg(unix)]
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use rutter::{Change, Command as Line, Diagnostic, File, Manifest, Plan, Severity, Step};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The memory of a package that is written by hand, in the layout of the canonical ABI.
+#[derive(Default)]
+struct Memory(Vec<u8>);
+
+/// Where it starts.
+const BASE: usize = 16384;
+
+impl Memory {
+    /// Adds numbers; gives where they are.
+    fn numbers(&mut self, numbers: &[u32]) -> u32 {
+        while !self.0.len().is_multiple_of(4) {
+            self.0.push(0);
+        }
+        let place = BASE + self.0.len();
+        self.0.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        u32::try_from(place).expect("a place")
+    }
+
+    fn text(&mut self, text: &str) -> [u32; 2] {
+        let place = BASE + self.0.len();
+        self.0.extend(text.as_bytes());
+        [place, text.len()].map(|number| u32::try_from(number).expect("a place"))
+    }
+
+    fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T) -> Vec<u32>) -> [u32; 2] {
+        let written: Vec<u32> = items.iter().flat_map(|item| write(self, item)).collect();
+        [self.numbers(&written), u32::try_from(items.len()).expect("a length")]
+    }
+
+    fn command(&mut self, command: &Line) -> Vec<u32> {
+        let mut record = [self.text(&command.purpose), self.text(&command.line)].concat();
+        match &command.unless {
+            Some(unless) => {
+                let [place, length] = self.text(unless);
+                record.extend([1, place, length]);
+            }
+            None => record.extend([0, 0, 0]),
+        }
+        record.extend([u32::from(command.within.is_some()), command.within.unwrap_or(0)]);
+        record
+    }
+
+    fn manifest(&mut self, manifest: &Manifest) -> Vec<u32> {
+        let mut record = [
+            self.text(&manifest.api_version),
+            self.text(&manifest.kind),
+            self.text(&manifest.name),
+        ]
+        .concat();
+        record.extend([0, 0, 0]);
+        record.extend(self.text(&manifest.file_name));
+        record.extend(self.text(&manifest.document));
+        record
+    }
+
+    fn step(&mut self, step: &Step) -> Vec<u32> {
+        [
+            self.text(&step.name),
+            self.text(&step.title),
+            self.text(&step.reason),
+            self.list(&step.effects, |memory, effect| memory.text(effect).to_vec()),
+            self.list(&step.manifests, Self::manifest),
+            self.list(&step.files, |memory, file: &File| {
+                [memory.text(&file.name), memory.text(&file.text)].concat()
+            }),
+            self.list(&step.commands, Self::command),
+        ]
+        .concat()
+    }
+
+    fn diagnostic(&mut self, diagnostic: &Diagnostic) -> Vec<u32> {
+        let mut record = vec![u32::from(diagnostic.severity == Severity::Warning)];
+        record.extend(self.text(&diagnostic.code));
+        record.extend(self.text(&diagnostic.path));
+        let position = diagnostic.position;
+        record.extend(position.map_or([0, 0, 0], |position| [1, position.line, position.column]));
+        record.extend(self.text(&diagnostic.message));
+        record.extend([0, 0, 0]);
+        record
+    }
+
+    fn plan(&mut self, plan: &Plan) -> u32 {
+        let mut record = vec![0];
+        for text in [&plan.name, &plan.namespace, &plan.summary, &plan.prelude] {
+            record.extend(self.text(text));
+        }
+        record.extend(self.list(&plan.preflight, Self::command));
+        let mut change = match &plan.change {
+            Change::Nothing => vec![0],
+            Change::Apply(step) => {
+                let mut change = vec![1];
+                change.extend(self.step(step));
+                change
+            }
+            Change::Steps(steps) => {
+                let mut change = vec![2];
+                change.extend(self.list(steps, Self::step));
+                change
+            }
+        };
+        change.resize(15, 0);
+        record.extend(change);
+        record.extend(self.list(&plan.warnings, Self::diagnostic));
+        self.numbers(&record)
+    }
+}
+
+/// A directory with a package in it, and a kubectl on the search path.
+struct Setting(TempDir);
+
+impl Setting {
+    fn new(plan: &Plan) -> Self {
+        let mut memory = Memory::default();
+        let place = memory.plan(plan);
+        Self::of(memory, &format!("(i32.const {place})"))
+    }
+
+    /// With a package that refuses each change, with what it is given as the installed objects as its reason.
+    fn telling() -> Self {
+        let mut memory = Memory::default();
+        let [code, length] = memory.text("told");
+        // Severity, code, path, no position, message, no help.
+        let record = memory.numbers(&[0, code, length, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let answer = memory.numbers(&[1, record, 1]);
+        let tell = |offset: u32| {
+            format!(
+                "(i32.store (i32.const {}) (i32.load offset={offset} (local.get 0)))",
+                record + 32 + offset - 4
+            )
+        };
+        Self::of(memory, &format!("{}{}(i32.const {answer})", tell(4), tell(8)))
+    }
+
+    fn of(mut memory: Memory, plan: &str) -> Self {
+        let kinds = [
+            ("apps", "statefulsets", false, false),
+            ("", "secrets", false, true),
+            ("cert-manager.io", "certificates", true, false),
+        ];
+        let kinds = memory.list(&kinds, |memory, (group, name, optional, keys_only)| {
+            let flags = u32::from(*optional) | u32::from(*keys_only) << 8;
+            [&memory.text(group)[..], &memory.text(name), &[flags]].concat()
+        });
+        let kinds = memory.numbers(&kinds);
+        let mut data = String::new();
+        for byte in &memory.0 {
+            let _ = write!(data, "\\{byte:02x}");
+        }
+        let package = include_str!("data/package.wat")
+            .replace("RENDER)", "(i32.const 768))")
+            .replace("4096 LENGTH", "4096 4")
+            .replace(
+                "(param i32) (result i32) unreachable)",
+                &format!("(param i32) (result i32) {plan})"),
+            )
+            .replace(
+                "(func (export \"observes\") (result i32) (i32.const 1016))",
+                &format!("(func (export \"observes\") (result i32) (i32.const {kinds}))"),
+            )
+            .replace(
+                "(global $free",
+                &format!("(data (i32.const {BASE}) \"{data}\")\n(global $free"),
+            )
+            .replace(
+                "CONTRACT)",
+                concat!(include_str!("../../rutter-host/tests/all/renderer.wat"), ")"),
+            );
+        let setting = Self(tempfile::tempdir().expect("a folder"));
+        setting.file("package.wasm", &wat::parse_str(package).expect("a component"));
+        setting.file("values.yaml", b"a: 1\n");
+        setting.file("old.yaml", b"a: 0\n");
+        fs::create_dir(setting.path("bin")).expect("a folder");
+        setting.kubectl("");
+        setting
+    }
+
+    /// A kubectl that answers calls that match a pattern, before it does what it does otherwise.
+    fn kubectl(&self, cases: &str) -> &Self {
+        let script = format!(
+            "#!/bin/sh\nprintf '%s\\n' \"$*\" >> \"$CALLS\"\nPATH=/usr/bin:/bin\ncase \"$*\" in\n{cases}\n\
+             *'config current-context') echo here ;;\n\
+             *'config view'*) echo shop ;;\n\
+             *'get namespace kube-system'*) printf uid-1 ;;\n\
+             *'get statefulsets.apps'*) echo '{{\"kind\": \"List\", \"apiVersion\": \"v1\", \"items\": \
+             [{{\"apiVersion\": \"apps/v1\", \"kind\": \"StatefulSet\", \"metadata\": {{\"name\": \"a\"}}}}]}}' ;;\n\
+             *'get secrets'*) printf -- '---\\nsecrets: here\\n' ;;\n\
+             *'get certificates'*) echo '{{\"kind\": \"List\", \"apiVersion\": \"v1\", \"items\": []}}' ;;\n\
+             'version --client'*) echo '  minor: \"33\"' ;;\n\
+             *create*) cat > /dev/null; printf 1 ;;\n\
+             *replace*) cat > /dev/null; printf 2 ;;\nesac\n"
+        );
+        self.file("bin/kubectl", script.as_bytes());
+        let executable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.path("bin/kubectl"), executable).expect("permissions");
+        self
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn file(&self, name: &str, text: &[u8]) -> &Self {
+        fs::write(self.path(name), text).expect("a file");
+        self
+    }
+
+    fn calls(&self) -> String {
+        fs::read_to_string(self.path("calls")).unwrap_or_default()
+    }
+
+    fn run(&self, arguments: &str) -> Run {
+        self.run_with(&arguments.split_whitespace().collect::<Vec<_>>(), "")
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &str) -> Run {
+        let path = std::env::var("PATH").expect("a search path");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rutter"))
+            .current_dir(&self.0)
+            .args(arguments)
+            .args(
+                if arguments.starts_with(&["apply"]) && arguments.contains(&"plan-dir") {
+                    &[][..]
+                } else {
+                    &["--component", "package.wasm"]
+                },
+            )
+            .env("PATH", format!("{}:{path}", self.path("bin").to_string_lossy()))
+            .env("CALLS", self.path("calls"))
+            .env("XDG_STATE_HOME", self.path("state"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("a start");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        // It may end without having read.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        let output = child.wait_with_output().expect("an end");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        Run {
+            code: output.status.code().expect("a code"),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+struct Run {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Run {
+    #[track_caller]
+    fn gives(self, code: i32, stdout: &str, stderr: &[&str]) -> Self {
+        assert_eq!((self.code, self.stdout.as_str()), (code, stdout), "{}", self.stderr);
+        self.says(stderr)
+    }
+
+    #[track_caller]
+    fn says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(self.stderr.contains(text), "{text:?} is missing in {}", self.stderr);
+        }
+        assert!(!texts.is_empty() || self.stderr.is_empty(), "{}", self.stderr);
+        self
+    }
+}
+
+fn step(name: &str) -> Step {
+    Step {
+        name: name.to_owned(),
+        title: format!("title of {name}"),
+        reason: "a reason".to_owned(),
+        effects: vec![format!("restarts {name}")],
+        manifests: Vec::new(),
+        files: vec![File {
+            name: "patch.json".to_owned(),
+            text: "{}\n".to_owned(),
+        }],
+        commands: vec![Line {
+            purpose: format!("purpose of {name}"),
+            line: format!("kubectl do {name}"),
+            unless: Some("false".to_owned()),
+            within: Some(5),
+        }],
+    }
+}
+
+fn plan(change: Change) -> Plan {
+    Plan {
+        name: "orders".to_owned(),
+        namespace: "shop".to_owned(),
+        summary: "shop/orders: 3 → 5 members".to_owned(),
+        prelude: "f() { :; }\n".to_owned(),
+        preflight: Vec::new(),
+        change,
+        warnings: Vec::new(),
+    }
+}
+
+fn steps() -> Plan {
+    plan(Change::Steps(vec![step("one"), step("two")]))
+}
+
+const OUTLINE: &str = "shop/orders: 3 → 5 members\nsafe in 2 steps\n\n1. title of one\n   restarts one\n2. title of two\n   restarts two\n";
+
+/// What stands between files.
+const LIVE: &str =
+    "---\n{\"apiVersion\":\"apps/v1\",\"kind\":\"StatefulSet\",\"metadata\":{\"name\":\"a\"}}\n---\nsecrets: here\n";
+
+#[test]
+fn a_plan_is_printed() {
+    let setting = Setting::new(&steps());
+    setting
+        .run("plan --from old.yaml -f values.yaml")
+        .gives(4, OUTLINE, &[]);
+    // As it was called before.
+    setting
+        .run("plan --from old.yaml --to values.yaml")
+        .gives(4, OUTLINE, &[]);
+    let next = format!(
+        "{OUTLINE}\nnext: rutter apply --from old.yaml --set 'a={{1,2}}' --component package.wasm --allow-commands\n"
+    );
+    let run = setting.run_with(
+        &[
+            "plan",
+            "--from",
+            "old.yaml",
+            "--set",
+            "a={1,2}",
+            "--allow-commands",
+            "--output",
+            "text",
+            "--detailed-exitcode",
+        ],
+        "",
+    );
+    let run = run.says(&[]);
+    assert_eq!(
+        (
+            run.code,
+            run.stdout.replace(
+                "--allow-commands --component package.wasm",
+                "--component package.wasm --allow-commands"
+            )
+        ),
+        (4, next)
+    );
+    let run = setting.run("plan --from old.yaml -f values.yaml -v");
+    assert!(
+        run.stdout.contains(
+            "   reason: a reason\n   - purpose of one, within 5 s:\n       kubectl do one\n       unless false\n"
+        ),
+        "{}",
+        run.stdout
+    );
+    let run = setting.run("plan --from old.yaml -f values.yaml --output json");
+    let value: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(value["steps"][1]["commands"][0]["line"], "kubectl do two");
+    assert_eq!(value["steps"][1]["effects"][0], "restarts two");
+    assert_eq!(
+        (run.code, value["summary"].as_str()),
+        (4, Some("shop/orders: 3 → 5 members"))
+    );
+}
+
+#[test]
+fn exit_codes_tell_changes_apart() {
+    for (change, verdict, plain, detailed) in [
+        (Change::Nothing, "nothing to do\n", 0, 0),
+        (
+            Change::Apply(step("one")),
+            "safe in one apply\n\n1. title of one\n   restarts one\n",
+            0,
+            5,
+        ),
+        (
+            Change::Steps(vec![step("one")]),
+            "safe in 1 step\n\n1. title of one\n   restarts one\n",
+            4,
+            4,
+        ),
+    ] {
+        let setting = Setting::new(&plan(change));
+        let text = format!("shop/orders: 3 → 5 members\n{verdict}");
+        setting
+            .run("plan --from old.yaml -f values.yaml")
+            .gives(plain, &text, &[]);
+        setting
+            .run("plan --from old.yaml -f values.yaml --detailed-exitcode")
+            .gives(detailed, &text, &[]);
+        setting
+            .run("drift --from old.yaml -f values.yaml")
+            .gives(detailed, &text, &[]);
+    }
+}
+
+#[test]
+fn warnings_come_after_the_summary() {
+    let mut plan = steps();
+    let mut warning = Diagnostic::new(&rutter::NO_PLAN, "a", "be careful");
+    warning.severity = Severity::Warning;
+    plan.warnings.push(warning);
+    let setting = Setting::new(&plan);
+    let run = setting.run("plan --from old.yaml -f values.yaml -o plan --allow-commands");
+    run.gives(
+        4,
+        &format!("{OUTLINE}\nnext: sh plan/run.sh\n"),
+        &["warning[no-plan]: a: be careful\n"],
+    );
+    let text = fs::read_to_string(setting.path("plan/plan.txt")).expect("a file");
+    assert!(
+        text.starts_with("shop/orders: 3 → 5 members\nwarning[no-plan]: a: be careful\nsafe in 2 steps\n"),
+        "{text}"
+    );
+    assert!(text.contains("kubectl do one"), "{text}");
+    assert_eq!(
+        fs::read_to_string(setting.path("plan/02-two/files/patch.json")).expect("a file"),
+        "{}\n"
+    );
+}
+
+#[test]
+fn wrong_command_lines_read_no_cluster() {
+    let setting = Setting::new(&steps());
+    for (arguments, message) in [
+        ("plan -f values.yaml", "the installed state is missing"),
+        ("plan --live", "the desired state is missing"),
+        ("plan --live --from old.yaml -f values.yaml", "cannot be used with"),
+        ("plan --from - -f -", "only one of them can be standard input"),
+        (
+            "plan --from - -f values.yaml --set-file a=-",
+            "only one of them can be standard input",
+        ),
+        (
+            "plan --from old.yaml -f values.yaml --context x",
+            "--context and --kubeconfig are for --live",
+        ),
+        (
+            "drift --from old.yaml -f values.yaml --kubeconfig x",
+            "--context and --kubeconfig are for --live",
+        ),
+        ("plan --from old.yaml -f values.yaml -o bin", "bin is not empty"),
+        ("apply --live -f values.yaml", "write --yes, or --dry-run"),
+        (
+            "apply --live -f values.yaml --yes",
+            "write --allow-commands if you trust them",
+        ),
+        (
+            "apply --live -f values.yaml --dry-run",
+            "write --allow-commands if you trust them",
+        ),
+        ("apply --yes plan-dir --set a=1", "cannot be used with"),
+        ("apply --yes plan-dir", "plan-dir is not the directory of a plan"),
+        ("apply --yes --allow-commands", "the installed state is missing"),
+    ] {
+        setting.run(arguments).gives(2, "", &[message]);
+    }
+    assert_eq!(setting.calls(), "");
+}
+
+#[test]
+fn commands_of_others_are_shown_and_not_written() {
+    let setting = Setting::new(&steps());
+    let run = setting
+        .run("plan --from old.yaml -f values.yaml -o plan")
+        .says(&["--allow-commands"]);
+    assert!(
+        run.code == 2 && run.stdout.contains("kubectl do one") && run.stdout.contains("f() { :; }"),
+        "{}",
+        run.stdout
+    );
+    assert!(!setting.path("plan").exists());
+}
+
+#[test]
+fn a_cluster_is_read() {
+    let setting = Setting::telling();
+    let run = setting.run("plan --live -f values.yaml --output json");
+    let value: Value = serde_json::from_str(&run.stderr).expect("JSON");
+    assert_eq!((run.code, value[0]["message"].as_str()), (1, Some(LIVE)));
+    let calls = setting.calls();
+    assert!(
+        calls.contains("--context=here get statefulsets.apps --namespace=shop --output=json\n"),
+        "{calls}"
+    );
+    assert!(
+        calls.contains("--context=here get secrets --namespace=shop --output=go-template="),
+        "{calls}"
+    );
+    assert!(!calls.contains("secrets --namespace=shop --output=json"), "{calls}");
+    setting.run("plan --live -f values.yaml -n other --context there");
+    assert!(
+        setting
+            .calls()
+            .contains("--context=there get statefulsets.apps --namespace=other "),
+        "{}",
+        setting.calls()
+    );
+}
+
+#[test]
+fn what_a_cluster_may_lack_is_left_out_only_if_it_does() {
+    let setting = Setting::telling();
+    let missing = "*'get certificates'*) echo \"error: the server doesn't have a resource type \\\"certificates\\\"\" >&2; exit 1 ;;\n";
+    let not_found =
+        "echo 'Error from server (NotFound): the server could not find the requested resource' >&2; exit 1 ;;\n";
+    let group =
+        "*'--raw /apis/cert-manager.io') echo '{\"versions\": [{\"groupVersion\": \"cert-manager.io/v1\"}]}' ;;\n";
+    for (cases, is_read) in [
+        (format!("{missing}*'--raw /apis/cert-manager.io') {not_found}"), true),
+        (
+            format!(
+                "{missing}{group}*'--raw /apis/cert-manager.io/v1') echo '{{\"resources\": [{{\"name\": \"issuers\"}}]}}' ;;\n"
+            ),
+            true,
+        ),
+        // Discovery did not work, or the API server does not answer.
+        (
+            format!(
+                "{missing}{group}*'--raw /apis/cert-manager.io/v1') echo '{{\"resources\": [{{\"name\": \"certificates\"}}]}}' ;;\n"
+            ),
+            false,
+        ),
+        (
+            format!("{missing}{group}*'--raw /apis/cert-manager.io/v1') {not_found}"),
+            false,
+        ),
+        (
+            format!("{missing}*--raw*) echo 'Error from server (ServiceUnavailable)' >&2; exit 1 ;;\n"),
+            false,
+        ),
+        (format!("{missing}*--raw*) echo '{{}}' ;;\n"), false),
+        (
+            "*'get certificates'*) echo 'Error from server (Forbidden): no' >&2; exit 1 ;;\n".to_owned(),
+            false,
+        ),
+        // Not even half of what is there is taken for all of it.
+        (
+            "*'get certificates'*) echo '{\"kind\": \"List\", \"apiVersion\": \"v1\", \"items\": ['; exit 1 ;;\n"
+                .to_owned(),
+            false,
+        ),
+        (
+            "*'get certificates'*) echo '{\"kind\": \"List\", \"apiVersion\": \"v1\", \"items\": [' ;;\n".to_owned(),
+            false,
+        ),
+        (
+            missing.replace("certificates", "statefulsets.apps") + "*--raw*) " + not_found,
+            false,
+        ),
+        (
+            "*'get secrets'*) echo 'Error from server (Forbidden): no' >&2; exit 1 ;;\n".to_owned(),
+            false,
+        ),
+        (
+            "*kube-system*) echo 'Error from server (Forbidden): no' >&2; exit 1 ;;\n".to_owned(),
+            false,
+        ),
+        ("*kube-system*) echo '<no value>' ;;\n".to_owned(), false),
+        ("*'config view'*) exit 1 ;;\n".to_owned(), false),
+    ] {
+        setting.kubectl(&cases);
+        let run = setting.run("plan --live -f values.yaml");
+        let code = if is_read { 1 } else { 3 };
+        assert_eq!((run.code, run.stdout.as_str()), (code, ""), "{cases}: {}", run.stderr);
+        assert_eq!(run.stderr.contains("StatefulSet"), is_read, "{cases}: {}", run.stderr);
+    }
+    setting.kubectl("*'get secrets'*) echo 'Error from server (Forbidden): no' >&2; exit 1 ;;");
+    setting.run("plan --live -f values.yaml").gives(
+        3,
+        "",
+        &[
+            "requires permission to list these kinds in the namespace shop:",
+            "secrets: Error from server (Forbidden): no",
+        ],
+    );
+    fs::remove_file(setting.path("bin/kubectl")).expect("a file");
+}
+
+#[test]
+fn only_observed_objects_are_handed_over() {
+    let setting = Setting::telling();
+    let secret = "- apiVersion: v1\n  kind: Secret\n  metadata: {name: s}\n  data: {a: hidden}\n";
+    let event = format!(
+        "- apiVersion: v1\n  kind: Event\n  metadata: {{generateName: e-}}\n  x: {}\n",
+        "x".repeat(1000)
+    );
+    let set = "- apiVersion: apps/v1\n  kind: StatefulSet\n  metadata: {name: a}\n";
+    for count in [1, 10_000] {
+        let list = format!(
+            "apiVersion: v1\nkind: List\nitems:\n{}{set}{secret}",
+            event.repeat(count)
+        );
+        let run = setting.run_with(&["plan", "--from", "-", "-f", "values.yaml", "--output", "json"], &list);
+        let value: Value = serde_json::from_str(&run.stderr).expect("JSON");
+        let told = value[0]["message"].as_str().expect("a text");
+        assert!(
+            run.code == 1 && told.contains("StatefulSet") && told.contains("Secret"),
+            "{told}"
+        );
+        assert!(!told.contains("hidden") && !told.contains("Event"), "{told}");
+    }
+}
+
+#[test]
+fn a_plan_is_carried_out() {
+    let setting = Setting::new(&steps());
+    let run = setting.run("apply --live -f values.yaml --yes --allow-commands");
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert!(
+        run.stdout.starts_with(OUTLINE) && run.stdout.ends_with("ok: done\n"),
+        "{}",
+        run.stdout
+    );
+    let folder = setting.path("state/rutter/plans/shop-orders-1");
+    assert!(
+        run.stdout
+            .contains(&format!("the plan is in {}\n", folder.to_string_lossy())),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(
+        fs::metadata(&folder).expect("a folder").permissions().mode() & 0o777,
+        0o700
+    );
+    let script = fs::read_to_string(folder.join("run.sh")).expect("a script");
+    assert!(
+        script.contains("rutter_cluster='uid-1'\nrutter_context='here'\n"),
+        "it is not pinned"
+    );
+    let calls = setting.calls();
+    let done: Vec<&str> = calls.lines().filter(|call| call.contains(" do ")).collect();
+    assert_eq!(done, ["--context=here do one", "--context=here do two"]);
+    // Each plan has a directory of its own; another cluster is refused by the script.
+    setting.kubectl("*--context=there*kube-system*) printf uid-2 ;;");
+    let run = setting.run("apply --from old.yaml -f values.yaml --yes --allow-commands --context there -o plan");
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert!(
+        setting.calls().contains("--context=there do two"),
+        "{}",
+        setting.calls()
+    );
+    let run = setting.run("apply --context here --yes plan");
+    assert_eq!(run.code, 2, "{}", run.stderr);
+}
+
+#[test]
+fn a_plan_in_a_directory_is_carried_out() {
+    let setting = Setting::new(&steps());
+    let run = setting.run("plan --live -f values.yaml --allow-commands -o plan-dir");
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    let run = setting.run("apply plan-dir --dry-run");
+    assert!(
+        run.code == 0 && run.stdout.contains("nothing was changed"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    assert!(!setting.calls().contains(" do "), "{}", setting.calls());
+    let run = setting.run("apply plan-dir --yes --step two");
+    assert!(
+        run.code == 1 && run.stderr.contains("the step 01-one is not done"),
+        "{}",
+        run.stderr
+    );
+    let run = setting.run("apply plan-dir --yes --step one");
+    assert!(
+        run.code == 0 && !setting.calls().contains("do two"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    setting.kubectl("*'do two'*) echo 'no such thing' >&2; exit 1 ;;");
+    let run = setting.run("apply plan-dir --yes");
+    assert!(
+        run.code == 3 && run.stderr.contains("no such thing"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    setting.kubectl("");
+    let run = setting.run("apply plan-dir --yes");
+    assert!(
+        run.code == 0 && run.stdout.contains("[x] 01-one: title of one"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    let run = setting.run("apply plan-dir --yes --context there");
+    assert!(run.stdout.contains("nothing to do"), "{}{}", run.stdout, run.stderr);
+}
+
+#[test]
+fn nothing_to_do_asks_nobody() {
+    let setting = Setting::new(&plan(Change::Nothing));
+    let run = setting.run("apply --live -f values.yaml --yes --allow-commands");
+    run.gives(0, "shop/orders: 3 → 5 members\nnothing to do\n", &[]);
+    assert!(!setting.path("state").exists());
+}
