@@ -1,47 +1,80 @@
 //! Every plan of `plans/`, as text; and what holds of any plan, on a model of etcd and Kubernetes.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use etcd_package::EtcdPackage;
+use etcd_package::{EtcdPackage, planned};
 use host_tests::oracles::{check, documents};
 use host_tests::plans::Change;
-use host_tests::plans::model::Model;
-use host_tests::request;
+use host_tests::plans::model::{Model, Pace};
+use host_tests::{request, same};
 use libtest_mimic::{Arguments, Trial};
 use rutter::plan::Detail;
 use rutter::{ChangeRequest, Diagnostic, Manifest, Package as _, Severity, State};
 
 /// Of all pairs of values one in so many is tried, always the same ones; all where the code is fast.
-const ONE_IN: usize = if cfg!(debug_assertions) { 41 } else { 1 };
+const ONE_IN: usize = if cfg!(debug_assertions) { 997 } else { 13 };
+
+/// The file with the outcome of each pair.
+const OUTCOMES: &str = "plan-pairs.txt";
+
+/// What became of a pair of values, as a letter of [`OUTCOMES`].
+type Outcome = char;
+
+const NOTHING: Outcome = '=';
+const APPLY: Outcome = 'a';
+const STEPS: Outcome = 's';
+/// There is no plan.
+const REFUSED: Outcome = 'r';
+/// The values are refused.
+const INVALID: Outcome = 'x';
 
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
     let changes = Change::all()?;
-    let mut values: Vec<String> = changes
-        .iter()
-        .flat_map(|change| [change.from.clone(), change.to.clone()])
-        .filter(|text| !text.contains("kind:"))
-        .collect();
+    let blesses = std::env::var_os("BLESS").is_some();
+    // Values by the first case that has them.
+    let mut values: BTreeMap<String, String> = BTreeMap::new();
+    for change in &changes {
+        for (side, text) in [("from", &change.from), ("to", &change.to)] {
+            if !text.contains("kind:") && !text.starts_with('{') || text.trim() == "{}" {
+                values
+                    .entry(text.clone())
+                    .or_insert_with(|| format!("{}/{side}", change.name));
+            }
+        }
+    }
+    let mut values: Vec<(String, String)> = values.into_iter().map(|(text, name)| (name, text)).collect();
     values.sort();
-    values.dedup();
     let values = Arc::new(values);
+    let expected = Arc::new(expected(&values)?);
+    let found = Arc::new(Mutex::new(BTreeMap::new()));
     let mut trials = Vec::new();
     for from in 0..values.len() {
-        let values = Arc::clone(&values);
-        trials.push(Trial::test(format!("pairs {from}"), move || {
-            let mut planned = 0;
-            for (to, text) in values.iter().enumerate() {
-                if from == to || (from + to) % ONE_IN == 0 {
-                    planned += u32::from(
-                        try_pair(&values[from], text)
-                            .map_err(|error| format!("from:\n{}to:\n{text}{error:#}", values[from]))?,
-                    );
+        let (values, expected, found) = (Arc::clone(&values), Arc::clone(&expected), Arc::clone(&found));
+        trials.push(Trial::test(format!("pairs {}", values[from].0), move || {
+            let (name, before) = &values[from];
+            let mut row = String::new();
+            for (to, (other, after)) in values.iter().enumerate() {
+                if !(from == to || blesses || (from + to) % ONE_IN == 0) {
+                    row.push('?');
+                    continue;
+                }
+                let outcome =
+                    try_pair(before, after).map_err(|error| format!("from:\n{before}to:\n{after}{error:#}"))?;
+                row.push(outcome);
+                let wanted = expected.get(name).and_then(|row| row.get(to)).copied().unwrap_or('?');
+                // A pair that the table does not have is only carried out.
+                if wanted != '?' && wanted != outcome && !blesses {
+                    return Err(format!(
+                        "{name} to {other} is {outcome:?}, and {OUTCOMES} has {wanted:?}; BLESS=1 renews it"
+                    )
+                    .into());
                 }
             }
-            if planned == 0 {
-                return Err("nothing was planned".into());
-            }
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            found.insert(name.clone(), row);
             Ok(())
         }));
     }
@@ -50,7 +83,42 @@ fn main() -> Result<()> {
             Ok(change.check(&change.text())?)
         }));
     }
-    libtest_mimic::run(&arguments, trials).exit()
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let found = found.lock().unwrap_or_else(PoisonError::into_inner);
+    // Not where only some were asked for.
+    if blesses && found.len() == values.len() {
+        let path = host_tests::root().join("host-tests/data").join(OUTCOMES);
+        std::fs::write(path, written(&found))?;
+    }
+    conclusion.exit()
+}
+
+/// The outcome of each pair, by the name of the values that are installed.
+fn expected(values: &[(String, String)]) -> Result<BTreeMap<String, Vec<Outcome>>> {
+    let text = host_tests::data(OUTCOMES).unwrap_or_default();
+    let mut rows = BTreeMap::new();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    for line in lines {
+        let (row, name) = line.split_once(' ').context("a row")?;
+        rows.insert(name.to_owned(), row.chars().collect());
+    }
+    let names: BTreeMap<&String, ()> = values.iter().map(|(name, _)| (name, ())).collect();
+    if rows.keys().any(|name| !names.contains_key(name)) {
+        // Columns would be those of others.
+        return Ok(BTreeMap::new());
+    }
+    Ok(rows)
+}
+
+fn written(rows: &BTreeMap<String, String>) -> String {
+    let mut text = String::from(
+        "# What becomes of each pair of the values in plans/: rows are installed, columns are desired, in the same order.\n\
+         # = nothing to do, a one apply, s steps, r refused, x the values are refused\n",
+    );
+    for (name, row) in rows {
+        text.push_str(&format!("{row} {name}\n"));
+    }
+    text
 }
 
 fn shown(diagnostics: &[Diagnostic]) -> String {
@@ -67,27 +135,22 @@ fn stream(manifests: &[Manifest]) -> String {
         .collect()
 }
 
-/// Plans, and carries out on the model; gives whether there was a way.
-fn try_pair(from: &str, to: &str) -> Result<bool> {
+/// Plans, and carries the plan out on the model.
+fn try_pair(from: &str, to: &str) -> Result<Outcome> {
     let (from, to) = (request(from), request(to));
-    // Values that are refused are refused before anything is planned.
     let (Ok(before), Ok(after)) = (EtcdPackage.render(&from), EtcdPackage.render(&to)) else {
-        return Ok(true);
+        return Ok(INVALID);
     };
     let desired = ChangeRequest {
         name: Some(to.name.clone()),
         namespace: Some(to.namespace.clone()),
         ..ChangeRequest::new(to.values.clone())
     };
-    let of_values = EtcdPackage.plan(&State::Values(from.clone()), &desired);
-    let of_objects = EtcdPackage.plan(&State::Objects(stream(&before.manifests)), &desired);
-    // A namespace may hold another cluster, where values are those of one.
-    let is_renamed = of_values
-        .as_ref()
-        .is_err_and(|problems| problems.iter().any(|problem| problem.code == "fixed-name"));
+    let of_values = planned(&State::Values(from.clone()), &desired);
+    let of_objects = planned(&State::Objects(stream(&before.manifests)), &desired);
     ensure!(
-        is_renamed || of_values == of_objects,
-        "values and what they are rendered to are planned otherwise"
+        of_values == of_objects,
+        "values and what they are rendered to are planned otherwise:\n{of_values:?}\n{of_objects:?}"
     );
     let plan = match of_values {
         Ok(plan) => plan,
@@ -100,40 +163,51 @@ fn try_pair(from: &str, to: &str) -> Result<bool> {
             );
             ensure!(
                 diagnostics.iter().all(|diagnostic| diagnostic.help.is_some()),
-                "refused without a remedy: {}",
+                "refused without help: {}",
                 shown(&diagnostics)
             );
             ensure!(from != to, "refused to change nothing: {}", shown(&diagnostics));
-            return Ok(false);
+            return Ok(REFUSED);
         }
     };
-    let steps = plan.change.steps();
     if from == to {
-        ensure!(steps.is_empty(), "something is to do:\n{}", plan.to_text(Detail::All));
-        return Ok(true);
+        ensure!(plan.steps.is_empty(), "something is to do:\n{plan:#?}");
+        return Ok(NOTHING);
     }
-    let mut model = Model::healthy(&before.manifests)?;
-    for step in steps {
-        if ONE_IN == 1 {
+    let text = || match EtcdPackage.plan(&State::Values(from.clone()), &desired) {
+        Ok(plan) => plan.to_text(Detail::All),
+        Err(diagnostics) => shown(&diagnostics),
+    };
+    if !cfg!(debug_assertions) {
+        for step in &plan.steps {
             for object in documents(&stream(&step.manifests))? {
                 check(&object).with_context(|| format!("step {}", step.name))?;
             }
         }
-        model.carry_out(step).with_context(|| plan.to_text(Detail::All))?;
     }
-    if let Some(last) = steps.iter().rev().find(|step| !step.manifests.is_empty()) {
-        ensure!(
-            last.manifests == after.manifests,
-            "it ends elsewhere:\n{}",
-            plan.to_text(Detail::All)
-        );
+    for pace in [Pace::Eager, Pace::Lazy] {
+        let mut model = Model::healthy(&before.manifests, &after.manifests, pace)?;
         model
-            .is(&host_tests::kubernetes::stateful_set(&after.manifests)?)
-            .with_context(|| plan.to_text(Detail::All))?;
+            .carry_out(&plan, true)
+            .and_then(|()| model.is(&after.manifests))
+            .map_err(|error| anyhow!("{pace:?}: {error:#}\n{}", text()))?;
     }
-    match EtcdPackage.plan(&State::Objects(stream(&after.manifests)), &desired) {
-        Ok(again) if again.change.steps().is_empty() => Ok(true),
-        Ok(again) => bail!("afterwards something is to do:\n{}", again.to_text(Detail::All)),
-        Err(diagnostics) => Err(anyhow!("afterwards: {}", shown(&diagnostics))),
+    if let Some(last) = plan.steps.iter().rev().find(|step| !step.manifests.is_empty()) {
+        same(
+            "the last manifests",
+            &stream(&after.manifests),
+            &stream(&last.manifests),
+        )
+        .with_context(text)?;
     }
+    match planned(&State::Objects(stream(&after.manifests)), &desired) {
+        Ok(again) if again.steps.is_empty() => {}
+        Ok(again) => bail!("afterwards something is to do:\n{again:#?}"),
+        Err(diagnostics) => return Err(anyhow!("afterwards: {}", shown(&diagnostics))),
+    }
+    Ok(match (plan.steps.is_empty(), plan.is_one_apply) {
+        (true, _) => NOTHING,
+        (false, true) => APPLY,
+        (false, false) => STEPS,
+    })
 }

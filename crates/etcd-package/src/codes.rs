@@ -46,6 +46,11 @@ rutter::codes! {
     Error FIXED_NAME = "fixed-name", "a cluster that runs keeps what its members are called";
     Error NO_DOWNGRADE = "no-downgrade", "etcd does not go back to this version";
     Error UNSAFE_CHANGE = "unsafe-change", "no order of steps keeps both the data and the quorum";
+    Error NOT_INSTALLED = "not-installed", "there is no such cluster among the installed objects";
+    Error NOT_UNDERSTOOD = "not-understood", "no rule says what this difference means for the cluster";
+    Error CLUSTER_NOT_HEALTHY = "cluster-not-healthy", "the cluster is not healthy enough to be changed";
+    Error CONTROLLED = "controlled", "an operator owns the StatefulSet";
+    Error AUTHENTICATION = "authentication", "etcd's authentication is on, and the plan does not sign in";
     Error UNSAFE_APPLY = "unsafe-apply", "applied over what is installed, the values would do harm";
     Error REFUSED_ON_THE_WAY = "refused-on-the-way", "the values are not accepted by a version on the way";
     Error LABEL_TAKEN = "label-taken", "the label is the package's";
@@ -80,5 +85,10 @@ rutter::codes! {
     Warning CLIENTS_CUT_OFF = "clients-cut-off", "clients have to change with the cluster";
     Warning SINGLE_MEMBER = "single-member", "one member has no other to rely on";
     Warning PREPARE_SECRET = "prepare-secret", "a Secret has to hold for new members before they start";
+    Warning VERSION_ASSUMED = "version-assumed", "only a label names the release that runs";
+    Warning IMAGE_OF_STEPS = "image-of-steps", "steps between two versions use other images than the values name";
+    Warning FILE_OWNER_CHANGES = "file-owner-changes", "etcd runs as another user, which has to read the data";
+    Warning NO_SNAPSHOT = "no-snapshot", "no snapshot comes before what cannot be undone";
+    Warning SMALLER_QUOTA = "smaller-quota", "the database may be larger than its new quota";
     Warning COMPACTION_DISABLED = "compaction-disabled", "the database grows until its quota is full";
 }

@@ -1,5 +1,5 @@
-//! Plans as data: a folder in `plans/` holds `from.yaml`, `to.yaml`, and in `expected.txt` the plan as a person reads it,
-//! or why there is none.
+//! Plans as data: a directory in `plans/` holds `from.yaml`, `to.yaml`, perhaps `args` with one argument of `rutter plan` a
+//! line, and in `expected.txt` the plan as a person reads it, or why there is none.
 
 pub mod model;
 
@@ -11,6 +11,9 @@ use etcd_package::EtcdPackage;
 use rutter::plan::Detail;
 use rutter::{Diagnostic, Package as _, Plan};
 
+/// What stands above the functions of a plan.
+const FUNCTIONS: &str = "\nfunctions that the commands call";
+
 /// A change and what is to be planned for it.
 #[derive(Clone, Debug)]
 pub struct Change {
@@ -20,6 +23,8 @@ pub struct Change {
     pub from: String,
     /// What is desired.
     pub to: String,
+    /// The arguments of `rutter plan`.
+    pub args: Vec<String>,
     folder: PathBuf,
 }
 
@@ -40,6 +45,11 @@ impl Change {
                 name: folder.file_name().context("a name")?.to_string_lossy().into_owned(),
                 from: read("from.yaml")?,
                 to: read("to.yaml")?,
+                args: if folder.join("args").exists() {
+                    read("args")?.lines().map(str::to_owned).collect()
+                } else {
+                    Vec::new()
+                },
                 folder,
             });
         }
@@ -54,9 +64,21 @@ impl Change {
     /// Why there is none.
     pub fn plan(&self) -> Result<Plan, Vec<Diagnostic>> {
         let package = EtcdPackage.describe();
-        let from = rutter::plan::state(&self.from, &package, None, "default")?;
-        let to = rutter::plan::desired(&self.to, &package, None, Some("default"))?;
+        let of = |flag: &'static str| self.values_of(flag).next();
+        let (name, namespace) = (of("--name"), of("--namespace"));
+        let from = rutter::plan::state(&self.from, &package, name, namespace.unwrap_or("default"))?;
+        let mut to = rutter::plan::desired(&self.to, &package, name, namespace)?;
+        to.accept = self.values_of("--accept").map(str::to_owned).collect();
+        to.install = self.args.iter().any(|arg| arg == "--install");
+        to.snapshot = self.args.iter().all(|arg| arg != "--no-snapshot");
         EtcdPackage.plan(&from, &to)
+    }
+
+    fn values_of<'a>(&'a self, flag: &'a str) -> impl Iterator<Item = &'a str> {
+        let pairs = self.args.iter().zip(self.args.iter().skip(1));
+        pairs
+            .filter(move |(arg, _)| *arg == flag)
+            .map(|(_, value)| value.as_str())
     }
 
     /// What a person reads of it.
@@ -69,12 +91,12 @@ impl Change {
             shown.collect()
         };
         match self.plan() {
-            Ok(plan) => format!(
-                "{}\n{}{}",
-                plan.headline(),
-                show(&plan.warnings),
-                plan.body(Detail::All)
-            ),
+            Ok(plan) => {
+                let body = plan.body(Detail::All);
+                // The functions are the same everywhere.
+                let (body, _) = body.split_once(FUNCTIONS).unwrap_or((&body, ""));
+                format!("{}\n{}{}\n", plan.headline(), show(&plan.warnings), body.trim_end())
+            }
             Err(diagnostics) => show(&diagnostics),
         }
     }
@@ -83,10 +105,9 @@ impl Change {
     #[must_use]
     pub fn outline(&self) -> String {
         let said = self.text();
-        // Functions come last, and commands are indented deeper than reasons.
+        // Commands are indented deeper than reasons.
         let lines = said
             .lines()
-            .take_while(|line| *line != "functions that the commands call")
             .filter(|line| *line != "before the first step")
             .filter(|line| !line.starts_with("   - ") && !line.starts_with("       "));
         let mut outline = String::new();

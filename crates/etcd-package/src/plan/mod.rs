@@ -1,64 +1,59 @@
-//! The way from the cluster that is to the cluster that should be.
+//! The steps from an installed to a desired cluster.
 //!
-//! What is installed is known by its objects, whether they were rendered, come from an API server, or were made by
-//! something else. Every state on the way is the desired values with a few of them changed, rendered as any values are:
-//! so each step can be applied, and stay, like what is desired itself. A plan is made of steps that are safe each, one
-//! kind of change at a time, and is refused where there are none.
+//! ```text
+//! objects ──► observed cluster ─┐
+//!                               ├─► changes (rules) ─► steps of actions ─► lines of a shell
+//! values ───► rendered objects ─┘
+//! ```
+//!
+//! The installed cluster is known by its objects, whether they were rendered, come from an API server, or were made by
+//! another chart. A change is safe if every difference and the state of the cluster are understood: `rules` says what a
+//! difference means, `observed` reads the cluster, `refusal` says what no steps can do. Each state between two steps is the
+//! desired values with a few of them changed, rendered as any values are. So each step can be applied, and stay, like the
+//! desired state.
 
+mod action;
+mod changes;
+#[doc(hidden)]
 pub mod difference;
-mod facts;
-mod line;
+mod fact;
 mod objects;
+mod observed;
+mod planner;
 mod refusal;
-mod way;
+mod rules;
+mod shell;
 
-use rutter::{Change, ChangeRequest, Diagnostic, ObjectKind, Plan, Request, State, Step};
+use rutter::{Change, ChangeRequest, Diagnostic, Diagnostics, ObjectKind, Plan, Request, Severity, State, Step};
 
-use crate::codes::UNSAFE_APPLY;
+pub use action::Action;
+pub use planner::{Planned, PlannedStep};
+
+use crate::codes::{FIXED_NAME, NOT_INSTALLED, OTHER_CLUSTER, UNKNOWN_CLUSTER, UNSAFE_APPLY};
 use crate::{Rendered, Source};
-use facts::Facts;
-use objects::{Object, Objects};
-use way::Way;
-
-/// Kinds that are deleted once they are no longer rendered. Neither claims, which hold data, nor what the whole
-/// Kubernetes cluster shares are among them.
-const DISPOSABLE: [(&str, &str); 11] = [
-    ("batch", "CronJob"),
-    ("cert-manager.io", "Certificate"),
-    ("cert-manager.io", "Issuer"),
-    ("monitoring.coreos.com", "PodMonitor"),
-    ("monitoring.coreos.com", "PrometheusRule"),
-    ("monitoring.coreos.com", "ServiceMonitor"),
-    ("networking.k8s.io", "NetworkPolicy"),
-    ("policy", "PodDisruptionBudget"),
-    ("", "ConfigMap"),
-    ("", "Service"),
-    ("", "ServiceAccount"),
-];
-
-/// Plans the way from what is installed to what is desired.
-pub(crate) fn plan(current: &State, desired: &ChangeRequest) -> Result<Plan, Vec<Diagnostic>> {
-    let desired = &request(desired);
-    let there = objects(current, &desired.namespace)?;
-    // Values are one cluster's, where a namespace may hold several.
-    plan_from(&there, desired, matches!(current, State::Objects(_)))
-}
+use changes::Comparison;
+use objects::{Object, Objects, items};
+use observed::{ObservedCluster, runs_etcd};
+use planner::Planner;
+use shell::Shell;
 
 /// The kinds of objects that a plan reads.
 pub(crate) fn observes() -> Vec<ObjectKind> {
-    let resource = |group: &str, name: &str| ObjectKind {
-        group: group.to_owned(),
-        name: name.to_owned(),
-        optional: group.contains('.') && !group.ends_with(".k8s.io"),
-        keys_only: name == "secrets",
+    let kind = |(group, name): &(&str, &str)| ObjectKind {
+        group: (*group).to_owned(),
+        name: (*name).to_owned(),
+        optional: !(group.is_empty() || !group.contains('.') || group.ends_with(".k8s.io")),
+        keys_only: *name == "secrets",
     };
-    OBSERVED.iter().map(|(group, name)| resource(group, name)).collect()
+    OBSERVED.iter().map(kind).collect()
 }
 
 /// Kinds whose objects decide what a change means.
 const OBSERVED: [(&str, &str); 18] = [
+    ("apps", "daemonsets"),
     ("apps", "deployments"),
     ("apps", "statefulsets"),
+    ("autoscaling", "horizontalpodautoscalers"),
     ("batch", "cronjobs"),
     ("cert-manager.io", "certificates"),
     ("cert-manager.io", "issuers"),
@@ -68,152 +63,284 @@ const OBSERVED: [(&str, &str); 18] = [
     ("networking.k8s.io", "networkpolicies"),
     ("policy", "poddisruptionbudgets"),
     ("", "configmaps"),
-    ("", "endpoints"),
     ("", "persistentvolumeclaims"),
     ("", "pods"),
     ("", "secrets"),
     ("", "serviceaccounts"),
     ("", "services"),
-    ("autoscaling", "horizontalpodautoscalers"),
 ];
 
-fn request(desired: &ChangeRequest) -> Request {
-    Request {
-        name: desired.name.clone().unwrap_or_else(|| "etcd".to_owned()),
-        namespace: desired.namespace.clone().unwrap_or_else(|| "default".to_owned()),
+/// Plans the steps from the installed to the desired state.
+pub(crate) fn plan(installed: &State, desired: &ChangeRequest) -> Result<Plan, Vec<Diagnostic>> {
+    let located = Located::find(installed, desired)?;
+    let (planned, shell) = located.plan(desired)?;
+    let step = |step: &PlannedStep| Step {
+        name: step.name.clone(),
+        title: step.title.clone(),
+        reason: step.reason.clone(),
+        effects: step.effects(),
+        manifests: step.manifests.clone(),
+        files: step.files.clone(),
+        commands: step.actions.iter().map(|action| shell.command(action)).collect(),
+    };
+    let mut steps: Vec<Step> = planned.steps.iter().map(step).collect();
+    let change = match (steps.len(), planned.is_one_apply) {
+        (0, _) => Change::Nothing,
+        (1, true) => Change::Apply(steps.remove(0)),
+        _ => Change::Steps(steps),
+    };
+    Ok(Plan {
+        name: located.request.name.clone(),
+        namespace: located.request.namespace.clone(),
+        summary: planned.summary.clone(),
+        prelude: if change == Change::Nothing {
+            String::new()
+        } else {
+            shell.prelude()
+        },
+        preflight: planned.preflight.iter().map(|action| shell.command(action)).collect(),
+        change,
+        warnings: planned.warnings,
+    })
+}
+
+/// Plans, and returns the actions instead of the lines of a shell: for models of etcd and Kubernetes.
+///
+/// # Errors
+///
+/// Those of [`rutter::Package::plan`].
+pub fn planned(installed: &State, desired: &ChangeRequest) -> Result<Planned, Vec<Diagnostic>> {
+    let located = Located::find(installed, desired)?;
+    Ok(located.plan(desired)?.0)
+}
+
+/// Refuses to apply the desired manifests at once over the installed objects, if that takes steps or is not safe at all.
+pub(crate) fn check_apply(installed: &str, desired: &Request) -> Result<(), Vec<Diagnostic>> {
+    let change = ChangeRequest {
+        name: Some(desired.name.clone()),
+        namespace: Some(desired.namespace.clone()),
         values: desired.values.clone(),
-        release: None,
-        capabilities: None,
-        installed: None,
-    }
-}
-
-fn plan_from(there: &Objects, desired: &Request, may_be_others: bool) -> Result<Plan, Vec<Diagnostic>> {
-    let source = Source::read(desired)?;
-    let wanted = source.render(|_| {})?;
-    let namespace = &desired.namespace;
-    let asked = Objects::of(&wanted.manifests, namespace)?;
-    let fullname = &*wanted.cluster.names.fullname;
-    let Some(to) = Facts::of(&asked, namespace, fullname) else {
-        // A rendering has its StatefulSet.
-        return Err(Vec::new());
+        accept: Vec::new(),
+        install: desired.release.as_ref().is_some_and(|release| release.is_install),
+        snapshot: true,
     };
-    let Some(from) = Facts::of(there, namespace, fullname) else {
-        refusal::check_complete(there, &asked)?;
-        return Ok(Plan {
-            name: desired.name.clone(),
-            namespace: namespace.clone(),
-            summary: format!("{namespace}/{fullname}: install {} members", wanted.cluster.replicas),
-            prelude: String::new(),
-            preflight: Vec::new(),
-            change: Change::Apply(install(&wanted)),
-            warnings: refusal::check_renamed(there, &to, &wanted.cluster, may_be_others)?,
-        });
-    };
-    Way {
-        source: &source,
-        wanted: &wanted,
-        from: &from,
-        to: &to,
-        changes: changes(there, &asked),
-        surplus: surplus(there, &asked),
-    }
-    .find()
-}
-
-/// Refuses to apply at once what is desired over what is installed, if that takes steps or is not safe at all.
-pub(crate) fn check_apply(current: &str, desired: &Request) -> Result<(), Vec<Diagnostic>> {
-    let installed = Objects::read(current, &desired.namespace)?;
-    if installed.is_foreign() {
-        return Err(vec![objects::unknown(
-            "what is installed holds no Kubernetes object of a cluster",
-        )]);
-    }
-    let Change::Steps(steps) = plan_from(&installed, desired, true)?.change else {
+    let installed = State::Objects(installed.to_owned());
+    let planned = planned(&installed, &change)?;
+    if planned.is_one_apply || planned.steps.is_empty() {
         return Ok(());
-    };
+    }
     let titles = (1..)
-        .zip(&steps)
+        .zip(&planned.steps)
         .map(|(number, step)| format!("{number}. {}", step.title));
     let titles = titles.collect::<Vec<_>>().join("; ");
     Err(vec![
-        Diagnostic::new(
-            &UNSAFE_APPLY,
-            "",
-            "to apply this at once over what is installed is not safe",
-        )
-        .help(format!(
-            "go by these steps, which `rutter plan --from INSTALLED --to VALUES -o DIR` writes down to be run: {titles}"
+        Diagnostic::new(&UNSAFE_APPLY, "", "this change is not safe in one apply").help(format!(
+            "`rutter plan --from INSTALLED -f VALUES -o DIR` writes down the steps that are, for `sh DIR/run.sh`: {titles}"
         )),
     ])
 }
 
-/// The objects of a state.
-fn objects(state: &State, namespace: &str) -> Result<Objects, Vec<Diagnostic>> {
-    match state {
-        State::Objects(text) => Objects::read(text, namespace),
-        State::Values(request) => {
-            let rendered = Source::read(request)?.render(|_| {})?;
-            Objects::of(&rendered.manifests, &request.namespace)
+/// An installation that was found, or that is to be made.
+struct Located {
+    request: Request,
+    installed: Objects,
+    warnings: Vec<Diagnostic>,
+}
+
+impl Located {
+    /// Finds the installation that a change is about. A name or namespace that is not given is that of the only cluster.
+    fn find(installed: &State, desired: &ChangeRequest) -> Result<Self, Vec<Diagnostic>> {
+        let (objects, default) = match installed {
+            State::Objects(text) => {
+                let namespace = desired.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+                (Objects::read(text, namespace)?, None)
+            }
+            State::Values(request) => {
+                let rendered = Source::read(request)?.render(|_| {})?;
+                (Objects::of(&rendered.manifests, &request.namespace)?, Some(request))
+            }
+        };
+        let clusters: Vec<&Object> = objects.clusters().collect();
+        let in_namespace = |object: &&&Object| {
+            desired
+                .namespace
+                .as_ref()
+                .is_none_or(|namespace| object.id.namespace == *namespace)
+        };
+        let request = |name: String, namespace: String| Request {
+            name,
+            namespace,
+            values: desired.values.clone(),
+            release: None,
+            capabilities: None,
+            installed: None,
+        };
+        let request = match (&desired.name, default) {
+            (Some(name), default) => {
+                let namespace = desired.namespace.clone();
+                let of_default = || default.map(|request| request.namespace.clone());
+                let of_cluster = || {
+                    let mut found = clusters.iter().filter(|object| object.id.name == *name);
+                    let only = found.next()?;
+                    found.next().is_none().then(|| only.id.namespace.clone())
+                };
+                let namespace = namespace.or_else(of_default).or_else(of_cluster);
+                request(name.clone(), namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()))
+            }
+            (None, Some(default)) => request(
+                default.name.clone(),
+                desired.namespace.clone().unwrap_or_else(|| default.namespace.clone()),
+            ),
+            (None, None) => {
+                let found: Vec<&&Object> = clusters.iter().filter(in_namespace).collect();
+                match found.as_slice() {
+                    [only] => request(only.id.name.clone(), only.id.namespace.clone()),
+                    [] => request(
+                        DEFAULT_NAME.to_owned(),
+                        desired
+                            .namespace
+                            .clone()
+                            .unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
+                    ),
+                    several => {
+                        let names: Vec<String> = several
+                            .iter()
+                            .map(|object| format!("{}/{}", object.id.namespace, object.id.name))
+                            .collect();
+                        return Err(vec![
+                            Diagnostic::new(
+                                &UNKNOWN_CLUSTER,
+                                Diagnostic::NAME,
+                                format!("there are several clusters: {}", names.join(", ")),
+                            )
+                            .help("give the name and the namespace of the one to change"),
+                        ]);
+                    }
+                }
+            }
+        };
+        Ok(Self {
+            request,
+            installed: objects,
+            warnings: Vec::new(),
+        })
+    }
+
+    fn plan(&self, desired: &ChangeRequest) -> Result<(Planned, Shell), Vec<Diagnostic>> {
+        let source = Source::read(&self.request)?;
+        let rendered = source.render(|_| {})?;
+        let namespace = &self.request.namespace;
+        let wanted = Objects::of(&rendered.manifests, namespace)?;
+        let fullname = &*rendered.cluster.names.fullname;
+        // What the desired manifests refer to and do not have stays as it is installed.
+        let Some(to) = ObservedCluster::of(&wanted.over(&self.installed), namespace, fullname) else {
+            // A rendering has its StatefulSet.
+            return Err(vec![Diagnostic::new(
+                &UNKNOWN_CLUSTER,
+                "",
+                "no StatefulSet is rendered",
+            )]);
+        };
+        let Some(from) = ObservedCluster::of(&self.installed, namespace, fullname) else {
+            return self.install(desired, &wanted, &to, &rendered);
+        };
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.extend(self.warnings.iter().cloned());
+        let changes = Comparison {
+            installed: &self.installed,
+            desired: &wanted,
+            manifests: &rendered.manifests,
+            own_manifests: rendered.manifests.len() - rendered.cluster.extra_manifests.len(),
+            from: &from,
+            to: &to,
+            accepted: &desired.accept,
         }
+        .changes(&mut diagnostics);
+        let planner = Planner {
+            source: &source,
+            rendered: &rendered,
+            installed: &self.installed,
+            desired: &wanted,
+            from: &from,
+            to: &to,
+            changes,
+            snapshot: desired.snapshot,
+            accepted: &desired.accept,
+        };
+        Ok((planner.plan(diagnostics)?, Shell::of(&from, &rendered.cluster)))
+    }
+
+    /// The first apply, if it is asked for and nothing of the cluster exists.
+    fn install(
+        &self,
+        desired: &ChangeRequest,
+        wanted: &Objects,
+        to: &ObservedCluster,
+        rendered: &Rendered,
+    ) -> Result<(Planned, Shell), Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        if let Err(found) = refusal::check_complete(&self.installed, wanted, to) {
+            problems.extend(found);
+        }
+        let names = &rendered.cluster.names;
+        let others: Vec<&Object> = self.installed.clusters().collect();
+        let in_namespace = others.iter().find(|set| set.id.namespace == *names.namespace);
+        let mut warnings = Vec::new();
+        if let Some(set) = in_namespace.or(others.first()) {
+            let is_here = set.id.namespace == *names.namespace;
+            let (path, message) = if is_here {
+                let message = format!("the installed cluster is {:?}, not {:?}", set.id.name, &*names.fullname);
+                (Diagnostic::NAME, message)
+            } else {
+                let message = format!(
+                    "the installed cluster is in the namespace {:?}, not {:?}",
+                    set.id.namespace, &*names.namespace
+                );
+                (Diagnostic::NAMESPACE, message)
+            };
+            if desired.install {
+                warnings.push(Diagnostic::new(&OTHER_CLUSTER, path, message).help(
+                    "it stays, beside the new one; if the new one is to take its place, restore a snapshot of it",
+                ));
+            } else {
+                problems.push(Diagnostic::new(&FIXED_NAME, path, message).help(format!(
+                    "keep the name{}, because member names, URLs and volumes depend on it; or give --install for a cluster of \
+                     its own",
+                    if is_here { " (naming.fullname can say it)" } else { " and the namespace" }
+                )));
+            }
+        } else if !desired.install && problems.is_empty() {
+            problems.push(
+                Diagnostic::new(
+                    &NOT_INSTALLED,
+                    "",
+                    format!(
+                        "there is no cluster {:?} in the namespace {:?} among the objects",
+                        &*names.fullname, &*names.namespace
+                    ),
+                )
+                .help("check name, namespace and context; to install a new cluster, give --install"),
+            );
+        }
+        if problems.iter().any(|problem| problem.severity == Severity::Error) {
+            return Err(problems);
+        }
+        Ok((planner::install(rendered, to, warnings), Shell::new(&rendered.cluster)))
     }
 }
 
-/// What becomes of the objects that are rendered, in words: `creates Service a`, `changes ConfigMap b`.
-fn changes(there: &Objects, asked: &Objects) -> Vec<String> {
-    let change = |wanted: &Object| {
-        let what = format!("{} {}", wanted.id.kind, wanted.id.name);
-        match there.get(&wanted.id) {
-            None => Some(format!("creates {what}")),
-            Some(there) if difference::between_objects(&there.node, &wanted.node).is_empty() => None,
-            Some(_) => Some(format!("changes {what}")),
-        }
-    };
-    asked.iter().filter_map(change).collect()
-}
+/// The namespace of kubectl if no context has another.
+const DEFAULT_NAMESPACE: &str = "default";
 
-/// What is this package's, and rendered no longer.
-fn surplus(there: &Objects, asked: &Objects) -> Vec<(String, String)> {
-    let label = |object: &Object, name: &str| object.text(&format!("metadata.labels[\"app.kubernetes.io/{name}\"]"));
-    let instance = asked.iter().find_map(|object| label(object, "instance"));
-    let is_ours = |object: &&Object| {
-        label(object, "managed-by").as_deref() == Some("rutter")
-            && label(object, "instance") == instance
-            && DISPOSABLE.contains(&(&object.id.group, &object.id.kind))
-            // The API server's own.
-            && object.text("metadata.ownerReferences[0].kind").is_none()
-    };
-    let gone = there
-        .iter()
-        .filter(is_ours)
-        .filter(|object| asked.get(&object.id).is_none());
-    let resource = |object: &Object| {
-        let kind = object.id.kind.to_lowercase();
-        match object.id.group.as_str() {
-            "" => kind,
-            // Others have kinds of the same name.
-            group => format!("{kind}.{group}"),
-        }
-    };
-    gone.map(|object| (resource(object), object.id.name.clone())).collect()
-}
+/// The name of an installation that nobody has named.
+const DEFAULT_NAME: &str = "etcd";
 
-/// The first apply.
-fn install(wanted: &Rendered) -> Step {
-    let names = &wanted.cluster.names;
-    let lines = line::Lines {
-        namespace: &names.namespace,
-        fullname: &names.fullname,
-        container: "etcd",
-    };
-    let replicas = wanted.cluster.replicas;
-    Step {
-        name: "install".to_owned(),
-        title: format!("install {}", &*names.fullname),
-        reason: "there is no such cluster yet".to_owned(),
-        effects: Vec::new(),
-        files: Vec::new(),
-        manifests: wanted.manifests.clone(),
-        commands: vec![lines.apply(), lines.rolled_out(replicas), lines.healthy(replicas)],
+impl Objects {
+    /// The StatefulSets that etcd runs in.
+    fn clusters(&self) -> impl Iterator<Item = &Object> {
+        self.of_kind("apps", "StatefulSet").filter(|set| {
+            let containers = items(set.node.at("spec.template.spec.containers"));
+            set.label(crate::cluster::OWNERSHIP_LABEL).is_some() || containers.iter().any(runs_etcd)
+        })
     }
 }

@@ -1,27 +1,28 @@
-//! The objects of an installation, wherever they are known from.
+//! The objects of an installation, wherever they come from.
+
+use std::collections::BTreeMap;
 
 use rutter::yaml::{self, Node, Value};
 use rutter::{Diagnostic, Manifest, stream};
 
+use super::observed::quoted;
 use crate::codes::UNKNOWN_CLUSTER;
 
-/// Kubernetes objects, found by what they are called.
+/// Kubernetes objects, found by their names.
 #[derive(Debug)]
 pub(super) struct Objects {
     all: Vec<Object>,
-    /// Whether something was given that is none, such as values.
-    has_others: bool,
+    by_id: BTreeMap<Id, usize>,
 }
 
 /// One of them.
 #[derive(Clone, Debug)]
 pub(super) struct Object {
     pub(super) id: Id,
-    /// The object itself.
     pub(super) node: Node,
 }
 
-/// What an object is called.
+/// The kind and the name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Id {
     pub(super) group: String,
@@ -35,39 +36,82 @@ pub(super) struct Id {
 const CLUSTER_WIDE: [&str; 1] = ["ClusterIssuer"];
 
 impl Objects {
-    /// The objects of a stream that says what is installed, those without a namespace being in `namespace`.
+    /// Reads installed objects. Those without a namespace are in `namespace`.
+    ///
+    /// Each document has to be an object that is understood as one: what is left out would count as absent.
     pub(super) fn read(text: &str, namespace: &str) -> Result<Self, Vec<Diagnostic>> {
         let nodes = stream::objects(text).map_err(|problems| {
-            // Without its place, which would be taken for one in what is desired.
+            // Without its place, which would be taken for one in the values.
             let unread =
-                |problem: Diagnostic| unknown(format!("what is installed cannot be read: {}", problem.message));
+                |problem: Diagnostic| unknown(format!("the installed objects cannot be read: {}", problem.message));
             problems.into_iter().map(unread).collect::<Vec<_>>()
         })?;
-        let given = nodes.len();
-        let objects = nodes.into_iter().filter_map(|node| Object::new(node, namespace));
-        let all: Vec<Object> = objects.collect();
-        Ok(Self {
-            has_others: all.len() < given || all.iter().any(|object| object.id.group == "etcd.rutter.dev"),
-            all,
-        })
+        let mut problems = Vec::new();
+        let mut all = Vec::new();
+        for node in nodes {
+            match Object::new(node, namespace) {
+                Ok(object) if object.id.group == "etcd.rutter.dev" => problems.push(unknown(format!(
+                    "the {} {} is not installed, its manifests are: give these",
+                    object.id.kind,
+                    quoted(&object.id.name)
+                ))),
+                Ok(object) => all.push(object),
+                Err(message) => problems.push(unknown(message)),
+            }
+        }
+        let objects = Self::index(all);
+        if objects.by_id.len() < objects.all.len() {
+            let twice = objects
+                .all
+                .iter()
+                .enumerate()
+                .filter(|(index, object)| objects.by_id[&object.id] != *index);
+            problems.extend(twice.map(|(_, object)| {
+                unknown(format!(
+                    "the {} {} is there twice, and which one is installed is not known",
+                    object.id.kind,
+                    quoted(&object.id.name)
+                ))
+            }));
+        }
+        if problems.is_empty() {
+            Ok(objects)
+        } else {
+            Err(problems)
+        }
     }
 
-    /// The objects of a rendering.
+    /// The objects of a rendering, in the order of its manifests.
     pub(super) fn of(manifests: &[Manifest], namespace: &str) -> Result<Self, Vec<Diagnostic>> {
-        let mut objects = Vec::new();
+        let mut all = Vec::new();
         for manifest in manifests {
             let node = yaml::parse(&manifest.document, 0, 1)?;
-            objects.extend(node.and_then(|node| Object::new(node, namespace)));
+            let object = node.map(|node| Object::new(node, namespace));
+            match object {
+                Some(Ok(object)) => all.push(object),
+                Some(Err(message)) => return Err(vec![unknown(message)]),
+                None => return Err(vec![unknown(format!("{} is empty", manifest.file_name))]),
+            }
         }
-        Ok(Self {
-            all: objects,
-            has_others: false,
-        })
+        Ok(Self::index(all))
     }
 
-    /// Whether it says something of what is there that is not understood.
-    pub(super) fn is_foreign(&self) -> bool {
-        self.has_others
+    fn index(all: Vec<Object>) -> Self {
+        let by_id = all
+            .iter()
+            .enumerate()
+            .map(|(index, object)| (object.id.clone(), index))
+            .collect();
+        Self { all, by_id }
+    }
+
+    /// These objects, and those of `others` that are not among them. Certificates count only where they are rendered.
+    pub(super) fn over(&self, others: &Self) -> Self {
+        let kept = others
+            .all
+            .iter()
+            .filter(|other| matches!(&*other.id.kind, "ConfigMap" | "Secret") && !self.by_id.contains_key(&other.id));
+        Self::index(self.all.iter().chain(kept).cloned().collect())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Object> {
@@ -75,7 +119,7 @@ impl Objects {
     }
 
     pub(super) fn get(&self, id: &Id) -> Option<&Object> {
-        self.all.iter().find(|object| object.id == *id)
+        self.all.get(*self.by_id.get(id)?)
     }
 
     pub(super) fn of_kind(&self, group: &str, kind: &str) -> impl Iterator<Item = &Object> {
@@ -84,23 +128,39 @@ impl Objects {
     }
 }
 
-/// Refuses what says nothing of what is installed.
-pub(super) fn unknown(message: impl Into<String>) -> Diagnostic {
-    Diagnostic::new(&UNKNOWN_CLUSTER, "", message).help("give what `kubectl get` or `helm get manifest` prints")
+fn unknown(message: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(&UNKNOWN_CLUSTER, "", message).help("give what `kubectl get -o yaml` or `helm get manifest` prints")
 }
 
 impl Object {
-    fn new(node: Node, namespace: &str) -> Option<Self> {
-        let text = |path: &str| scalar(node.at(path)?);
-        let api_version = text("apiVersion")?;
-        let kind = text("kind")?;
-        let name = text("metadata.name").filter(|name| is_plain(name))?;
+    fn new(node: Node, namespace: &str) -> Result<Self, String> {
+        let text = |path: &str| node.at(path).and_then(scalar);
+        let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+            return Err("a document is no Kubernetes object: it has no apiVersion or no kind".to_owned());
+        };
+        let Some(name) = text("metadata.name") else {
+            return Err(format!("an object of the kind {} has no name", quoted(&kind)));
+        };
+        if !is_plain(&name) || !is_plain(&kind) {
+            return Err(format!(
+                "{} is no name of an object of the kind {}",
+                quoted(&name),
+                quoted(&kind)
+            ));
+        }
         let namespace = if CLUSTER_WIDE.contains(&kind.as_str()) {
             String::new()
         } else {
             text("metadata.namespace").unwrap_or_else(|| namespace.to_owned())
         };
-        Some(Self {
+        if !namespace.is_empty() && !is_dns_name(&namespace) {
+            return Err(format!("{} is no name of a namespace", quoted(&namespace)));
+        }
+        // StatefulSets give pods, and so members, their names.
+        if kind == "StatefulSet" && !is_dns_name(&name) {
+            return Err(format!("{} is no name of a StatefulSet", quoted(&name)));
+        }
+        Ok(Self {
             id: Id {
                 group: api_version.split_once('/').map_or("", |(group, _)| group).to_owned(),
                 kind,
@@ -111,16 +171,29 @@ impl Object {
         })
     }
 
+    /// The object of a manifest.
+    pub(super) fn of_manifest(manifest: &Manifest, namespace: &str) -> Option<Self> {
+        let node = yaml::parse(&manifest.document, 0, 1).ok()??;
+        Self::new(node, namespace).ok()
+    }
+
     /// The text of the scalar at a path.
     pub(super) fn text(&self, path: &str) -> Option<String> {
         scalar(self.node.at(path)?)
     }
 }
 
-/// Whether this is a name as Kubernetes has them, which means nothing to a shell.
+/// Whether this is a name as Kubernetes has them: of letters, digits, `.`, `_`, `:` and `-`.
 pub(super) fn is_plain(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
-    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
+    name.len() <= 253 && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(plain)
+}
+
+/// Whether this is a name of a namespaced object: a DNS subdomain.
+pub(super) fn is_dns_name(name: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+    let end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 253 && name.starts_with(end) && name.ends_with(end) && name.chars().all(inner)
 }
 
 /// The text of a scalar that is not null.

@@ -2,120 +2,185 @@
 
 use rutter::{Code, Diagnostic, Diagnostics};
 
-use super::facts::{Facts, PeerTls};
+use super::fact::Fact;
 use super::objects::{Object, Objects, items, scalar};
-use crate::cluster::{Cluster, Issuers, Purpose};
-use crate::codes::{FIXED_NAME, OTHER_CLUSTER, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
+use super::observed::{ObservedCluster, PeerTls, quoted, runs_etcd, text};
+use crate::Rendered;
+use crate::cluster::{Cluster, Issuers, Purpose, RESTORE_VOLUME};
+use crate::codes::{AUTHENTICATION, CONTROLLED, FIXED_NAME, NOT_UNDERSTOOD, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
 
-/// Refuses to plan a second cluster in the place of one that is called otherwise: its members would be others. One that may
-/// be another cluster altogether is only told of.
-pub(super) fn check_renamed(
-    there: &Objects,
-    to: &Facts,
-    wanted: &Cluster,
-    may_be_other: bool,
-) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
-    let names = &wanted.names;
-    let is_etcd = |set: &&Object| {
-        let images = items(set.node.at("spec.template.spec.containers")).iter();
-        let mut images = images.filter_map(|container| scalar(container.get("image")?));
-        images.any(|image| image.split(['/', ':', '@']).any(|part| part == "etcd"))
-    };
-    let instance = |set: &Object| set.text("metadata.labels[\"app.kubernetes.io/instance\"]");
-    let is_same = |set: &&Object| {
-        set.id.namespace == *names.namespace && instance(set).is_some_and(|there| Some(there) == instance(&to.set))
-    };
-    let sets: Vec<&Object> = there.of_kind("apps", "StatefulSet").filter(is_etcd).collect();
-    let same = sets.iter().copied().find(is_same);
-    let Some(set) = same.or(sets.first().copied()) else {
-        return Ok(Vec::new());
-    };
-    let in_namespace = set.id.namespace == *names.namespace;
-    let (path, message) = if in_namespace {
-        let message = format!(
-            "the cluster that is there is called {:?}, not {:?}",
-            set.id.name, &*names.fullname
-        );
-        (Diagnostic::NAME, message)
-    } else {
-        let message = format!(
-            "the cluster that is there is in the namespace {:?}, not {:?}",
-            set.id.namespace, &*names.namespace
-        );
-        (Diagnostic::NAMESPACE, message)
-    };
-    let naming = if in_namespace {
-        " (naming.fullname may name the old one)"
-    } else {
-        ""
-    };
-    if may_be_other && same.is_none() {
-        return Ok(vec![Diagnostic::new(&OTHER_CLUSTER, path, message).help(format!(
-            "if this is to take its place, restore a snapshot of it; if it is to be the same, keep the name{naming}"
-        ))]);
-    }
-    Err(vec![Diagnostic::new(&FIXED_NAME, path, message).help(format!(
-        "keep it, or make a new cluster and restore a snapshot of the old one in it; members' names, URLs and volumes \
-         hang on it{naming}"
-    ))])
-}
-
-/// Refuses to take a cluster for a new one of which only the StatefulSet was not given.
-pub(super) fn check_complete(there: &Objects, asked: &Objects) -> Result<(), Vec<Diagnostic>> {
-    let Some(object) = asked.iter().find(|object| there.get(&object.id).is_some()) else {
-        return Ok(());
-    };
-    let message = format!(
-        "the {} {:?} is there, and its StatefulSet is not among the objects",
-        object.id.kind, object.id.name
-    );
-    Err(vec![
-        Diagnostic::new(&UNKNOWN_CLUSTER, "", message).help("give the StatefulSet and the Certificates as well"),
-    ])
-}
-
-/// Everything that keeps `from` from becoming `to`, whatever the steps.
-pub(super) fn check(from: &Facts, to: &Facts, wanted: &Cluster, diagnostics: &mut Diagnostics) {
+/// Reports everything that keeps the installed cluster from becoming the desired one, whatever the steps.
+pub(super) fn check(
+    from: &ObservedCluster,
+    to: &ObservedCluster,
+    rendered: &Rendered,
+    accepted: &[String],
+    diagnostics: &mut Diagnostics,
+) {
     let mut refuse = |code: &Code, path: &str, message: String, help: &str| {
         diagnostics.push(Diagnostic::new(code, path, message).help(help));
     };
-    if from.version.is_none() {
+    let wanted = &rendered.cluster;
+    check_understood(from, accepted, &mut refuse);
+    check_restore(from, to, wanted, &mut refuse);
+    check_certificates(from, to, &mut refuse);
+    check_secret_keys(from, to, &mut refuse);
+    check_urls(from, to, &mut refuse);
+    check_peers(from, to, &mut refuse);
+    check_timing(from, to, &mut refuse);
+    check_self_signed(from, wanted, &mut refuse);
+}
+
+/// What has to be known of any cluster that is changed.
+fn check_understood(from: &ObservedCluster, accepted: &[String], refuse: &mut impl FnMut(&Code, &str, String, &str)) {
+    if let Some(owner) = &from.controller {
         refuse(
-            &UNKNOWN_CLUSTER,
-            "version",
-            "the StatefulSet that is there does not say which etcd it runs".to_owned(),
-            "give its image a tag such as v3.6.14, or its pods the label app.kubernetes.io/version, and plan again",
+            &CONTROLLED,
+            "",
+            format!("the StatefulSet is owned by {owner}, which would undo the change, or delete it"),
+            "stop the operator and remove metadata.ownerReferences from the StatefulSet first, as its documentation says",
         );
     }
-    if from.peer_url(0).is_none() {
+    if let Some(reason) = from.options.opaque() {
         refuse(
             &UNKNOWN_CLUSTER,
             "",
-            "the StatefulSet that is there does not say by what URLs its members reach each other".to_owned(),
-            "expected --initial-advertise-peer-urls in its command, or ETCD_INITIAL_ADVERTISE_PEER_URLS",
+            format!("etcd's options are not known: {reason}"),
+            "give an edited copy of the objects as --from, with etcd's flags written out in command and args as the members \
+             run with them (`kubectl exec POD -- cat /proc/1/cmdline` prints them where the image has a shell)",
+        );
+        return;
+    }
+    let is_accepted = accepted.iter().any(|name| name == AUTHENTICATION_ACCEPTED);
+    for sign in signs_of_authentication(from).into_iter().filter(|_| !is_accepted) {
+        refuse(
+            &AUTHENTICATION,
+            "",
+            format!("etcd's authentication is on, or may be: {sign}"),
+            "the plan's etcdctl does not sign in; `etcdctl auth disable` for the time of the change, and then plan with \
+             --accept authentication",
         );
     }
-    if let (Some(old), Some(new)) = (&from.token, &to.token)
-        && old != new
-    {
-        // A cluster that starts from a snapshot has a token that depends on the snapshot.
-        if wanted.restore.is_some() {
-            refuse(
-                &UNSAFE_CHANGE,
-                "restore",
-                "the cluster that is there has not started from this snapshot: members with data keep them, and others \
-                 would start from the snapshot"
-                    .to_owned(),
-                "remove restore; to go back to a snapshot, see \"A backup is to be restored\" in docs/recovery.md",
-            );
-        } else {
-            refuse(
-                &FIXED_NAME,
-                "bootstrap.token",
-                format!("the members have formed their cluster with the token {old:?}"),
-                &format!("write token: {old}; another one changes nothing for them, but restarts them"),
-            );
+    if from.options.is_on("force-new-cluster") == Fact::Known(true) {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "",
+            "a member with --force-new-cluster forgets the other members each time it starts".to_owned(),
+            "remove the flag first, one member at a time",
+        );
+    }
+    if from.replicas == 0 {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "replicas",
+            "the StatefulSet is scaled to 0, and how many members there are is not known".to_owned(),
+            "scale it back first (kubectl scale --replicas=N), or give the ConfigMap of the bootstrap as well",
+        );
+    }
+    let reason = |fact: Option<&str>, absent: &str| fact.map_or_else(|| absent.to_owned(), str::to_owned);
+    if from.version.known().is_none() && from.labelled_version.is_none() {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "version",
+            format!(
+                "the release of etcd that runs is not known: {}",
+                reason(from.version.unknown(), "its image has no tag")
+            ),
+            "give an edited copy of the objects as --from, with the release that `etcdctl endpoint status` prints as the tag of \
+             the image",
+        );
+    }
+    if from.peer_url(0).known().is_none() {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "",
+            format!(
+                "the peer URLs are not known: {}",
+                reason(
+                    from.peer_url(0).unknown(),
+                    "there is no --initial-advertise-peer-urls and no ETCD_INITIAL_ADVERTISE_PEER_URLS"
+                )
+            ),
+            "give an edited copy of the objects as --from, with --initial-advertise-peer-urls in the container's args",
+        );
+    }
+    if from.data.known().is_none() {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "storage",
+            format!(
+                "the directory of the data is not known: {}",
+                reason(from.data.unknown(), "there is no --data-dir and no ETCD_DATA_DIR")
+            ),
+            "give an edited copy of the objects as --from, with --data-dir in the container's args",
+        );
+    } else if let Some(reason) = from.wal.unknown() {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "storage",
+            format!("the directory of the write-ahead log is not known: {reason}"),
+            "give an edited copy of the objects as --from, with --wal-dir in the container's args",
+        );
+    }
+}
+
+/// The name by which a person takes on that etcd's authentication is off, whatever the objects show.
+const AUTHENTICATION_ACCEPTED: &str = "authentication";
+
+/// Signs that clients sign in to a cluster.
+fn signs_of_authentication(from: &ObservedCluster) -> Vec<String> {
+    let mut signs = Vec::new();
+    for name in ["ETCD_ROOT_PASSWORD", "ETCD_ROOT_PASSWORD_FILE"] {
+        if from.options.variable(name).is_some() {
+            signs.push(format!("the variable {name}"));
         }
+    }
+    let token = from.options.get("auth-token");
+    match &token {
+        // What etcd takes if nothing is given.
+        Fact::Known(token) if token == "simple" || token.is_empty() => {}
+        Fact::Absent => {}
+        Fact::Known(token) => {
+            let kind = token.split(',').next().unwrap_or_default();
+            signs.push(format!("the option auth-token {}", quoted(kind)));
+        }
+        Fact::Unknown(_) => signs.push("the option auth-token".to_owned()),
+    }
+    if let Some(Fact::Known(allowed)) = from.options.variable("ALLOW_NONE_AUTHENTICATION")
+        && !matches!(&*allowed.to_lowercase(), "yes" | "true" | "1")
+    {
+        signs.push("the variable ALLOW_NONE_AUTHENTICATION".to_owned());
+    }
+    signs
+}
+
+/// A snapshot is restored in a new cluster, never in one that exists.
+fn check_restore(
+    from: &ObservedCluster,
+    to: &ObservedCluster,
+    wanted: &Cluster,
+    refuse: &mut impl FnMut(&Code, &str, String, &str),
+) {
+    let claim = |cluster: &ObservedCluster| {
+        let volumes = items(cluster.set.node.at("spec.template.spec.volumes"));
+        let volume = volumes
+            .iter()
+            .find(|volume| text(volume, "name").as_deref() == Some(RESTORE_VOLUME))?;
+        text(volume, "persistentVolumeClaim.claimName")
+    };
+    let (installed, desired) = (claim(from), claim(to));
+    let is_same = installed == desired && !from.token.differs(&to.token);
+    if wanted.restore.is_some() && !is_same {
+        refuse(
+            &UNSAFE_CHANGE,
+            "restore",
+            "the cluster exists: members that keep their data and members that start from the snapshot would serve both as one \
+             cluster"
+                .to_owned(),
+            "install a new cluster with restore under another name, check its data, and lead clients to it; or, if this \
+             cluster is lost: delete its StatefulSet and its claims first, and install it again with restore and --install",
+        );
+        return;
     }
     if wanted.restore.is_some() && from.replicas != to.replicas {
         refuse(
@@ -125,107 +190,197 @@ pub(super) fn check(from: &Facts, to: &Facts, wanted: &Cluster, diagnostics: &mu
             "remove restore first",
         );
     }
-    if from.is_rolling() && from.version != to.version {
+    if let (Fact::Known(old), Fact::Known(new)) = (&from.token, &to.token)
+        && old != new
+    {
         refuse(
-            &UNKNOWN_CLUSTER,
-            "version",
-            "some pods are of an earlier template, and may run an earlier etcd".to_owned(),
-            "have the StatefulSet roll out to all pods first (partition: 0, or delete pods with OnDelete)",
+            &FIXED_NAME,
+            "bootstrap.token",
+            format!("the members have formed their cluster with the token {}", quoted(old)),
+            &format!(
+                "write bootstrap: {{token: {old}}}; another one changes nothing for members with data, but restarts them"
+            ),
         );
     }
-    check_certificates(from, to, &mut refuse);
-    check_moved(from, to, wanted, &mut refuse);
-    check_peers(from, to, &mut refuse);
-    check_self_signed(from, wanted, &mut refuse);
 }
 
-/// An authority that nothing is known of may be another one.
-fn check_certificates(from: &Facts, to: &Facts, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
-    let peer = match (&from.peer_tls, &to.peer_tls) {
-        (PeerTls::Identity(Some(old)), PeerTls::Identity(Some(new))) if old == new => Some(new),
+/// A CA that nothing is known of may be another one.
+fn check_certificates(
+    from: &ObservedCluster,
+    to: &ObservedCluster,
+    refuse: &mut impl FnMut(&Code, &str, String, &str),
+) {
+    let same = |old: Option<&str>, new: Option<&str>| match (old, new) {
+        (Some(old), Some(new)) if old == new => Some(new.to_owned()),
         _ => None,
     };
-    let client = to
-        .client_secret
-        .as_ref()
-        .filter(|new| from.client_secret.as_ref() == Some(new));
+    let peer = same(from.peer_secret(), to.peer_secret());
+    let client = same(from.client_files.secret(), to.client_files.secret());
     for secret in peer.into_iter().chain(client) {
-        if to.certificates.contains_key(secret) && !from.certificates.contains_key(secret) {
+        if to.certificates.contains_key(&secret) && !from.certificates.contains_key(&secret) {
             refuse(
                 &UNKNOWN_CLUSTER,
                 "tls",
-                format!("the Certificate of the Secret {secret:?} is not among what is installed"),
+                format!("the Certificate of the Secret {secret:?} is not among the installed objects"),
                 "give the Certificates as well, or have cert-manager fill a Secret of another name",
             );
         }
     }
 }
 
-/// While members move, some reach each other by the old names and ports, and some by the new ones.
-fn check_moved(from: &Facts, to: &Facts, wanted: &Cluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
-    let (Some(old), Some(new)) = (from.peer_url(0), to.peer_url(0)) else {
+/// Files in a Secret that stays have to be there under the keys that the new flags read.
+fn check_secret_keys(from: &ObservedCluster, to: &ObservedCluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
+    let mut sides = vec![("tls.client.secretName", &from.client_files, &to.client_files)];
+    if let (Fact::Known(PeerTls::Identity(old)), Fact::Known(PeerTls::Identity(new))) = (&from.peer_tls, &to.peer_tls) {
+        sides.push(("tls.peer.secretName", old, new));
+    }
+    for (path, old, new) in sides {
+        let pairs = [
+            (&old.certificate, &new.certificate),
+            (&old.private_key, &new.private_key),
+            (&old.ca, &new.ca),
+        ];
+        let mut other = Vec::new();
+        for (old, new) in pairs {
+            if let (Fact::Known(old), Fact::Known(new)) = (old, new)
+                && old.secret == new.secret
+                && old.key != new.key
+                && !to.certificates.contains_key(&new.secret)
+            {
+                other.push(format!("{} instead of {}", new.key, old.key));
+            }
+        }
+        if let (false, Some(secret)) = (other.is_empty(), new.secret()) {
+            refuse(
+                &UNSAFE_CHANGE,
+                path,
+                format!(
+                    "members would read other keys of the Secret {secret:?}: {}",
+                    other.join(", ")
+                ),
+                "copy the Secret to one of another name, with the keys tls.crt, tls.key and ca.crt, and name that",
+            );
+        }
+    }
+}
+
+/// While peer URLs change, some members reach each other by the old ones, and some by the new ones.
+fn check_urls(from: &ObservedCluster, to: &ObservedCluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
+    let (Fact::Known(old), Fact::Known(new)) = (from.peer_url(0), to.peer_url(0)) else {
         return;
     };
-    let address = |url: &str| {
+    let host = |url: &str| {
         let address = url.split_once("://").map_or(url, |(_, address)| address);
-        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
-        (host.to_owned(), port.to_owned())
+        address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned()
     };
-    let ((old_host, old_port), (new_host, new_port)) = (address(&old), address(&new));
-    if let (PeerTls::Identity(_), PeerTls::Identity(Some(secret))) = (&from.peer_tls, &to.peer_tls)
+    let (old_host, new_host) = (host(&old), host(&new));
+    let is_identity = |cluster: &ObservedCluster| matches!(cluster.peer_tls, Fact::Known(PeerTls::Identity(_)));
+    if is_identity(from)
         && old_host != new_host
-        && to.certificates.contains_key(secret)
+        && to
+            .peer_secret()
+            .is_some_and(|secret| to.certificates.contains_key(secret))
     {
         refuse(
             &UNSAFE_CHANGE,
             "naming",
-            format!(
-                "the members' certificates would hold for {new_host:?}, while others still reach them as {old_host:?}"
-            ),
+            format!("the members' certificates would name {new_host:?}, while others still reach them as {old_host:?}"),
             "keep the names, or restore a snapshot in a new cluster",
-        );
-    }
-    if wanted.network_policy.is_some() && old_port != new_port {
-        refuse(
-            &UNSAFE_CHANGE,
-            "ports.peer",
-            format!("the network policy would let in port {new_port} alone, while members still listen on {old_port}"),
-            "plan the change without networkPolicy first, and then with it",
         );
     }
 }
 
 /// Members that do not trust each other have no quorum.
-fn check_peers(from: &Facts, to: &Facts, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
-    match (&from.peer_tls, &to.peer_tls) {
-        (PeerTls::Auto, PeerTls::Identity(_)) | (PeerTls::Identity(_), PeerTls::Auto) => refuse(
+fn check_peers(from: &ObservedCluster, to: &ObservedCluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
+    let (old, new) = (&from.peer_tls, &to.peer_tls);
+    match (old, new) {
+        (Fact::Unknown(reason), _) if from.options.opaque().is_none() => refuse(
+            &UNKNOWN_CLUSTER,
+            "tls.peer",
+            format!("whether members use TLS among themselves is not known: {reason}"),
+            "give an edited copy of the objects as --from, with the peer flags in the container's args",
+        ),
+        (Fact::Known(PeerTls::Auto), Fact::Known(PeerTls::Identity(_)))
+        | (Fact::Known(PeerTls::Identity(_)), Fact::Known(PeerTls::Auto)) => refuse(
             &UNSAFE_CHANGE,
             "tls.peer.mode",
-            "members with certificates of an authority and members with their own do not talk to each other, so the \
-             quorum would be lost on the way"
+            "members with certificates of a CA and members with their own do not talk to each other, so the quorum would be \
+             lost"
                 .to_owned(),
             "keep the mode, or restore a snapshot in a new cluster",
         ),
         // The other way round a member that has TLS reaches those without, in both directions of its streams.
-        (PeerTls::Auto | PeerTls::Identity(_), PeerTls::Plain) => refuse(
+        (Fact::Known(PeerTls::Auto | PeerTls::Identity(_)), Fact::Known(PeerTls::Plain)) => refuse(
             &UNSAFE_CHANGE,
             "tls.peer.mode",
-            "a member without TLS cannot reach those that still have it, so the quorum would hang on the way"
-                .to_owned(),
+            "a member without TLS cannot reach those that still have it, so the quorum would be lost".to_owned(),
             "keep TLS among members, or restore a snapshot in a new cluster",
         ),
-        (PeerTls::Identity(None), PeerTls::Identity(_)) => refuse(
-            &UNKNOWN_CLUSTER,
-            "tls.peer",
-            "the StatefulSet that is there does not say which Secret holds its members' certificates".to_owned(),
-            "expected --peer-cert-file in the mount of a Secret",
-        ),
+        (Fact::Known(PeerTls::Identity(files)), Fact::Known(PeerTls::Identity(_))) if files.secret().is_none() => {
+            let reason = files.certificate.unknown().unwrap_or("its files are in no Secret");
+            refuse(
+                &UNKNOWN_CLUSTER,
+                "tls.peer",
+                format!("the Secret of the members' certificates is not known: {reason}"),
+                "give the Secrets' keys as well (--live does), or restore a snapshot in a new cluster",
+            );
+        }
         _ => {}
+    }
+    // Suites that no member of the other side has.
+    let suites = |cluster: &ObservedCluster| match cluster.options.get("cipher-suites") {
+        Fact::Known(text) if !text.is_empty() => Some(text.split(',').map(str::to_owned).collect::<Vec<_>>()),
+        _ => None,
+    };
+    if let (Some(old), Some(new)) = (suites(from), suites(to))
+        && !old.iter().any(|suite| new.contains(suite))
+        && !matches!(old_plain(from), Some(true))
+    {
+        refuse(
+            &UNSAFE_CHANGE,
+            "tls.cipherSuites",
+            "members that have restarted would have no cipher suite in common with those that have not".to_owned(),
+            "add the new suites first, and remove the old ones in a second change",
+        );
     }
 }
 
-/// A certificate that signs itself is trusted by nobody as soon as it is made anew.
-fn check_self_signed(from: &Facts, wanted: &Cluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
+fn old_plain(cluster: &ObservedCluster) -> Option<bool> {
+    Some(matches!(cluster.peer_tls.known()?, PeerTls::Plain))
+}
+
+/// A leader whose heartbeats come more seldom than others' elections time out is voted out all the time.
+fn check_timing(from: &ObservedCluster, to: &ObservedCluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
+    let milliseconds = |cluster: &ObservedCluster, flag: &str, default: u64| match cluster.options.get(flag) {
+        Fact::Known(text) => text.parse().ok(),
+        Fact::Absent => Some(default),
+        Fact::Unknown(_) => None,
+    };
+    let of = |cluster: &ObservedCluster| {
+        Some((
+            milliseconds(cluster, "heartbeat-interval", 100)?,
+            milliseconds(cluster, "election-timeout", 1000)?,
+        ))
+    };
+    if let (Some((old_beat, old_election)), Some((new_beat, new_election))) = (of(from), of(to))
+        && (new_beat >= old_election || old_beat >= new_election)
+    {
+        refuse(
+            &UNSAFE_CHANGE,
+            "heartbeatInterval",
+            format!(
+                "heartbeats every {} ms do not keep members from elections after {} ms, while some have the old times and some \
+                 the new ones",
+                new_beat.max(old_beat),
+                old_election.min(new_election)
+            ),
+            "change the times in several plans, each by less than the election timeout",
+        );
+    }
+}
+
+/// A certificate that signs itself is trusted by nobody as soon as it is issued again.
+fn check_self_signed(from: &ObservedCluster, wanted: &Cluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
     let Some(certificates) = &wanted.tls.certificates else {
         return;
     };
@@ -233,18 +388,139 @@ fn check_self_signed(from: &Facts, wanted: &Cluster, refuse: &mut impl FnMut(&Co
         .leaves
         .iter()
         .find(|leaf| leaf.purpose == Purpose::PeerListener);
-    let Some(leaf) = peers.filter(|_| matches!(certificates.issuers, Issuers::SelfSigned { .. })) else {
-        return;
-    };
-    let runs = from.peer_tls == PeerTls::Identity(Some(leaf.secret.clone()));
-    if runs && from.replicas != wanted.replicas {
+    // The certificate names all members, so that it is issued again for others, also if it is issued first for this change.
+    let signs_itself = peers.is_some() && matches!(certificates.issuers, Issuers::SelfSigned { .. });
+    if signs_itself && from.replicas != wanted.replicas {
         refuse(
             &UNSAFE_CHANGE,
             "replicas",
-            "the certificate of the peers would be made anew for other members, and being its own authority, those that \
-             run would not trust it"
+            "the certificate of the peers would be issued again for other members, and being its own CA, running members would \
+             not trust it"
                 .to_owned(),
-            "write tls.certManager.issuer.type: Ca first",
+            "write tls: {certManager: {issuer: {type: Ca}}} first",
         );
     }
+}
+
+/// Refuses hooks that run when a pod ends, unless they are understood: some remove their member.
+pub(super) fn check_hooks(from: &ObservedCluster, accepted: &[String], diagnostics: &mut Diagnostics) {
+    let containers = items(from.set.node.at("spec.template.spec.containers"));
+    for container in containers {
+        let Some(hook) = container.at("lifecycle.preStop").filter(|hook| !hook.is_null()) else {
+            continue;
+        };
+        let only_sleeps = hook
+            .entries()
+            .is_some_and(|entries| entries.iter().all(|entry| entry.key.scalar.text == "sleep"));
+        let name = text(container, "name").unwrap_or_default();
+        let path = format!(
+            "statefulset/{}:spec.template.spec.containers[{name}].lifecycle.preStop",
+            from.fullname
+        );
+        if only_sleeps || accepted.contains(&path) {
+            continue;
+        }
+        let command: Vec<String> = items(hook.at("exec.command")).iter().filter_map(scalar).collect();
+        let what = if command.is_empty() {
+            "something".to_owned()
+        } else {
+            quoted(&command.join(" "))
+        };
+        diagnostics.push(
+            Diagnostic::new(
+                &NOT_UNDERSTOOD,
+                "",
+                format!(
+                    "each pod of the installed StatefulSet runs {what} in the container {} before it ends; a hook that removes \
+                     its member leaves the next pod with the data of a removed member, on which etcd exits",
+                    quoted(&name)
+                ),
+            )
+            .help(format!(
+                "make the hook harmless first, where a ConfigMap holds its script; or move the data to a new cluster by a \
+                 snapshot and restore; or, if you know that it leaves the member alone: --accept '{}'",
+                path.replace('\'', r"'\''")
+            )),
+        );
+    }
+}
+
+/// Refuses to take a cluster for a new one if its StatefulSet is missing among the objects.
+pub(super) fn check_complete(
+    installed: &Objects,
+    desired: &Objects,
+    to: &ObservedCluster,
+) -> Result<(), Vec<Diagnostic>> {
+    let mut problems = Vec::new();
+    // What the user adds may be there already.
+    let own = |object: &&Object| object.label(crate::cluster::OWNERSHIP_LABEL).is_some();
+    if let Some(object) = desired
+        .iter()
+        .filter(own)
+        .find(|object| installed.get(&object.id).is_some() && object.id.kind != "StatefulSet")
+    {
+        problems.push(
+            Diagnostic::new(
+                &UNKNOWN_CLUSTER,
+                "",
+                format!(
+                    "the {} {:?} exists, and its StatefulSet is not among the objects",
+                    object.id.kind, object.id.name
+                ),
+            )
+            .help("give all objects of the cluster (--live does), or delete what an earlier cluster has left"),
+        );
+    }
+    let claims: Vec<&str> = installed
+        .of_kind("", "PersistentVolumeClaim")
+        .filter(|claim| claim.id.namespace == to.namespace)
+        .filter(|claim| {
+            to.claims
+                .iter()
+                .any(|template| is_claim_of(&claim.id.name, &template.name, &to.fullname))
+        })
+        .map(|claim| claim.id.name.as_str())
+        .collect();
+    if !claims.is_empty() {
+        problems.push(
+            Diagnostic::new(
+                &UNKNOWN_CLUSTER,
+                "storage",
+                format!("claims of an earlier cluster of this name exist: {}", claims.join(", ")),
+            )
+            .help("give its StatefulSet as well; or, if it is gone, save what you need of the claims and delete them"),
+        );
+    }
+    for object in installed.iter().filter(|object| object.id.namespace == to.namespace) {
+        let kinds = ["Deployment", "DaemonSet", "ReplicaSet"];
+        let is_pods = object.id.group == "apps" && kinds.contains(&&*object.id.kind)
+            || object.id.kind == "Pod" && items(object.node.at("metadata.ownerReferences")).is_empty();
+        let path = if object.id.kind == "Pod" {
+            "spec.containers"
+        } else {
+            "spec.template.spec.containers"
+        };
+        if is_pods && items(object.node.at(path)).iter().any(runs_etcd) {
+            problems.push(
+                Diagnostic::new(
+                    &UNKNOWN_CLUSTER,
+                    "",
+                    format!("etcd runs in the {} {:?}, not in a StatefulSet", object.id.kind, object.id.name),
+                )
+                .help(
+                    "to move its data: take a snapshot of it, copy that to a claim, stop it, and install a cluster of another \
+                     name with restore: {claimName: …, snapshot: …}; to install one beside it, leave it out of the objects",
+                ),
+            );
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// Whether a claim is one that a StatefulSet made of a template.
+fn is_claim_of(claim: &str, template: &str, set: &str) -> bool {
+    let ordinal = claim
+        .strip_prefix(template)
+        .and_then(|rest| rest.strip_prefix('-')?.strip_prefix(set)?.strip_prefix('-'));
+    ordinal.is_some_and(|ordinal| !ordinal.is_empty() && ordinal.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -1,6 +1,6 @@
 
 # The host's part. Its functions and variables start with `rutter_`. The lines of the plan may call `kubectl`, which is
-# pinned to the cluster and fails without the lock, and `say`, `fail` and `attempt`.
+# pinned to the cluster and fails without the lock, and `say`, `fail`, `attempt` and `is_done`.
 
 rutter_usage() {
   cat <<'END'
@@ -64,6 +64,9 @@ fail() {
   printf '%s\n' "$*" | rutter_plain > "$rutter_tmp/fatal"
   exit 1
 }
+
+# is_done DIRECTORY: whether the step of this directory is done.
+is_done() { [ -n "$rutter_state" ] && [ -e "$rutter_state/$1" ]; }
 
 # attempt COMMAND...: runs kubectl where it may fail. Otherwise a line in which kubectl fails has failed, whatever the rest
 # of the line makes of that, because a shell forgets failures in pipes and in command substitutions.

@@ -18,6 +18,7 @@
 //! - `say TEXT` prints a line of ASCII to the person. What a line prints otherwise goes to the log, and is shown if it fails
 //!   or takes long.
 //! - `fail TEXT` ends the run, also where the command has `within`, from a pipe and from a subshell.
+//! - `is_done DIRECTORY` is true if the step of that directory is done.
 //! - `"$notes"` is a directory that belongs to the step and the cluster. Lines keep there what they have to remember, such as
 //!   the ID of a member that they remove.
 //!

@@ -15,7 +15,7 @@ use k8s_openapi::ByteString;
 use rutter::yaml::{Entry, Node, Scalar, Value};
 
 use compare::Comparison;
-use table::{Code, Identity, Table};
+use table::Table;
 
 pub use path::{Path, Segment};
 
@@ -110,43 +110,6 @@ fn with_string_data(secret: &Node) -> Node {
     string_data.value.value = Value::Mapping(all.collect());
     fields.push(string_data);
     secret
-}
-
-/// The paths at which a part of two StatefulSets differs: its pod template, its claims' templates or its selector.
-///
-/// For callers that do not use [`differences`] yet.
-pub(super) fn between(installed: &Node, desired: &Node) -> Vec<String> {
-    let table = Table::get();
-    let code = match &desired.value {
-        Value::Sequence(_) => Code::List(Identity::Name, Box::new(table.code_of("PersistentVolumeClaim"))),
-        Value::Mapping(_) if desired.get("spec").is_some() => table.code_of("PodTemplateSpec"),
-        Value::Mapping(_) => table.code_of("LabelSelector"),
-        Value::Scalar(_) => Code::Str,
-    };
-    let mut comparison = Comparison::new(table);
-    comparison.run(&code, Some(installed), Some(desired));
-    let differences = comparison.differences.iter().map(|difference| &difference.path);
-    // Written by `kubectl rollout restart`.
-    let restarted = Segment::Key("kubectl.kubernetes.io/restartedAt".to_owned());
-    let asked = differences.filter(|path| path.segments().last() != Some(&&restarted));
-    asked.map(ToString::to_string).collect()
-}
-
-/// The paths at which two objects differ, but for labels and annotations that are not desired.
-///
-/// For callers that do not use [`differences`] yet.
-pub(super) fn between_objects(installed: &Node, desired: &Node) -> Vec<String> {
-    let text = |path: &str| desired.at(path).and_then(Node::as_str).unwrap_or_default();
-    let (group, _) = text("apiVersion").split_once('/').unwrap_or_default();
-    let differences = differences(group, text("kind"), installed, desired);
-    let is_asked = |difference: &&Difference| match difference.path.segments().as_slice() {
-        [Segment::Field(metadata), Segment::Field(map), ..] if metadata == "metadata" => {
-            ["labels", "annotations"].contains(&map.as_str()) && difference.desired.is_some()
-        }
-        _ => true,
-    };
-    let asked = differences.iter().filter(is_asked);
-    asked.map(|difference| difference.path.to_string()).collect()
 }
 
 #[cfg(test)]

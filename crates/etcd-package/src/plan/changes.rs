@@ -1,0 +1,655 @@
+//! What becomes of each object, and what that means.
+
+use rutter::yaml::{self, Entry, Node, Value};
+use rutter::{Diagnostic, Diagnostics, File, Manifest};
+
+use super::difference::{Difference, Segment, differences};
+use super::fact::Fact;
+use super::objects::{Id, Object, Objects, items, scalar};
+use super::observed::{ObservedCluster, Options, quoted, text};
+use super::rules::{self, Meaning};
+use crate::cluster::OWNERSHIP_LABEL;
+use crate::codes::{NOT_UNDERSTOOD, UNSAFE_CHANGE};
+
+/// What `kubectl apply` notes as its own.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Labels that hosts put on objects, over those that were rendered.
+const LABELS_OF_HOSTS: [&str; 3] = [
+    "app.kubernetes.io/instance",
+    "app.kubernetes.io/managed-by",
+    "helm.sh/chart",
+];
+
+/// Beginnings of labels and annotations by which hosts and controllers keep notes of their own.
+const NOTES_OF_HOSTS: [&str; 20] = [
+    "argocd.argoproj.io/",
+    "autoscaling.alpha.kubernetes.io/",
+    "cloud.google.com/neg-status",
+    "config.k8s.io/",
+    "config.kubernetes.io/",
+    "control-plane.alpha.kubernetes.io/",
+    "deployment.kubernetes.io/",
+    "endpoints.kubernetes.io/",
+    "field.cattle.io/",
+    "helm.toolkit.fluxcd.io/",
+    "internal.config.kubernetes.io/",
+    "internal.kpt.dev/",
+    "kapp.k14s.io/",
+    "kubectl.kubernetes.io/",
+    "kustomize.toolkit.fluxcd.io/",
+    "meta.helm.sh/",
+    "helm.sh/",
+    "objectset.rio.cattle.io/",
+    "pv.kubernetes.io/",
+    "volume.",
+];
+
+/// A difference that is understood, or was accepted.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    /// Where: `spec.template.spec.containers[etcd].image`.
+    pub(super) path: String,
+    pub(super) meaning: Meaning,
+    /// Whether members restart for it.
+    pub(super) is_in_template: bool,
+}
+
+/// What becomes of an object that is desired.
+#[derive(Clone, Debug)]
+pub(super) struct ObjectChange {
+    pub(super) id: Id,
+    /// Its changes; none if it is to be created.
+    pub(super) changes: Option<Vec<Change>>,
+    /// The object as it is installed, if `kubectl apply` has to know of fields that go.
+    pub(super) take_over: Option<File>,
+}
+
+impl ObjectChange {
+    /// What becomes of it, in words.
+    pub(super) fn words(&self) -> String {
+        let verb = if self.changes.is_some() { "changes" } else { "creates" };
+        format!("{verb} {} {}", self.id.kind, self.id.name)
+    }
+}
+
+/// All that becomes of the objects of a cluster.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Changes {
+    pub(super) objects: Vec<ObjectChange>,
+    /// Resources and names of own objects that are no longer rendered.
+    pub(super) surplus: Vec<(String, String)>,
+}
+
+impl Changes {
+    pub(super) fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.surplus.is_empty()
+    }
+
+    /// The changes of the StatefulSet.
+    pub(super) fn of_set(&self) -> &[Change] {
+        let set = self.objects.iter().find(|object| object.id.kind == "StatefulSet");
+        set.and_then(|set| set.changes.as_deref()).unwrap_or_default()
+    }
+
+    /// Services and network policies that change who reaches the members, and where they differ.
+    pub(super) fn reach(&self) -> impl Iterator<Item = (&Id, String)> {
+        let kinds = ["Service", "NetworkPolicy"];
+        let objects = self
+            .objects
+            .iter()
+            .filter(move |object| kinds.contains(&&*object.id.kind));
+        objects.filter_map(|object| {
+            let changes = object.changes.iter().flatten();
+            let paths: Vec<&str> = changes
+                .filter(|change| change.meaning == Meaning::Reach)
+                .map(|change| change.path.as_str())
+                .collect();
+            (!paths.is_empty()).then(|| (&object.id, paths.join(", ")))
+        })
+    }
+}
+
+/// The one who compares.
+pub(super) struct Comparison<'a> {
+    pub(super) installed: &'a Objects,
+    pub(super) desired: &'a Objects,
+    pub(super) manifests: &'a [Manifest],
+    /// How many of the manifests are the package's own; the others are the user's.
+    pub(super) own_manifests: usize,
+    pub(super) from: &'a ObservedCluster,
+    pub(super) to: &'a ObservedCluster,
+    /// Differences that the person has accepted.
+    pub(super) accepted: &'a [String],
+}
+
+impl Comparison<'_> {
+    /// Compares all objects, and refuses what is not understood or what Kubernetes refuses.
+    pub(super) fn changes(&self, diagnostics: &mut Diagnostics) -> Changes {
+        let mut changes = Changes::default();
+        let mut used = Vec::new();
+        for (index, (desired, manifest)) in self.desired.iter().zip(self.manifests).enumerate() {
+            let Some(installed) = self.installed.get(&desired.id) else {
+                changes.objects.push(ObjectChange {
+                    id: desired.id.clone(),
+                    changes: None,
+                    take_over: None,
+                });
+                continue;
+            };
+            let of_user = index >= self.own_manifests;
+            let found = self.differences(installed, desired);
+            let removals: Vec<&Found> = found.iter().filter(|found| found.is_removed).collect();
+            let take_over = self.take_over(installed, desired, &removals, manifest);
+            let mut of_object = Vec::new();
+            for found in &found {
+                let name = accepted_name(&desired.id, &found.path);
+                let meaning = match found.meaning {
+                    Some(meaning) => Some(meaning),
+                    // The user's own manifests say what they want, and nothing in the cluster depends on them.
+                    None if of_user => Some(Meaning::Nothing),
+                    None => None,
+                };
+                if self.accepted.contains(&name) {
+                    used.push(name);
+                    of_object.push(found.change(meaning.unwrap_or(Meaning::Restart)));
+                    continue;
+                }
+                match meaning {
+                    None => diagnostics.push(not_understood(&desired.id, found, &name)),
+                    Some(Meaning::Immutable) => diagnostics.push(immutable(&desired.id, found)),
+                    Some(meaning) => of_object.push(found.change(meaning)),
+                }
+            }
+            if !found.is_empty() {
+                changes.objects.push(ObjectChange {
+                    id: desired.id.clone(),
+                    changes: Some(of_object),
+                    take_over,
+                });
+            }
+        }
+        changes.surplus = self.surplus();
+        changes
+    }
+
+    /// The differences of one object, of which those that are nobody's wish are left out.
+    fn differences(&self, installed: &Object, desired: &Object) -> Vec<Found> {
+        let kind = &*desired.id.kind;
+        let is_set = desired.id == self.to.set.id;
+        let (mut before, mut after) = (installed.node.clone(), desired.node.clone());
+        let mut found = Vec::new();
+        if is_set {
+            found.extend(self.option_differences(&before, &after));
+            strip_options(&mut before, &self.from.container);
+            strip_options(&mut after, &self.to.container);
+            if self.from.container != "etcd" {
+                found.push(Found {
+                    path: format!("spec.template.spec.containers[{}].name", self.from.container),
+                    installed: quoted(&self.from.container),
+                    desired: "etcd".to_owned(),
+                    meaning: Some(Meaning::Restart),
+                    is_removed: false,
+                });
+            }
+        }
+        let last_applied = LastApplied::of(installed, self.from.is_live);
+        for difference in differences(&desired.id.group, kind, &before, &after) {
+            let path = difference.path.segments();
+            if is_note(kind, &path, &difference, &last_applied) {
+                continue;
+            }
+            let is_removed = difference.desired.is_none();
+            let meaning = match service_meaning(kind, &path, installed, desired) {
+                Some(meaning) => Some(meaning),
+                None => rules::meaning(kind, &path, is_removed, self.from.is_own),
+            };
+            found.push(Found {
+                path: difference.path.to_string(),
+                installed: difference.installed_text(),
+                desired: difference.desired_text(),
+                meaning,
+                is_removed,
+            });
+        }
+        // Of an immutable ConfigMap no data change.
+        if kind == "ConfigMap" && installed.text("immutable").as_deref() == Some("true") {
+            for found in &mut found {
+                if found.path.starts_with("data") || found.path.starts_with("binaryData") {
+                    found.meaning = Some(Meaning::Immutable);
+                }
+            }
+        }
+        found
+    }
+
+    /// The differences of etcd's options, whether they are flags or variables.
+    fn option_differences(&self, installed: &Node, desired: &Node) -> Vec<Found> {
+        // One refusal says that none of them is known.
+        if self.from.options.opaque().is_some() {
+            return Vec::new();
+        }
+        let words = |set: &Node, container: &str| words_of_options(set, container);
+        let is_same_text = words(installed, &self.from.container) == words(desired, &self.to.container);
+        let mut found = self.meanings_of_options(is_same_text);
+        if !is_same_text && found.is_empty() {
+            // The same options, said in another way.
+            found.push(Found {
+                path: "spec.template.spec.containers[etcd].args".to_owned(),
+                installed: "the same options".to_owned(),
+                desired: "written in another way".to_owned(),
+                meaning: Some(Meaning::Restart),
+                is_removed: false,
+            });
+        }
+        found
+    }
+
+    fn meanings_of_options(&self, is_same_text: bool) -> Vec<Found> {
+        // What members read elsewhere, in a ConfigMap or a Secret, may change without a restart: they take it up when they
+        // start the next time, and no plan depends on it.
+        if is_same_text {
+            return Vec::new();
+        }
+        let (before, after) = (self.from.options.set(), self.to.options.set());
+        let names = before
+            .keys()
+            .chain(after.keys().filter(|name| !before.contains_key(*name)));
+        let mut found = Vec::new();
+        for name in names {
+            let absent = Fact::Absent;
+            let (installed, desired) = (before.get(name).unwrap_or(&absent), after.get(name).unwrap_or(&absent));
+            // Members with data do not read these.
+            if BOOTSTRAP.contains(&name.as_str()) || SIGNS.contains(&name.as_str()) {
+                continue;
+            }
+            let is_unknown = installed.unknown().is_some() || desired.unknown().is_some();
+            if installed == desired && (!is_unknown || self.is_same_source(name)) {
+                continue;
+            }
+            found.push(Found {
+                path: format!("spec.template.spec.containers[etcd].args[--{name}]"),
+                installed: option_text(installed),
+                desired: option_text(desired),
+                meaning: rules::meaning_of_flag(name).filter(|_| !is_unknown),
+                is_removed: *desired == Fact::Absent,
+            });
+        }
+        found
+    }
+
+    /// Whether a variable whose value is not known comes from the same place.
+    fn is_same_source(&self, flag: &str) -> bool {
+        let variable = format!("ETCD_{}", flag.replace('-', "_").to_uppercase());
+        let source = |cluster: &ObservedCluster| {
+            let variables = items(cluster.etcd()?.get("env"));
+            let found = variables
+                .iter()
+                .find(|node| text(node, "name").as_deref() == Some(&*variable))?;
+            found.get("valueFrom").map(strip_places)
+        };
+        source(self.from).is_some() && source(self.from) == source(self.to)
+    }
+
+    /// The file by which `kubectl apply` learns of the fields that go, if it does not know them.
+    fn take_over(
+        &self,
+        installed: &Object,
+        desired: &Object,
+        removals: &[&Found],
+        manifest: &Manifest,
+    ) -> Option<File> {
+        if removals.is_empty() {
+            return None;
+        }
+        if let LastApplied::Known(last_applied) = LastApplied::of(installed, self.from.is_live) {
+            let known = differences(&desired.id.group, &desired.id.kind, &last_applied, &desired.node);
+            let knows = |removal: &Found| {
+                known
+                    .iter()
+                    .any(|known| known.desired.is_none() && known.path.to_string() == removal.path)
+            };
+            if removals.iter().all(|removal| knows(removal)) {
+                return None;
+            }
+        }
+        let (text, _) = as_applied(installed, &desired.node).to_text();
+        Some(File {
+            name: manifest.file_name.clone(),
+            text,
+        })
+    }
+
+    /// Own objects that are rendered no longer. Only kinds that hold no data and that only this cluster uses are among them.
+    fn surplus(&self) -> Vec<(String, String)> {
+        let gone = self
+            .installed
+            .iter()
+            .filter(|object| self.is_own(object))
+            .filter(|object| self.desired.get(&object.id).is_none());
+        gone.map(|object| (resource(&object.id), object.id.name.clone()))
+            .collect()
+    }
+
+    fn is_own(&self, object: &Object) -> bool {
+        let names = (&*object.id.group, &*object.id.kind);
+        object.id.namespace == self.from.namespace
+            && DISPOSABLE.contains(&names)
+            && items(object.node.at("metadata.ownerReferences")).is_empty()
+            && match object.label(OWNERSHIP_LABEL) {
+                Some(owner) => owner == self.from.fullname,
+                None => self.from.is_own && self.is_own_before_the_label(object),
+            }
+    }
+
+    /// Whether an object without the label of ownership is of a release of this package that did not have it: it has the name
+    /// of this cluster and one of the endings that the package gives to its kind.
+    fn is_own_before_the_label(&self, object: &Object) -> bool {
+        let ending = object.id.name.strip_prefix(&self.from.fullname);
+        let name = object.label("app.kubernetes.io/name");
+        // Hosts rewrite `managed-by`, and `instance` on what they apply.
+        name.as_deref() == Some("etcd") && ending.is_some_and(|ending| ENDINGS.contains(&ending))
+    }
+}
+
+/// Kinds that are deleted once they are no longer rendered. Neither claims, which hold data, nor what the whole
+/// Kubernetes cluster shares are among them.
+const DISPOSABLE: [(&str, &str); 11] = [
+    ("batch", "CronJob"),
+    ("cert-manager.io", "Certificate"),
+    ("cert-manager.io", "Issuer"),
+    ("monitoring.coreos.com", "PodMonitor"),
+    ("monitoring.coreos.com", "PrometheusRule"),
+    ("monitoring.coreos.com", "ServiceMonitor"),
+    ("networking.k8s.io", "NetworkPolicy"),
+    ("policy", "PodDisruptionBudget"),
+    ("", "ConfigMap"),
+    ("", "Service"),
+    ("", "ServiceAccount"),
+];
+
+/// How names of own objects go on after the name of the cluster.
+const ENDINGS: [&str; 9] = [
+    "",
+    "-backup",
+    "-bootstrap",
+    "-client",
+    "-client-ca",
+    "-defrag",
+    "-selfsigned",
+    "-server",
+    "-server-ca",
+];
+
+/// A difference, and what it means if anything says so.
+struct Found {
+    path: String,
+    installed: String,
+    desired: String,
+    meaning: Option<Meaning>,
+    is_removed: bool,
+}
+
+impl Found {
+    fn change(&self, meaning: Meaning) -> Change {
+        Change {
+            path: self.path.clone(),
+            meaning,
+            is_in_template: self.path.starts_with("spec.template"),
+        }
+    }
+}
+
+/// The name by which a person accepts a difference.
+fn accepted_name(id: &Id, path: &str) -> String {
+    format!("{}/{}:{path}", id.kind.to_lowercase(), id.name)
+}
+
+fn not_understood(id: &Id, found: &Found, name: &str) -> Diagnostic {
+    let message = format!(
+        "{} {}: {} is {} and would be {}, and no rule says what that means for the cluster",
+        id.kind, id.name, found.path, found.installed, found.desired
+    );
+    Diagnostic::new(&NOT_UNDERSTOOD, "", message).help(format!(
+        "if you know that members can restart with it: --accept '{}'",
+        name.replace('\'', r"'\''")
+    ))
+}
+
+fn immutable(id: &Id, found: &Found) -> Diagnostic {
+    let message = format!(
+        "Kubernetes refuses to change {} of the {} {} from {} to {}",
+        found.path, id.kind, id.name, found.installed, found.desired
+    );
+    let help = match &*id.kind {
+        "PersistentVolumeClaim" => "keep the value, or give the claim another name",
+        "ConfigMap" => "delete the ConfigMap first, or take `immutable` off it by deleting and applying it",
+        _ => "keep the value, or delete the object first and plan again; clients lose their address until it is back",
+    };
+    Diagnostic::new(&UNSAFE_CHANGE, "", message).help(help)
+}
+
+/// Fields of a Service that can be changed in some cases and not in others.
+fn service_meaning(kind: &str, path: &[&Segment], installed: &Object, desired: &Object) -> Option<Meaning> {
+    if kind != "Service" {
+        return None;
+    }
+    let field = |index: usize| match path.get(index) {
+        Some(Segment::Field(name)) => Some(name.as_str()),
+        _ => None,
+    };
+    let first = |object: &Object| items(object.node.at("spec.ipFamilies")).first().and_then(scalar);
+    match (field(0), field(1)) {
+        // The first family is that of the cluster IP, and stays. What is not asked for stays, too.
+        (Some("spec"), Some("ipFamilies")) => Some(match (first(installed), first(desired)) {
+            (Some(old), Some(new)) if old != new => Meaning::Immutable,
+            _ => Meaning::Reach,
+        }),
+        // It belongs to one load balancer, and can be set together with the type.
+        (Some("spec"), Some("loadBalancerClass")) if installed.text("spec.type") != desired.text("spec.type") => {
+            Some(Meaning::Reach)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a label or annotation is somebody else's note, or one that hosts write over what is rendered.
+fn is_note(kind: &str, path: &[&Segment], difference: &Difference, last_applied: &LastApplied) -> bool {
+    let (Some(Segment::Field(first)), Some(Segment::Field(map))) = (path.first(), path.get(1)) else {
+        return false;
+    };
+    let key = |index: usize| match path.get(index) {
+        Some(Segment::Key(key)) => Some(key.as_str()),
+        _ => None,
+    };
+    let is_removed = difference.desired.is_none();
+    if first == "metadata" {
+        return match map.as_str() {
+            "finalizers" => true,
+            // Who owns the StatefulSet, and whether it is being deleted, is looked at by itself.
+            "ownerReferences" | "deletionTimestamp" | "deletionGracePeriodSeconds" => kind == "StatefulSet",
+            "labels" | "annotations" => key(2).is_some_and(|key| {
+                let is_labels = map == "labels";
+                (is_labels && LABELS_OF_HOSTS.contains(&key))
+                    || is_removed
+                        && (is_host_note(key)
+                            || matches!(last_applied, LastApplied::Known(object)
+                                if object.at("metadata").and_then(|metadata| metadata.get(map)?.get(key)).is_none()))
+            }),
+            _ => false,
+        };
+    }
+    // `kubectl rollout restart` notes when it was.
+    let template = ["spec", "template", "metadata", "annotations"];
+    let is_template = path.len() == 5
+        && template
+            .iter()
+            .zip(path)
+            .all(|(name, segment)| matches!(segment, Segment::Field(field) if field == name));
+    is_template && is_removed && key(4).is_some_and(is_host_note)
+}
+
+fn is_host_note(key: &str) -> bool {
+    NOTES_OF_HOSTS.iter().any(|note| key.starts_with(note))
+}
+
+/// What `kubectl apply` knows as its own of an object.
+enum LastApplied {
+    Known(Node),
+    /// Nobody knows who has written what.
+    Unknown,
+}
+
+impl LastApplied {
+    fn of(object: &Object, is_live: bool) -> Self {
+        let text = object.annotation(LAST_APPLIED).filter(|_| is_live);
+        let node = text.and_then(|text| yaml::parse(&text, 0, 1).ok().flatten());
+        node.map_or(Self::Unknown, Self::Known)
+    }
+}
+
+/// An object as if `kubectl apply` had made it from a manifest, without the notes of hosts.
+fn as_applied(installed: &Object, desired: &Node) -> Node {
+    let mut node = installed.node.clone();
+    let Value::Mapping(fields) = &mut node.value else {
+        return node;
+    };
+    fields.retain(|field| field.key.scalar.text != "status");
+    for field in fields.iter_mut() {
+        match &*field.key.scalar.text {
+            "metadata" => {
+                retain(&mut field.value, |key| {
+                    ["name", "namespace", "labels", "annotations"].contains(&key)
+                });
+                for map in ["labels", "annotations"] {
+                    let wanted = desired.at("metadata").and_then(|metadata| metadata.get(map));
+                    if let Some(map) = get_mut(&mut field.value, map) {
+                        retain(map, |key| {
+                            wanted.is_some_and(|wanted| wanted.get(key).is_some())
+                                || !is_host_note(key) && !LABELS_OF_HOSTS.contains(&key)
+                        });
+                    }
+                }
+            }
+            "spec" => {
+                let metadata = get_mut(&mut field.value, "template").and_then(|template| get_mut(template, "metadata"));
+                if let Some(annotations) = metadata.and_then(|metadata| get_mut(metadata, "annotations")) {
+                    retain(annotations, |key| !is_host_note(key));
+                }
+            }
+            _ => {}
+        }
+    }
+    node
+}
+
+fn retain(node: &mut Node, keep: impl Fn(&str) -> bool) {
+    if let Value::Mapping(entries) = &mut node.value {
+        entries.retain(|entry| keep(&entry.key.scalar.text));
+    }
+}
+
+pub(super) fn get_mut<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Node> {
+    match &mut node.value {
+        Value::Mapping(entries) => entries
+            .iter_mut()
+            .find(|entry: &&mut Entry| entry.key.scalar.text == key)
+            .map(|entry| &mut entry.value),
+        _ => None,
+    }
+}
+
+/// Takes etcd's options off the container that etcd runs in, and gives the container the name that it has here.
+fn strip_options(set: &mut Node, container: &str) {
+    let pod = ["spec", "template", "spec"]
+        .iter()
+        .try_fold(set, |node, key| get_mut(node, key));
+    let Some(containers) = pod.and_then(|pod| get_mut(pod, "containers")) else {
+        return;
+    };
+    let Value::Sequence(containers) = &mut containers.value else {
+        return;
+    };
+    let etcd = containers
+        .iter_mut()
+        .find(|node| text(node, "name").as_deref() == Some(container));
+    let Some(etcd) = etcd else { return };
+    if let Some(name) = get_mut(etcd, "name")
+        && let Value::Scalar(name) = &mut name.value
+    {
+        name.text = "etcd".to_owned();
+    }
+    retain(etcd, |key| !["command", "args"].contains(&key));
+    if let Some(Node {
+        value: Value::Sequence(variables),
+        ..
+    }) = get_mut(etcd, "env")
+    {
+        variables.retain(|variable| !text(variable, "name").is_some_and(|name| name.starts_with("ETCD_")));
+    }
+}
+
+/// Flags that etcd reads on a member's first start, and whose values no difference of a running cluster depends on.
+const BOOTSTRAP: [&str; 2] = ["initial-cluster", "initial-cluster-state"];
+
+/// Variables of images, not of etcd, that are signs of its authentication: that is refused by itself.
+const SIGNS: [&str; 2] = ["root-password", "root-password-file"];
+
+/// All that sets etcd's options in the container that it runs in, as a text.
+fn words_of_options(set: &Node, container: &str) -> Vec<String> {
+    let containers = items(set.at("spec.template.spec.containers"));
+    let Some(etcd) = containers
+        .iter()
+        .find(|node| text(node, "name").as_deref() == Some(container))
+    else {
+        return Vec::new();
+    };
+    let mut words = Vec::new();
+    for list in ["command", "args", "envFrom"] {
+        words.push(list.to_owned());
+        words.extend(items(etcd.get(list)).iter().map(strip_places));
+    }
+    let variables = items(etcd.get("env")).iter();
+    words.extend(
+        variables
+            .filter(|variable| text(variable, "name").is_some_and(|name| name.starts_with("ETCD_")))
+            .map(strip_places),
+    );
+    words
+}
+
+/// A text that is equal for equal nodes, wherever they stand.
+fn strip_places(node: &Node) -> String {
+    match &node.value {
+        Value::Scalar(scalar) => format!("{:?}", scalar.text),
+        Value::Sequence(items) => format!("[{}]", items.iter().map(strip_places).collect::<Vec<_>>().join(",")),
+        Value::Mapping(entries) => {
+            let mut entries: Vec<String> = entries
+                .iter()
+                // An API server adds it to references of fields.
+                .filter(|entry| entry.key.scalar.text != "apiVersion" && !entry.value.is_null())
+                .map(|entry| format!("{:?}:{}", entry.key.scalar.text, strip_places(&entry.value)))
+                .collect();
+            entries.sort();
+            format!("{{{}}}", entries.join(","))
+        }
+    }
+}
+
+fn option_text(value: &Fact<String>) -> String {
+    match value {
+        Fact::Known(value) => quoted(&Options::readable(value)),
+        Fact::Absent => "absent".to_owned(),
+        Fact::Unknown(reason) => format!("unknown ({reason})"),
+    }
+}
+
+/// A resource as kubectl has it.
+fn resource(id: &Id) -> String {
+    let kind = id.kind.to_lowercase();
+    match id.group.as_str() {
+        "" => kind,
+        // Others have kinds of the same name.
+        group => format!("{kind}.{group}"),
+    }
+}

@@ -1,0 +1,168 @@
+//! The health of a cluster, as its live objects show it.
+
+use super::super::objects::{Object, Objects, items};
+use super::text;
+
+/// Whether a cluster can be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::plan) enum Health {
+    /// Every member is ready and of the current template.
+    Healthy,
+    /// Every member is ready, and some are of an earlier template, as the update strategy has it.
+    Partly(Strategy),
+    /// These keep it from being changed. There is at least one.
+    Sick(Vec<Problem>),
+    /// Its objects do not come from an API server. The first command of a plan finds out.
+    Unknown,
+    /// It is scaled to none.
+    Stopped,
+}
+
+/// The update strategy that leaves pods of an earlier template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::plan) enum Strategy {
+    Partition,
+    OnDelete,
+}
+
+/// A problem of a cluster, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::plan) struct Problem {
+    pub(in crate::plan) message: String,
+    pub(in crate::plan) help: String,
+}
+
+impl Health {
+    pub(super) fn of(set: &Object, objects: &Objects, replicas: Option<u32>) -> Self {
+        let mut problems = Vec::new();
+        let mut problem = |message: String, help: String| problems.push(Problem { message, help });
+        let (name, namespace) = (&set.id.name, &set.id.namespace);
+        let number = |path: &str| set.text(path).and_then(|text| text.parse::<u32>().ok());
+        if set.text("metadata.deletionTimestamp").is_some() {
+            problem(
+                format!("the StatefulSet {name:?} is being deleted"),
+                "wait until it is gone, or find out what deletes it".to_owned(),
+            );
+        }
+        scaled_by_others(set, objects, &mut problem);
+        let is_stopped = number("spec.replicas") == Some(0);
+        if set.node.get("status").is_none() {
+            return match (problems.is_empty(), is_stopped) {
+                (true, true) => Self::Stopped,
+                (true, false) => Self::Unknown,
+                (false, _) => Self::Sick(problems),
+            };
+        }
+        let status = |field: &str| number(&format!("status.{field}"));
+        let replicas = number("spec.replicas").or(replicas).unwrap_or(1);
+        let see =
+            format!("see `kubectl describe pod -n {namespace}` for why, and plan again once all members are ready");
+        let generation = (number("metadata.generation"), status("observedGeneration"));
+        if let (Some(current), observed) = generation
+            && observed.is_none_or(|observed| observed < current)
+        {
+            problem(
+                "Kubernetes has not yet acted on the last change of the StatefulSet".to_owned(),
+                format!("wait for `kubectl rollout status statefulset/{name} -n {namespace}`, and plan again"),
+            );
+        }
+        let ready = status("readyReplicas").unwrap_or(0);
+        if ready < replicas {
+            problem(format!("{ready} of {replicas} members are ready"), see.clone());
+        }
+        let exist = status("replicas").unwrap_or(0);
+        if exist > replicas {
+            problem(
+                format!("{exist} pods exist, and {replicas} are wanted"),
+                format!("wait until Kubernetes has deleted the others (`kubectl get pods -n {namespace}`)"),
+            );
+        }
+        pods(set, objects, replicas, &see, &mut problem);
+        let strategy = set.text("spec.updateStrategy.type");
+        let partition = number("spec.updateStrategy.rollingUpdate.partition").unwrap_or(0);
+        let updated = status("updatedReplicas").unwrap_or(0);
+        let revisions = (set.text("status.currentRevision"), set.text("status.updateRevision"));
+        let is_partly = updated < replicas
+            && match (&revisions.0, &revisions.1) {
+                (Some(current), Some(update)) => current != update,
+                // Without revisions nothing shows which template the pods are of.
+                _ => replicas > 0,
+            };
+        let rolling = strategy.as_deref() != Some("OnDelete");
+        if is_partly && rolling && partition == 0 {
+            problem(
+                format!("a rolling update has reached {updated} of {replicas} members"),
+                format!(
+                    "wait for `kubectl rollout status statefulset/{name} -n {namespace}`, or find out why it does not go on"
+                ),
+            );
+        }
+        if !problems.is_empty() {
+            return Self::Sick(problems);
+        }
+        match (is_stopped, is_partly, rolling) {
+            (true, ..) => Self::Stopped,
+            (false, true, true) => Self::Partly(Strategy::Partition),
+            (false, true, false) => Self::Partly(Strategy::OnDelete),
+            (false, false, _) => Self::Healthy,
+        }
+    }
+}
+
+/// Finds others that change the number of members: an autoscaler, or a hand.
+fn scaled_by_others(set: &Object, objects: &Objects, problem: &mut impl FnMut(String, String)) {
+    let (name, namespace) = (&set.id.name, &set.id.namespace);
+    for scaler in objects.of_kind("autoscaling", "HorizontalPodAutoscaler") {
+        let target = |field: &str| scaler.text(&format!("spec.scaleTargetRef.{field}"));
+        if scaler.id.namespace == *namespace
+            && target("kind").as_deref() == Some("StatefulSet")
+            && target("name").as_deref() == Some(&**name)
+        {
+            problem(
+                format!(
+                    "the HorizontalPodAutoscaler {:?} changes the number of members",
+                    scaler.id.name
+                ),
+                "delete it: etcd has to be told of members before they come and go".to_owned(),
+            );
+        }
+    }
+    let list = objects.named("", "ConfigMap", namespace, &format!("{name}-bootstrap"));
+    let list = list.and_then(|map| map.text("data.INITIAL_CLUSTER"));
+    let replicas = set.text("spec.replicas").and_then(|text| text.parse::<usize>().ok());
+    if let (Some(list), Some(replicas)) = (list, replicas) {
+        let members = list.split(',').filter(|member| !member.is_empty()).count();
+        if replicas > 0 && members > 0 && members != replicas {
+            problem(
+                format!("the StatefulSet has {replicas} replicas, and was applied for {members} members"),
+                format!(
+                    "if somebody has scaled it by hand: `kubectl scale statefulset/{name} -n {namespace} \
+                     --replicas={members}`, as soon as `etcdctl member list` names the members that stay"
+                ),
+            );
+        }
+    }
+}
+
+fn pods(set: &Object, objects: &Objects, replicas: u32, see: &str, problem: &mut impl FnMut(String, String)) {
+    let own: Vec<&Object> = (0..replicas)
+        .filter_map(|ordinal| {
+            let pod = format!("{}-{ordinal}", set.id.name);
+            objects.named("", "Pod", &set.id.namespace, &pod)
+        })
+        .collect();
+    for pod in own {
+        let name = &pod.id.name;
+        if pod.text("metadata.deletionTimestamp").is_some() {
+            problem(format!("the pod {name} is being deleted"), see.to_owned());
+            continue;
+        }
+        let conditions = items(pod.node.at("status.conditions"));
+        let ready = conditions
+            .iter()
+            .find(|condition| text(condition, "type").as_deref() == Some("Ready"));
+        if ready.and_then(|ready| text(ready, "status")).as_deref() != Some("True") {
+            problem(format!("the pod {name} is not ready"), see.to_owned());
+        }
+    }
+}

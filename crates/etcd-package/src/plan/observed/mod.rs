@@ -1,0 +1,516 @@
+//! The observed cluster: what its objects show of it, whatever has made them.
+//!
+//! Adopting, planning and diagnosing start from here. Nothing is guessed: what the objects do not show is unknown.
+
+mod health;
+mod mounts;
+mod options;
+
+use std::collections::BTreeMap;
+use std::str::FromStr as _;
+
+use rutter::quantity::Quantity;
+use rutter::yaml::Node;
+
+pub(super) use self::health::{Health, Strategy};
+use self::mounts::Mounts;
+pub(super) use self::mounts::{Location, SecretKey, Storage};
+use self::options::MEMBER;
+pub(super) use self::options::Options;
+use super::fact::Fact;
+use super::objects::{Id, Object, Objects, is_dns_name, items, scalar};
+use crate::cluster::OWNERSHIP_LABEL;
+use crate::etcd::Version;
+
+/// A cluster of etcd, as its objects show it.
+#[derive(Clone, Debug)]
+pub(super) struct ObservedCluster {
+    /// The name of the StatefulSet.
+    pub(super) fullname: String,
+    pub(super) namespace: String,
+    /// The number of members. It is that of the bootstrap list if the StatefulSet is scaled to none.
+    pub(super) replicas: u32,
+    /// The name of the container that etcd runs in.
+    pub(super) container: String,
+    /// The release that its image names.
+    pub(super) version: Fact<Version>,
+    /// The release that only a label names, which anyone can change.
+    pub(super) labelled_version: Option<Version>,
+    /// The URL at which members reach each other. Each has its own.
+    peer_url: Fact<String>,
+    pub(super) client_scheme: Fact<&'static str>,
+    /// The keys of the listener for clients: certificate, private key, CA.
+    pub(super) client_files: TlsFiles,
+    pub(super) token: Fact<String>,
+    pub(super) peer_tls: Fact<PeerTls>,
+    pub(super) data: Fact<Location>,
+    pub(super) wal: Fact<Location>,
+    /// The claims of each member.
+    pub(super) claims: Vec<Claim>,
+    /// The Certificates, by the Secrets that they fill.
+    pub(super) certificates: BTreeMap<String, Certificate>,
+    /// The labels that select the pods.
+    pub(super) selector: BTreeMap<String, String>,
+    pub(super) options: Options,
+    pub(super) health: Health,
+    /// Whether this package has made it.
+    pub(super) is_own: bool,
+    /// The controller that owns the StatefulSet: its kind and name.
+    pub(super) controller: Option<String>,
+    /// Whether it comes from an API server.
+    pub(super) is_live: bool,
+    /// The pods that are of another template in what a restart depends on, and what differs; unknown unless all pods are among
+    /// the objects.
+    pub(super) other_pods: Fact<Vec<String>>,
+    /// How etcdctl in the container finds its member.
+    pub(super) etcdctl: Etcdctl,
+    pub(super) set: Object,
+}
+
+/// How members trust each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PeerTls {
+    Plain,
+    Auto,
+    /// By certificates in files.
+    Identity(TlsFiles),
+}
+
+/// The files of a TLS listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TlsFiles {
+    pub(super) certificate: Fact<SecretKey>,
+    pub(super) private_key: Fact<SecretKey>,
+    pub(super) ca: Fact<SecretKey>,
+}
+
+impl TlsFiles {
+    /// The Secret that holds the certificate.
+    pub(super) fn secret(&self) -> Option<&str> {
+        Some(&self.certificate.known()?.secret)
+    }
+
+    /// The keys that are known.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &SecretKey> {
+        [&self.certificate, &self.private_key, &self.ca]
+            .into_iter()
+            .filter_map(Fact::known)
+    }
+}
+
+/// How etcdctl in a member's container finds its member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Etcdctl {
+    /// By variables of the container.
+    Environment,
+    /// By these flags.
+    Flags(Vec<String>),
+}
+
+/// A certificate that cert-manager makes.
+#[derive(Clone, Debug)]
+pub(super) struct Certificate {
+    /// Kind, group and name of who signs it.
+    pub(super) issuer: String,
+    pub(super) object: Object,
+}
+
+/// A template of claims.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    pub(super) name: String,
+    pub(super) size: Option<Quantity>,
+    pub(super) class: Option<String>,
+    pub(super) modes: Vec<String>,
+}
+
+impl ObservedCluster {
+    /// Observes the cluster of the StatefulSet of that name, if there is one.
+    pub(super) fn of(objects: &Objects, namespace: &str, fullname: &str) -> Option<Self> {
+        let set = objects.named("apps", "StatefulSet", namespace, fullname)?;
+        let template = set.node.at("spec.template");
+        let pod = set.node.at("spec.template.spec");
+        let containers = items(pod.and_then(|pod| pod.get("containers")));
+        let container = containers
+            .iter()
+            .find(|container| runs_etcd(container))
+            .or(containers.first());
+        let nothing = Node::empty(set.node.place);
+        let container = container.unwrap_or(&nothing);
+        let options = Options::of(container, template, namespace, objects);
+        let claims = claims(&set.node);
+        let names: Vec<String> = claims.iter().map(|claim| claim.name.clone()).collect();
+        let mounts = Mounts::of(container, pod, &names, &options, namespace, objects);
+        let file = |flag: &str| options.get(flag).and_then(|file| mounts.secret_key(&file));
+        let files = |certificate: &str, private_key: &str, ca: &str| TlsFiles {
+            certificate: file(certificate),
+            private_key: file(private_key),
+            ca: file(ca),
+        };
+        let data_dir = options.get("data-dir");
+        let wal_dir = match options.get("wal-dir") {
+            Fact::Absent => data_dir.clone().map(|data| format!("{data}/member/wal")),
+            known => known,
+        };
+        let replicas = replicas(set, &options);
+        let is_own = is_own(set, fullname);
+        let mut cluster = Self {
+            fullname: fullname.to_owned(),
+            namespace: namespace.to_owned(),
+            replicas: replicas.unwrap_or_default(),
+            container: text(container, "name")
+                .filter(|name| is_dns_name(name))
+                .unwrap_or_else(|| "etcd".to_owned()),
+            version: image_version(container),
+            labelled_version: labelled_version(set),
+            peer_url: options.get("initial-advertise-peer-urls").and_then(peer_url),
+            client_scheme: options
+                .get("listen-client-urls")
+                .map(|urls| if urls.contains("https://") { "https" } else { "http" }),
+            client_files: files("cert-file", "key-file", "trusted-ca-file"),
+            token: options.get("initial-cluster-token"),
+            peer_tls: peer_tls(
+                &options,
+                files("peer-cert-file", "peer-key-file", "peer-trusted-ca-file"),
+            ),
+            data: data_dir.and_then(|data| mounts.location(&data)),
+            wal: wal_dir.and_then(|wal| mounts.location(&wal)),
+            claims,
+            certificates: certificates(objects, namespace),
+            selector: map(set.node.at("spec.selector.matchLabels")),
+            health: Health::of(set, objects, replicas),
+            is_own,
+            controller: controller(set),
+            is_live: set.node.at("metadata.uid").is_some() || set.node.get("status").is_some(),
+            etcdctl: etcdctl(&options),
+            other_pods: Fact::Absent,
+            options,
+            set: set.clone(),
+        };
+        cluster.other_pods = cluster.find_other_pods(objects);
+        Some(cluster)
+    }
+
+    /// Compares the pods with the template, in what decides whether one can restart as the template has it.
+    fn find_other_pods(&self, objects: &Objects) -> Fact<Vec<String>> {
+        let mut others = Vec::new();
+        for ordinal in 0..self.replicas.min(MOST_PODS) {
+            let member = self.member(ordinal);
+            let Some(pod) = objects.named("", "Pod", &self.namespace, &member) else {
+                return Fact::Unknown(format!("the pod {member} is not among the objects"));
+            };
+            let spec = pod.node.get("spec");
+            let containers = items(spec.and_then(|spec| spec.get("containers")));
+            let Some(container) = containers
+                .iter()
+                .find(|container| text(container, "name").as_deref() == Some(&*self.container))
+            else {
+                others.push(format!("{member} has no container {}", quoted(&self.container)));
+                continue;
+            };
+            let options = Options::of(container, Some(&pod.node), &self.namespace, objects);
+            let names: Vec<String> = self.claims.iter().map(|claim| claim.name.clone()).collect();
+            let mounts = Mounts::of(container, spec, &names, &options, &self.namespace, objects);
+            let location = |flag: &str| options.get(flag).and_then(|path| mounts.location(&path));
+            let own = |flag: &str| self.options.get(flag);
+            let mut differs = Vec::new();
+            for flag in [
+                "initial-advertise-peer-urls",
+                "peer-auto-tls",
+                "peer-cert-file",
+                "peer-trusted-ca-file",
+                "wal-dir",
+                "data-dir",
+            ] {
+                if options.get(flag) != own(flag) || own(flag).unknown().is_some() {
+                    differs.push(flag);
+                }
+            }
+            if location("data-dir") != self.data {
+                differs.push("the volume of the data");
+            }
+            let minor = |version: &Fact<Version>| version.known().map(|version| version.minor());
+            if minor(&image_version(container)) != minor(&self.version) {
+                differs.push("the minor version of etcd");
+            }
+            if !differs.is_empty() {
+                others.push(format!("{member} differs in {}", differs.join(", ")));
+            }
+        }
+        Fact::Known(others)
+    }
+
+    /// A member and its pod.
+    pub(super) fn member(&self, ordinal: u32) -> String {
+        format!("{}-{ordinal}", self.fullname)
+    }
+
+    /// The members of so many, from the lowest ordinal on.
+    pub(super) fn members(&self, replicas: u32) -> Vec<String> {
+        (0..replicas).map(|ordinal| self.member(ordinal)).collect()
+    }
+
+    /// The URL at which the other members reach a member.
+    pub(super) fn peer_url(&self, ordinal: u32) -> Fact<String> {
+        self.peer_url
+            .clone()
+            .map(|url| url.replace(MEMBER, &self.member(ordinal)))
+    }
+
+    /// The claims of a member.
+    pub(super) fn claims_of(&self, ordinal: u32) -> Vec<String> {
+        let member = self.member(ordinal);
+        let name = |claim: &Claim| format!("{}-{member}", claim.name);
+        self.claims.iter().map(name).collect()
+    }
+
+    /// The release that it runs, as far as anything names it.
+    pub(super) fn running(&self) -> Option<Version> {
+        self.version.known().copied().or(self.labelled_version)
+    }
+
+    /// The container of etcd.
+    pub(super) fn etcd(&self) -> Option<&Node> {
+        let containers = items(self.set.node.at("spec.template.spec.containers"));
+        containers
+            .iter()
+            .find(|container| text(container, "name").as_deref() == Some(&*self.container))
+    }
+
+    /// The program that the container of etcd runs, if its command names one.
+    pub(super) fn program(&self) -> Option<String> {
+        items(self.etcd()?.get("command")).first().and_then(scalar)
+    }
+
+    /// The Secret of the members' certificates.
+    pub(super) fn peer_secret(&self) -> Option<&str> {
+        match self.peer_tls.known()? {
+            PeerTls::Identity(files) => files.secret(),
+            PeerTls::Plain | PeerTls::Auto => None,
+        }
+    }
+}
+
+/// Most pods that are compared: a rendering has no more members.
+const MOST_PODS: u32 = 1000;
+
+/// Whether a container is one that etcd runs in: by its name, its program, its image or its variables.
+pub(super) fn runs_etcd(container: &Node) -> bool {
+    let is_etcd = |path: &str| path.rsplit('/').next() == Some("etcd");
+    let command = items(container.get("command")).first().and_then(scalar);
+    let image = text(container, "image").unwrap_or_default();
+    let image = image.split(['@', ':']).next().unwrap_or_default().to_owned();
+    let words = items(container.get("command"))
+        .iter()
+        .chain(items(container.get("args")));
+    let has_variable = |node: &Node| {
+        items(node.get("env"))
+            .iter()
+            .any(|variable| text(variable, "name").is_some_and(|name| name == "ETCD_DATA_DIR" || name == "ETCD_NAME"))
+    };
+    text(container, "name").as_deref() == Some("etcd")
+        || command.is_some_and(|program| is_etcd(&program))
+        || text(container, "image").is_some_and(|image| image.split(['/', ':', '@']).any(|part| part == "etcd"))
+        || is_etcd(&image)
+        || has_variable(container)
+        || words
+            .filter_map(scalar)
+            .any(|word| word.contains("--initial-advertise-peer-urls"))
+}
+
+/// The number of members. A StatefulSet that is scaled to none has those of its bootstrap list, if that is known.
+fn replicas(set: &Object, options: &Options) -> Option<u32> {
+    // What Kubernetes takes if it is not given.
+    let replicas = set.text("spec.replicas").map_or(Some(1), |text| text.parse().ok())?;
+    if replicas > 0 {
+        return Some(replicas);
+    }
+    let list = options.get("initial-cluster");
+    let count = list.known()?.split(',').filter(|member| !member.is_empty()).count();
+    u32::try_from(count).ok().filter(|count| *count > 0)
+}
+
+fn peer_url(url: String) -> Fact<String> {
+    // A list has several URLs for each member, and no plan follows one of them alone.
+    if url.contains(',') {
+        return Fact::Unknown("its members have several peer URLs".to_owned());
+    }
+    let is_url = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c) || c == '\0';
+    let scheme = url.split("://").next().unwrap_or_default();
+    if !matches!(scheme, "http" | "https") || !url.chars().all(is_url) {
+        return Fact::Unknown(format!(
+            "{} is no URL of a peer",
+            quoted(&url.replace(MEMBER, "MEMBER"))
+        ));
+    }
+    Fact::Known(url)
+}
+
+fn peer_tls(options: &Options, files: TlsFiles) -> Fact<PeerTls> {
+    if let Fact::Unknown(reason) = options.is_on("peer-auto-tls") {
+        return Fact::Unknown(reason);
+    }
+    if options.is_on("peer-auto-tls") == Fact::Known(true) {
+        return Fact::Known(PeerTls::Auto);
+    }
+    match options.get("peer-cert-file") {
+        Fact::Known(_) => Fact::Known(PeerTls::Identity(files)),
+        Fact::Absent => Fact::Known(PeerTls::Plain),
+        Fact::Unknown(reason) => Fact::Unknown(reason),
+    }
+}
+
+/// The flags by which etcdctl reaches the member of its own pod, unless variables say it.
+fn etcdctl(options: &Options) -> Etcdctl {
+    if options.variable("ETCDCTL_ENDPOINTS").is_some() {
+        return Etcdctl::Environment;
+    }
+    let known = |flag: &str| {
+        options
+            .get(flag)
+            .known()
+            .cloned()
+            .filter(|value| !value.contains(MEMBER))
+    };
+    let urls = known("listen-client-urls").unwrap_or_default();
+    let port = urls
+        .split(',')
+        .find_map(|url| url.rsplit_once(':')?.1.trim_end_matches('/').parse::<u16>().ok());
+    let is_tls = urls.contains("https://");
+    let scheme = if is_tls { "https" } else { "http" };
+    let mut flags = vec![format!("--endpoints={scheme}://127.0.0.1:{}", port.unwrap_or(2379))];
+    if is_tls {
+        // The listener's own certificate is what there is to show to it. Its names need not have the loopback address.
+        let pairs = [
+            ("cacert", "trusted-ca-file"),
+            ("cert", "cert-file"),
+            ("key", "key-file"),
+        ];
+        for (flag, option) in pairs {
+            flags.extend(known(option).map(|value| format!("--{flag}={value}")));
+        }
+        if known("trusted-ca-file").is_none() {
+            flags.push("--insecure-skip-tls-verify".to_owned());
+        }
+    }
+    Etcdctl::Flags(flags)
+}
+
+fn claims(set: &Node) -> Vec<Claim> {
+    let templates = items(set.at("spec.volumeClaimTemplates")).iter();
+    let claim = |template: &Node| {
+        let size = text(template, "spec.resources.requests.storage");
+        Some(Claim {
+            name: text(template, "metadata.name").filter(|name| is_dns_name(name))?,
+            size: size.and_then(|size| Quantity::from_str(&size).ok()),
+            class: text(template, "spec.storageClassName"),
+            modes: items(template.at("spec.accessModes"))
+                .iter()
+                .filter_map(scalar)
+                .collect(),
+        })
+    };
+    templates.filter_map(claim).collect()
+}
+
+/// The release that the image's tag names.
+fn image_version(container: &Node) -> Fact<Version> {
+    let Some(image) = text(container, "image") else {
+        return Fact::Unknown("its container has no image".to_owned());
+    };
+    let name = image.split('@').next().unwrap_or_default();
+    let tag = name.rsplit('/').next().and_then(|last| last.split_once(':'));
+    let numbers = tag.and_then(|(_, tag)| Version::of_tag(tag));
+    let version = numbers.and_then(|(major, minor, patch)| format!("{major}.{minor}.{patch}").parse().ok());
+    match version {
+        Some(version) => Fact::Known(version),
+        None => Fact::Unknown(format!("its image {} does not name a release of etcd", quoted(&image))),
+    }
+}
+
+fn labelled_version(set: &Object) -> Option<Version> {
+    let label = |path: &str| set.text(path)?.parse().ok();
+    label("spec.template.metadata.labels[\"app.kubernetes.io/version\"]")
+        .or_else(|| label("metadata.labels[\"app.kubernetes.io/version\"]"))
+}
+
+/// Whether this package has made a StatefulSet. Those that are older than the label of ownership have a label in their
+/// template that hosts leave alone there.
+fn is_own(set: &Object, fullname: &str) -> bool {
+    match set.label(OWNERSHIP_LABEL) {
+        Some(owner) => owner == fullname,
+        None => {
+            let path = "spec.template.metadata.labels[\"app.kubernetes.io/managed-by\"]";
+            set.text(path).as_deref() == Some("rutter")
+        }
+    }
+}
+
+fn controller(set: &Object) -> Option<String> {
+    let owners = items(set.node.at("metadata.ownerReferences"));
+    let owner = owners.first()?;
+    let word = |field: &str| text(owner, field).unwrap_or_default();
+    Some(format!("{} {}", quoted(&word("kind")), quoted(&word("name"))))
+}
+
+fn certificates(objects: &Objects, namespace: &str) -> BTreeMap<String, Certificate> {
+    let certificates = objects.of_kind("cert-manager.io", "Certificate");
+    let of_namespace = certificates.filter(|certificate| certificate.id.namespace == namespace);
+    of_namespace
+        .filter_map(|object| {
+            let issuer = |field: &str| object.text(&format!("spec.issuerRef.{field}"));
+            let group = issuer("group").unwrap_or_else(|| "cert-manager.io".to_owned());
+            let kind = issuer("kind").unwrap_or_else(|| "Issuer".to_owned());
+            let certificate = Certificate {
+                issuer: format!("{kind}.{group} {}", issuer("name")?),
+                object: object.clone(),
+            };
+            Some((object.text("spec.secretName")?, certificate))
+        })
+        .collect()
+}
+
+fn map(node: Option<&Node>) -> BTreeMap<String, String> {
+    let entries = node.and_then(Node::entries).unwrap_or_default().iter();
+    entries
+        .filter_map(|entry| Some((entry.key.scalar.text.clone(), scalar(&entry.value)?)))
+        .collect()
+}
+
+pub(super) fn text(node: &Node, path: &str) -> Option<String> {
+    scalar(node.at(path)?)
+}
+
+/// A text from outside, for a message: quoted, escaped and not too long.
+pub(super) fn quoted(text: &str) -> String {
+    const MOST: usize = 80;
+    let mut shown: String = text.chars().take(MOST).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
+}
+
+impl Object {
+    /// The value of a label.
+    pub(super) fn label(&self, key: &str) -> Option<String> {
+        scalar(self.node.at("metadata.labels")?.get(key)?)
+    }
+
+    /// The value of an annotation.
+    pub(super) fn annotation(&self, key: &str) -> Option<String> {
+        scalar(self.node.at("metadata.annotations")?.get(key)?)
+    }
+}
+
+impl Objects {
+    /// The object of that name.
+    pub(super) fn named(&self, group: &str, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
+        self.get(&Id {
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}

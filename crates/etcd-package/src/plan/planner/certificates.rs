@@ -1,0 +1,295 @@
+//! Certificates that change, and the CAs behind them.
+
+use rutter::{Diagnostic, Diagnostics, Manifest};
+
+use super::super::action::Action;
+use super::super::changes::Change;
+use super::super::fact::Fact;
+use super::super::observed::{ObservedCluster, PeerTls};
+use super::super::rules::Meaning;
+use super::{PlannedStep, Planner, State, Steps, healthy, reversed};
+use crate::cluster::Issuers;
+use crate::codes::UNSAFE_CHANGE;
+
+impl Planner<'_> {
+    /// Whether clients and members get certificates of another CA in the Secret that they have.
+    pub(super) fn has_new_client_issuer(&self) -> bool {
+        let issuer = |cluster: &ObservedCluster| {
+            let secret = cluster.client_files.secret()?;
+            Some(cluster.certificates.get(secret)?.issuer.clone())
+        };
+        match (issuer(self.from), issuer(self.to)) {
+            (Some(old), Some(new)) => self.from.client_files.secret() == self.to.client_files.secret() && old != new,
+            _ => false,
+        }
+    }
+
+    /// Waits for the Certificates among these manifests, if there are any.
+    pub(super) fn certified(&self, manifests: &[Manifest]) -> Option<Action> {
+        let certificates = manifests.iter().filter(|manifest| manifest.kind == "Certificate");
+        let names: Vec<String> = certificates.map(|manifest| manifest.name.clone()).collect();
+        (!names.is_empty()).then_some(Action::CertificatesReady { names })
+    }
+
+    /// Applies Certificates that do not exist yet, with their issuers, and waits for them, before anything depends on them.
+    pub(super) fn certified_first(&self, manifests: &[Manifest], applied: Option<&[Manifest]>) -> Vec<Action> {
+        let is_new = |manifest: &&Manifest| {
+            let in_steps = applied.is_some_and(|applied| {
+                applied
+                    .iter()
+                    .any(|other| other.kind == manifest.kind && other.name == manifest.name)
+            });
+            let is_installed = self
+                .from
+                .certificates
+                .values()
+                .any(|certificate| certificate.object.id.name == manifest.name);
+            manifest.kind == "Certificate" && !in_steps && !is_installed
+        };
+        let names: Vec<String> = manifests
+            .iter()
+            .filter(is_new)
+            .map(|manifest| manifest.name.clone())
+            .collect();
+        if names.is_empty() {
+            return Vec::new();
+        }
+        // Issuers that exist may sign for others: only those that are new come before their certificates.
+        let is_new_issuer = |manifest: &&Manifest| {
+            matches!(&*manifest.kind, "Issuer" | "ClusterIssuer")
+                && !self
+                    .installed
+                    .iter()
+                    .any(|object| object.id.kind == manifest.kind && object.id.name == manifest.name)
+        };
+        let files = manifests
+            .iter()
+            .filter(|manifest| is_new(manifest) || is_new_issuer(manifest));
+        vec![
+            Action::ApplyFiles {
+                files: files.map(|manifest| manifest.file_name.clone()).collect(),
+            },
+            Action::CertificatesReady { names },
+        ]
+    }
+
+    /// Has certificates issued for members that are to come.
+    pub(super) fn certify(&self, manifests: &[Manifest], steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
+        let Some(certified) = self
+            .certified(manifests)
+            .filter(|_| self.from.replicas < self.to.replicas)
+        else {
+            return Ok(());
+        };
+        let (mut actions, files) = self.applying(manifests, steps.before());
+        actions.push(certified);
+        steps.push(PlannedStep {
+            name: "issue-certificates".to_owned(),
+            title: "issue certificates that name the new members".to_owned(),
+            reason: "no member trusts another whose certificate does not name it".to_owned(),
+            restarts: Vec::new(),
+            manifests: manifests.to_vec(),
+            files,
+            actions,
+        });
+        Ok(())
+    }
+
+    /// The Secrets of the members' certificates before and after, if members would not trust each other while some have the
+    /// one and some the other.
+    fn peer_secrets(&self) -> Option<(&str, &str)> {
+        let (old, new) = (self.from.peer_secret()?, self.to.peer_secret()?);
+        let (was, is) = (self.from.certificates.get(old), self.to.certificates.get(new));
+        let is_other = match (was, is) {
+            (Some(was), Some(is)) if was.issuer != is.issuer => true,
+            // A certificate that signs itself is another CA whenever it is issued again.
+            (Some(_), Some(is)) => {
+                let name = &is.object.id;
+                let changes = self.changes.objects.iter().find(|object| object.id == *name);
+                let is_trust = |change: &Change| change.meaning == Meaning::Trust;
+                self.signs_itself()
+                    && changes
+                        .is_some_and(|object| object.changes.iter().flatten().any(is_trust) || object.changes.is_none())
+            }
+            // Where one of them is not known, nothing shows that they have one CA.
+            _ => old != new,
+        };
+        is_other.then_some((old, new))
+    }
+
+    fn signs_itself(&self) -> bool {
+        let certificates = self.rendered.cluster.tls.certificates.as_ref();
+        certificates.is_some_and(|certificates| matches!(certificates.issuers, Issuers::SelfSigned { .. }))
+    }
+
+    /// Whether the CA of the members' certificates changes.
+    pub(super) fn is_rotated(&self) -> bool {
+        self.peer_secrets().is_some()
+    }
+
+    /// Refuses to change the CA together with what members need their trust for.
+    pub(super) fn check_rotation(&self, diagnostics: &mut Diagnostics) {
+        let changes_members = self.is_recreated() || self.has_other_urls() || self.why_replaced().is_some();
+        let changes_ca = self.is_rotated() || self.has_new_client_issuer();
+        // Members that are replaced ask those that are not, and etcdctl has the new certificate before its member trusts it.
+        if changes_ca && (changes_members || self.is_ephemeral()) {
+            let message = "a CA changes, and so does something that depends on members' trust in each other: pods, data or peer URLs";
+            diagnostics.push(
+                Diagnostic::new(&UNSAFE_CHANGE, "tls", message)
+                    .help("change one of the two in a plan of its own, and then the other"),
+            );
+        }
+        // The private key and certificate are copied by their keys in the Secret.
+        if self.is_rotated()
+            && let Fact::Known(PeerTls::Identity(files)) = &self.from.peer_tls
+            && files.keys().count() < 3
+        {
+            diagnostics.push(
+                Diagnostic::new(
+                    &UNSAFE_CHANGE,
+                    "tls.peer",
+                    "the CA changes, and not all of the members' certificate, private key and CA are known to be in a Secret",
+                )
+                .help("keep the CA, or have the peer certificate, its key and its CA in one Secret first"),
+            );
+        }
+    }
+
+    /// Leads members from one CA to another: by a Secret in which both are trusted, first with the old certificate and then
+    /// with the new one.
+    pub(super) fn rotate(&self, start: State, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
+        let Some((old, new)) = self.peer_secrets() else {
+            return Ok(());
+        };
+        let Fact::Known(PeerTls::Identity(files)) = &self.from.peer_tls else {
+            return Ok(());
+        };
+        let keys: Vec<String> = [&files.ca, &files.certificate, &files.private_key]
+            .into_iter()
+            .filter_map(|key| Some(key.known()?.key.clone()))
+            .collect();
+        let Ok(keys) = <[String; 3]>::try_from(keys) else {
+            return Ok(());
+        };
+        let set = || self.from.fullname.clone();
+        let replicas = start.replicas;
+        let members = self.from.members(replicas);
+        let between = rotation_secret(self.from);
+        let restarted = || {
+            let mut actions = vec![Action::Restart { set: set() }];
+            actions.extend(self.settled(replicas));
+            actions
+        };
+        // Certificates that exist stay as they are for now, also those of clients.
+        let stays = |manifest: &Manifest| {
+            let mut known = self.from.certificates.values();
+            manifest.kind == "Certificate" && known.any(|certificate| certificate.object.id.name == manifest.name)
+        };
+        let mut meanwhile = self.render(State { rotates: true, ..start })?;
+        meanwhile.retain(|manifest| !stays(manifest));
+        let afterwards = self.render(start)?;
+        let mut actions = vec![
+            healthy(members.clone()),
+            Action::CopyCertificate {
+                from: old.to_owned(),
+                keys,
+                to: between.clone(),
+            },
+            // A copy of something incomplete would pass for a certificate.
+            Action::SecretHasKeys {
+                secret: between.clone(),
+                keys: TLS_KEYS.map(str::to_owned).to_vec(),
+            },
+        ];
+        let (applying, step_files) = self.applying(&meanwhile, steps.before());
+        actions.extend(applying);
+        actions.extend(self.certified(&meanwhile));
+        actions.extend(self.settled(replicas));
+        steps.push(PlannedStep {
+            name: "copy-peer-certificate".to_owned(),
+            title: format!("let members use a copy of their certificate, in the Secret {between}"),
+            reason: "the new CA must not replace the old one before all members trust both".to_owned(),
+            restarts: reversed(members.clone()),
+            manifests: meanwhile.clone(),
+            files: step_files,
+            actions,
+        });
+        // The new certificate is issued, and no member uses it yet.
+        let manifests: Vec<Manifest> = afterwards
+            .iter()
+            .map(|manifest| {
+                let is_pods = manifest.kind == "StatefulSet";
+                let of_meanwhile = meanwhile
+                    .iter()
+                    .filter(|_| is_pods)
+                    .find(|other| other.kind == manifest.kind);
+                of_meanwhile.unwrap_or(manifest).clone()
+            })
+            .collect();
+        let (mut actions, step_files) = self.applying(&manifests, steps.before());
+        if self.to.certificates.contains_key(new) {
+            actions.extend(self.certified(&manifests));
+        }
+        actions.push(Action::SecretHasKeys {
+            secret: new.to_owned(),
+            keys: TLS_KEYS.map(str::to_owned).to_vec(),
+        });
+        actions.push(Action::TrustBoth {
+            to: between.clone(),
+            from: new.to_owned(),
+        });
+        actions.extend(restarted());
+        steps.push(PlannedStep {
+            name: "trust-both-cas".to_owned(),
+            title: "let members trust the new CA as well".to_owned(),
+            reason: "etcd reads the CA certificates when it starts".to_owned(),
+            restarts: reversed(members.clone()),
+            manifests,
+            files: step_files,
+            actions,
+        });
+        let mut actions = vec![
+            healthy(members.clone()),
+            Action::TakeCertificate {
+                to: between.clone(),
+                from: new.to_owned(),
+            },
+        ];
+        actions.extend(restarted());
+        steps.push(PlannedStep {
+            name: "show-new-certificate".to_owned(),
+            title: "let members show the new certificate".to_owned(),
+            reason: "all trust its CA now, and still that of members that show the old one".to_owned(),
+            restarts: reversed(members.clone()),
+            manifests: Vec::new(),
+            files: Vec::new(),
+            actions,
+        });
+        let mut actions = vec![healthy(members.clone())];
+        let (applying, step_files) = self.applying(&afterwards, steps.before());
+        actions.extend(applying);
+        actions.extend(self.settled(replicas));
+        actions.push(Action::Prune {
+            resource: "secret".to_owned(),
+            name: between,
+        });
+        steps.push(PlannedStep {
+            name: "drop-old-ca".to_owned(),
+            title: format!("let members use the Secret {new}, and trust only its CA"),
+            reason: "no member shows a certificate of the old CA any more".to_owned(),
+            restarts: reversed(members),
+            manifests: afterwards,
+            files: step_files,
+            actions,
+        });
+        Ok(())
+    }
+}
+
+/// The keys of a Secret that etcd's files have in what is rendered.
+pub(super) const TLS_KEYS: [&str; 3] = ["tls.crt", "tls.key", "ca.crt"];
+
+/// The Secret that members use while their CA changes.
+pub(super) fn rotation_secret(cluster: &ObservedCluster) -> String {
+    format!("{}-peer-rotation", cluster.fullname)
+}

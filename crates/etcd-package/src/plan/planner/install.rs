@@ -1,0 +1,60 @@
+//! The first apply.
+
+use rutter::Diagnostic;
+
+use super::super::action::Action;
+use super::super::observed::ObservedCluster;
+use super::{Planned, PlannedStep, connected, healthy, preflight};
+use crate::Rendered;
+
+/// Plans to install a cluster.
+pub(in crate::plan) fn install(rendered: &Rendered, to: &ObservedCluster, warnings: Vec<Diagnostic>) -> Planned {
+    let names = &rendered.cluster.names;
+    let replicas = rendered.cluster.replicas;
+    let members = to.members(replicas);
+    let mut actions = vec![
+        Action::Apply,
+        Action::RolledOut {
+            set: to.fullname.clone(),
+            replicas,
+        },
+        healthy(members.clone()),
+    ];
+    actions.extend(connected(members));
+    actions.push(Action::Voters {
+        asked: to.member(0),
+        count: replicas,
+    });
+    let steps = vec![PlannedStep {
+        name: "install".to_owned(),
+        title: format!("install {}", &*names.fullname),
+        reason: "there is no such cluster yet".to_owned(),
+        restarts: Vec::new(),
+        manifests: rendered.manifests.clone(),
+        files: Vec::new(),
+        actions,
+    }];
+    let mut preflight = preflight::of_manifests(&steps, to);
+    let classes = to.claims.iter().filter_map(|claim| claim.class.clone());
+    let classes: std::collections::BTreeSet<String> = classes.filter(|class| !class.is_empty()).collect();
+    preflight.extend(classes.into_iter().map(|name| Action::StorageClass { name }));
+    preflight.extend(preflight::secrets(to, &rendered.cluster));
+    preflight.extend(preflight::dry_runs(&steps, &to.fullname));
+    Planned {
+        summary: format!(
+            "{}/{}: install {replicas} member{}, {} volumes created",
+            to.namespace,
+            to.fullname,
+            if replicas == 1 { "" } else { "s" },
+            to.claims.len() * members_of(replicas)
+        ),
+        preflight,
+        steps,
+        is_one_apply: true,
+        warnings,
+    }
+}
+
+fn members_of(replicas: u32) -> usize {
+    usize::try_from(replicas).unwrap_or(usize::MAX)
+}

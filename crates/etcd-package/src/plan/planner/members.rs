@@ -1,0 +1,183 @@
+//! Members that come, go, or are reached elsewhere.
+
+use rutter::Diagnostic;
+
+use super::super::action::Action;
+use super::super::fact::Fact;
+use super::super::observed::PeerTls;
+use super::{PlannedStep, Planner, State, Steps, Update, connected, healthy};
+use crate::codes::UNKNOWN_CLUSTER;
+
+impl Planner<'_> {
+    /// A member that is not changed, and can be asked: the member itself if it is the only one.
+    pub(super) fn other_than(&self, ordinal: u32) -> String {
+        self.from.member(u32::from(ordinal == 0 && self.from.replicas > 1))
+    }
+
+    pub(super) fn update_peer_urls(&self, state: State, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
+        let members = self.from.members(state.replicas);
+        for ordinal in (0..state.replicas).rev() {
+            let member = self.from.member(ordinal);
+            let old = self.from.peer_url(ordinal).known().cloned().unwrap_or_default();
+            let url = self.url(ordinal)?;
+            let manifests = self.render(State {
+                update: Update::From(ordinal),
+                ..state
+            })?;
+            let mut actions = vec![healthy(members.clone())];
+            // etcd looks for a member at its new URL until it has restarted, and a leader would have to be missed first.
+            actions.extend((state.replicas > 1).then(|| Action::MoveLeader {
+                from: member.clone(),
+                to: self.from.member((ordinal + 1) % state.replicas),
+            }));
+            let (applying, files) = self.applying(&manifests, steps.before());
+            // Certificates are there, and the apply is proven, before etcd learns the URL.
+            let (before, after): (Vec<Action>, Vec<Action>) = applying
+                .into_iter()
+                .partition(|action| !matches!(action, Action::Apply | Action::Applied { .. }));
+            actions.extend(before);
+            actions.push(Action::UpdatePeerUrl {
+                member: member.clone(),
+                url: url.clone(),
+                asked: self.other_than(ordinal),
+            });
+            actions.extend(after);
+            actions.extend(self.settled(state.replicas));
+            steps.push(PlannedStep {
+                name: format!("update-peer-url-{member}"),
+                title: format!("{member}: from {old} to {url}"),
+                reason: match (&self.from.peer_tls, &self.to.peer_tls) {
+                    (Fact::Known(PeerTls::Plain), Fact::Known(PeerTls::Plain)) => {
+                        "etcd keeps the URLs that members had when they joined, until it learns others"
+                    }
+                    _ => {
+                        "etcd keeps the URLs that members had when they joined, until it learns others; members with TLS \
+                         reach those without, so that the quorum holds"
+                    }
+                }
+                .to_owned(),
+                restarts: vec![member],
+                manifests,
+                files,
+                actions,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn url(&self, ordinal: u32) -> Result<String, Vec<Diagnostic>> {
+        match self.to.peer_url(ordinal) {
+            Fact::Known(url) => Ok(url),
+            Fact::Absent | Fact::Unknown(_) => {
+                let message = "the peer URLs are set in a way that cannot be followed";
+                Err(vec![
+                    Diagnostic::new(&UNKNOWN_CLUSTER, "extraArgs", message)
+                        .help("remove initial-advertise-peer-urls: the package sets it"),
+                ])
+            }
+        }
+    }
+
+    pub(super) fn add(&self, at: State, ordinal: u32, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
+        let member = self.from.member(ordinal);
+        let asked = self.other_than(ordinal);
+        let url = self.url(ordinal)?;
+        let replicas = ordinal + 1;
+        let members = self.from.members(replicas);
+        let manifests = self.render(State {
+            replicas,
+            joins: true,
+            ..at
+        })?;
+        let mut actions = vec![Action::Healthy {
+            members: self.from.members(ordinal),
+            before_adding: Some(url.clone()),
+        }];
+        let claims = self.to.claims_of(ordinal);
+        if !claims.is_empty() {
+            actions.push(Action::NoOldClaims {
+                member: member.clone(),
+                url: url.clone(),
+                asked: asked.clone(),
+                claims,
+            });
+        }
+        let (applying, files) = self.applying(&manifests, steps.before());
+        let (before, after): (Vec<Action>, Vec<Action>) = applying
+            .into_iter()
+            .partition(|action| !matches!(action, Action::Apply | Action::Applied { .. }));
+        actions.extend(before);
+        actions.push(Action::AddLearner {
+            member: member.clone(),
+            url: url.clone(),
+            asked: asked.clone(),
+        });
+        actions.extend(after);
+        actions.push(Action::Promote {
+            member: member.clone(),
+            url,
+            asked: asked.clone(),
+        });
+        actions.push(Action::RolledOut {
+            set: self.from.fullname.clone(),
+            replicas,
+        });
+        actions.push(healthy(members.clone()));
+        actions.extend(connected(members));
+        actions.push(Action::Voters { asked, count: replicas });
+        steps.push(PlannedStep {
+            name: format!("add-{member}"),
+            title: format!("add {member}"),
+            reason: "add one member at a time, before its pod starts; it joins as a learner and gets the data before it can \
+                     vote; other members do not restart"
+                .to_owned(),
+            restarts: Vec::new(),
+            manifests,
+            files,
+            actions,
+        });
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, at: State, ordinal: u32, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
+        let member = self.from.member(ordinal);
+        let asked = self.from.member(0);
+        let manifests = self.render(State {
+            replicas: ordinal,
+            ..at
+        })?;
+        // The member that goes may be gone already, on a second run.
+        let mut actions = vec![healthy(self.from.members(ordinal))];
+        let (applying, files) = self.applying(&manifests, steps.before());
+        let (before, after): (Vec<Action>, Vec<Action>) = applying
+            .into_iter()
+            .partition(|action| !matches!(action, Action::Apply | Action::Applied { .. }));
+        actions.extend(before);
+        actions.push(Action::Remove {
+            member: member.clone(),
+            asked: asked.clone(),
+        });
+        actions.extend(after);
+        actions.push(Action::PodGone { member: member.clone() });
+        let claims = self.from.claims_of(ordinal);
+        if !claims.is_empty() && !self.retains_claims() {
+            actions.push(Action::DeleteClaims { claims });
+        }
+        let members = self.from.members(ordinal);
+        actions.push(healthy(members.clone()));
+        actions.extend(connected(members));
+        actions.push(Action::Voters { asked, count: ordinal });
+        steps.push(PlannedStep {
+            name: format!("remove-{member}"),
+            title: format!("remove {member}"),
+            reason: "remove one member at a time, before its pod ends, and the highest ordinal first, which is the pod that \
+                     Kubernetes deletes; otherwise etcd would count it as failed"
+                .to_owned(),
+            restarts: Vec::new(),
+            manifests,
+            files,
+            actions,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! Checks of what a plan needs, before its first step.
+
+use std::collections::BTreeSet;
+
+use rutter::Manifest;
+
+use super::super::action::Action;
+use super::super::observed::ObservedCluster;
+use super::certificates::TLS_KEYS;
+use super::{PlannedStep, Planner};
+use crate::cluster::Cluster;
+
+impl Planner<'_> {
+    /// The checks before the first step.
+    pub(super) fn preflight(&self, steps: &[PlannedStep]) -> Vec<Action> {
+        if steps.is_empty() {
+            return Vec::new();
+        }
+        let mut actions = of_manifests(steps, self.to);
+        actions.extend(self.new_classes());
+        let claims = self
+            .rendered
+            .manifests
+            .iter()
+            .filter(|manifest| manifest.kind == "PersistentVolumeClaim");
+        let mut classes = BTreeSet::new();
+        for claim in claims {
+            let object = super::Object::of_manifest(claim, &self.from.namespace);
+            let is_new = object
+                .as_ref()
+                .is_some_and(|object| self.installed.get(&object.id).is_none());
+            let class = object.and_then(|object| object.text("spec.storageClassName"));
+            classes.extend(class.filter(|class| is_new && !class.is_empty()));
+        }
+        actions.extend(classes.into_iter().map(|name| Action::StorageClass { name }));
+        actions.extend(secrets(self.to, &self.rendered.cluster));
+        actions.extend(dry_runs(steps, &self.from.fullname));
+        actions
+    }
+}
+
+/// The permissions and the kinds that the steps need.
+pub(super) fn of_manifests(steps: &[PlannedStep], to: &ObservedCluster) -> Vec<Action> {
+    let manifests = || steps.iter().flat_map(|step| &step.manifests);
+    let resources: BTreeSet<String> = manifests()
+        .filter(|manifest| manifest.namespace.as_deref() == Some(&*to.namespace))
+        .filter_map(resource)
+        .collect();
+    let mut actions: Vec<Action> = Vec::new();
+    actions.extend(
+        resources
+            .iter()
+            .filter(|resource| resource.contains("cert-manager.io") || resource.contains("monitoring.coreos.com"))
+            .map(|resource| Action::Served {
+                resource: resource.clone(),
+            }),
+    );
+    let all = || steps.iter().flat_map(|step| &step.actions);
+    let mut needs: BTreeSet<(&str, String)> = BTreeSet::new();
+    needs.extend(
+        resources
+            .iter()
+            .flat_map(|resource| ["create", "patch"].map(|verb| (verb, resource.clone()))),
+    );
+    needs.insert(("create", "pods/exec".to_owned()));
+    for action in all() {
+        match action {
+            Action::Connected { .. } => {
+                needs.insert(("get", "pods/proxy".to_owned()));
+            }
+            Action::DeleteClaims { .. } | Action::DeleteReplacedClaims { .. } => {
+                needs.insert(("delete", "persistentvolumeclaims".to_owned()));
+            }
+            Action::Snapshot { claim: Some(_), .. } => {
+                needs.insert(("get", "persistentvolumeclaims".to_owned()));
+            }
+            Action::GrowClaim { .. } => {
+                needs.insert(("patch", "persistentvolumeclaims".to_owned()));
+            }
+            Action::DeleteReplacedPod { .. } => {
+                needs.insert(("delete", "pods".to_owned()));
+            }
+            Action::LabelPods { .. } => {
+                needs.insert(("patch", "pods".to_owned()));
+            }
+            Action::DeleteSetOnly { .. } => {
+                needs.insert(("delete", "statefulsets.apps".to_owned()));
+            }
+            Action::CopyCertificate { .. } => {
+                needs.insert(("create", "secrets".to_owned()));
+                needs.insert(("get", "secrets".to_owned()));
+            }
+            Action::SecretHasKeys { .. } => {
+                needs.insert(("get", "secrets".to_owned()));
+            }
+            Action::TrustBoth { .. } | Action::TakeCertificate { .. } => {
+                needs.insert(("patch", "secrets".to_owned()));
+            }
+            Action::Prune { resource, .. } => {
+                needs.insert(("delete", plural(resource)));
+            }
+            _ => {}
+        }
+    }
+    for verb in ["get", "create", "patch", "delete"] {
+        let of_verb = needs.iter().filter(|(other, _)| *other == verb);
+        let resources: Vec<String> = of_verb.map(|(_, resource)| resource.clone()).collect();
+        if !resources.is_empty() {
+            actions.push(Action::Allowed {
+                verb: verb.to_owned(),
+                resources,
+            });
+        }
+    }
+    actions
+}
+
+/// Checks that Secrets hold what members read of them, unless cert-manager fills them.
+pub(super) fn secrets(to: &ObservedCluster, cluster: &Cluster) -> Vec<Action> {
+    let names: BTreeSet<&String> = cluster.tls.identities().map(|identity| &identity.secret).collect();
+    let given = names.into_iter().filter(|name| !to.certificates.contains_key(*name));
+    given
+        .map(|secret| Action::SecretHasKeys {
+            secret: secret.clone(),
+            keys: TLS_KEYS.map(str::to_owned).to_vec(),
+        })
+        .collect()
+}
+
+/// Has the API server try the manifests of each step.
+pub(super) fn dry_runs(steps: &[PlannedStep], fullname: &str) -> Vec<Action> {
+    let mut is_recreated = false;
+    let mut actions = Vec::new();
+    for (number, step) in (1..).zip(steps) {
+        is_recreated |= step
+            .actions
+            .iter()
+            .any(|action| matches!(action, Action::DeleteSetOnly { .. }));
+        if step.manifests.is_empty() {
+            continue;
+        }
+        let set = step
+            .manifests
+            .iter()
+            .find(|manifest| manifest.kind == "StatefulSet" && manifest.name == fullname);
+        actions.push(Action::DryRun {
+            directory: format!("{number:02}-{}", step.name),
+            // Over the installed StatefulSet it is refused, and by then that is deleted.
+            except: set.filter(|_| is_recreated).map(|set| set.file_name.clone()),
+        });
+    }
+    actions
+}
+
+/// The resource of a manifest, for kinds that the package renders. Others are the user's own.
+fn resource(manifest: &Manifest) -> Option<String> {
+    Some(
+        match &*manifest.kind {
+            "Certificate" => "certificates.cert-manager.io",
+            "ConfigMap" => "configmaps",
+            "CronJob" => "cronjobs.batch",
+            "Issuer" => "issuers.cert-manager.io",
+            "NetworkPolicy" => "networkpolicies.networking.k8s.io",
+            "PersistentVolumeClaim" => "persistentvolumeclaims",
+            "PodDisruptionBudget" => "poddisruptionbudgets.policy",
+            "PodMonitor" => "podmonitors.monitoring.coreos.com",
+            "PrometheusRule" => "prometheusrules.monitoring.coreos.com",
+            "Service" => "services",
+            "ServiceAccount" => "serviceaccounts",
+            "ServiceMonitor" => "servicemonitors.monitoring.coreos.com",
+            "StatefulSet" => "statefulsets.apps",
+            _ => return None,
+        }
+        .to_owned(),
+    )
+}
+
+/// The plural of a resource in the singular: `service`, `networkpolicy.networking.k8s.io`.
+fn plural(resource: &str) -> String {
+    let (kind, group) = match resource.split_once('.') {
+        Some((kind, group)) => (kind, format!(".{group}")),
+        None => (resource, String::new()),
+    };
+    match kind.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies{group}"),
+        None => format!("{kind}s{group}"),
+    }
+}

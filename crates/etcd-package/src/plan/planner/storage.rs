@@ -1,0 +1,307 @@
+//! Where the data are: claims that grow, and members that get other volumes.
+
+use std::collections::BTreeSet;
+
+use rutter::{Diagnostic, Diagnostics};
+
+use super::super::action::Action;
+use super::super::fact::Fact;
+use super::super::observed::{Location, Storage};
+use super::{PlannedStep, Planner, Rollout, State, Steps, Update, connected, healthy};
+use crate::codes::{CLAIMS_DELETED, UNSAFE_CHANGE};
+
+impl Planner<'_> {
+    /// Why members cannot keep their data, if they cannot.
+    pub(super) fn why_replaced(&self) -> Option<&'static str> {
+        let (from, to) = (self.from, self.to);
+        if from.data.differs(&to.data) || from.wal.differs(&to.wal) {
+            return Some("etcd's files are in another volume, and a member cannot take them along");
+        }
+        for old in &from.claims {
+            let Some(new) = to.claims.iter().find(|new| new.name == old.name) else {
+                continue;
+            };
+            if old.class != new.class {
+                return Some("a claim keeps its storage class, so that members get new claims");
+            }
+            if old.modes != new.modes {
+                return Some("a claim keeps its access modes, so that members get new claims");
+            }
+            if let (Some(old), Some(new)) = (&old.size, &new.size)
+                && new.value() < old.value()
+            {
+                return Some("a claim cannot shrink, so that members get new claims");
+            }
+        }
+        None
+    }
+
+    /// Whether a pod that is deleted has lost its data.
+    pub(super) fn is_ephemeral(&self) -> bool {
+        is_ephemeral(&self.from.data)
+    }
+
+    /// The same once pods are as desired: data on claims may be so no longer.
+    pub(super) fn becomes_ephemeral(&self) -> bool {
+        is_ephemeral(&self.to.data)
+    }
+
+    /// Refuses directories that the desired cluster would not find, and to replace a member whose data no other has.
+    pub(super) fn check_storage(&self, diagnostics: &mut Diagnostics) {
+        self.check_directories(diagnostics);
+        let reason = self.why_replaced();
+        let restarts = self.has_other_version() || !self.template_changes().is_empty() || self.has_new_client_issuer();
+        let dies = self.is_ephemeral() && restarts;
+        if !(reason.is_some() || dies) || self.rollout() != Rollout::ReplaceMember || diagnostics.has_errors() {
+            return;
+        }
+        let reason = reason.unwrap_or("the data die with their pod, so that a member that restarts is replaced");
+        if self.kept() == 1 || self.from.replicas == 1 {
+            diagnostics.push(
+                Diagnostic::new(
+                    &UNSAFE_CHANGE,
+                    "storage",
+                    format!("{reason}; there is no other member to get the data from"),
+                )
+                .help("plan replicas: 3 first, and then this change; or restore a snapshot in a new cluster"),
+            );
+        } else if self.has_other_urls() {
+            diagnostics.push(
+                Diagnostic::new(
+                    &UNSAFE_CHANGE,
+                    "storage",
+                    format!("{reason}; a member that is added has to reach the others as they are now"),
+                )
+                .help("change the peer URLs (tls.peer, ports.peer, names) in a plan of their own, before or after this one"),
+            );
+        } else if self.retains_claims() && !self.is_ephemeral() {
+            diagnostics.push(
+                Diagnostic::new(
+                    &CLAIMS_DELETED,
+                    "storage.retention.whenScaled",
+                    format!("{reason}; their claims would be deleted, and the values say Retain"),
+                )
+                .help("remove storage.retention.whenScaled for this change, and keep a snapshot"),
+            )
+        }
+    }
+
+    /// Whether the values say that claims of removed members stay. The default says so as well, and nobody chose it.
+    pub(super) fn retains_claims(&self) -> bool {
+        self.source
+            .document
+            .at("storage.retention.whenScaled")
+            .is_some_and(|node| node.as_str() == Some("Retain"))
+    }
+
+    /// Refuses another directory of a volume that stays: the data are there, and a value names it.
+    fn check_directories(&self, diagnostics: &mut Diagnostics) {
+        let (from, to) = (self.from, self.to);
+        let pairs = [
+            (&from.data, &to.data, "naming.dataPath", "the directory of the data"),
+            (
+                &from.wal,
+                &to.wal,
+                "naming.walPath",
+                "the directory of the write-ahead log",
+            ),
+        ];
+        for (old, new, value, what) in pairs {
+            let (Fact::Known(old), Fact::Known(new)) = (old, new) else {
+                continue;
+            };
+            match (&old.volume, &new.volume) {
+                (Storage::Claim(a), Storage::Claim(b)) if a == b && old.path != new.path => diagnostics.push(
+                    Diagnostic::new(
+                        &UNSAFE_CHANGE,
+                        value,
+                        format!(
+                            "{what} would be {} of the volume {a:?}, and is {}",
+                            directory(&new.path),
+                            directory(&old.path)
+                        ),
+                    )
+                    .help(if old.path.is_empty() {
+                        format!("remove {value}")
+                    } else if old.path.contains('\0') {
+                        "the directory has the name of its member, which no value says: restore a snapshot in a new cluster"
+                            .to_owned()
+                    } else {
+                        let (_, name) = value.split_once('.').unwrap_or_default();
+                        format!("write naming: {{{name}: {}}}", old.path)
+                    }),
+                ),
+                (Storage::Other(kind), _) => diagnostics.push(
+                    Diagnostic::new(
+                        &UNSAFE_CHANGE,
+                        "storage",
+                        format!("{what} is in {kind}, and would be in a volume claim of each member"),
+                    )
+                    .help(
+                        "take a snapshot (etcdctl snapshot save), copy it to a claim, and install a new cluster of another name \
+                         with restore: {claimName: …, snapshot: …}",
+                    ),
+                ),
+                _ => {}
+            }
+        }
+    }
+
+    /// Claims that are to grow, and to what.
+    pub(super) fn grown(&self) -> Vec<(Vec<String>, String)> {
+        if self.why_replaced().is_some() {
+            return Vec::new();
+        }
+        let from = self.from.claims.iter();
+        from.filter_map(|old| {
+            let new = self.to.claims.iter().find(|new| new.name == old.name)?;
+            let (was, size) = (old.size.as_ref()?, new.size.as_ref()?);
+            let claims = (0..self.kept()).map(|ordinal| format!("{}-{}", old.name, self.from.member(ordinal)));
+            (size.value() > was.value()).then(|| (claims.collect(), size.to_string()))
+        })
+        .collect()
+    }
+
+    /// Grows the claims that exist. The templates of a StatefulSet count for those that it creates.
+    pub(super) fn grow(&self, steps: &mut Steps) {
+        let grown = self.grown();
+        if grown.is_empty() {
+            return;
+        }
+        let actions = grown.iter().flat_map(|(claims, size)| {
+            claims.iter().map(|claim| Action::GrowClaim {
+                claim: claim.clone(),
+                size: size.clone(),
+            })
+        });
+        steps.push(PlannedStep {
+            name: "grow-claims".to_owned(),
+            title: "grow the claims".to_owned(),
+            reason: "the templates of a StatefulSet count only for claims that it creates; this is refused, and nothing has \
+                     happened, unless the storage class has allowVolumeExpansion: true"
+                .to_owned(),
+            restarts: Vec::new(),
+            manifests: Vec::new(),
+            files: Vec::new(),
+            actions: actions.collect(),
+        });
+    }
+
+    /// Checks that the storage classes exist that new claims name.
+    pub(super) fn new_classes(&self) -> Vec<Action> {
+        let known: BTreeSet<&String> = self
+            .from
+            .claims
+            .iter()
+            .filter_map(|claim| claim.class.as_ref())
+            .collect();
+        let new: BTreeSet<&String> = self.to.claims.iter().filter_map(|claim| claim.class.as_ref()).collect();
+        let names = new.difference(&known).filter(|name| !name.is_empty());
+        names
+            .map(|name| Action::StorageClass { name: (*name).clone() })
+            .collect()
+    }
+
+    /// Applies a template that pods get when they are deleted.
+    pub(super) fn let_join(&self, state: State, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
+        let manifests = self.render(State {
+            joins: true,
+            update: Update::Deleted,
+            ..state
+        })?;
+        let mut actions = vec![healthy(self.from.members(state.replicas))];
+        let (applying, files) = self.applying(&manifests, steps.before());
+        actions.extend(applying);
+        actions.extend(self.certified(&manifests));
+        steps.push(PlannedStep {
+            name: format!("prepare-{}", state.version),
+            title: "apply what members are once they are replaced".to_owned(),
+            reason: "with the update strategy OnDelete no pod restarts before its member was replaced".to_owned(),
+            restarts: Vec::new(),
+            manifests,
+            files,
+            actions,
+        });
+        Ok(())
+    }
+
+    pub(super) fn replace_all(&self, state: State, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
+        let reason = self
+            .why_replaced()
+            .unwrap_or("the data die with their pod, so that a member that restarts is replaced");
+        let members = self.from.members(state.replicas);
+        // The lowest first: a StatefulSet with claims that its pods do not have stops at the first such pod, and would not
+        // create one of a higher ordinal.
+        for ordinal in 0..state.replicas {
+            let member = self.from.member(ordinal);
+            let asked = self.other_than(ordinal);
+            let url = self.url(ordinal)?;
+            // The old claims go. Those of the same names that it gets are new.
+            let claims = self.from.claims_of(ordinal);
+            let mut actions = vec![
+                Action::NoteReplaced {
+                    member: member.clone(),
+                    asked: asked.clone(),
+                },
+                Action::RemoveReplaced {
+                    member: member.clone(),
+                    asked: asked.clone(),
+                },
+            ];
+            if !claims.is_empty() {
+                actions.push(Action::DeleteReplacedClaims {
+                    member: member.clone(),
+                    url: url.clone(),
+                    asked: asked.clone(),
+                    claims,
+                });
+            }
+            actions.extend([
+                Action::DeleteReplacedPod {
+                    member: member.clone(),
+                    url: url.clone(),
+                    asked: asked.clone(),
+                },
+                Action::AddReplacement {
+                    member: member.clone(),
+                    url: url.clone(),
+                    asked: asked.clone(),
+                },
+                Action::Promote {
+                    member: member.clone(),
+                    url,
+                    asked: asked.clone(),
+                },
+                Action::Ready { member: member.clone() },
+                healthy(members.clone()),
+            ]);
+            actions.extend(connected(members.clone()));
+            actions.push(Action::Voters {
+                asked,
+                count: state.replicas,
+            });
+            steps.push(PlannedStep {
+                name: format!("replace-{member}-{}", state.version),
+                title: format!("replace {member}"),
+                reason: format!("{reason}; it gets the data from the others, which keep the quorum"),
+                restarts: vec![member],
+                manifests: Vec::new(),
+                files: Vec::new(),
+                actions,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn is_ephemeral(data: &Fact<Location>) -> bool {
+    data.known().is_some_and(|data| data.volume == Storage::Ephemeral)
+}
+
+fn directory(path: &str) -> String {
+    if path.is_empty() {
+        "the root".to_owned()
+    } else {
+        format!("{:?}", path.replace('\0', "$(POD)"))
+    }
+}

@@ -1,0 +1,374 @@
+
+# healthy POD...: whether each of these members serves.
+healthy() (
+  for pod do
+    etcdctl_in "$pod" endpoint health || exit 1
+  done
+)
+
+# members_of POD: the members that etcd knows, one a line: ID, status, name, peer URLs, client URLs, whether it is a learner.
+members_of() (
+  list=$(etcdctl_in "$1" member list) || exit 2
+  [ -n "$list" ] || exit 2
+  printf '%s\n' "$list"
+)
+
+# id_where POD COLUMN TEXT: the ID of the one member with this text in a column.
+id_where() (
+  list=$(members_of "$1") || exit 2
+  id=$(printf '%s\n' "$list" | awk -F', ' -v column="$2" -v text="$3" '$column == text { print $1 }')
+  case $id in
+    '') echo "etcd has no member $3" >&2; exit 1 ;;
+    *[!0-9a-f]*) echo "etcd has several members $3" >&2; exit 2 ;;
+  esac
+  printf '%s\n' "$id"
+)
+
+# member_id POD NAME: the ID of a member.
+member_id() { id_where "$1" 3 "$2"; }
+
+# known_by POD URL: whether etcd knows a member by this peer URL.
+known_by() (
+  list=$(members_of "$1") || exit 2
+  printf '%s\n' "$list" | awk -F', ' -v url="$2" '$4 == url { found = 1 } END { exit !found }'
+)
+
+# votes POD URL: whether the member with this peer URL votes.
+votes() (
+  list=$(members_of "$1") || exit 2
+  printf '%s\n' "$list" | awk -F', ' -v url="$2" '$4 == url && $6 == "false" { found = 1 } END { exit !found }'
+)
+
+# has_no_member POD NAME: whether etcd has no member of this name.
+has_no_member() (
+  list=$(members_of "$1") || exit 2
+  printf '%s\n' "$list" | awk -F', ' -v name="$2" '$3 == name { found = 1 } END { exit found }'
+)
+
+# has_no_id POD ID: whether etcd has no member of this ID.
+has_no_id() (
+  [ -n "$2" ] || exit 2
+  list=$(members_of "$1") || exit 2
+  printf '%s\n' "$list" | awk -F', ' -v id="$2" '$1 == id { found = 1 } END { exit found }'
+)
+
+# has_new POD URL ID: whether etcd knows a member by this peer URL, and it is not the member of this ID.
+has_new() (
+  [ -n "$3" ] || exit 2
+  list=$(members_of "$1") || exit 2
+  printf '%s\n' "$list" | awk -F', ' -v url="$2" -v id="$3" '$4 == url && $1 != id { found = 1 } END { exit !found }'
+)
+
+# voters POD COUNT: whether etcd has so many members, all of them started and voting.
+voters() (
+  list=$(members_of "$1") || exit 2
+  printf '%s\n' "$list" |
+    awk -F', ' -v count="$2" '$2 == "started" && $6 == "false" { n++ } END { exit !(NR == count && n == count) }'
+)
+
+# promote POD URL: gives the learner with this peer URL its vote.
+promote() (
+  id=$(id_where "$1" 4 "$2") || exit 1
+  etcdctl_in "$1" member promote "$id"
+)
+
+# remove_member POD NAME: removes a member.
+remove_member() (
+  id=$(member_id "$1" "$2") || exit 1
+  etcdctl_in "$1" member remove "$id"
+)
+
+# update_member POD NAME URL: changes the peer URL by which etcd knows a member.
+update_member() (
+  id=$(member_id "$1" "$2") || exit 1
+  etcdctl_in "$1" member update "$id" "--peer-urls=$3"
+)
+
+# does_not_lead POD: whether another member leads.
+does_not_lead() (
+  status=$(etcdctl_in "$1" endpoint status --write-out=fields) || exit 2
+  # As texts: as numbers they are too long for awk.
+  printf '%s\n' "$status" | awk -F' : ' '
+    $1 == "\"MemberID\"" { id = "x" $2 }
+    $1 == "\"Leader\"" { leader = "x" $2 }
+    END { if (id == "" || leader == "" || leader == "x0") exit 2; exit id == leader }'
+)
+
+# move_leader POD NAME: moves leadership from the first to the second.
+move_leader() (
+  id=$(member_id "$1" "$2") || exit 1
+  etcdctl_in "$1" move-leader "$id"
+)
+
+# connected POD...: whether each of these members has a connection to each other member that etcd knows. etcd reports them
+# among its metrics; a member that shows none is of a template without that port.
+connected() (
+  asked=0
+  for pod do
+    port=$(k get pod "$pod" --output jsonpath='{.spec.containers[*].ports[?(@.name=="etcd-metrics")].containerPort}') || exit 1
+    [ -n "$port" ] || continue
+    metrics=$(kubectl get --raw "/api/v1/namespaces/$etcd_namespace/pods/$pod:$port/proxy/metrics") || exit 1
+    list=$(members_of "$pod") || exit 1
+    printf '%s\n' "$list" '--' "$metrics" | awk -v self="$pod" '
+      $0 == "--" { metrics = 1; next }
+      !metrics { split($0, field, ", "); if (field[3] != self) others[field[1]] = field[3]; next }
+      /^etcd_network_active_peers[{]/ && $2 == 1 {
+        if (match($1, /Remote="[0-9a-f]+"/)) connected[substr($1, RSTART + 8, RLENGTH - 9)] = 1
+      }
+      END {
+        for (id in others) if (!(id in connected)) { print self " has no connection to " others[id]; missing = 1 }
+        exit missing + 0
+      }' >&2 || exit 1
+    asked=$((asked + 1))
+  done
+  [ "$asked" -gt 0 ] || { echo 'no member shows its connections' >&2; exit 1; }
+)
+
+# runs_version VERSIONS POD...: whether each of these members runs one of these releases.
+runs_version() (
+  versions=$1
+  shift
+  for pod do
+    status=$(etcdctl_in "$pod" endpoint status --write-out=json) || exit 1
+    found=
+    for version in $versions; do
+      case $status in
+        *"\"version\":\"$version\""*) found=$version ;;
+      esac
+    done
+    [ -n "$found" ] || { echo "$pod does not run etcd $versions: $status" >&2; exit 1; }
+  done
+)
+
+# stored_as MINOR POD...: whether each of these members' data have the format of a minor version.
+stored_as() (
+  minor=$1
+  shift
+  for pod do
+    status=$(etcdctl_in "$pod" endpoint status --write-out=json) || exit 1
+    case $status in
+      *"\"storageVersion\":\"$minor"[.\"]*) ;;
+      # Members of 3.5 do not report it.
+      *'"storageVersion"'*) echo "the data of $pod do not have the format of $minor" >&2; exit 1 ;;
+      *"\"version\":\"$minor".*) ;;
+      *) echo "the data of $pod do not have the format of $minor" >&2; exit 1 ;;
+    esac
+  done
+)
+
+# downgrading POD MINOR: whether a downgrade to a minor version is under way, or done.
+downgrading() (
+  status=$(etcdctl_in "$1" endpoint status --write-out=json) || exit 2
+  case $status in
+    *"\"targetVersion\":\"$2"[.\"]* | *"\"storageVersion\":\"$2"[.\"]* | *"\"version\":\"$2".*) ;;
+    *) exit 1 ;;
+  esac
+)
+
+# fits_quota BYTES POD...: whether the database of each of these members is smaller than a quota.
+fits_quota() (
+  quota=$1
+  shift
+  for pod do
+    status=$(etcdctl_in "$pod" endpoint status --write-out=json) || exit 1
+    size=$(printf '%s\n' "$status" | sed -n 's/.*"dbSize":\([0-9][0-9]*\).*/\1/p')
+    case $size in
+      '' | *[!0-9]*) echo "the size of the database of $pod is not known" >&2; exit 1 ;;
+    esac
+    [ "$size" -lt "$quota" ] || { echo "the database of $pod has $size bytes" >&2; exit 1; }
+  done
+)
+
+# has_room POD CLAIM: whether the volume has room for a snapshot, beside the database and 512 MB for the log.
+has_room() (
+  status=$(etcdctl_in "$1" endpoint status --write-out=json) || exit 1
+  size=$(printf '%s\n' "$status" | sed -n 's/.*"dbSize":\([0-9][0-9]*\).*/\1/p')
+  capacity=$(k get persistentvolumeclaim "$2" --output jsonpath='{.status.capacity.storage}') || exit 1
+  printf '%s %s\n' "$size" "$capacity" | awk '
+    BEGIN {
+      split("Ki Mi Gi Ti Pi", binary); split("k M G T P", decimal)
+      for (i = 1; i <= 5; i++) { unit[binary[i]] = 1024 ^ i; unit[decimal[i]] = 1000 ^ i }
+      unit[""] = 1
+    }
+    {
+      number = $2; sub(/[A-Za-z]+$/, "", number); suffix = substr($2, length(number) + 1)
+      if ($1 !~ /^[0-9]+$/ || number !~ /^[0-9.]+$/ || !(suffix in unit)) {
+        print "the size of the database or of its volume is not known: " $0; exit 1
+      }
+      if (2 * $1 + 512000000 > number * unit[suffix]) {
+        print "a snapshot of " $1 " bytes does not fit into " $2 " beside the database; plan with --no-snapshot once you have one elsewhere"
+        exit 1
+      }
+    }' >&2
+)
+
+# exists KIND NAME: whether an object exists.
+exists() (
+  found=$(k get "$1" "$2" --ignore-not-found --output name) || exit 2
+  [ -n "$found" ]
+)
+
+# no_claims CLAIM...: whether none of these claims exists.
+no_claims() (
+  found=$(k get persistentvolumeclaim "$@" --ignore-not-found --output name) || exit 1
+  [ -z "$found" ] || { printf 'there is %s\n' "$found" >&2; exit 1; }
+)
+
+# of_revision STATEFULSET POD...: whether each of these pods is of the current template of the StatefulSet.
+of_revision() (
+  revision=$(k get statefulset "$1" --output go-template='{{if eq .metadata.generation .status.observedGeneration}}{{.status.updateRevision}}{{end}}') || exit 1
+  [ -n "$revision" ] || exit 1
+  shift
+  for pod do
+    found=$(k get pod "$pod" --output go-template='{{index .metadata.labels "controller-revision-hash"}}') || exit 1
+    [ "$found" = "$revision" ] || exit 1
+  done
+)
+
+# issued CERTIFICATE...: whether cert-manager has issued each of these, as they are now. A Certificate that has just changed
+# is still ready as it was.
+issued() (
+  for name do
+    found=$(k get certificates.cert-manager.io "$name" --output go-template='{{range .status.conditions}}{{if and (eq .type "Ready") (eq .status "True")}}{{.observedGeneration}}{{end}}{{end}}={{.metadata.generation}}') || exit 1
+    [ "${found%%=*}" = "${found#*=}" ] || { echo "the certificate $name is not ready" >&2; exit 1; }
+  done
+)
+
+# secret_has SECRET KEY...: whether a Secret has each of these keys, and none is empty.
+secret_has() (
+  secret=$1
+  shift
+  for key do
+    found=$(k get secret "$secret" --output go-template='{{with index .data "'"$key"'"}}yes{{end}}') || exit 1
+    [ "$found" = yes ] || { echo "the Secret $secret has no $key" >&2; exit 1; }
+  done
+)
+
+# copy_certificate SECRET NEW CA CERTIFICATE KEY: copies a certificate, from these keys, to a new Secret.
+copy_certificate() (
+  secret_has "$1" "$3" "$4" "$5" || exit 1
+  object=$(k get secret "$1" --output go-template='{"apiVersion":"v1","kind":"Secret","type":"kubernetes.io/tls","metadata":{"name":"'"$2"'"},"data":{"ca.crt":"{{index .data "'"$3"'"}}","tls.crt":"{{index .data "'"$4"'"}}","tls.key":"{{index .data "'"$5"'"}}"}}') || exit 1
+  printf '%s\n' "$object" | k create --filename -
+)
+
+# ca_of SECRET: the CA certificates in a Secret.
+ca_of() (
+  ca=$(k get secret "$1" --output go-template='{{index .data "ca.crt" | base64decode}}') || exit 1
+  case $ca in
+    *'-----BEGIN CERTIFICATE-----'*) printf '%s\n' "$ca" ;;
+    *) echo "the Secret $1 has no CA certificate in ca.crt" >&2; exit 1 ;;
+  esac
+)
+
+# trust_both SECRET OTHER: adds the CA in the other Secret to those in the first.
+trust_both() (
+  old=$(ca_of "$1") || exit 1
+  new=$(ca_of "$2") || exit 1
+  case $old in
+    *"$new"*) exit 0 ;;
+  esac
+  both=$(printf '%s\n%s\n' "$old" "$new" | base64) || exit 1
+  both=$(printf '%s' "$both" | tr -d '\n') || exit 1
+  [ -n "$both" ] || exit 1
+  k patch secret "$1" --type=merge --patch "{\"data\":{\"ca.crt\":\"$both\"}}"
+)
+
+# take_certificate SECRET OTHER: replaces the certificate in the first Secret by that in the other, but not the CA.
+take_certificate() (
+  secret_has "$2" tls.crt tls.key || exit 1
+  patch=$(k get secret "$2" --output go-template='{"data":{"tls.crt":"{{index .data "tls.crt"}}","tls.key":"{{index .data "tls.key"}}"}}') || exit 1
+  printf '%s\n' "$patch" | k patch secret "$1" --type=merge --patch-file /dev/stdin
+)
+
+# fill_log POD COUNT: writes entries to the log, without a change of any key.
+fill_log() (
+  n=0
+  while [ "$n" -lt "$2" ]; do
+    etcdctl_in "$1" del rutter.dev/no-such-key > /dev/null || exit 1
+    n=$((n + 1))
+  done
+)
+
+# What of an object is compared: not its metadata, to which others add, and not its status.
+etcd_fields='{.spec}{.data}{.binaryData}{.immutable}{.automountServiceAccountToken}{.imagePullSecrets}'
+
+# comparable TEXT: the fields without the note of `kubectl rollout restart`, which no manifest has.
+comparable() {
+  printf '%s\n' "$1" | sed 's/"kubectl\.kubernetes\.io\/restartedAt":"[^"]*",\{0,1\}//g; s/,}/}/g; s/"annotations":{},//g'
+}
+
+# alone FILE: what the API server makes of a manifest that replaces the live object.
+alone() (
+  object=$(k replace --dry-run=server --filename "manifests/$1" --output "jsonpath=$etcd_fields") || exit 1
+  comparable "$object"
+)
+
+# proven FILE...: whether applying each of these manifests gives what the manifest is, with nothing left of the live object.
+proven() (
+  for file do
+    found=$(k get --filename "manifests/$file" --ignore-not-found --output name) || exit 1
+    [ -n "$found" ] || continue
+    applied=$(k apply --dry-run=server --filename "manifests/$file" --output "jsonpath=$etcd_fields") || exit 1
+    applied=$(comparable "$applied") || exit 1
+    alone=$(alone "$file") || exit 1
+    [ "$applied" = "$alone" ] || {
+      printf 'applying %s would give\n%s\nand not\n%s\n' "$file" "$applied" "$alone" >&2
+      exit 1
+    }
+  done
+)
+
+# applied FILE...: whether the live object of each of these manifests is what the manifest is.
+applied() (
+  for file do
+    live=$(k get --filename "manifests/$file" --output "jsonpath=$etcd_fields") || exit 1
+    live=$(comparable "$live") || exit 1
+    alone=$(alone "$file") || exit 1
+    [ "$live" = "$alone" ] || {
+      printf 'the object of %s is\n%s\nand not\n%s\n' "$file" "$live" "$alone" >&2
+      exit 1
+    }
+  done
+)
+
+# dry_run DIRECTORY [FILE]: whether the API server accepts the manifests of a step, but for one file. What is installed by now
+# may be further than a step that is done.
+dry_run() (
+  if is_done "$1"; then exit 0; fi
+  for file in "$1"/manifests/*; do
+    [ "${file##*/}" != "${2:-}" ] || continue
+    k apply --dry-run=server --filename "$file" || exit 1
+  done
+)
+
+# allowed VERB RESOURCE...: whether the person may do this with each of these resources: services, pods/exec.
+allowed() (
+  verb=$1
+  shift
+  missing=
+  for resource do
+    case $resource in
+      */*) answer=$(k auth can-i "$verb" "${resource%%/*}" "--subresource=${resource#*/}" 2>&1) || missing=yes ;;
+      *) answer=$(k auth can-i "$verb" "$resource" 2>&1) || missing=yes ;;
+    esac
+    case $answer in
+      yes*|*"
+yes"*) ;;
+      *) echo "you may not $verb $resource in the namespace $etcd_namespace: $answer" >&2; missing=yes ;;
+    esac
+  done
+  [ -z "$missing" ]
+)
+
+# served RESOURCE: whether the API server has this resource.
+served() (
+  found=$(kubectl api-resources --api-group "${1#*.}" --output name) || exit 1
+  case "
+$found
+" in
+    *"
+$1
+"*) ;;
+    *) echo "the API server has no $1: install what defines it" >&2; exit 1 ;;
+  esac
+)

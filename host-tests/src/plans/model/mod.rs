@@ -1,0 +1,1724 @@
+//! A model of Kubernetes, cert-manager and etcd, as far as plans rely on them.
+//!
+//! It carries out the actions of a plan by an exhaustive match: an action that it does not know does not compile. It fails
+//! on anything else that it does not know, and where the cluster would lose its quorum, its data, or members' trust.
+//!
+//! What controllers do takes time. With [`Pace::Eager`] they act as soon as they can, with [`Pace::Lazy`] as late as the
+//! plan lets them. A plan has to work with both.
+
+mod live;
+mod settings;
+mod trust;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use etcd_package::cluster::OWNERSHIP_LABEL;
+use etcd_package::{Action, Planned, PlannedStep};
+use rutter::Manifest;
+use serde_json::{Value, json};
+
+use crate::oracles::documents;
+use live::{Live, has_labels, labels, list, selects};
+use settings::{Place, Settings, Tls, Told, Volume};
+use trust::Trust;
+
+/// When controllers act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// At once.
+    Eager,
+    /// When an action waits for it.
+    Lazy,
+}
+
+/// The world around a cluster.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The bytes of each member's database.
+    pub database: u64,
+    /// Storage classes that do not exist.
+    pub missing_classes: BTreeSet<String>,
+    /// Kinds that the API server does not have.
+    pub missing_kinds: BTreeSet<String>,
+    /// Verbs and resources that the person may not use.
+    pub forbidden: BTreeSet<(String, String)>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            database: 16 << 20,
+            missing_classes: BTreeSet::new(),
+            missing_kinds: BTreeSet::new(),
+            forbidden: BTreeSet::new(),
+        }
+    }
+}
+
+/// A cluster on the model.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The world around it.
+    pub world: World,
+    pace: Pace,
+    name: String,
+    namespace: String,
+    live: Live,
+    trust: Trust,
+    /// The volumes of claims, by the claims' names.
+    volumes: BTreeMap<String, Claim>,
+    pods: BTreeMap<String, Pod>,
+    /// The members that etcd knows, by ID.
+    members: BTreeMap<u64, Member>,
+    leader: Option<u64>,
+    next_id: u64,
+    /// The minor version that all members have agreed on.
+    cluster_minor: u32,
+    /// The minor version that a downgrade leads to.
+    downgrade: Option<u32>,
+    /// Members that have had TLS among peers.
+    had_tls: BTreeSet<u64>,
+    /// The ID in the file `replaced` of the step.
+    noted: Option<u64>,
+    has_snapshot: bool,
+    needs_snapshot: bool,
+    restarts: u64,
+    /// Pods that have had a connection since both started. It stays where etcd looks for one of them elsewhere.
+    established: BTreeSet<(String, String)>,
+}
+
+#[derive(Clone, Debug)]
+struct Member {
+    name: String,
+    url: String,
+    votes: bool,
+    /// Whether it has had data.
+    has_started: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Claim {
+    files: Files,
+    size: String,
+    class: Option<String>,
+    /// Whether it goes with its pod.
+    is_deleted: bool,
+}
+
+/// The data and logs in a volume, by their paths.
+type Files = BTreeMap<String, Data>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Data {
+    member: u64,
+    /// The minor version of etcd whose format they have.
+    stored: u32,
+    /// Whether the log has entries that etcd 3.7 cannot read.
+    has_old_entries: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Pod {
+    template: Value,
+    labels: BTreeMap<String, String>,
+    /// The headless Service that it has its DNS name in.
+    subdomain: String,
+    /// The templates of claims that it was made with.
+    claims: Vec<String>,
+    ephemeral: BTreeMap<String, Files>,
+    process: Option<Process>,
+    /// Why etcd does not run.
+    waits: String,
+}
+
+/// etcd, as it was when it started.
+#[derive(Clone, Debug)]
+struct Process {
+    member: u64,
+    settings: Settings,
+    /// The CAs that it trusts in peers and in clients: it reads them when it starts.
+    peer_ca: Option<BTreeSet<String>>,
+    client_ca: Option<BTreeSet<String>>,
+}
+
+/// What becomes of a pod that starts.
+enum Start {
+    Runs(Box<Process>),
+    /// It is started again and again.
+    Waits(String),
+}
+
+impl Model {
+    /// A healthy cluster of what is installed. `desired` names Secrets that the user gives, beside those in use.
+    ///
+    /// # Errors
+    ///
+    /// If the model does not know something in it.
+    pub fn healthy(installed: &[Manifest], desired: &[Manifest], pace: Pace) -> Result<Self> {
+        let mut model = Self::empty(installed, pace)?;
+        model.live = Live::made(objects(installed)?)?;
+        for name in certificates(&model.live) {
+            model.trust.ask(&name);
+        }
+        model.trust.issue(&model.live)?;
+        model.give_secrets(installed)?;
+        model.give_secrets(desired)?;
+        let set = model.set()?.clone();
+        let replicas = replicas(&set)?;
+        for ordinal in 0..replicas {
+            let name = model.pod_name(ordinal);
+            model.create_pod(&name, &set)?;
+            let settings = model.settings(&name)?;
+            let id = model.next_id;
+            model.next_id += 1;
+            model.cluster_minor = settings.release.minor;
+            model.members.insert(
+                id,
+                Member {
+                    name: name.clone(),
+                    url: url_text(&settings.advertised),
+                    votes: true,
+                    has_started: true,
+                },
+            );
+            let data = Data {
+                member: id,
+                stored: settings.release.minor,
+                // Nothing shows whether a log of 3.6 begins with entries of 3.5.
+                has_old_entries: settings.release.minor < 7,
+            };
+            model.write(&name, &settings.data, "data", data.clone())?;
+            model.write(&name, &settings.wal, "wal", data)?;
+            model.leader = Some(id);
+        }
+        model.start_all()?;
+        for (name, pod) in &model.pods {
+            ensure!(pod.process.is_some(), "{name} does not start: {}", pod.waits);
+        }
+        model.check().context("before the plan")?;
+        Ok(model)
+    }
+
+    /// Nothing, where manifests are to be installed.
+    ///
+    /// # Errors
+    ///
+    /// If there is no StatefulSet in them.
+    pub fn empty(manifests: &[Manifest], pace: Pace) -> Result<Self> {
+        let set = manifests.iter().find(|manifest| manifest.kind == "StatefulSet");
+        let set = set.context("a StatefulSet")?;
+        let mut model = Self {
+            world: World::default(),
+            pace,
+            name: set.name.clone(),
+            namespace: set.namespace.clone().context("a namespace")?,
+            live: Live::default(),
+            trust: Trust::default(),
+            volumes: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            members: BTreeMap::new(),
+            leader: None,
+            next_id: 1,
+            cluster_minor: 0,
+            downgrade: None,
+            had_tls: BTreeSet::new(),
+            noted: None,
+            has_snapshot: false,
+            needs_snapshot: true,
+            restarts: 0,
+            established: BTreeSet::new(),
+        };
+        model.give_secrets(manifests)?;
+        Ok(model)
+    }
+
+    /// Secrets that pods mount and no Certificate fills.
+    fn give_secrets(&mut self, manifests: &[Manifest]) -> Result<()> {
+        let live = Live::made(objects(manifests)?)?;
+        let made: BTreeSet<String> = live
+            .of_kind("Certificate")
+            .filter_map(|(_, certificate)| certificate["spec"]["secretName"].as_str().map(str::to_owned))
+            .collect();
+        for (_, set) in live.of_kind("StatefulSet") {
+            for volume in list(&set["spec"]["template"]["spec"]["volumes"]) {
+                if let Some(name) = volume["secret"]["secretName"].as_str()
+                    && !made.contains(name)
+                    && !self.trust.secrets.contains_key(name)
+                {
+                    self.trust.give(name);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries a plan out. Each step is tried again from its start after it was killed behind each of its actions.
+    ///
+    /// # Errors
+    ///
+    /// Returns what would go wrong.
+    pub fn carry_out(&mut self, planned: &Planned, has_snapshot: bool) -> Result<()> {
+        self.needs_snapshot = has_snapshot;
+        let none = PlannedStep {
+            name: "preflight".to_owned(),
+            title: String::new(),
+            reason: String::new(),
+            restarts: Vec::new(),
+            manifests: Vec::new(),
+            files: Vec::new(),
+            actions: Vec::new(),
+        };
+        for action in &planned.preflight {
+            ensure!(action.is_check(), "preflight changes something: {action:?}");
+            let found = match action {
+                Action::DryRun { directory, except } => self.dry_run(planned, directory, except.as_deref()),
+                action => self.act(action, &none),
+            };
+            found.with_context(|| format!("preflight: {action:?}"))?;
+        }
+        for step in &planned.steps {
+            for killed in 1..step.actions.len() {
+                let mut again = self.clone();
+                again.run(step, killed)?;
+                again
+                    .run(step, step.actions.len())
+                    .with_context(|| format!("after it was killed behind {:?}", step.actions[killed - 1]))?;
+            }
+            self.run(step, step.actions.len())?;
+            self.finish()
+                .with_context(|| format!("at the end of the step {}", step.name))?;
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, step: &PlannedStep, actions: usize) -> Result<()> {
+        for action in &step.actions[..actions] {
+            self.act(action, step)
+                .with_context(|| format!("step {}: {action:?}", step.name))?;
+        }
+        Ok(())
+    }
+
+    /// Ends a step: nothing may be left to do for controllers that the next step would meet.
+    fn finish(&mut self) -> Result<()> {
+        self.noted = None;
+        if self.pace == Pace::Lazy {
+            self.trust.issue(&self.live)?;
+        }
+        let before = self.pods.iter().map(|(name, pod)| (name.clone(), pod.template.clone()));
+        let before: BTreeMap<String, Value> = before.collect();
+        self.settle()?;
+        let after = self.pods.iter().map(|(name, pod)| (name.clone(), pod.template.clone()));
+        ensure!(before == after.collect(), "pods are still being changed");
+        self.check()?;
+        ensure!(self.leader.is_some(), "there is no quorum");
+        for (name, pod) in &self.pods {
+            ensure!(pod.process.is_some(), "{name} does not run: {}", pod.waits);
+            for other in self.pods.keys().filter(|other| *other != name) {
+                self.reach_each_other(name, other)
+                    .with_context(|| format!("{name} and {other}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that the cluster is what manifests say.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not.
+    pub fn is(&self, manifests: &[Manifest]) -> Result<()> {
+        let desired = Live::made(objects(manifests)?)?;
+        for (kind, name, object) in desired.iter() {
+            let live = self
+                .live
+                .get(kind, name)
+                .with_context(|| format!("there is no {kind} {name}"))?;
+            ensure!(
+                compared(live) == compared(object),
+                "{kind} {name} is\n{live:#}\nand not\n{object:#}"
+            );
+        }
+        for (kind, name, object) in self.live.iter() {
+            let is_own = object["metadata"]["labels"][OWNERSHIP_LABEL] == *self.name;
+            // Claims hold data, and others may use an issuer of all namespaces.
+            let stays = ["PersistentVolumeClaim", "ClusterIssuer"].contains(&kind);
+            ensure!(
+                !is_own || stays || desired.get(kind, name).is_some(),
+                "{kind} {name} is left over"
+            );
+        }
+        ensure!(
+            !self.trust.secrets.keys().any(|name| name.ends_with("-rotation")),
+            "a copy of a certificate is left over"
+        );
+        ensure!(self.downgrade.is_none(), "a downgrade is under way");
+        let set = self.set()?;
+        let wanted: BTreeSet<String> = (0..replicas(set)?).map(|ordinal| self.pod_name(ordinal)).collect();
+        let names: BTreeSet<String> = self.members.values().map(|member| member.name.clone()).collect();
+        ensure!(
+            names == wanted && self.members.len() == wanted.len(),
+            "the members are {names:?}"
+        );
+        ensure!(
+            self.pods.keys().cloned().collect::<BTreeSet<_>>() == wanted,
+            "other pods exist"
+        );
+        ensure!(self.members.values().all(|member| member.votes), "not all members vote");
+        for (name, pod) in &self.pods {
+            let process = pod.process.as_ref().with_context(|| format!("{name} does not run"))?;
+            ensure!(self.serves(name).is_ok(), "{name} does not serve");
+            // With OnDelete and partitions, pods are as they were: the values say so.
+            if !is_on_delete(set) && partition(set) == 0 {
+                ensure!(pod.template == set["spec"]["template"], "{name} is not of the template");
+                let url = url_text(&process.settings.advertised);
+                ensure!(
+                    self.members[&process.member].url == url,
+                    "{name} is known by another URL"
+                );
+            }
+        }
+        let claims = claim_templates(set);
+        for name in &wanted {
+            for claim in &claims {
+                let volume = self.volumes.get(&format!("{}-{name}", claim.0));
+                let volume = volume.with_context(|| format!("{name} has no claim {}", claim.0))?;
+                ensure!(
+                    is_on_delete(set) || (volume.size == claim.1 && volume.class == claim.2),
+                    "a claim of {name} is of another size or class"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn pod_name(&self, ordinal: u64) -> String {
+        format!("{}-{ordinal}", self.name)
+    }
+
+    fn set(&self) -> Result<&Value> {
+        self.live
+            .get("StatefulSet", &self.name)
+            .context("there is no StatefulSet")
+    }
+
+    fn settings(&self, pod: &str) -> Result<Settings> {
+        let its = self.pods.get(pod).with_context(|| format!("no pod {pod}"))?;
+        let maps = self
+            .live
+            .of_kind("ConfigMap")
+            .map(|(name, map)| (name.clone(), map.clone()));
+        Settings::of(&its.template, pod, &self.namespace, &its.claims, &maps.collect())
+    }
+
+    // Volumes.
+
+    fn files(&self, pod: &str, place: &Place) -> Option<&Files> {
+        match &place.volume {
+            Volume::Claim(template) => Some(&self.volumes.get(&format!("{template}-{pod}"))?.files),
+            Volume::Ephemeral(name) => self.pods.get(pod)?.ephemeral.get(name),
+        }
+    }
+
+    fn read(&self, pod: &str, place: &Place, what: &str) -> Option<&Data> {
+        self.files(pod, place)?.get(&format!("{what}:{}", place.path))
+    }
+
+    fn write(&mut self, pod: &str, place: &Place, what: &str, data: Data) -> Result<()> {
+        let files = match &place.volume {
+            Volume::Claim(template) => {
+                let claim = format!("{template}-{pod}");
+                &mut self
+                    .volumes
+                    .get_mut(&claim)
+                    .with_context(|| format!("no claim {claim}"))?
+                    .files
+            }
+            Volume::Ephemeral(name) => {
+                let its = self.pods.get_mut(pod).with_context(|| format!("no pod {pod}"))?;
+                its.ephemeral.entry(name.clone()).or_default()
+            }
+        };
+        files.insert(format!("{what}:{}", place.path), data);
+        Ok(())
+    }
+
+    /// Changes the data of each member that runs.
+    fn change_data(&mut self, change: impl Fn(&Process, &mut Data)) -> Result<()> {
+        let running: Vec<(String, Process)> = self
+            .pods
+            .iter()
+            .filter_map(|(name, pod)| Some((name.clone(), pod.process.clone()?)))
+            .collect();
+        for (name, process) in running {
+            let place = &process.settings.data;
+            let mut data = self
+                .read(&name, place, "data")
+                .with_context(|| format!("{name} has no data"))?
+                .clone();
+            change(&process, &mut data);
+            self.write(&name, place, "data", data)?;
+        }
+        Ok(())
+    }
+
+    // Pods.
+
+    fn create_pod(&mut self, name: &str, set: &Value) -> Result<()> {
+        let template = set["spec"]["template"].clone();
+        let its = labels(&template["metadata"]["labels"]);
+        ensure!(
+            selects(&set["spec"]["selector"], &its),
+            "the template's labels are not those of the selector"
+        );
+        let mut claims = Vec::new();
+        for (claim, size, class) in claim_templates(set) {
+            self.volumes.entry(format!("{claim}-{name}")).or_insert_with(|| Claim {
+                files: Files::new(),
+                size,
+                class,
+                is_deleted: false,
+            });
+            claims.push(claim);
+        }
+        self.pods.insert(
+            name.to_owned(),
+            Pod {
+                template,
+                labels: its,
+                subdomain: set["spec"]["serviceName"].as_str().unwrap_or_default().to_owned(),
+                claims,
+                ephemeral: BTreeMap::new(),
+                process: None,
+                waits: "it was just made".to_owned(),
+            },
+        );
+        Ok(())
+    }
+
+    /// Ends a pod, and claims that were to go with it.
+    fn end_pod(&mut self, name: &str) {
+        self.pods.remove(name);
+        self.established.retain(|(a, b)| a != name && b != name);
+        let ending = format!("-{name}");
+        self.volumes
+            .retain(|claim, volume| !(volume.is_deleted && claim.ends_with(&ending)));
+    }
+
+    /// Replaces a pod by one of the current template.
+    fn replace_pod(&mut self, name: &str) -> Result<()> {
+        self.end_pod(name);
+        self.elect();
+        self.check().with_context(|| format!("while {name} is down"))?;
+        let set = self.set()?.clone();
+        self.create_pod(name, &set)?;
+        self.start(name)?;
+        self.check().with_context(|| format!("after {name} was restarted"))
+    }
+
+    /// Does all that controllers and kubelets do by themselves.
+    fn settle(&mut self) -> Result<()> {
+        for _ in 0..100 {
+            let changed = self.settle_once()?;
+            self.agree_on_version()?;
+            self.elect();
+            self.check()?;
+            if !changed {
+                return Ok(());
+            }
+        }
+        bail!("controllers come to no end")
+    }
+
+    fn settle_once(&mut self) -> Result<bool> {
+        if self.pace == Pace::Eager {
+            self.trust.issue(&self.live)?;
+        }
+        let mut changed = self.start_all()?;
+        let Ok(set) = self.set().cloned() else {
+            return Ok(changed);
+        };
+        let replicas = replicas(&set)?;
+        for (name, pod) in &self.pods {
+            ensure!(
+                selects(&set["spec"]["selector"], &pod.labels),
+                "the selector does not find {name}, and a pod of its name cannot be made"
+            );
+        }
+        let claims = claim_templates(&set);
+        for ordinal in 0..replicas {
+            let name = self.pod_name(ordinal);
+            match self.pods.get(&name) {
+                // The controller gives a pod the volumes of its claims, which no pod that runs can be given, and does
+                // nothing behind the first with which it failed (`UpdateStatefulPod` in `pkg/controller/statefulset`).
+                Some(pod) if !claims.iter().all(|(claim, ..)| pod.claims.contains(claim)) => return Ok(changed),
+                Some(_) => {}
+                None => {
+                    self.create_pod(&name, &set)?;
+                    self.start(&name)?;
+                    changed = true;
+                }
+            }
+        }
+        let ordinal = |name: &str| name.rsplit('-').next().and_then(|ordinal| ordinal.parse::<u64>().ok());
+        let mut gone: Vec<String> = self
+            .pods
+            .keys()
+            .filter(|name| ordinal(name) >= Some(replicas))
+            .cloned()
+            .collect();
+        gone.sort_by_key(|name| std::cmp::Reverse(ordinal(name)));
+        for name in gone {
+            ensure!(
+                self.members.values().all(|member| member.name != name),
+                "{name} goes, and is still a member"
+            );
+            self.end_pod(&name);
+            if set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenScaled"] == "Delete" {
+                for (claim, ..) in &claims {
+                    self.volumes.remove(&format!("{claim}-{name}"));
+                }
+            }
+            changed = true;
+        }
+        if is_on_delete(&set) {
+            return Ok(changed);
+        }
+        for ordinal in (partition(&set)..replicas).rev() {
+            let name = self.pod_name(ordinal);
+            let is_current = self.pods[&name].template == set["spec"]["template"];
+            if is_current && self.is_ready(&name) {
+                continue;
+            }
+            if !is_current {
+                self.replace_pod(&name)?;
+                return Ok(true);
+            }
+            return Ok(changed);
+        }
+        Ok(changed)
+    }
+
+    fn start_all(&mut self) -> Result<bool> {
+        let waiting = self.pods.iter().filter(|(_, pod)| pod.process.is_none());
+        let waiting: Vec<String> = waiting.map(|(name, _)| name.clone()).collect();
+        let mut changed = false;
+        for name in waiting {
+            changed |= self.start(&name)?;
+        }
+        Ok(changed)
+    }
+
+    /// Starts etcd in a pod, and returns whether it runs.
+    fn start(&mut self, name: &str) -> Result<bool> {
+        let start = match self.settings(name) {
+            Ok(settings) => self.started(name, settings)?,
+            Err(reason) => Start::Waits(format!("{reason:#}")),
+        };
+        let pod = self.pods.get_mut(name).with_context(|| format!("no pod {name}"))?;
+        match start {
+            Start::Waits(reason) => pod.waits = reason,
+            Start::Runs(process) => {
+                if process.settings.peer != Tls::Plain {
+                    self.had_tls.insert(process.member);
+                }
+                pod.process = Some(*process);
+                self.elect();
+                self.agree_on_version()?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn started(&mut self, name: &str, settings: Settings) -> Result<Start> {
+        let waits = |reason: String| Ok(Start::Waits(reason));
+        let missing = settings
+            .secrets
+            .iter()
+            .find(|secret| !self.trust.secrets.contains_key(*secret));
+        if let Some(missing) = missing {
+            let missing = missing.clone();
+            // cert-manager is done at last.
+            if self.pace == Pace::Lazy && self.trust.is_pending() {
+                self.trust.issue(&self.live)?;
+            }
+            if !self.trust.secrets.contains_key(&missing) {
+                return waits(format!("there is no Secret {missing}"));
+            }
+        }
+        let data = self.read(name, &settings.data, "data").cloned();
+        let wal = self.read(name, &settings.wal, "wal").cloned();
+        let data = match (data, wal) {
+            (Some(data), Some(wal)) => {
+                ensure!(
+                    data.member == wal.member,
+                    "{name} has the data of one member and the log of another"
+                );
+                data
+            }
+            (None, None) => match self.joined(name, &settings)? {
+                Ok(data) => data,
+                Err(reason) => return waits(reason),
+            },
+            _ => bail!("{name} finds only a part of its files"),
+        };
+        let Some(member) = self.members.get(&data.member) else {
+            return waits(format!("its member {:x} was removed", data.member));
+        };
+        ensure!(member.name == name, "{name} has the data of {}", member.name);
+        if let Some(reason) = self.version_conflict(name, &settings, &data) {
+            return waits(reason);
+        }
+        let others = self.processes().filter(|(other, _)| *other != name);
+        let has_tls = others.clone().any(|(_, other)| other.settings.peer != Tls::Plain);
+        ensure!(
+            !(settings.peer == Tls::Plain && has_tls && self.had_tls.contains(&data.member)),
+            "{name} loses TLS while others have it: a quorum of both kinds hangs"
+        );
+        for (other, process) in others {
+            ensure!(
+                settings.heartbeat < process.settings.election && process.settings.heartbeat < settings.election,
+                "heartbeats of {name} or {other} are too slow for elections of the other"
+            );
+        }
+        let trusted = |tls: &Tls| match tls {
+            Tls::Files { ca: Some(ca), .. } => Some(self.trust.authorities(ca).cloned().unwrap_or_default()),
+            Tls::Plain | Tls::Auto | Tls::Files { ca: None, .. } => None,
+        };
+        let process = Process {
+            member: data.member,
+            peer_ca: trusted(&settings.peer),
+            client_ca: trusted(&settings.client),
+            settings,
+        };
+        let data = Data {
+            has_old_entries: data.has_old_entries || process.settings.release.minor < 6,
+            ..data
+        };
+        self.write(name, &process.settings.data, "data", data.clone())?;
+        self.write(name, &process.settings.wal, "wal", data.clone())?;
+        if let Some(member) = self.members.get_mut(&data.member) {
+            member.has_started = true;
+        }
+        Ok(Start::Runs(Box::new(process)))
+    }
+
+    /// Finds the cluster for a member that starts with nothing: etcd compares what it is told with what the others know.
+    fn joined(&mut self, name: &str, settings: &Settings) -> Result<Result<Data, String>> {
+        let told: BTreeMap<String, String> = match &settings.told {
+            Told::Urls(urls) => urls.clone(),
+            Told::Srv => {
+                let url = |(name, pod): (&String, &Pod)| {
+                    let settings = match &pod.process {
+                        Some(process) => process.settings.clone(),
+                        None => self.settings(name).ok()?,
+                    };
+                    Some((name.clone(), url_text(&settings.advertised)))
+                };
+                self.pods.iter().filter_map(url).collect()
+            }
+        };
+        let is_first = self.members.values().all(|member| !member.has_started);
+        if settings.is_new && is_first {
+            if self.members.is_empty() {
+                self.cluster_minor = settings.release.minor;
+                for (name, url) in &told {
+                    let member = Member {
+                        name: name.clone(),
+                        url: url.clone(),
+                        votes: true,
+                        has_started: false,
+                    };
+                    self.members.insert(self.next_id, member);
+                    self.next_id += 1;
+                }
+            }
+        } else {
+            ensure!(!settings.is_new, "{name} would form a cluster of its own");
+            ensure!(
+                !settings.restores,
+                "{name} would start from a snapshot beside members with data"
+            );
+        }
+        let told: BTreeSet<&String> = told.values().collect();
+        let known: BTreeSet<&String> = self.members.values().map(|member| &member.url).collect();
+        if told != known {
+            return Ok(Err(format!("it is told of {told:?}, and the others are {known:?}")));
+        }
+        let url = url_text(&settings.advertised);
+        let found = self.members.iter().find(|(_, member)| member.url == url);
+        let Some((id, member)) = found else {
+            return Ok(Err(format!("nobody knows {url}")));
+        };
+        ensure!(!member.has_started, "{name} has lost its data, and is still a member");
+        if !is_first && self.leader.is_none() {
+            return Ok(Err("there is no quorum to join".to_owned()));
+        }
+        let of_leader = self
+            .processes()
+            .find(|(_, process)| Some(process.member) == self.leader);
+        let of_leader = of_leader.and_then(|(pod, process)| self.read(pod, &process.settings.data, "data"));
+        Ok(Ok(Data {
+            member: *id,
+            stored: self.cluster_minor,
+            has_old_entries: of_leader.is_some_and(|data| data.has_old_entries),
+        }))
+    }
+
+    /// Why etcd of this release exits on its data or beside the others.
+    fn version_conflict(&self, name: &str, settings: &Settings, data: &Data) -> Option<String> {
+        // The guides for upgrades on etcd.io.
+        let oldest_neighbour = |minor: u32| match minor {
+            5 => 32,
+            6 => 11,
+            _ => 0,
+        };
+        let release = settings.release;
+        if data.stored > release.minor {
+            return Some(format!("its data are of 3.{}", data.stored));
+        }
+        if release.minor >= 7 && data.has_old_entries {
+            return Some("its log has entries of 3.5".to_owned());
+        }
+        if release.minor < self.cluster_minor {
+            return Some(format!("the cluster is at 3.{}", self.cluster_minor));
+        }
+        if release.minor > self.cluster_minor + 1 {
+            return Some(format!("the cluster is only at 3.{}", self.cluster_minor));
+        }
+        for (other, process) in self.processes().filter(|(other, _)| *other != name) {
+            let (low, high) = (
+                release.min(process.settings.release),
+                release.max(process.settings.release),
+            );
+            if high.minor > low.minor + 1 {
+                return Some(format!("{other} is more than one minor version away"));
+            }
+            // Members that have gone back are as new as they get.
+            if self.downgrade.is_none() && high.minor > low.minor && low.patch < oldest_neighbour(low.minor) {
+                return Some(format!(
+                    "3.{}.{} is too old to work beside 3.{}",
+                    low.minor, low.patch, high.minor
+                ));
+            }
+        }
+        None
+    }
+
+    fn agree_on_version(&mut self) -> Result<()> {
+        let minors: Vec<u32> = self
+            .processes()
+            .map(|(_, process)| process.settings.release.minor)
+            .collect();
+        if self.elect().is_none() {
+            return Ok(());
+        }
+        match self.downgrade {
+            Some(target) => {
+                self.cluster_minor = target;
+                if minors.iter().all(|minor| *minor == target) {
+                    self.downgrade = None;
+                }
+            }
+            None => {
+                self.cluster_minor = minors
+                    .into_iter()
+                    .min()
+                    .unwrap_or(self.cluster_minor)
+                    .max(self.cluster_minor)
+            }
+        }
+        let minor = self.cluster_minor;
+        self.change_data(|_, data| data.stored = minor)
+    }
+
+    // Reach and trust.
+
+    fn processes(&self) -> impl Iterator<Item = (&str, &Process)> + Clone {
+        self.pods
+            .iter()
+            .filter_map(|(name, pod)| Some((&**name, pod.process.as_ref()?)))
+    }
+
+    /// Whether etcd in one pod finds that in another at the URL by which it is known.
+    fn finds(&self, from: &str, to: &str) -> Result<()> {
+        let (a, b) = (&self.pods[from], &self.pods[to]);
+        let listening = b.process.as_ref().with_context(|| format!("{to} does not run"))?;
+        let member = self.members.get(&listening.member).context("it was removed")?;
+        let url = settings::Url::parse(&member.url)?;
+        let listener = &listening.settings.listens;
+        ensure!(url.port == listener.port, "{to} does not listen at {}", url.port);
+        ensure!(
+            url.is_tls == listener.is_tls,
+            "{to} is known by a URL of another scheme than its listener"
+        );
+        let mut parts = url.host.split('.');
+        let (host, service) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        ensure!(host == to && service == b.subdomain, "no DNS name {} of {to}", url.host);
+        let found = self
+            .live
+            .get("Service", service)
+            .with_context(|| format!("no Service {service}"))?;
+        ensure!(
+            has_labels(&found["spec"]["selector"], &b.labels),
+            "{service} does not find {to}"
+        );
+        self.is_let_in(a, b, &url.port)
+    }
+
+    /// Whether etcd in one pod, which dials that in another, comes to terms with it.
+    fn agrees(&self, from: &str, to: &str) -> Result<()> {
+        let (a, b) = (&self.pods[from], &self.pods[to]);
+        let (Some(dialing), Some(listening)) = (&a.process, &b.process) else {
+            bail!("one of both does not run");
+        };
+        let url = settings::Url::parse(&self.members.get(&listening.member).context("it was removed")?.url)?;
+        let (dialing, listening) = (&dialing.settings, (&listening.settings, listening));
+        if !listening.0.listens.is_tls {
+            return Ok(());
+        }
+        let (low, high) = (
+            dialing.tls.0.max(listening.0.tls.0),
+            dialing.tls.1.min(listening.0.tls.1),
+        );
+        ensure!(low <= high, "no common version of TLS");
+        let (suites, others) = (&dialing.suites, &listening.0.suites);
+        // Those of TLS 1.3 cannot be chosen.
+        let has_suite = suites.is_empty() || others.is_empty() || suites.intersection(others).next().is_some();
+        ensure!(high >= 3 || has_suite, "no common cipher suite");
+        let own = match &dialing.peer {
+            Tls::Plain => bail!("{from} trusts nobody"),
+            Tls::Auto => None,
+            Tls::Files { certificate, .. } => {
+                let Tls::Files { certificate: shown, .. } = &listening.0.peer else {
+                    bail!("{to} shows a certificate of its own");
+                };
+                let shown = self.trust.certificate(shown).context("there is no certificate")?;
+                let trusted = a.process.as_ref().and_then(|process| process.peer_ca.as_ref());
+                let trusted = trusted.context("etcd would ask the system's CAs")?;
+                ensure!(
+                    trusted.contains(&shown.authority),
+                    "{from} does not trust {}",
+                    shown.authority
+                );
+                ensure!(
+                    shown.is_for(&url.host),
+                    "the certificate of {to} does not name {}",
+                    url.host
+                );
+                Some(self.trust.certificate(certificate).context("there is no certificate")?)
+            }
+        };
+        if let Some(trusted) = &listening.1.peer_ca {
+            let own = own.with_context(|| format!("{from} has no certificate that {to} would trust"))?;
+            ensure!(
+                trusted.contains(&own.authority),
+                "{to} does not trust {}",
+                own.authority
+            );
+            if let Tls::Files { allowed, .. } = &listening.0.peer {
+                ensure!(
+                    allowed.is_empty() || allowed.iter().any(|name| own.is_for(name)),
+                    "{to} does not allow the names of {from}"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn is_let_in(&self, from: &Pod, to: &Pod, port: &str) -> Result<()> {
+        let mut is_closed = false;
+        for (_, policy) in self.live.of_kind("NetworkPolicy") {
+            let spec = &policy["spec"];
+            let kinds = list(&spec["policyTypes"]);
+            let is_ingress = kinds.is_empty() || kinds.iter().any(|kind| kind == "Ingress");
+            if !is_ingress || !selects(&spec["podSelector"], &to.labels) {
+                continue;
+            }
+            let lets_in = list(&spec["ingress"]).iter().any(|rule| {
+                let ports = list(&rule["ports"]);
+                let peers = list(&rule["from"]);
+                let is_port = |entry: &Value| entry["port"].to_string().trim_matches('"') == port;
+                let is_peer = |peer: &Value| {
+                    peer.get("namespaceSelector").is_none()
+                        && peer
+                            .get("podSelector")
+                            .is_some_and(|selector| selects(selector, &from.labels))
+                };
+                (ports.is_empty() || ports.iter().any(is_port)) && (peers.is_empty() || peers.iter().any(is_peer))
+            });
+            if lets_in {
+                return Ok(());
+            }
+            is_closed = true;
+        }
+        ensure!(!is_closed, "no NetworkPolicy lets in port {port}");
+        Ok(())
+    }
+
+    fn dials(&self, from: &str, to: &str) -> Result<()> {
+        self.finds(from, to).and_then(|()| self.agrees(from, to))
+    }
+
+    /// Whether only one of two members has TLS, and which: the connections are its own then.
+    fn only_tls<'p>(&self, a: &'p str, b: &'p str) -> Option<(&'p str, &'p str)> {
+        let has_tls = |pod: &str| {
+            let process = self.pods[pod].process.as_ref();
+            process.is_some_and(|process| process.settings.peer != Tls::Plain)
+        };
+        match (has_tls(a), has_tls(b)) {
+            (true, false) => Some((a, b)),
+            (false, true) => Some((b, a)),
+            _ => None,
+        }
+    }
+
+    /// Whether two members reach each other and come to terms, in both directions.
+    fn reach_each_other(&self, a: &str, b: &str) -> Result<()> {
+        match self.only_tls(a, b) {
+            Some((from, to)) => self.dials(from, to),
+            None => self.dials(a, b).and_then(|()| self.dials(b, a)),
+        }
+    }
+
+    /// Whether two members exchange messages. A connection serves both directions, so that one of both may look for the
+    /// other elsewhere; but they have to come to terms in both.
+    fn connection(&self, a: &str, b: &str) -> Result<()> {
+        let is_established = self.established.contains(&(a.to_owned(), b.to_owned()));
+        let find = |result: Result<()>| if is_established { Ok(()) } else { result };
+        if let Some((from, to)) = self.only_tls(a, b) {
+            return find(self.finds(from, to)).and_then(|()| self.agrees(from, to));
+        }
+        find(self.finds(a, b).or_else(|_| self.finds(b, a)))?;
+        self.agrees(a, b).and_then(|()| self.agrees(b, a))
+    }
+
+    /// Notes who has a connection.
+    fn connect(&mut self) {
+        let running: Vec<String> = self.processes().map(|(name, _)| name.to_owned()).collect();
+        for a in &running {
+            for b in running.iter().filter(|b| *b != a) {
+                if self.connection(a, b).is_ok() {
+                    self.established.insert((a.clone(), b.clone()));
+                }
+            }
+        }
+    }
+
+    fn pod_of(&self, member: u64) -> Option<&str> {
+        Some(self.processes().find(|(_, process)| process.member == member)?.0)
+    }
+
+    /// The voters that a member is connected to, among them itself.
+    fn reached(&self, pod: &str) -> usize {
+        let voters = self.members.iter().filter(|(_, member)| member.votes);
+        let pods = voters.filter_map(|(id, _)| self.pod_of(*id));
+        pods.filter(|other| *other == pod || self.connection(pod, other).is_ok())
+            .count()
+    }
+
+    fn voters(&self) -> usize {
+        self.members.values().filter(|member| member.votes).count()
+    }
+
+    /// Lets a leader be elected, if there is none.
+    fn elect(&mut self) -> Option<u64> {
+        self.connect();
+        let voters = self.voters();
+        let can_lead = |id: u64| {
+            self.members.get(&id).is_some_and(|member| member.votes)
+                && self.pod_of(id).is_some_and(|pod| self.reached(pod) > voters / 2)
+        };
+        let leader = self.leader.filter(|leader| can_lead(*leader));
+        self.leader = leader.or_else(|| self.members.keys().copied().find(|id| can_lead(*id)));
+        self.leader
+    }
+
+    /// Whether a member answers what needs the quorum.
+    fn serves(&self, pod: &str) -> Result<()> {
+        let its = self.pods.get(pod).with_context(|| format!("no pod {pod}"))?;
+        let process = its
+            .process
+            .as_ref()
+            .with_context(|| format!("{pod} does not run: {}", its.waits))?;
+        let leader = self.leader.context("there is no leader")?;
+        if process.member == leader {
+            return Ok(());
+        }
+        let leader = self.pod_of(leader).context("the leader does not run")?;
+        self.connection(pod, leader)
+    }
+
+    fn is_ready(&self, pod: &str) -> bool {
+        self.serves(pod).is_ok()
+    }
+
+    /// Whether etcdctl in a member's container gets an answer of the cluster.
+    fn ask(&mut self, pod: &str) -> Result<()> {
+        self.elect();
+        self.serves(pod)?;
+        let process = self.pods[pod].process.as_ref().context("it does not run")?;
+        match (&process.settings.client, &process.settings.etcdctl) {
+            (Tls::Plain, None) => {}
+            (Tls::Files { certificate, .. }, Some((ca, own))) => {
+                let shown = self.trust.certificate(certificate).context("there is no certificate")?;
+                if let Some(ca) = ca {
+                    let trusted = self.trust.authorities(ca).context("there is no CA")?;
+                    ensure!(trusted.contains(&shown.authority), "etcdctl does not trust its member");
+                }
+                if let Some(trusted) = &process.client_ca {
+                    let own = own.as_ref().and_then(|own| self.trust.certificate(own));
+                    let own = own.context("etcdctl has no certificate")?;
+                    ensure!(trusted.contains(&own.authority), "{pod} does not trust etcdctl");
+                }
+            }
+            _ => bail!("etcdctl and {pod} do not agree on TLS"),
+        }
+        Ok(())
+    }
+
+    /// Checks that the members that run and reach each other are all but one of those that vote, and a quorum. Of one or two
+    /// a quorum is missing while one restarts.
+    fn check(&mut self) -> Result<()> {
+        self.elect();
+        let voters = self.voters();
+        if voters < 3 {
+            return Ok(());
+        }
+        let leader = self.leader.and_then(|leader| self.pod_of(leader));
+        let reached = leader.map_or(0, |leader| self.reached(leader));
+        if reached + 1 >= voters && reached > voters / 2 {
+            return Ok(());
+        }
+        let pods: Vec<&str> = self.pods.keys().map(String::as_str).collect();
+        let mut reasons = Vec::new();
+        for (index, a) in pods.iter().enumerate() {
+            for b in &pods[index + 1..] {
+                if let Err(reason) = self.connection(a, b) {
+                    reasons.push(format!("{a}, {b}: {reason:#}"));
+                }
+            }
+        }
+        reasons.extend(
+            self.pods
+                .iter()
+                .filter(|(_, pod)| pod.process.is_none())
+                .map(|(name, pod)| format!("{name}: {}", pod.waits)),
+        );
+        bail!("{reached} of {voters} members are connected: {}", reasons.join("; "))
+    }
+
+    // Actions.
+
+    /// Waits until a check succeeds: first as things are, then after controllers have done their work.
+    fn wait(&mut self, check: impl Fn(&mut Self) -> Result<()>) -> Result<()> {
+        if check(self).is_ok() {
+            return Ok(());
+        }
+        self.settle()?;
+        check(self)
+    }
+
+    fn id_of(&self, name: &str) -> Result<u64> {
+        let found: Vec<u64> = self
+            .members
+            .iter()
+            .filter(|(_, member)| member.name == name)
+            .map(|(id, _)| *id)
+            .collect();
+        match found.as_slice() {
+            [only] => Ok(*only),
+            _ => bail!("etcd has {} members {name}", found.len()),
+        }
+    }
+
+    fn at_url(&self, url: &str) -> Option<u64> {
+        Some(*self.members.iter().find(|(_, member)| member.url == url)?.0)
+    }
+
+    /// Whether the line of the shell would find that an action was carried out before.
+    fn is_done(&mut self, action: &Action) -> Result<bool> {
+        let has_new = |model: &Self, url: &str| -> Result<bool> {
+            let noted = model.noted.context("nobody was noted")?;
+            Ok(model.at_url(url).is_some_and(|id| id != noted))
+        };
+        Ok(match action {
+            Action::Healthy {
+                members,
+                before_adding: Some(url),
+            } => {
+                self.ask(members.first().context("a member")?)?;
+                self.at_url(url).is_some()
+            }
+            Action::NoOldClaims { url, asked, .. }
+            | Action::AddLearner { url, asked, .. }
+            | Action::UpdatePeerUrl { url, asked, .. } => {
+                self.ask(asked)?;
+                self.at_url(url).is_some()
+            }
+            Action::Promote { url, asked, .. } => {
+                self.ask(asked)?;
+                self.at_url(url).is_some_and(|id| self.members[&id].votes)
+            }
+            Action::Remove { member, asked } => {
+                self.ask(asked)?;
+                self.members.values().all(|other| other.name != *member)
+            }
+            Action::NoteReplaced { .. } => self.noted.is_some(),
+            Action::RemoveReplaced { asked, .. } => {
+                self.ask(asked)?;
+                !self.members.contains_key(&self.noted.context("nobody was noted")?)
+            }
+            Action::DeleteReplacedClaims { url, asked, .. }
+            | Action::DeleteReplacedPod { url, asked, .. }
+            | Action::AddReplacement { url, asked, .. } => {
+                self.ask(asked)?;
+                has_new(self, url)?
+            }
+            Action::MoveLeader { from, .. } => {
+                self.ask(from)?;
+                self.leader.and_then(|leader| self.pod_of(leader)) != Some(from)
+            }
+            Action::ValidateDowngrade { asked, minor } | Action::EnableDowngrade { asked, minor } => {
+                self.ask(asked)?;
+                let minor = minor_of(minor)?;
+                let process = self.pods[asked].process.as_ref().context("it does not run")?;
+                self.downgrade == Some(minor) || process.settings.release.minor == minor
+            }
+            Action::CopyCertificate { to, .. } => self.trust.secrets.contains_key(to),
+            _ => false,
+        })
+    }
+
+    fn act(&mut self, action: &Action, step: &PlannedStep) -> Result<()> {
+        if self.is_done(action)? {
+            return Ok(());
+        }
+        ensure!(
+            !action.is_irreversible() || !self.needs_snapshot || self.has_snapshot,
+            "no snapshot comes before it"
+        );
+        self.carry_out_one(action, step)?;
+        if self.pace == Pace::Eager && !action.is_check() {
+            self.settle()?;
+        }
+        self.check()
+    }
+
+    #[allow(clippy::too_many_lines, reason = "one arm for each action")]
+    fn carry_out_one(&mut self, action: &Action, step: &PlannedStep) -> Result<()> {
+        match action {
+            Action::Healthy { members, .. } => {
+                ensure!(!members.is_empty(), "nobody is asked");
+                self.wait(|model| members.iter().try_for_each(|member| model.ask(member)))
+            }
+            Action::Connected { members } => self.wait(|model| {
+                for member in members {
+                    model.ask(member)?;
+                    let others: Vec<String> = model.members.values().map(|other| other.name.clone()).collect();
+                    for other in others.iter().filter(|other| *other != member) {
+                        ensure!(model.pods.contains_key(other), "no pod {other}");
+                        model.reach_each_other(member, other)?;
+                    }
+                }
+                Ok(())
+            }),
+            Action::Voters { asked, count } => self.wait(|model| {
+                model.ask(asked)?;
+                let votes = |member: &Member| member.votes && member.has_started;
+                ensure!(model.members.values().all(votes), "not all members vote");
+                ensure!(u32::try_from(model.members.len()) == Ok(*count), "{:?}", model.members);
+                Ok(())
+            }),
+            Action::RunsVersion { members, versions } => {
+                for member in members {
+                    self.ask(member)?;
+                    let process = self.pods[member].process.as_ref().context("it does not run")?;
+                    let release = process.settings.release;
+                    let runs = format!("3.{}.{}", release.minor, release.patch);
+                    ensure!(versions.contains(&runs), "{member} runs {runs}");
+                }
+                Ok(())
+            }
+            Action::Snapshot { member, path, claim } => {
+                self.ask(member)?;
+                let settings = &self.pods[member].process.as_ref().context("it does not run")?.settings;
+                ensure!(path.starts_with('/'), "{path} is no absolute path");
+                match (&settings.data.volume, claim) {
+                    (Volume::Claim(template), Some(claim)) => ensure!(
+                        *claim == format!("{template}-{member}") && self.volumes.contains_key(claim),
+                        "{claim} is not the claim of the data of {member}"
+                    ),
+                    (Volume::Ephemeral(_), None) => {}
+                    _ => bail!("the data of {member} are elsewhere"),
+                }
+                self.has_snapshot = true;
+                Ok(())
+            }
+            Action::TakeOver { files } => {
+                for name in files {
+                    let file = step.files.iter().find(|file| file.name == *name);
+                    let file = file.with_context(|| format!("the step has no file {name}"))?;
+                    for object in documents(&file.text)? {
+                        self.live.take_over(object)?;
+                    }
+                }
+                Ok(())
+            }
+            Action::Prove { files } => {
+                for object in of_files(step, files)? {
+                    let applied = self.live.applied(&object)?;
+                    ensure!(
+                        compared(&applied) == compared(&object),
+                        "an apply would give\n{applied:#}\nand not\n{object:#}"
+                    );
+                }
+                Ok(())
+            }
+            Action::Applied { files } => {
+                for object in of_files(step, files)? {
+                    let (kind, name) = (object["kind"].as_str(), object["metadata"]["name"].as_str());
+                    let live = self.live.get(kind.unwrap_or_default(), name.unwrap_or_default());
+                    let live = live.with_context(|| format!("there is no {kind:?} {name:?}"))?;
+                    ensure!(compared(live) == compared(&object), "{kind:?} {name:?} is another one");
+                }
+                Ok(())
+            }
+            Action::Apply => {
+                ensure!(!step.manifests.is_empty(), "there is nothing to apply");
+                self.apply(objects(&step.manifests)?)
+            }
+            Action::ApplyFiles { files } => self.apply(of_files(step, files)?),
+            Action::FitsQuota { members, bytes } => {
+                for member in members {
+                    self.ask(member)?;
+                }
+                ensure!(self.world.database < *bytes, "the database is larger than {bytes}");
+                Ok(())
+            }
+            Action::RolledOut { set, replicas: count } => {
+                ensure!(*set == self.name, "another StatefulSet");
+                self.settle()?;
+                let set = self.set()?.clone();
+                ensure!(!is_on_delete(&set), "kubectl does not wait for OnDelete");
+                ensure!(replicas(&set)? == u64::from(*count), "it has another number of pods");
+                for ordinal in 0..u64::from(*count) {
+                    let name = self.pod_name(ordinal);
+                    let pod = self.pods.get(&name).with_context(|| format!("no pod {name}"))?;
+                    ensure!(
+                        ordinal < partition(&set) || pod.template == set["spec"]["template"],
+                        "{name} is not of the current template"
+                    );
+                    self.serves(&name)?;
+                }
+                Ok(())
+            }
+            Action::OfNewSet { set, members } => {
+                ensure!(*set == self.name, "another StatefulSet");
+                self.wait(|model| {
+                    let template = model.set()?["spec"]["template"].clone();
+                    for member in members {
+                        let pod = model.pods.get(member).with_context(|| format!("no pod {member}"))?;
+                        ensure!(pod.template == template, "{member} is of another template");
+                    }
+                    Ok(())
+                })
+            }
+            Action::Ready { member } => self.wait(|model| model.serves(member)),
+            Action::NoOldClaims { claims, .. } => {
+                for claim in claims {
+                    ensure!(!self.volumes.contains_key(claim), "there is {claim}");
+                }
+                Ok(())
+            }
+            Action::AddLearner { member, url, asked } | Action::AddReplacement { member, url, asked } => {
+                self.ask(asked)?;
+                ensure!(
+                    self.members.values().all(|member| member.votes),
+                    "etcd takes one learner at a time"
+                );
+                ensure!(self.at_url(url).is_none(), "etcd knows {url}");
+                let id = self.next_id;
+                self.next_id += 1;
+                self.members.insert(
+                    id,
+                    Member {
+                        name: member.clone(),
+                        url: url.clone(),
+                        votes: false,
+                        has_started: false,
+                    },
+                );
+                Ok(())
+            }
+            Action::Promote { member, url, asked } => {
+                self.wait(|model| {
+                    model.ask(asked)?;
+                    let id = model.at_url(url).context("no such member")?;
+                    let waits = model.pods.get(member).map(|pod| &pod.waits);
+                    let pod = model
+                        .pod_of(id)
+                        .with_context(|| format!("{member} does not run: {waits:?}"))?;
+                    model.serves(pod)
+                })?;
+                let id = self.at_url(url).context("no such member")?;
+                let learner = self.members.get_mut(&id).context("no such member")?;
+                ensure!(learner.name == *member, "{url} is of {}", learner.name);
+                learner.votes = true;
+                Ok(())
+            }
+            Action::Remove { member, asked } => {
+                self.ask(asked)?;
+                self.remove(self.id_of(member)?)
+            }
+            Action::NoteReplaced { member, asked } => {
+                self.ask(asked)?;
+                self.noted = Some(self.id_of(member)?);
+                Ok(())
+            }
+            Action::RemoveReplaced { member, asked } => {
+                self.ask(asked)?;
+                let id = self.noted.context("nobody was noted")?;
+                ensure!(
+                    self.members.get(&id).is_some_and(|of| of.name == *member),
+                    "another member was noted"
+                );
+                ensure!(self.pods.contains_key(asked), "nobody is left");
+                self.remove(id)
+            }
+            Action::DeleteReplacedClaims { member, claims, .. } => {
+                for claim in claims {
+                    let is_of_member = claim.ends_with(&format!("-{member}"));
+                    ensure!(is_of_member, "{claim} is not of {member}");
+                    if let Some(volume) = self.volumes.get_mut(claim) {
+                        volume.is_deleted = true;
+                    }
+                }
+                // A pod that uses it keeps it until it ends.
+                if !self.pods.contains_key(member) {
+                    self.end_pod(member);
+                }
+                Ok(())
+            }
+            Action::DeleteReplacedPod { member, .. } => {
+                if self.pods.contains_key(member) {
+                    let id = self.noted.context("nobody was noted")?;
+                    ensure!(!self.members.contains_key(&id), "it is still a member");
+                    self.end_pod(member);
+                }
+                Ok(())
+            }
+            Action::UpdatePeerUrl { member, url, asked } => {
+                self.ask(asked)?;
+                let id = self.id_of(member)?;
+                ensure!(
+                    self.members.len() < 2 || self.leader != Some(id),
+                    "{member} leads, and would be missed for an election"
+                );
+                ensure!(self.at_url(url).is_none(), "etcd knows {url}");
+                settings::Url::parse(url)?;
+                let known = self.members.get_mut(&id).context("no such member")?;
+                known.url.clone_from(url);
+                Ok(())
+            }
+            Action::MoveLeader { from, to } => {
+                self.ask(from)?;
+                let id = self.id_of(to)?;
+                ensure!(self.members[&id].votes, "{to} does not vote");
+                self.serves(to)?;
+                self.leader = Some(id);
+                Ok(())
+            }
+            Action::PodGone { member } => self.wait(|model| {
+                ensure!(!model.pods.contains_key(member), "there is {member}");
+                Ok(())
+            }),
+            Action::DeleteClaims { claims } => {
+                for claim in claims {
+                    let user = self.pods.keys().find(|pod| claim.ends_with(&format!("-{pod}")));
+                    ensure!(user.is_none(), "{claim} is in use");
+                    self.volumes.remove(claim);
+                }
+                Ok(())
+            }
+            Action::DeleteSetOnly { set } => {
+                ensure!(*set == self.name, "another StatefulSet");
+                self.live.delete("StatefulSet", set);
+                Ok(())
+            }
+            Action::LabelPods { members, labels } => {
+                for member in members {
+                    let pod = self.pods.get_mut(member).with_context(|| format!("no pod {member}"))?;
+                    pod.labels.extend(labels.iter().cloned());
+                }
+                Ok(())
+            }
+            Action::GrowClaim { claim, size } => {
+                let volume = self
+                    .volumes
+                    .get_mut(claim)
+                    .with_context(|| format!("no claim {claim}"))?;
+                volume.size.clone_from(size);
+                Ok(())
+            }
+            Action::StoredAs { members, minor } => {
+                let minor = minor_of(minor)?;
+                self.wait(|model| {
+                    model.agree_on_version()?;
+                    for member in members {
+                        model.ask(member)?;
+                        let process = model.pods[member].process.as_ref().context("it does not run")?;
+                        let data = model.read(member, &process.settings.data, "data").context("no data")?;
+                        ensure!(data.stored == minor, "the data of {member} are of 3.{}", data.stored);
+                    }
+                    Ok(())
+                })
+            }
+            Action::ValidateDowngrade { asked, minor } => {
+                self.ask(asked)?;
+                ensure!(minor_of(minor)? + 1 == self.cluster_minor, "not one minor version back");
+                Ok(())
+            }
+            Action::EnableDowngrade { asked, minor } => {
+                self.ask(asked)?;
+                let minor = minor_of(minor)?;
+                ensure!(minor + 1 == self.cluster_minor, "not one minor version back");
+                self.downgrade = Some(minor);
+                Ok(())
+            }
+            Action::Restart { set } => {
+                ensure!(*set == self.name, "another StatefulSet");
+                ensure!(!is_on_delete(self.set()?), "nothing restarts with OnDelete");
+                self.restarts += 1;
+                let restarts = self.restarts;
+                let set = self.live.get_mut("StatefulSet", set).context("no StatefulSet")?;
+                let metadata = &mut set["spec"]["template"]["metadata"];
+                if metadata["annotations"].is_null() {
+                    metadata["annotations"] = json!({});
+                }
+                metadata["annotations"][RESTARTED_AT] = json!(restarts.to_string());
+                Ok(())
+            }
+            Action::CertificatesReady { names } => {
+                ensure!(!names.is_empty(), "no certificate is asked for");
+                for name in names {
+                    ensure!(self.live.get("Certificate", name).is_some(), "no Certificate {name}");
+                }
+                self.trust.issue(&self.live)?;
+                ensure!(
+                    names.iter().all(|name| self.trust.is_issued(name)),
+                    "a certificate is not issued"
+                );
+                Ok(())
+            }
+            Action::SecretHasKeys { secret, keys } => {
+                let found = self
+                    .trust
+                    .secrets
+                    .get(secret)
+                    .with_context(|| format!("no Secret {secret}"))?;
+                for key in keys {
+                    ensure!(found.contains_key(key), "{secret} has no {key}");
+                }
+                Ok(())
+            }
+            Action::CopyCertificate { from, keys, to } => self.trust.copy(from, keys, to),
+            Action::TrustBoth { to, from } => self.trust.trust_both(to, from),
+            Action::TakeCertificate { to, from } => self.trust.take(to, from),
+            Action::FillLog { asked, entries } => {
+                self.ask(asked)?;
+                let entries = u64::from(*entries);
+                self.change_data(|process, data| {
+                    if process.settings.snapshot_count < entries && process.settings.release.minor >= 6 {
+                        data.has_old_entries = false;
+                    }
+                })
+            }
+            Action::Prune { resource, name } => self.prune(resource, name),
+            Action::Allowed { verb, resources } => {
+                for resource in resources {
+                    let is_forbidden = self.world.forbidden.contains(&(verb.clone(), resource.clone()));
+                    ensure!(!is_forbidden, "{verb} {resource} is forbidden");
+                }
+                Ok(())
+            }
+            Action::Served { resource } => {
+                ensure!(!self.world.missing_kinds.contains(resource), "no {resource}");
+                Ok(())
+            }
+            Action::StorageClass { name } => {
+                ensure!(!self.world.missing_classes.contains(name), "no storage class {name}");
+                Ok(())
+            }
+            Action::DryRun { .. } => bail!("it belongs to the preflight"),
+        }
+    }
+
+    fn remove(&mut self, id: u64) -> Result<()> {
+        let removed = self.members.remove(&id).context("no such member")?;
+        // etcd in its pod exits, and finds that it was removed each time that it starts.
+        if let Some(pod) = self.pods.get_mut(&removed.name)
+            && pod.process.as_ref().is_some_and(|process| process.member == id)
+        {
+            pod.process = None;
+            "it was removed".clone_into(&mut pod.waits);
+            self.established
+                .retain(|(a, b)| *a != removed.name && *b != removed.name);
+        }
+        self.elect();
+        ensure!(self.leader.is_some(), "the quorum is lost");
+        Ok(())
+    }
+
+    fn apply(&mut self, objects: Vec<Value>) -> Result<()> {
+        for object in objects {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            let is_changed = self.live.apply(&object)?;
+            if object["kind"] == "Certificate" && is_changed {
+                self.trust.ask(&name);
+            }
+        }
+        self.check()
+    }
+
+    fn dry_run(&self, planned: &Planned, directory: &str, except: Option<&str>) -> Result<()> {
+        let names = (1..)
+            .zip(&planned.steps)
+            .map(|(number, step)| (format!("{number:02}-{}", step.name), step));
+        let mut found = names.filter(|(name, _)| name == directory);
+        let (_, step) = found.next().with_context(|| format!("no step {directory}"))?;
+        let manifests = step
+            .manifests
+            .iter()
+            .filter(|manifest| Some(&*manifest.file_name) != except);
+        for manifest in manifests {
+            for object in documents(&manifest.document)? {
+                self.live.applied(&object).with_context(|| manifest.file_name.clone())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn prune(&mut self, resource: &str, name: &str) -> Result<()> {
+        if resource == "secret" {
+            for pod in self.pods.keys() {
+                ensure!(
+                    !self.settings(pod)?.secrets.contains(name),
+                    "{pod} mounts the Secret {name}"
+                );
+            }
+            self.trust.secrets.remove(name);
+            return Ok(());
+        }
+        let kinds = [
+            ("certificate.cert-manager.io", "Certificate"),
+            ("configmap", "ConfigMap"),
+            ("cronjob.batch", "CronJob"),
+            ("issuer.cert-manager.io", "Issuer"),
+            ("networkpolicy.networking.k8s.io", "NetworkPolicy"),
+            ("poddisruptionbudget.policy", "PodDisruptionBudget"),
+            ("podmonitor.monitoring.coreos.com", "PodMonitor"),
+            ("prometheusrule.monitoring.coreos.com", "PrometheusRule"),
+            ("service", "Service"),
+            ("serviceaccount", "ServiceAccount"),
+            ("servicemonitor.monitoring.coreos.com", "ServiceMonitor"),
+        ];
+        let kind = kinds.iter().find(|(of, _)| *of == resource);
+        let (_, kind) = kind.with_context(|| format!("{resource} must not be pruned"))?;
+        let is_own = |object: &Value| object["metadata"]["labels"][OWNERSHIP_LABEL] == *self.name;
+        ensure!(
+            self.live.get(kind, name).is_none_or(is_own),
+            "{kind} {name} is not the cluster's own"
+        );
+        self.live.delete(kind, name);
+        Ok(())
+    }
+}
+
+/// The note of `kubectl rollout restart`.
+const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// The parts of an object that are compared.
+fn compared(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|key, _| !["metadata", "status"].contains(&key.as_str()));
+    }
+    let metadata = object
+        .pointer_mut("/spec/template/metadata")
+        .and_then(Value::as_object_mut);
+    if let Some(metadata) = metadata {
+        if let Some(notes) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            notes.remove(RESTARTED_AT);
+        }
+        let is_empty = |notes: &Value| notes.as_object().is_some_and(serde_json::Map::is_empty);
+        if metadata.get("annotations").is_some_and(is_empty) {
+            metadata.remove("annotations");
+        }
+    }
+    object
+}
+
+fn objects(manifests: &[Manifest]) -> Result<Vec<Value>> {
+    let mut all = Vec::new();
+    for manifest in manifests {
+        all.extend(documents(&manifest.document)?);
+    }
+    Ok(all)
+}
+
+fn of_files(step: &PlannedStep, files: &[String]) -> Result<Vec<Value>> {
+    ensure!(!files.is_empty(), "no file is named");
+    let mut all = Vec::new();
+    for name in files {
+        let manifest = step.manifests.iter().find(|manifest| manifest.file_name == *name);
+        let manifest = manifest.with_context(|| format!("the step has no manifest {name}"))?;
+        all.extend(documents(&manifest.document)?);
+    }
+    Ok(all)
+}
+
+fn certificates(live: &Live) -> Vec<String> {
+    live.of_kind("Certificate").map(|(name, _)| name.clone()).collect()
+}
+
+fn replicas(set: &Value) -> Result<u64> {
+    set["spec"]["replicas"].as_u64().context("replicas")
+}
+
+fn partition(set: &Value) -> u64 {
+    let update = &set["spec"]["updateStrategy"];
+    update["rollingUpdate"]["partition"].as_u64().unwrap_or(0)
+}
+
+fn is_on_delete(set: &Value) -> bool {
+    set["spec"]["updateStrategy"]["type"] == "OnDelete"
+}
+
+/// Name, size and class of each template of claims.
+fn claim_templates(set: &Value) -> Vec<(String, String, Option<String>)> {
+    let templates = list(&set["spec"]["volumeClaimTemplates"]).iter();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    templates
+        .filter_map(|template| {
+            let size = text(&template["spec"]["resources"]["requests"]["storage"]);
+            Some((
+                text(&template["metadata"]["name"])?,
+                size.unwrap_or_default(),
+                text(&template["spec"]["storageClassName"]),
+            ))
+        })
+        .collect()
+}
+
+fn url_text(url: &settings::Url) -> String {
+    let scheme = if url.is_tls { "https" } else { "http" };
+    format!("{scheme}://{}:{}", url.host, url.port)
+}
+
+fn minor_of(text: &str) -> Result<u32> {
+    let minor = text.strip_prefix("3.").with_context(|| format!("the version {text}"))?;
+    Ok(minor.parse()?)
+}
