@@ -10,7 +10,9 @@ mod live;
 mod settings;
 mod trust;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use etcd_package::cluster::OWNERSHIP_LABEL;
@@ -149,6 +151,9 @@ enum Start {
     Waits(String),
 }
 
+/// Behind which actions a run is killed: behind each where the code is fast.
+const KILLED_EVERY: usize = if cfg!(debug_assertions) { 3 } else { 1 };
+
 impl Model {
     /// A healthy cluster of what is installed. `desired` names Secrets that the user gives, beside those in use.
     ///
@@ -260,6 +265,25 @@ impl Model {
     /// Returns what would go wrong.
     pub fn carry_out(&mut self, planned: &Planned, has_snapshot: bool) -> Result<()> {
         self.needs_snapshot = has_snapshot;
+        for (index, step) in planned.steps.iter().enumerate() {
+            self.clone().preflight(planned, index)?;
+            for killed in (1..step.actions.len()).step_by(KILLED_EVERY) {
+                let mut again = self.clone();
+                again.run(step, killed)?;
+                again
+                    .preflight(planned, index)
+                    .and_then(|()| again.run(step, step.actions.len()))
+                    .with_context(|| format!("after it was killed behind {:?}", step.actions[killed - 1]))?;
+            }
+            self.run(step, step.actions.len())?;
+            self.finish()
+                .with_context(|| format!("at the end of the step {}", step.name))?;
+        }
+        Ok(())
+    }
+
+    /// Carries the preflight checks out, where so many steps are done.
+    fn preflight(&mut self, planned: &Planned, done: usize) -> Result<()> {
         let none = PlannedStep {
             name: "preflight".to_owned(),
             title: String::new(),
@@ -272,22 +296,10 @@ impl Model {
         for action in &planned.preflight {
             ensure!(action.is_check(), "preflight changes something: {action:?}");
             let found = match action {
-                Action::DryRun { directory, except } => self.dry_run(planned, directory, except.as_deref()),
+                Action::DryRun { directory, except } => self.dry_run(planned, done, directory, except.as_deref()),
                 action => self.act(action, &none),
             };
-            found.with_context(|| format!("preflight: {action:?}"))?;
-        }
-        for step in &planned.steps {
-            for killed in 1..step.actions.len() {
-                let mut again = self.clone();
-                again.run(step, killed)?;
-                again
-                    .run(step, step.actions.len())
-                    .with_context(|| format!("after it was killed behind {:?}", step.actions[killed - 1]))?;
-            }
-            self.run(step, step.actions.len())?;
-            self.finish()
-                .with_context(|| format!("at the end of the step {}", step.name))?;
+            found.with_context(|| format!("preflight before step {}: {action:?}", done + 1))?;
         }
         Ok(())
     }
@@ -1583,19 +1595,23 @@ impl Model {
         self.check()
     }
 
-    fn dry_run(&self, planned: &Planned, directory: &str, except: Option<&str>) -> Result<()> {
+    fn dry_run(&self, planned: &Planned, done: usize, directory: &str, except: Option<&str>) -> Result<()> {
         let names = (1..)
             .zip(&planned.steps)
             .map(|(number, step)| (format!("{number:02}-{}", step.name), step));
         let mut found = names.filter(|(name, _)| name == directory);
         let (_, step) = found.next().with_context(|| format!("no step {directory}"))?;
+        let number = planned.steps.iter().position(|other| std::ptr::eq(other, step));
+        if number < Some(done) {
+            return Ok(());
+        }
         let manifests = step
             .manifests
             .iter()
             .filter(|manifest| Some(&*manifest.file_name) != except);
         for manifest in manifests {
-            for object in documents(&manifest.document)? {
-                self.live.applied(&object).with_context(|| manifest.file_name.clone())?;
+            for object in read(&manifest.document)?.iter() {
+                self.live.applied(object).with_context(|| manifest.file_name.clone())?;
             }
         }
         Ok(())
@@ -1664,9 +1680,22 @@ fn compared(object: &Value) -> Value {
 fn objects(manifests: &[Manifest]) -> Result<Vec<Value>> {
     let mut all = Vec::new();
     for manifest in manifests {
-        all.extend(documents(&manifest.document)?);
+        all.extend(read(&manifest.document)?.iter().cloned());
     }
     Ok(all)
+}
+
+/// The objects of a document. Steps have many of them in common, and each is read once.
+fn read(document: &str) -> Result<Rc<Vec<Value>>> {
+    thread_local! {
+        static READ: RefCell<HashMap<String, Rc<Vec<Value>>>> = RefCell::new(HashMap::new());
+    }
+    if let Some(known) = READ.with_borrow(|all| all.get(document).cloned()) {
+        return Ok(known);
+    }
+    let objects = Rc::new(documents(document)?);
+    READ.with_borrow_mut(|all| all.insert(document.to_owned(), Rc::clone(&objects)));
+    Ok(objects)
 }
 
 fn of_files(step: &PlannedStep, files: &[String]) -> Result<Vec<Value>> {
@@ -1675,7 +1704,7 @@ fn of_files(step: &PlannedStep, files: &[String]) -> Result<Vec<Value>> {
     for name in files {
         let manifest = step.manifests.iter().find(|manifest| manifest.file_name == *name);
         let manifest = manifest.with_context(|| format!("the step has no manifest {name}"))?;
-        all.extend(documents(&manifest.document)?);
+        all.extend(read(&manifest.document)?.iter().cloned());
     }
     Ok(all)
 }

@@ -1,0 +1,748 @@
+//! Each function of the etcd package's prelude, with a kubectl that answers from a table: the right answer makes it
+//! succeed, and each wrong one that matters makes it fail, or say that nobody knows.
+
+#![cfg(unix)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use etcd_package::EtcdPackage;
+use host_tests::request;
+use libtest_mimic::{Arguments, Trial};
+use rutter::{ChangeRequest, Package as _, State};
+
+/// An answer of kubectl to calls whose words match a pattern of the shell.
+struct Answer {
+    pattern: &'static str,
+    output: &'static str,
+    code: u8,
+}
+
+const fn says(pattern: &'static str, output: &'static str) -> Answer {
+    Answer {
+        pattern,
+        output,
+        code: 0,
+    }
+}
+
+/// kubectl fails, as it does where something is forbidden or cannot be reached.
+const fn fails(pattern: &'static str) -> Answer {
+    Answer {
+        pattern,
+        output: "",
+        code: 1,
+    }
+}
+
+/// A call of a function, kubectl's answers, and how the function ends.
+struct Case {
+    name: &'static str,
+    call: &'static str,
+    answers: Vec<Answer>,
+    code: i32,
+    /// What it prints, if that matters.
+    output: Option<&'static str>,
+    /// A call of kubectl that must be among those that were made, or, behind `!`, must not.
+    calls: Option<&'static str>,
+}
+
+const fn case(name: &'static str, call: &'static str, answers: Vec<Answer>, code: i32) -> Case {
+    Case {
+        name,
+        call,
+        answers,
+        code,
+        output: None,
+        calls: None,
+    }
+}
+
+impl Case {
+    const fn prints(mut self, output: &'static str) -> Self {
+        self.output = Some(output);
+        self
+    }
+
+    const fn calling(mut self, call: &'static str) -> Self {
+        self.calls = Some(call);
+        self
+    }
+}
+
+const LIST: &str = "*exec etcd-0 --container etcd -- etcdctl member list";
+const STATUS_0: &str = "*exec etcd-0 --container etcd -- etcdctl endpoint status --write-out=json";
+const STATUS_1: &str = "*exec etcd-1 --container etcd -- etcdctl endpoint status --write-out=json";
+const FIELDS: &str = "*exec etcd-0 --container etcd -- etcdctl endpoint status --write-out=fields";
+const HEALTH_0: &str = "*exec etcd-0 --container etcd -- etcdctl endpoint health";
+const HEALTH_1: &str = "*exec etcd-1 --container etcd -- etcdctl endpoint health";
+
+/// As etcdctl prints members: two that vote, a learner, and one that has not started.
+const MEMBERS: &str = "\
+a1, started, etcd-0, http://etcd-0:2380, http://etcd-0:2379, false
+b2, started, etcd-1, http://etcd-1:2380, http://etcd-1:2379, false
+c3, started, etcd-2, http://etcd-2:2380, http://etcd-2:2379, true
+d4, unstarted, , http://etcd-3:2380, , true
+";
+const TWO_VOTERS: &str = "\
+a1, started, etcd-0, http://etcd-0:2380, http://etcd-0:2379, false
+b2, started, etcd-1, http://etcd-1:2380, http://etcd-1:2379, false
+";
+const TWO_OF_A_NAME: &str = "\
+a1, started, etcd-1, http://etcd-1:2380, http://etcd-1:2379, false
+b2, started, etcd-1, http://other:2380, http://other:2379, false
+";
+const UNSTARTED_VOTER: &str = "\
+a1, started, etcd-0, http://etcd-0:2380, http://etcd-0:2379, false
+b2, unstarted, , http://etcd-1:2380, , false
+";
+
+const PORT_0: &str = "*get pod etcd-0 --output jsonpath=*etcd-metrics*";
+const PORT_1: &str = "*get pod etcd-1 --output jsonpath=*etcd-metrics*";
+const METRICS_0: &str = "get --raw /api/v1/namespaces/default/pods/etcd-0:8080/proxy/metrics";
+const PEER_OF_0: &str = "etcd_network_active_peers{Local=\"a1\",Remote=\"b2\"} 1\n";
+const LOST_PEER: &str = "etcd_network_active_peers{Local=\"a1\",Remote=\"b2\"} 0\n";
+const OTHER_PEER: &str = "etcd_network_active_peers{Local=\"a1\",Remote=\"c3\"} 1\n";
+
+const STATUS_3_6: &str = r#"[{"Endpoint":"e","Status":{"header":{"member_id":1},"version":"3.6.14","dbSize":20480,"storageVersion":"3.6.0"}}]"#;
+const STATUS_BACK: &str = r#"[{"Status":{"version":"3.6.14","dbSize":20480,"storageVersion":"3.5.0","downgradeInfo":{"targetVersion":"3.5.0"}}}]"#;
+const STATUS_3_5: &str = r#"[{"Status":{"version":"3.5.33","dbSize":20480}}]"#;
+const STATUS_3_6_1: &str = r#"[{"Status":{"version":"3.6.1","dbSize":20480}}]"#;
+const STATUS_EMPTY: &str = r#"[{"Status":{}}]"#;
+
+const CLAIM: &str = "*get persistentvolumeclaim data-etcd-0 --output jsonpath=*";
+const CLAIMS: &str = "*get persistentvolumeclaim data-etcd-2 wal-etcd-2 --ignore-not-found --output name";
+
+const REVISION: &str = "*get statefulset etcd --output go-template=*";
+const POD_REVISION: &str = "*get pod etcd-0 --output go-template=*controller-revision-hash*";
+
+const CERTIFICATE: &str = "*get certificates.cert-manager.io server --output go-template=*";
+
+const KEY_OF: &str = "*get secret s --output go-template={{with*";
+const OBJECT_OF: &str = "*get secret s --output go-template={\"apiVersion\"*";
+const CA_OF: &str = "*get secret s --output go-template={{index*base64decode}}";
+const CA_OF_OTHER: &str = "*get secret o --output go-template={{index*base64decode}}";
+const OLD_CA: &str = "-----BEGIN CERTIFICATE-----\nold\n-----END CERTIFICATE-----\n";
+const NEW_CA: &str = "-----BEGIN CERTIFICATE-----\nnew\n-----END CERTIFICATE-----\n";
+
+const FOUND: &str = "*get --filename manifests/a.yaml --ignore-not-found --output name";
+const APPLIED: &str = "*apply --dry-run=server --filename manifests/a.yaml --output jsonpath=*";
+const REPLACED: &str = "*replace --dry-run=server --filename manifests/a.yaml --output jsonpath=*";
+const LIVE: &str = "*get --filename manifests/a.yaml --output jsonpath=*";
+
+const RESOURCES: &str = "api-resources --api-group cert-manager.io --output name";
+
+#[allow(clippy::too_many_lines, reason = "a table")]
+fn cases() -> Vec<Case> {
+    let list = |members| vec![says(LIST, members)];
+    vec![
+        case("serve", "healthy etcd-0 etcd-1", vec![says(HEALTH_0, ""), says(HEALTH_1, "")], 0),
+        case("one does not", "healthy etcd-0 etcd-1", vec![says(HEALTH_0, ""), fails(HEALTH_1)], 1),
+        case("the first does not", "healthy etcd-0 etcd-1", vec![fails(HEALTH_0), says(HEALTH_1, "")], 1),
+        case("a list", "members_of etcd-0", list(MEMBERS), 0).prints(MEMBERS),
+        case("no answer", "members_of etcd-0", vec![fails(LIST)], 2),
+        case("an empty list", "members_of etcd-0", list(""), 2),
+        case("by name", "id_where etcd-0 3 etcd-1", list(MEMBERS), 0).prints("b2\n"),
+        case("by URL", "id_where etcd-0 4 http://etcd-3:2380", list(MEMBERS), 0).prints("d4\n"),
+        case("part of a name", "id_where etcd-0 3 etcd", list(MEMBERS), 1),
+        case("a pattern", "id_where etcd-0 3 'etcd..'", list(MEMBERS), 1),
+        case("no answer", "id_where etcd-0 3 etcd-1", vec![fails(LIST)], 2),
+        case("two of a name", "id_where etcd-0 3 etcd-1", list(TWO_OF_A_NAME), 2),
+        case("a member", "member_id etcd-0 etcd-2", list(MEMBERS), 0).prints("c3\n"),
+        case("no member", "member_id etcd-0 etcd-9", list(MEMBERS), 1),
+        case("an unstarted member has no name", "member_id etcd-0 etcd-3", list(MEMBERS), 1),
+        case("known", "known_by etcd-0 http://etcd-3:2380", list(MEMBERS), 0),
+        case("not known", "known_by etcd-0 https://etcd-3:2380", list(MEMBERS), 1),
+        case("no answer", "known_by etcd-0 http://etcd-3:2380", vec![fails(LIST)], 2),
+        case("an empty list", "known_by etcd-0 http://etcd-3:2380", list(""), 2),
+        case("a voter", "votes etcd-0 http://etcd-1:2380", list(MEMBERS), 0),
+        case("a learner", "votes etcd-0 http://etcd-2:2380", list(MEMBERS), 1),
+        case("nobody", "votes etcd-0 http://etcd-9:2380", list(MEMBERS), 1),
+        case("no answer", "votes etcd-0 http://etcd-1:2380", vec![fails(LIST)], 2),
+        case("gone", "has_no_member etcd-0 etcd-9", list(MEMBERS), 0),
+        case("there", "has_no_member etcd-0 etcd-2", list(MEMBERS), 1),
+        case("no answer", "has_no_member etcd-0 etcd-9", vec![fails(LIST)], 2),
+        case("an empty list", "has_no_member etcd-0 etcd-9", list(""), 2),
+        case("gone", "has_no_id etcd-0 e5", list(MEMBERS), 0),
+        case("there", "has_no_id etcd-0 c3", list(MEMBERS), 1),
+        case("no ID", "has_no_id etcd-0 ''", list(MEMBERS), 2),
+        case("no answer", "has_no_id etcd-0 e5", vec![fails(LIST)], 2),
+        case("another ID", "has_new etcd-0 http://etcd-3:2380 a1", list(MEMBERS), 0),
+        case("the old ID", "has_new etcd-0 http://etcd-3:2380 d4", list(MEMBERS), 1),
+        case("nobody", "has_new etcd-0 http://etcd-9:2380 d4", list(MEMBERS), 1),
+        case("no ID", "has_new etcd-0 http://etcd-3:2380 ''", list(MEMBERS), 2),
+        case("no answer", "has_new etcd-0 http://etcd-3:2380 a1", vec![fails(LIST)], 2),
+        case("all vote", "voters etcd-0 2", list(TWO_VOTERS), 0),
+        case("another count", "voters etcd-0 3", list(TWO_VOTERS), 1),
+        case("learners", "voters etcd-0 4", list(MEMBERS), 1),
+        case("so many beside learners", "voters etcd-0 2", list(MEMBERS), 1),
+        case("one has not started", "voters etcd-0 2", list(UNSTARTED_VOTER), 1),
+        case("no answer", "voters etcd-0 2", vec![fails(LIST)], 2),
+        case(
+            "a learner",
+            "promote etcd-0 http://etcd-2:2380",
+            vec![says(LIST, MEMBERS), says("*etcdctl member promote c3", "")],
+            0,
+        )
+        .calling("member promote c3"),
+        case(
+            "it is not in sync",
+            "promote etcd-0 http://etcd-2:2380",
+            vec![says(LIST, MEMBERS), fails("*etcdctl member promote c3")],
+            1,
+        ),
+        case("nobody", "promote etcd-0 http://etcd-9:2380", list(MEMBERS), 1),
+        case(
+            "a member",
+            "remove_member etcd-0 etcd-1",
+            vec![says(LIST, MEMBERS), says("*etcdctl member remove b2", "")],
+            0,
+        )
+        .calling("member remove b2"),
+        case("two of a name", "remove_member etcd-0 etcd-1", list(TWO_OF_A_NAME), 1).calling("!member remove"),
+        case("nobody", "remove_member etcd-0 etcd-9", list(MEMBERS), 1).calling("!member remove"),
+        case(
+            "it would lose the quorum",
+            "remove_member etcd-0 etcd-1",
+            vec![says(LIST, MEMBERS), fails("*etcdctl member remove b2")],
+            1,
+        ),
+        case(
+            "a member",
+            "update_member etcd-0 etcd-1 https://new:2380",
+            vec![says(LIST, MEMBERS), says("*etcdctl member update b2 --peer-urls=https://new:2380", "")],
+            0,
+        )
+        .calling("member update b2 --peer-urls=https://new:2380"),
+        case("two of a name", "update_member etcd-0 etcd-1 https://new:2380", list(TWO_OF_A_NAME), 1)
+            .calling("!member update"),
+        case(
+            "it fails",
+            "update_member etcd-0 etcd-1 https://new:2380",
+            vec![says(LIST, MEMBERS), fails("*etcdctl member update*")],
+            1,
+        ),
+        case(
+            "another leads",
+            "does_not_lead etcd-0",
+            vec![says(FIELDS, "\"MemberID\" : 10501334649042878790\n\"Leader\" : 10501334649042878791\n")],
+            0,
+        ),
+        case(
+            "it leads",
+            "does_not_lead etcd-0",
+            vec![says(FIELDS, "\"MemberID\" : 10501334649042878790\n\"Leader\" : 10501334649042878790\n")],
+            1,
+        ),
+        case(
+            "nobody leads",
+            "does_not_lead etcd-0",
+            vec![says(FIELDS, "\"MemberID\" : 10501334649042878790\n\"Leader\" : 0\n")],
+            2,
+        ),
+        case("an empty answer", "does_not_lead etcd-0", vec![says(FIELDS, "")], 2),
+        case("no leader in it", "does_not_lead etcd-0", vec![says(FIELDS, "\"MemberID\" : 1\n")], 2),
+        case("no answer", "does_not_lead etcd-0", vec![fails(FIELDS)], 2),
+        case(
+            "moves",
+            "move_leader etcd-0 etcd-1",
+            vec![says(LIST, MEMBERS), says("*etcdctl move-leader b2", "")],
+            0,
+        )
+        .calling("exec etcd-0 --container etcd -- etcdctl move-leader b2"),
+        case(
+            "it does not lead",
+            "move_leader etcd-0 etcd-1",
+            vec![says(LIST, MEMBERS), fails("*etcdctl move-leader b2")],
+            1,
+        ),
+        case("nobody", "move_leader etcd-0 etcd-9", list(MEMBERS), 1),
+        case(
+            "a connection",
+            "connected etcd-0",
+            vec![says(PORT_0, "8080"), says(LIST, TWO_VOTERS), says(METRICS_0, PEER_OF_0)],
+            0,
+        ),
+        case(
+            "none to the peer",
+            "connected etcd-0",
+            vec![says(PORT_0, "8080"), says(LIST, TWO_VOTERS), says(METRICS_0, OTHER_PEER)],
+            1,
+        ),
+        case(
+            "a lost one",
+            "connected etcd-0",
+            vec![says(PORT_0, "8080"), says(LIST, TWO_VOTERS), says(METRICS_0, LOST_PEER)],
+            1,
+        ),
+        case(
+            "no metrics",
+            "connected etcd-0",
+            vec![says(PORT_0, "8080"), says(LIST, TWO_VOTERS), says(METRICS_0, "")],
+            1,
+        ),
+        case(
+            "metrics are forbidden",
+            "connected etcd-0",
+            vec![says(PORT_0, "8080"), says(LIST, TWO_VOTERS), fails(METRICS_0)],
+            1,
+        ),
+        case(
+            "no list",
+            "connected etcd-0",
+            vec![says(PORT_0, "8080"), fails(LIST), says(METRICS_0, PEER_OF_0)],
+            1,
+        ),
+        case("no pod", "connected etcd-0", vec![fails(PORT_0)], 1),
+        case(
+            "nobody shows any",
+            "connected etcd-0 etcd-1",
+            vec![says(PORT_0, ""), says(PORT_1, "")],
+            1,
+        ),
+        case("it runs", "runs_version 3.6.14 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
+        case("one of two", "runs_version '3.6.10 3.6.14' etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
+        case("another", "runs_version 3.6.14 etcd-0", vec![says(STATUS_0, STATUS_3_5)], 1),
+        case("a part of it", "runs_version 3.6.14 etcd-0", vec![says(STATUS_0, STATUS_3_6_1)], 1),
+        case("it is a part", "runs_version 3.6.1 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 1),
+        case(
+            "the second runs another",
+            "runs_version 3.6.14 etcd-0 etcd-1",
+            vec![says(STATUS_0, STATUS_3_6), says(STATUS_1, STATUS_3_5)],
+            1,
+        ),
+        case("an empty answer", "runs_version 3.6.14 etcd-0", vec![says(STATUS_0, "")], 1),
+        case("no answer", "runs_version 3.6.14 etcd-0", vec![fails(STATUS_0)], 1),
+        case("the format", "stored_as 3.6 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
+        case("an older one", "stored_as 3.6 etcd-0", vec![says(STATUS_0, STATUS_BACK)], 1),
+        case("on the way back", "stored_as 3.5 etcd-0", vec![says(STATUS_0, STATUS_BACK)], 0),
+        case("a member of 3.5", "stored_as 3.5 etcd-0", vec![says(STATUS_0, STATUS_3_5)], 0),
+        case("a member of 3.5 has none of 3.6", "stored_as 3.6 etcd-0", vec![says(STATUS_0, STATUS_3_5)], 1),
+        case("not yet back", "stored_as 3.5 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 1),
+        case("nothing is told", "stored_as 3.6 etcd-0", vec![says(STATUS_0, STATUS_EMPTY)], 1),
+        case("no answer", "stored_as 3.6 etcd-0", vec![fails(STATUS_0)], 1),
+        case("under way", "downgrading etcd-0 3.5", vec![says(STATUS_0, STATUS_BACK)], 0),
+        case("done", "downgrading etcd-0 3.5", vec![says(STATUS_0, STATUS_3_5)], 0),
+        case("not begun", "downgrading etcd-0 3.5", vec![says(STATUS_0, STATUS_3_6)], 1),
+        case("no answer", "downgrading etcd-0 3.5", vec![fails(STATUS_0)], 2),
+        case("an empty answer", "downgrading etcd-0 3.5", vec![says(STATUS_0, "")], 2),
+        case("it fits", "fits_quota 20481 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
+        case("as large", "fits_quota 20480 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 1),
+        case("larger", "fits_quota 2048 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 1),
+        case("not told", "fits_quota 20481 etcd-0", vec![says(STATUS_0, STATUS_EMPTY)], 1),
+        case("no answer", "fits_quota 20481 etcd-0", vec![fails(STATUS_0)], 1),
+        case(
+            "the second is larger",
+            "fits_quota 20481 etcd-0 etcd-1",
+            vec![says(STATUS_0, STATUS_3_6), says(STATUS_1, r#"[{"Status":{"dbSize":20482}}]"#)],
+            1,
+        ),
+        case("room", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_3_6), says(CLAIM, "1Gi")], 0),
+        case("decimal", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_3_6), says(CLAIM, "1.5G")], 0),
+        case("bytes", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_3_6), says(CLAIM, "1073741824")], 0),
+        case("too small", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_3_6), says(CLAIM, "488Mi")], 1),
+        case("an unknown unit", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_3_6), says(CLAIM, "8Xi")], 1),
+        case("no capacity", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_3_6), says(CLAIM, "")], 1),
+        case("no value", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_3_6), says(CLAIM, "<no value>")], 1),
+        case("no claim", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_3_6), fails(CLAIM)], 1),
+        case("no size", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_EMPTY), says(CLAIM, "8Gi")], 1),
+        case("no answer", "has_room etcd-0 data-etcd-0", vec![fails(STATUS_0), says(CLAIM, "8Gi")], 1),
+        case("there", "exists secret s", vec![says("*get secret s --ignore-not-found --output name", "secret/s\n")], 0),
+        case("not there", "exists secret s", vec![says("*get secret s --ignore-not-found --output name", "")], 1),
+        case("forbidden", "exists secret s", vec![fails("*get secret s*")], 2),
+        case("none", "no_claims data-etcd-2 wal-etcd-2", vec![says(CLAIMS, "")], 0),
+        case("one", "no_claims data-etcd-2 wal-etcd-2", vec![says(CLAIMS, "persistentvolumeclaim/wal-etcd-2\n")], 1),
+        case("forbidden", "no_claims data-etcd-2 wal-etcd-2", vec![fails(CLAIMS)], 1),
+        case("current", "of_revision etcd etcd-0", vec![says(REVISION, "etcd-5d"), says(POD_REVISION, "etcd-5d")], 0),
+        case("older", "of_revision etcd etcd-0", vec![says(REVISION, "etcd-5d"), says(POD_REVISION, "etcd-4c")], 1),
+        case("not observed", "of_revision etcd etcd-0", vec![says(REVISION, ""), says(POD_REVISION, "")], 1),
+        case(
+            "no value on both sides",
+            "of_revision etcd etcd-0",
+            vec![says(REVISION, "<no value>"), says(POD_REVISION, "<no value>")],
+            1,
+        ),
+        case("no pod", "of_revision etcd etcd-0", vec![says(REVISION, "etcd-5d"), fails(POD_REVISION)], 1),
+        case("no set", "of_revision etcd etcd-0", vec![fails(REVISION)], 1),
+        case("issued", "issued server", vec![says(CERTIFICATE, "3=3")], 0),
+        case("of the generation before", "issued server", vec![says(CERTIFICATE, "2=3")], 1),
+        case("not ready", "issued server", vec![says(CERTIFICATE, "=3")], 1),
+        case("no generation", "issued server", vec![says(CERTIFICATE, "<no value>=3")], 1),
+        case("no values", "issued server", vec![says(CERTIFICATE, "<no value>=<no value>")], 1),
+        case("an empty answer", "issued server", vec![says(CERTIFICATE, "")], 1),
+        case("nothing on both sides", "issued server", vec![says(CERTIFICATE, "=")], 1),
+        case("no certificate", "issued server", vec![fails(CERTIFICATE)], 1),
+        case("the keys", "secret_has s tls.crt tls.key", vec![says(KEY_OF, "yes")], 0),
+        case("a key is empty", "secret_has s tls.crt", vec![says(KEY_OF, "")], 1),
+        case("no value", "secret_has s tls.crt", vec![says(KEY_OF, "<no value>")], 1),
+        case("forbidden", "secret_has s tls.crt", vec![fails(KEY_OF)], 1),
+        case(
+            "the second key is missing",
+            "secret_has s tls.crt ca.crt",
+            vec![says("*\"tls.crt\"*", "yes"), says("*\"ca.crt\"*", "")],
+            1,
+        ),
+        case(
+            "copies",
+            "copy_certificate s n ca.crt tls.crt tls.key",
+            vec![says(KEY_OF, "yes"), says(OBJECT_OF, "{}"), says("*create --filename -", "")],
+            0,
+        )
+        .calling("create --filename -"),
+        case(
+            "a key is missing",
+            "copy_certificate s n ca.crt tls.crt tls.key",
+            vec![says("*\"ca.crt\"*", ""), says(KEY_OF, "yes")],
+            1,
+        )
+        .calling("!create"),
+        case(
+            "it is gone meanwhile",
+            "copy_certificate s n ca.crt tls.crt tls.key",
+            vec![says(KEY_OF, "yes"), fails(OBJECT_OF)],
+            1,
+        )
+        .calling("!create"),
+        case(
+            "it cannot be made",
+            "copy_certificate s n ca.crt tls.crt tls.key",
+            vec![says(KEY_OF, "yes"), says(OBJECT_OF, "{}"), fails("*create --filename -")],
+            1,
+        ),
+        case("a CA", "ca_of s", vec![says(CA_OF, OLD_CA)], 0).prints(OLD_CA),
+        case("no CA", "ca_of s", vec![says(CA_OF, "garbage")], 1),
+        case("no value", "ca_of s", vec![says(CA_OF, "<no value>")], 1),
+        case("an empty one", "ca_of s", vec![says(CA_OF, "")], 1),
+        case("forbidden", "ca_of s", vec![fails(CA_OF)], 1),
+        case(
+            "adds",
+            "trust_both s o",
+            vec![says(CA_OF, OLD_CA), says(CA_OF_OTHER, NEW_CA), says("*patch secret s *", "")],
+            0,
+        )
+        // Both, as base64.
+        .calling("\"ca.crt\":\"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCm9sZAotLS0tLUVORCBDRVJUSUZJQ0FURS0tLS0tCi0tLS0tQkVHSU4gQ0VSVElGSUNBVEUtLS0tLQpuZXcKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=\""),
+        case("it is there", "trust_both s o", vec![says(CA_OF, OLD_CA), says(CA_OF_OTHER, OLD_CA)], 0).calling("!patch"),
+        case("no CA", "trust_both s o", vec![says(CA_OF, OLD_CA), says(CA_OF_OTHER, "")], 1).calling("!patch"),
+        case("no old CA", "trust_both s o", vec![says(CA_OF, ""), says(CA_OF_OTHER, NEW_CA)], 1).calling("!patch"),
+        case(
+            "it cannot be changed",
+            "trust_both s o",
+            vec![says(CA_OF, OLD_CA), says(CA_OF_OTHER, NEW_CA), fails("*patch secret s *")],
+            1,
+        ),
+        case(
+            "takes",
+            "take_certificate s o",
+            vec![
+                says("*get secret o --output go-template={{with*", "yes"),
+                says("*get secret o --output go-template={\"data\"*", "{}"),
+                says("*patch secret s *", ""),
+            ],
+            0,
+        )
+        .calling("patch secret s"),
+        case(
+            "no key",
+            "take_certificate s o",
+            vec![says("*get secret o --output go-template={{with*", "")],
+            1,
+        )
+        .calling("!patch"),
+        case(
+            "it cannot be changed",
+            "take_certificate s o",
+            vec![
+                says("*get secret o --output go-template={{with*", "yes"),
+                says("*get secret o --output go-template={\"data\"*", "{}"),
+                fails("*patch secret s *"),
+            ],
+            1,
+        ),
+        case("writes", "fill_log etcd-0 3", vec![says("*etcdctl del rutter.dev/no-such-key", "0\n")], 0),
+        case("it fails", "fill_log etcd-0 3", vec![fails("*etcdctl del rutter.dev/no-such-key")], 1),
+        case(
+            "the note of a restart",
+            "comparable '{\"metadata\":{\"annotations\":{\"kubectl.kubernetes.io/restartedAt\":\"t\"},\"labels\":{}}}'",
+            vec![],
+            0,
+        )
+        .prints("{\"metadata\":{\"labels\":{}}}\n"),
+        case(
+            "the note of a restart beside others",
+            "comparable '{\"annotations\":{\"a\":\"b\",\"kubectl.kubernetes.io/restartedAt\":\"t\"}}'",
+            vec![],
+            0,
+        )
+        .prints("{\"annotations\":{\"a\":\"b\"}}\n"),
+        case("a manifest", "alone a.yaml", vec![says(REPLACED, "{\"a\":1}")], 0).prints("{\"a\":1}\n"),
+        case("it is refused", "alone a.yaml", vec![fails(REPLACED)], 1),
+        case(
+            "the same",
+            "proven a.yaml",
+            vec![says(FOUND, "service/a\n"), says(APPLIED, "{\"a\":1}"), says(REPLACED, "{\"a\":1}")],
+            0,
+        ),
+        case("a new one", "proven a.yaml", vec![says(FOUND, "")], 0),
+        case(
+            "a foreign field stays",
+            "proven a.yaml",
+            vec![says(FOUND, "service/a\n"), says(APPLIED, "{\"a\":1,\"b\":2}"), says(REPLACED, "{\"a\":1}")],
+            1,
+        ),
+        case("forbidden", "proven a.yaml", vec![fails(FOUND)], 1),
+        case(
+            "the apply is refused",
+            "proven a.yaml",
+            vec![says(FOUND, "service/a\n"), fails(APPLIED)],
+            1,
+        ),
+        case(
+            "the replacement is refused",
+            "proven a.yaml",
+            vec![says(FOUND, "service/a\n"), says(APPLIED, "{\"a\":1}"), fails(REPLACED)],
+            1,
+        ),
+        case("the same", "applied a.yaml", vec![says(LIVE, "{\"a\":1}"), says(REPLACED, "{\"a\":1}")], 0),
+        case("a foreign field", "applied a.yaml", vec![says(LIVE, "{\"a\":1,\"b\":2}"), says(REPLACED, "{\"a\":1}")], 1),
+        case("nothing", "applied a.yaml", vec![says(LIVE, ""), says(REPLACED, "{\"a\":1}")], 1),
+        case("not there", "applied a.yaml", vec![fails(LIVE)], 1),
+        case("it is refused", "applied a.yaml", vec![says(LIVE, "{\"a\":1}"), fails(REPLACED)], 1),
+        case(
+            "accepted",
+            "dry_run 01-step",
+            vec![says("*apply --dry-run=server --filename 01-step/manifests/?.yaml", "")],
+            0,
+        )
+        .calling("--filename 01-step/manifests/b.yaml"),
+        case(
+            "but for one",
+            "dry_run 01-step b.yaml",
+            vec![says("*apply --dry-run=server --filename 01-step/manifests/a.yaml", "")],
+            0,
+        )
+        .calling("!b.yaml"),
+        case(
+            "one is refused",
+            "dry_run 01-step",
+            vec![
+                says("*apply --dry-run=server --filename 01-step/manifests/a.yaml", ""),
+                fails("*apply --dry-run=server --filename 01-step/manifests/b.yaml"),
+            ],
+            1,
+        ),
+        case("no such step", "dry_run 02-none", vec![fails("*apply*")], 1),
+        case("a step that is done", "is_done() { [ \"$1\" = 01-step ]; }; dry_run 01-step", vec![], 0),
+        case("allowed", "allowed create services", vec![says("*auth can-i create services", "yes\n")], 0),
+        case(
+            "with a warning",
+            "allowed create nodes",
+            vec![says("*auth can-i create nodes", "Warning: resource 'nodes' is not namespace scoped\nyes\n")],
+            0,
+        ),
+        case(
+            "a part",
+            "allowed create pods/exec",
+            vec![says("*auth can-i create pods --subresource=exec", "yes\n")],
+            0,
+        ),
+        case(
+            "not allowed",
+            "allowed create services",
+            vec![Answer { pattern: "*auth can-i create services", output: "no\n", code: 1 }],
+            1,
+        ),
+        case("no, with success", "allowed create services", vec![says("*auth can-i create services", "no\n")], 1),
+        case("no answer", "allowed create services", vec![fails("*auth can-i create services")], 1),
+        case("an empty answer", "allowed create services", vec![says("*auth can-i create services", "")], 1),
+        case(
+            "the first is not",
+            "allowed create secrets services",
+            vec![
+                Answer { pattern: "*can-i create secrets", output: "no\n", code: 1 },
+                says("*can-i create services", "yes\n"),
+            ],
+            1,
+        ),
+        case(
+            "served",
+            "served certificates.cert-manager.io",
+            vec![says(RESOURCES, "certificaterequests.cert-manager.io\ncertificates.cert-manager.io\n")],
+            0,
+        ),
+        case(
+            "a similar one",
+            "served certificates.cert-manager.io",
+            vec![says(RESOURCES, "oldcertificates.cert-manager.io\ncertificates.cert-manager.iox\n")],
+            1,
+        ),
+        case("none", "served certificates.cert-manager.io", vec![says(RESOURCES, "")], 1),
+        case("no answer", "served certificates.cert-manager.io", vec![fails(RESOURCES)], 1),
+        case("calls", "etcdctl_in etcd-0 member list", vec![says(LIST, "a\n")], 0).prints("a\n"),
+        case("fails", "etcdctl_in etcd-0 member list", vec![fails(LIST)], 1),
+        case("calls", "k get pods", vec![says("--namespace default get pods", "p\n")], 0).prints("p\n"),
+    ]
+}
+
+/// The shells of this machine.
+fn shells() -> Vec<(&'static str, Vec<&'static str>)> {
+    let all = [
+        ("sh", vec!["sh"]),
+        ("dash", vec!["dash"]),
+        ("bash", vec!["bash", "--posix"]),
+        ("busybox", vec!["busybox", "sh"]),
+    ];
+    let exists = |words: &[&str]| {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).args(["-c", "exit 0"]);
+        command.output().is_ok_and(|output| output.status.success())
+    };
+    all.into_iter().filter(|(_, words)| exists(words)).collect()
+}
+
+fn prelude() -> Result<String> {
+    let installed = State::Values(request("replicas: 1"));
+    let plan = EtcdPackage.plan(&installed, &ChangeRequest::new("replicas: 3"));
+    let plan = plan.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+    ensure!(!plan.prelude.is_empty(), "the plan has no prelude");
+    Ok(plan.prelude)
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::from_args();
+    let prelude = prelude()?;
+    let mut trials = Vec::new();
+    for (shell, words) in shells() {
+        for case in cases() {
+            let function = case
+                .call
+                .split(' ')
+                .find(|word| !word.ends_with(';') && !word.contains(['(', '{', '[', '"', '=', ']', '}']));
+            let name = format!("{shell}::{}: {}", function.unwrap_or(case.call), case.name);
+            let (words, prelude) = (words.clone(), prelude.clone());
+            trials.push(Trial::test(name, move || Ok(run(&words, &prelude, &case)?)));
+        }
+    }
+    trials.push(Trial::test("each function is seen succeeding and failing", move || {
+        Ok(each_function_has_cases(&prelude)?)
+    }));
+    libtest_mimic::run(&arguments, trials).exit()
+}
+
+/// A function without a case in which it succeeds, and one in which it does not, is not tested.
+fn each_function_has_cases(prelude: &str) -> Result<()> {
+    let functions: BTreeSet<&str> = prelude
+        .lines()
+        .filter_map(|line| Some(line.split_once("()")?.0))
+        .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+        .collect();
+    ensure!(functions.len() > 30, "only {functions:?} are found");
+    let cases = cases();
+    for function in functions {
+        let of_function = || {
+            cases
+                .iter()
+                .filter(|case| case.call.split([' ', ';']).any(|word| word == function))
+        };
+        ensure!(
+            of_function().any(|case| case.code == 0),
+            "{function} is not seen succeeding"
+        );
+        // These hand on what they are given.
+        let cannot_fail = ["comparable", "k"].contains(&function);
+        ensure!(
+            cannot_fail || of_function().any(|case| case.code != 0),
+            "{function} is not seen failing"
+        );
+    }
+    Ok(())
+}
+
+fn run(shell: &[&str], prelude: &str, case: &Case) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let root = directory.path();
+    let manifests = root.join("01-step/manifests");
+    fs::create_dir_all(&manifests)?;
+    fs::create_dir(root.join("bin"))?;
+    for name in ["a.yaml", "b.yaml"] {
+        fs::write(manifests.join(name), "{}\n")?;
+    }
+    fake(root, &case.answers)?;
+    // As `run.sh` calls a line, where a shell ignores failures that no `||` looks at.
+    let script = format!(
+        "set -eu\nattempt() {{ \"$@\"; }}\nis_done() {{ return 1; }}\n{prelude}\ncode=0\n{{ {}; }} || code=$?\nexit \"$code\"\n",
+        case.call
+    );
+    fs::write(root.join("script"), script)?;
+    let path = std::env::var("PATH").context("PATH")?;
+    let output = Command::new(shell[0])
+        .args(&shell[1..])
+        .arg("script")
+        .current_dir(root)
+        .env("PATH", format!("{}:{path}", root.join("bin").display()))
+        .output()?;
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    let calls = fs::read_to_string(root.join("calls")).unwrap_or_default();
+    if let Ok(unknown) = fs::read_to_string(root.join("unknown")) {
+        bail!("the table has no answer to {unknown}{stderr}");
+    }
+    ensure!(
+        output.status.code() == Some(case.code),
+        "{} ends with {:?} and not {}:\n{stdout}{stderr}{calls}",
+        case.call,
+        output.status.code(),
+        case.code
+    );
+    if let Some(wanted) = case.output {
+        ensure!(stdout == wanted, "{} prints {stdout:?}", case.call);
+    }
+    match case.calls {
+        Some(call) if call.starts_with('!') => ensure!(!calls.contains(&call[1..]), "it calls {calls}"),
+        Some(call) => ensure!(calls.contains(call), "it does not call {call}:\n{calls}"),
+        None => {}
+    }
+    Ok(())
+}
+
+/// Writes a kubectl that answers from the table.
+fn fake(root: &Path, answers: &[Answer]) -> Result<()> {
+    let mut text = format!(
+        "#!/bin/sh\nprintf '%s\\n' \"$*\" >> '{0}/calls'\ncase $* in\n",
+        root.display()
+    );
+    for (number, answer) in answers.iter().enumerate() {
+        fs::write(root.join(format!("answer-{number}")), answer.output)?;
+        // Patterns match any text around what stands for itself.
+        let pattern: String = answer
+            .pattern
+            .chars()
+            .map(|c| {
+                if "*?".contains(c) {
+                    c.to_string()
+                } else {
+                    format!("\\{c}")
+                }
+            })
+            .collect();
+        text.push_str(&format!(
+            "  {pattern}) cat > /dev/null < /dev/null; cat '{}/answer-{number}'; exit {} ;;\n",
+            root.display(),
+            answer.code
+        ));
+    }
+    text.push_str(&format!(
+        "esac\nprintf '%s\\n' \"$*\" >> '{}/unknown'\nexit 97\n",
+        root.display()
+    ));
+    let path = root.join("bin/kubectl");
+    fs::write(&path, text)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
