@@ -161,7 +161,8 @@ downgrading() (
   status=$(etcdctl_in "$1" endpoint status --write-out=json) || exit 2
   case $status in
     *"\"targetVersion\":\"$2"[.\"]* | *"\"storageVersion\":\"$2"[.\"]* | *"\"version\":\"$2".*) ;;
-    *) exit 1 ;;
+    *'"version"'*) exit 1 ;;
+    *) exit 2 ;;
   esac
 )
 
@@ -217,7 +218,7 @@ no_claims() (
 # of_revision STATEFULSET POD...: whether each of these pods is of the current template of the StatefulSet.
 of_revision() (
   revision=$(k get statefulset "$1" --output go-template='{{if eq .metadata.generation .status.observedGeneration}}{{.status.updateRevision}}{{end}}') || exit 1
-  [ -n "$revision" ] || exit 1
+  case $revision in '' | *'<no value>'*) exit 1 ;; esac
   shift
   for pod do
     found=$(k get pod "$pod" --output go-template='{{index .metadata.labels "controller-revision-hash"}}') || exit 1
@@ -230,6 +231,7 @@ of_revision() (
 issued() (
   for name do
     found=$(k get certificates.cert-manager.io "$name" --output go-template='{{range .status.conditions}}{{if and (eq .type "Ready") (eq .status "True")}}{{.observedGeneration}}{{end}}{{end}}={{.metadata.generation}}') || exit 1
+    case ${found%%=*} in '' | *[!0-9]*) found=not=ready ;; esac
     [ "${found%%=*}" = "${found#*=}" ] || { echo "the certificate $name is not ready" >&2; exit 1; }
   done
 )
