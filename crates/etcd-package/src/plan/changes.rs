@@ -65,14 +65,6 @@ pub(super) struct ObjectChange {
     pub(super) take_over: Option<File>,
 }
 
-impl ObjectChange {
-    /// What becomes of it, in words.
-    pub(super) fn words(&self) -> String {
-        let verb = if self.changes.is_some() { "changes" } else { "creates" };
-        format!("{verb} {} {}", self.id.kind, self.id.name)
-    }
-}
-
 /// All that becomes of the objects of a cluster.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {

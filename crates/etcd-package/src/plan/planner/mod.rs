@@ -438,23 +438,48 @@ impl Planner<'_> {
 
     fn reason(&self, template: &[String]) -> String {
         const MOST: usize = 4;
-        let mut parts: Vec<String> = self.changes.objects.iter().map(|object| object.words()).collect();
-        let surplus = self.changes.surplus.iter();
-        parts.extend(surplus.map(|(resource, name)| format!("deletes {resource} {name}")));
-        if !template.is_empty() {
-            let prefix = "spec.template.";
-            let shown: Vec<&str> = template
-                .iter()
-                .take(MOST)
-                .map(|path| path.strip_prefix(prefix).unwrap_or(path))
-                .collect();
-            let more = template.len().saturating_sub(MOST);
+        let shown = |paths: &[&str]| {
+            let more = paths.len().saturating_sub(MOST);
             let more = if more > 0 {
                 format!(" and {more} more")
             } else {
                 String::new()
             };
-            parts.push(format!("the pods' template differs in {}{more}", shown.join(", ")));
+            format!("{}{more}", paths[..paths.len().min(MOST)].join(", "))
+        };
+        // Objects that change at the same paths are named together.
+        let mut changes: Vec<(String, Vec<String>)> = Vec::new();
+        for object in &self.changes.objects {
+            let what = match &object.changes {
+                None => "creates".to_owned(),
+                Some(changes) => {
+                    let paths = changes.iter().filter(|change| !change.is_in_template);
+                    let paths: Vec<&str> = paths.map(|change| change.path.as_str()).collect();
+                    // What the template changes comes below.
+                    if paths.is_empty() {
+                        "changes".to_owned()
+                    } else {
+                        format!("changes {} of", shown(&paths))
+                    }
+                }
+            };
+            let name = format!("{} {}", object.id.kind, object.id.name);
+            match changes.iter_mut().find(|(other, _)| *other == what) {
+                Some((_, names)) => names.push(name),
+                None => changes.push((what, vec![name])),
+            }
+        }
+        let mut parts: Vec<String> = changes
+            .into_iter()
+            .map(|(what, names)| format!("{what} {}", names.join(", ")))
+            .collect();
+        let surplus = self.changes.surplus.iter();
+        parts.extend(surplus.map(|(resource, name)| format!("deletes {resource} {name}")));
+        if !template.is_empty() {
+            let prefix = "spec.template.";
+            let paths = template.iter().map(|path| path.strip_prefix(prefix).unwrap_or(path));
+            let paths: Vec<&str> = paths.collect();
+            parts.push(format!("the pods' template differs in {}", shown(&paths)));
         }
         parts.join("; ")
     }
