@@ -1,6 +1,7 @@
 //! Plans as data: a directory in `plans/` holds `from.yaml`, `to.yaml`, perhaps `args` with one argument of `rutter plan` a
 //! line, and in `expected.txt` the plan as a person reads it, or why there is none.
 
+pub mod injection;
 pub mod model;
 
 use std::fs;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use etcd_package::EtcdPackage;
 use rutter::plan::Detail;
-use rutter::{Diagnostic, Package as _, Plan};
+use rutter::{ChangeRequest, Diagnostic, Package as _, Plan, State};
 
 /// What stands above the functions of a plan.
 const FUNCTIONS: &str = "\nfunctions that the commands call";
@@ -63,6 +64,16 @@ impl Change {
     ///
     /// Why there is none.
     pub fn plan(&self) -> Result<Plan, Vec<Diagnostic>> {
+        let (from, to) = self.asked()?;
+        EtcdPackage.plan(&from, &to)
+    }
+
+    /// The installed state and the change, as the package is asked for a plan.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with the texts.
+    pub fn asked(&self) -> Result<(State, ChangeRequest), Vec<Diagnostic>> {
         let package = EtcdPackage.describe();
         let of = |flag: &'static str| self.values_of(flag).next();
         let (name, namespace) = (of("--name"), of("--namespace"));
@@ -71,7 +82,7 @@ impl Change {
         to.accept = self.values_of("--accept").map(str::to_owned).collect();
         to.install = self.args.iter().any(|arg| arg == "--install");
         to.snapshot = self.args.iter().all(|arg| arg != "--no-snapshot");
-        EtcdPackage.plan(&from, &to)
+        Ok((from, to))
     }
 
     fn values_of<'a>(&'a self, flag: &'a str) -> impl Iterator<Item = &'a str> {
