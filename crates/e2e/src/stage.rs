@@ -60,13 +60,13 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// The namespace of the clients.
+    /// The namespace of the clients. Its name is that of no scenario: `tls-clients` is, and was once deleted for `tls`.
     ///
     /// # Errors
     ///
     /// If it cannot be made.
     pub(crate) fn clients(&self) -> Result<String> {
-        let name = format!("{}-clients", self.namespace);
+        let name = format!("clients-of-{}", self.namespace);
         self.make_namespace(&name)?;
         Ok(name)
     }
