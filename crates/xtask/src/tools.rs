@@ -58,14 +58,20 @@ pub(crate) const HELM_3: Tool = Tool {
 pub(crate) const KUBECTL: Tool = Tool {
     name: "kubectl",
     recipes: &[Recipe {
-        version: "1.36.3",
+        // Kubernetes' version, and one more for each change of ours.
+        version: "1.36.3-1",
         means: Means::Source {
             files: &[
                 ("go.mod", include_str!("../../../host-tests/kubectl/go.mod")),
                 ("go.sum", include_str!("../../../host-tests/kubectl/go.sum")),
                 ("main.go", include_str!("../../../host-tests/kubectl/main.go")),
             ],
-            variables: &[],
+            // Plans ask kubectl for its version.
+            variables: &[
+                ("k8s.io/component-base/version.gitVersion", "v1.36.3"),
+                ("k8s.io/component-base/version.gitMajor", "1"),
+                ("k8s.io/component-base/version.gitMinor", "36"),
+            ],
         },
     }],
 };

@@ -5,6 +5,7 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -46,17 +47,23 @@ struct Image {
 /// If a program is not on the search path; if the archive cannot be written.
 pub(crate) fn write(archive: &Path) -> Result<()> {
     let busybox = process::find("busybox")?;
-    let applets = process::read(std::process::Command::new(&busybox).arg("--list"))?;
+    // Debian has one that needs the C library, too.
+    let with_libraries = || -> Result<Vec<(PathBuf, String)>> {
+        let mut programs = libraries(&busybox)?;
+        programs.push((busybox.clone(), "bin/busybox".to_owned()));
+        Ok(programs)
+    };
+    let applets = process::read(Command::new(&busybox).arg("--list"))?;
     let mut images = vec![
         Image {
             tags: vec![PAUSE.to_owned()],
-            programs: vec![(busybox.clone(), "bin/busybox".to_owned())],
+            programs: with_libraries()?,
             links: Vec::new(),
             command: vec!["/bin/busybox", "sleep", "infinity"],
         },
         Image {
             tags: vec![BUSYBOX.to_owned()],
-            programs: vec![(busybox, "bin/busybox".to_owned())],
+            programs: with_libraries()?,
             links: applets
                 .lines()
                 .filter(|applet| *applet != "busybox")
@@ -113,6 +120,19 @@ pub(crate) fn write(archive: &Path) -> Result<()> {
     append(&mut tar, "manifest.json", 0o644, &serde_json::to_vec(&manifest)?)?;
     tar.into_inner()?.flush()?;
     Ok(())
+}
+
+/// The shared libraries that a program needs, with the places at which it looks for them.
+fn libraries(program: &Path) -> Result<Vec<(PathBuf, String)>> {
+    // It fails for one that needs none.
+    let output = Command::new("ldd").arg(program).output().context("`ldd` cannot be started")?;
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
+    // `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`.
+    let paths = output.lines().filter_map(|line| {
+        let path = line.rsplit("=> ").next()?.split_whitespace().next()?;
+        Some((PathBuf::from(path), path.strip_prefix('/')?.to_owned()))
+    });
+    Ok(paths.collect())
 }
 
 impl Image {
