@@ -267,7 +267,7 @@ impl Located {
             snapshot: desired.snapshot,
             accepted: &desired.accept,
         };
-        Ok((planner.plan(diagnostics)?, Shell::of(&from, &rendered.cluster)))
+        Ok((planner.plan(diagnostics)?, Shell::of(&from, &to, &rendered.cluster)))
     }
 
     /// The first apply, if it is asked for and nothing of the cluster exists.
@@ -325,7 +325,10 @@ impl Located {
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
             return Err(problems);
         }
-        Ok((planner::install(rendered, to, warnings), Shell::new(&rendered.cluster)))
+        Ok((
+            planner::install(rendered, to, warnings),
+            Shell::new(to, &rendered.cluster),
+        ))
     }
 }
 

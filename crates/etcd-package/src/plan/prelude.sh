@@ -100,28 +100,61 @@ move_leader() (
   etcdctl_in "$1" move-leader "$id"
 )
 
-# connected POD...: whether each of these members has a connection to each other member that etcd knows. etcd reports them
-# among its metrics; a member that shows none is of a template without that port.
-connected() (
+# metrics_of POD PORT: a member's metrics, by way of its node, which network policies do not keep out.
+metrics_of() (
+  kubectl --namespace "$etcd_namespace" port-forward "pod/$1" ":$2" --address 127.0.0.1 | {
+    read -r line || exit 1
+    port=${line#Forwarding from 127.0.0.1:}
+    port=${port%% *}
+    case $port in '' | *[!0-9]*) echo "no way to port $2 of $1: $line" >&2; port=0 ;; esac
+    # kubectl as a client of plain HTTP. It logs in nowhere, so that no member sees a token.
+    ask() { kubectl --context= --kubeconfig=/dev/null --server="http://127.0.0.1:$port" get --raw /metrics; }
+    result=0
+    [ "$port" != 0 ] && ask || result=1
+    # kubectl ends when it can no longer tell anyone of a connection.
+    exec < /dev/null
+    [ "$port" = 0 ] || attempt ask > /dev/null 2>&1 || :
+    exit "$result"
+  }
+)
+
+# connections POD...: the connections of these members to all others that etcd knows, one a line: POD, ID, how often it was
+# lost. etcd reports them among its metrics. A member that shows none is of a template without that port.
+connections() (
   asked=0
   for pod do
     port=$(k get pod "$pod" --output jsonpath='{.spec.containers[*].ports[?(@.name=="etcd-metrics")].containerPort}') || exit 1
     [ -n "$port" ] || continue
-    metrics=$(kubectl get --raw "/api/v1/namespaces/$etcd_namespace/pods/$pod:$port/proxy/metrics") || exit 1
+    metrics=$(metrics_of "$pod" "$port") || exit 1
     list=$(members_of "$pod") || exit 1
     printf '%s\n' "$list" '--' "$metrics" | awk -v self="$pod" '
+      function remote() { return match($1, /Remote="[0-9a-f]+"/) ? substr($1, RSTART + 8, RLENGTH - 9) : "" }
       $0 == "--" { metrics = 1; next }
-      !metrics { split($0, field, ", "); if (field[3] != self) others[field[1]] = field[3]; next }
-      /^etcd_network_active_peers[{]/ && $2 == 1 {
-        if (match($1, /Remote="[0-9a-f]+"/)) connected[substr($1, RSTART + 8, RLENGTH - 9)] = 1
-      }
+      !metrics { split($0, field, ", "); if (field[3] != self) { id[++n] = field[1]; name[n] = field[3] } next }
+      /^etcd_network_active_peers[{]/ { active[remote()] = $2 }
+      /^etcd_network_disconnected_peers_total[{]/ { lost[remote()] = $2 }
       END {
-        for (id in others) if (!(id in connected)) { print self " has no connection to " others[id]; missing = 1 }
+        for (i = 1; i <= n; i++) {
+          if (active[id[i]] == 1) { print self, id[i], lost[id[i]] + 0; continue }
+          print self " has no connection to " (name[i] == "" ? id[i] : name[i]) | "cat >&2"
+          missing = 1
+        }
         exit missing + 0
-      }' >&2 || exit 1
+      }' || exit 1
     asked=$((asked + 1))
   done
   [ "$asked" -gt 0 ] || { echo 'no member shows its connections' >&2; exit 1; }
+)
+
+# connected SECONDS POD...: whether each of these members has a connection to each other member that etcd knows, and keeps it
+# for so long. A member that is called counts as connected, until the call that goes the other way fails.
+connected() (
+  seconds=$1
+  shift
+  before=$(connections "$@") || exit 1
+  sleep "$seconds"
+  after=$(connections "$@") || exit 1
+  [ "$before" = "$after" ] || { printf 'a connection was lost: %s\n' "$before" '--' "$after" >&2; exit 1; }
 )
 
 # runs_version VERSIONS POD...: whether each of these members runs one of these releases.
@@ -337,10 +370,14 @@ applied() (
 # may be further than a step that is done.
 dry_run() (
   if is_done "$1"; then exit 0; fi
-  for file in "$1"/manifests/*; do
-    [ "${file##*/}" != "${2:-}" ] || continue
-    k apply --dry-run=server --filename "$file" || exit 1
+  directory=$1
+  except=${2:-}
+  set --
+  for file in "$directory"/manifests/*; do
+    [ "${file##*/}" != "$except" ] || continue
+    set -- "$@" --filename "$file"
   done
+  k apply --dry-run=server "$@"
 )
 
 # allowed VERB RESOURCE...: whether the person may do this with each of these resources: services, pods/exec.

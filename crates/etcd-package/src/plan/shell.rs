@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use rutter::Command;
 
 use super::action::Action;
+use super::fact::Fact;
 use super::observed::{Etcdctl, ObservedCluster};
 use crate::cluster::Cluster;
 
@@ -22,11 +23,13 @@ pub(super) struct Shell {
     foreign: Option<(String, Vec<String>)>,
     /// Whether etcd's programs are where the project's images have them.
     is_usual: bool,
+    /// How many seconds a connection between members has to last, to be one.
+    steady: u64,
 }
 
 impl Shell {
-    /// The shell for a cluster that is observed.
-    pub(super) fn of(installed: &ObservedCluster, desired: &Cluster) -> Self {
+    /// The shell for a cluster that is observed, and is to become another.
+    pub(super) fn of(installed: &ObservedCluster, to: &ObservedCluster, desired: &Cluster) -> Self {
         let flags = match &installed.etcdctl {
             Etcdctl::Environment => Vec::new(),
             Etcdctl::Flags(flags) => flags.clone(),
@@ -36,15 +39,17 @@ impl Shell {
             namespace: installed.namespace.clone(),
             foreign: (!is_ours).then(|| (installed.container.clone(), flags)),
             is_usual: is_usual(desired) && [None, Some(USUAL)].contains(&installed.program().as_deref()),
+            steady: steady(installed).max(steady(to)),
         }
     }
 
     /// The shell for a cluster that is to be made.
-    pub(super) fn new(desired: &Cluster) -> Self {
+    pub(super) fn new(to: &ObservedCluster, desired: &Cluster) -> Self {
         Self {
             namespace: desired.names.namespace.to_string(),
             foreign: None,
             is_usual: is_usual(desired),
+            steady: steady(to),
         }
     }
 
@@ -99,7 +104,7 @@ impl Shell {
             }
             Action::Connected { members } => until(
                 "wait until the members reach each other",
-                call_all("connected", members),
+                format!("connected {}{}", self.steady, words(members)),
                 PATIENCE,
             ),
             Action::Voters { asked, count } => until(
@@ -417,6 +422,21 @@ const USUAL: &str = "/usr/local/bin/etcd";
 fn is_usual(desired: &Cluster) -> bool {
     desired.image.program("etcd") == USUAL
 }
+
+/// The seconds within which a member notices that it cannot call another: it waits for one second and the election timeout
+/// (`PeerDialTimeout` in etcd's `server/config/config.go`), and one more for the next call.
+fn steady(cluster: &ObservedCluster) -> u64 {
+    let milliseconds = match cluster.options.get("election-timeout") {
+        Fact::Known(text) => text.parse().unwrap_or(LONGEST_ELECTION),
+        Fact::Absent => DEFAULT_ELECTION,
+        Fact::Unknown(_) => LONGEST_ELECTION,
+    };
+    2 + milliseconds.min(LONGEST_ELECTION).div_ceil(1000)
+}
+
+/// etcd's election timeout if none is given, and the longest that it takes, in milliseconds.
+const DEFAULT_ELECTION: u64 = 1_000;
+const LONGEST_ELECTION: u64 = 50_000;
 
 fn has_new(asked: &str, url: &str) -> String {
     format!("has_new {} {} \"$(cat \"$notes/replaced\")\"", word(asked), word(url))

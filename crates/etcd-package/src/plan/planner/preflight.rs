@@ -66,7 +66,7 @@ pub(super) fn of_manifests(steps: &[PlannedStep], to: &ObservedCluster) -> Vec<A
     for action in all() {
         match action {
             Action::Connected { .. } => {
-                needs.insert(("get", "pods/proxy".to_owned()));
+                needs.insert(("create", "pods/portforward".to_owned()));
             }
             Action::DeleteClaims { .. } | Action::DeleteReplacedClaims { .. } => {
                 needs.insert(("delete", "persistentvolumeclaims".to_owned()));
