@@ -72,9 +72,15 @@ impl<'a> Etcd<'a> {
         self.apply_values()
     }
 
-    /// The StatefulSet's and the headless Service's name.
+    /// The StatefulSet's name.
     pub(crate) fn fullname(&self) -> &str {
-        &self.name
+        self.values["naming"]["fullname"].as_str().unwrap_or(&self.name)
+    }
+
+    /// The headless Service's name.
+    fn headless(&self) -> &str {
+        let name = self.values["naming"]["headlessService"].as_str();
+        name.unwrap_or_else(|| self.fullname())
     }
 
     pub(crate) fn replicas(&self) -> u64 {
@@ -96,7 +102,7 @@ impl<'a> Etcd<'a> {
         let scheme = if self.has_client_tls() { "https" } else { "http" };
         (0..self.replicas())
             .map(|ordinal| {
-                let (pod, service) = (self.pod(ordinal), self.fullname());
+                let (pod, service) = (self.pod(ordinal), self.headless());
                 format!("{scheme}://{pod}.{service}.{}.svc.cluster.local:2379", self.namespace)
             })
             .collect()

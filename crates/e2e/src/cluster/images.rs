@@ -125,7 +125,10 @@ pub(crate) fn write(archive: &Path) -> Result<()> {
 /// The shared libraries that a program needs, with the places at which it looks for them.
 fn libraries(program: &Path) -> Result<Vec<(PathBuf, String)>> {
     // It fails for one that needs none.
-    let output = Command::new("ldd").arg(program).output().context("`ldd` cannot be started")?;
+    let output = Command::new("ldd")
+        .arg(program)
+        .output()
+        .context("`ldd` cannot be started")?;
     let output = String::from_utf8_lossy(&output.stdout).into_owned();
     // `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)`, `/lib64/ld-linux-x86-64.so.2 (0x…)`.
     let paths = output.lines().filter_map(|line| {

@@ -391,19 +391,13 @@ fn backup(stage: &Stage<'_>) -> Result<()> {
     let writer = etcd.writer()?;
     writer.more(200)?;
     let report = writer.finish()?;
-    run_job(stage, "etcd-backup", "backup-now")?;
-    let pods = stage
-        .kubectl
-        .get(&stage.namespace, &["pods", "--selector=job-name=backup-now"])?;
-    let snapshot = pods["items"][0]["metadata"]["name"]
-        .as_str()
-        .context("a job without a pod")?;
+    let snapshot = back_up(stage)?;
     // What is written after the backup is not in it.
     etcd.etcdctl(0, &["put", "writer/after", "the backup"])?;
 
     let restored = stage.etcd(
         "restored-etcd",
-        json!({"restore": {"claimName": "etcd-backup", "snapshot": format!("{snapshot}.db")}}),
+        json!({"restore": {"claimName": "etcd-backup", "snapshot": snapshot}}),
     )?;
     let counted = restored.etcdctl(0, &["get", "writer/", "--prefix", "--count-only", "--write-out=fields"])?;
     let there = counted.lines().find_map(|line| line.strip_prefix("\"Count\" : "));
@@ -431,6 +425,16 @@ fn backup(stage: &Stage<'_>) -> Result<()> {
     );
     stage.note(format!("{kept} writes before the backup, all restored"));
     Ok(())
+}
+
+/// Backs up the cluster `etcd` by its CronJob; returns the snapshot's name.
+pub(super) fn back_up(stage: &Stage<'_>) -> Result<String> {
+    run_job(stage, "etcd-backup", "backup-now")?;
+    let pods = stage
+        .kubectl
+        .get(&stage.namespace, &["pods", "--selector=job-name=backup-now"])?;
+    let name = pods["items"][0]["metadata"]["name"].as_str();
+    Ok(format!("{}.db", name.context("a job without a pod")?))
 }
 
 /// Runs a CronJob's job now.

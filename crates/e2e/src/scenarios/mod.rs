@@ -55,7 +55,7 @@ pub(crate) fn all() -> Vec<Scenario> {
         bootstrap::SCENARIOS,
         hosts::SCENARIOS,
         life::SCENARIOS,
-        plans::SCENARIOS,
+        &plans::scenarios(),
     ]
     .concat()
 }
@@ -175,4 +175,21 @@ fn table(outcomes: &[Outcome]) -> String {
 /// Waits for `condition`, as long as members may take.
 fn eventually<T>(what: &str, condition: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     process::wait(crate::etcd::READY, what, condition)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::all;
+
+    #[test]
+    fn no_scenario_has_a_namespace_of_another() {
+        let names: Vec<&str> = all().iter().map(|scenario| scenario.name).collect();
+        let namespaces = names
+            .iter()
+            .flat_map(|name| ["", "clients-of-"].map(|prefix| format!("{prefix}{name}")));
+        let distinct: BTreeSet<String> = namespaces.collect();
+        assert_eq!(distinct.len(), 2 * names.len());
+    }
 }

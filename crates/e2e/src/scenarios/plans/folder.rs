@@ -1,0 +1,263 @@
+//! A person's directory, in which plans are made and carried out.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::etcd::Etcd;
+use crate::process;
+use crate::stage::Stage;
+
+/// The exit codes of `rutter plan`.
+pub(super) const APPLY: i32 = 0;
+pub(super) const REFUSED: i32 = 1;
+pub(super) const STEPS: i32 = 4;
+
+/// The exit codes of `run.sh`: refused before anything was changed, and stopped by a failure.
+pub(super) const NOT_STARTED: i32 = 1;
+pub(super) const STOPPED: i32 = 3;
+
+/// The kinds of objects that a plan reads.
+const KINDS: &str = "statefulsets,deployments,daemonsets,horizontalpodautoscalers,services,configmaps,serviceaccounts,\
+                     poddisruptionbudgets,networkpolicies,cronjobs,persistentvolumeclaims,pods,secrets,\
+                     certificates.cert-manager.io,issuers.cert-manager.io";
+
+/// A directory with the desired `values.yaml`, and plans beside it.
+pub(super) struct Folder<'a> {
+    pub(super) path: PathBuf,
+    stage: &'a Stage<'a>,
+    etcd: &'a Etcd<'a>,
+}
+
+/// What a program ended with.
+pub(super) struct Outcome {
+    pub(super) code: Option<i32>,
+    pub(super) text: String,
+}
+
+impl Outcome {
+    fn of(output: &Output) -> Self {
+        let (stdout, stderr) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        Self {
+            code: output.status.code(),
+            text: format!("{stdout}{stderr}"),
+        }
+    }
+
+    /// Checks the exit code, and that these texts are in the output.
+    pub(super) fn expect(&self, code: i32, texts: &[&str]) -> Result<()> {
+        ensure!(
+            self.code == Some(code),
+            "exit code {:?} and not {code}: {}",
+            self.code,
+            self.text
+        );
+        for text in texts {
+            ensure!(self.text.contains(text), "no {text:?} in: {}", self.text);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Folder<'a> {
+    pub(super) fn new(stage: &'a Stage<'a>, etcd: &'a Etcd<'a>) -> Result<Self> {
+        Self::named(stage, etcd, "a")
+    }
+
+    /// A directory of another person, or for another plan.
+    pub(super) fn named(stage: &'a Stage<'a>, etcd: &'a Etcd<'a>, name: &str) -> Result<Self> {
+        let path = env::temp_dir().join(format!("rutter-e2e-{}-{}-{name}", stage.namespace, etcd.name));
+        if path.exists() {
+            fs::remove_dir_all(&path)?;
+        }
+        fs::create_dir_all(&path)?;
+        fs::write(path.join("values.yaml"), etcd.values.to_string())?;
+        Ok(Self { path, stage, etcd })
+    }
+
+    /// The live objects, as `kubectl get` prints them.
+    pub(super) fn live(&self) -> Result<String> {
+        let namespace = &self.stage.namespace;
+        let kubectl = &self.stage.kubectl;
+        kubectl.run(&["get", KINDS, "--namespace", namespace, "--output", "yaml"])
+    }
+
+    /// Runs `rutter plan`.
+    pub(super) fn rutter(&self, from: &str, arguments: &[&str]) -> Result<Outcome> {
+        fs::write(self.path.join("live.yaml"), from)?;
+        let mut rutter = Command::new(self.stage.checkout.join("dist/rutter"));
+        rutter
+            .current_dir(&self.path)
+            .args(["plan", "--from", "live.yaml", "--to", "values.yaml"])
+            .args(["--name", &self.etcd.name, "--namespace", &self.stage.namespace])
+            .args(arguments);
+        Ok(Outcome::of(&rutter.output()?))
+    }
+
+    /// Makes a plan in the directory `plan`.
+    pub(super) fn plan(&self, from: &str, code: i32) -> Result<()> {
+        let plan = self.rutter(from, &["--output-dir", "plan"])?;
+        plan.expect(code, &[]).context("rutter plan")
+    }
+
+    /// Checks that a plan is refused with these texts.
+    pub(super) fn refused(&self, from: &str, texts: &[&str]) -> Result<()> {
+        let plan = self.rutter(from, &["--output-dir", "plan"])?;
+        plan.expect(REFUSED, texts).context("rutter plan")?;
+        ensure!(!self.path.join("plan").exists(), "a plan that was refused is written");
+        Ok(())
+    }
+
+    fn script(&self, path: &Path) -> Command {
+        let mut script = self.stage.kubectl.entrance.command("sh");
+        script
+            .args([
+                "-c",
+                "echo $$ > \"$1/pid\" && folder=$1 && shift && exec \"$folder/plan/run.sh\" \"$@\"",
+                "sh",
+            ])
+            .arg(&self.path)
+            .env("PATH", path);
+        script
+    }
+
+    /// `run.sh`, ready to be started.
+    pub(super) fn run_command(&self) -> Command {
+        self.script(Path::new(&env::var_os("PATH").unwrap_or_default()))
+    }
+
+    /// Carries the plan out.
+    pub(super) fn run(&self) -> Result<()> {
+        process::run(&mut self.run_command())
+    }
+
+    /// Carries the plan out as far as it goes.
+    pub(super) fn try_run(&self) -> Result<Outcome> {
+        self.try_run_with(&[])
+    }
+
+    /// The same with arguments.
+    pub(super) fn try_run_with(&self, arguments: &[&str]) -> Result<Outcome> {
+        Ok(Outcome::of(&self.run_command().args(arguments).output()?))
+    }
+
+    /// The same with the programs of another search path.
+    pub(super) fn try_run_by(&self, path: &Path) -> Result<Outcome> {
+        Ok(Outcome::of(&self.script(path).output()?))
+    }
+
+    /// Has the plan wait for so many seconds at most, where it would wait for minutes.
+    pub(super) fn hurry(&self, seconds: u32) -> Result<()> {
+        let path = self.path.join("plan/run.sh");
+        let script = fs::read_to_string(&path)?;
+        let mut changed = 0;
+        let lines = script.lines().map(|line| {
+            let mut words = line.rsplitn(3, ' ');
+            match (words.next(), words.next(), words.next()) {
+                (Some(unless), Some(limit), Some(rest))
+                    if rest.starts_with("  rutter_do ") && limit.parse::<u32>().is_ok_and(|limit| limit > seconds) =>
+                {
+                    changed += 1;
+                    format!("{rest} {seconds} {unless}\n")
+                }
+                _ => format!("{line}\n"),
+            }
+        });
+        let script: String = lines.collect();
+        ensure!(changed > 0, "the plan does not wait for anything");
+        Ok(fs::write(path, script)?)
+    }
+
+    /// The search path with a program of this text called kubectl before all others.
+    pub(super) fn path_with_kubectl(&self, text: &str) -> Result<OsString> {
+        let bin = self.path.join("bin");
+        fs::create_dir_all(&bin)?;
+        let shim = bin.join("kubectl");
+        fs::write(&shim, text)?;
+        fs::set_permissions(&shim, fs::Permissions::from_mode(0o755))?;
+        let path = env::var_os("PATH").unwrap_or_default();
+        Ok(env::join_paths([bin].into_iter().chain(env::split_paths(&path)))?)
+    }
+
+    /// Carries the plan out although it is killed at the `calls`th call of kubectl, the twice as manieth, and so on; returns
+    /// how often it was killed. Calls that only try something do not count: most of them come before the first step.
+    pub(super) fn run_and_be_killed(&self, calls: u32) -> Result<u32> {
+        let kubectl = process::find("kubectl")?;
+        let left = self.path.join("left");
+        let path = self.path_with_kubectl(&format!(
+            "#!/bin/sh\ncase \"$*\" in *'auth can-i'* | *dry-run=server* | *api-resources*) exec {kubectl} \"$@\" ;; esac\n\
+             left=$(($(cat {left}) - 1))\necho \"$left\" > {left}\n\
+             [ \"$left\" -gt 0 ] || {{ kill -KILL \"$(cat {pid})\"; exit 1; }}\nexec {kubectl} \"$@\"\n",
+            left = left.display(),
+            pid = self.path.join("pid").display(),
+            kubectl = kubectl.display(),
+        ))?;
+        for kills in 0..200 {
+            fs::write(&left, (calls * (kills + 1)).to_string())?;
+            let output = self.script(Path::new(&path)).output()?;
+            if output.status.success() {
+                return Ok(kills);
+            }
+            let was_killed = fs::read_to_string(&left)?.trim().parse::<i64>()? <= 0;
+            ensure!(was_killed, "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        bail!("it does not end")
+    }
+
+    /// Checks that the cluster is what its values say: by etcd, by the API server, and by another plan.
+    pub(super) fn check(&self) -> Result<()> {
+        self.etcd.check()?;
+        let diff = self.stage.kubectl.command(&["diff", "--filename", "-"]);
+        let rendered = self.etcd.render()?;
+        process::feed(&mut { diff }, &rendered).context("what is there is not what is rendered")?;
+        let plan = self.rutter(&self.live()?, &[])?;
+        plan.expect(APPLY, &["\nnothing to do\n"])
+            .context("something is left to do")?;
+        fs::remove_dir_all(&self.path)?;
+        Ok(())
+    }
+
+    /// All objects that a plan could change, without what changes by itself.
+    pub(super) fn objects(&self) -> Result<BTreeMap<String, Value>> {
+        let all = self.stage.kubectl.get(&self.stage.namespace, &[KINDS])?;
+        let items = all["items"].as_array().cloned().unwrap_or_default();
+        let objects = items.into_iter().map(|mut object| {
+            let name = format!(
+                "{} {}",
+                object["kind"].as_str().unwrap_or_default(),
+                object["metadata"]["name"].as_str().unwrap_or_default()
+            );
+            if let Value::Object(fields) = &mut object {
+                fields.remove("status");
+            }
+            if let Value::Object(metadata) = &mut object["metadata"] {
+                metadata.remove("resourceVersion");
+                metadata.remove("managedFields");
+            }
+            (name, object)
+        });
+        Ok(objects.collect())
+    }
+
+    /// Checks that no object has changed since.
+    pub(super) fn unchanged(&self, before: &BTreeMap<String, Value>) -> Result<()> {
+        let after = self.objects()?;
+        let names: Vec<&String> = before
+            .keys()
+            .chain(after.keys())
+            .filter(|name| before.get(*name) != after.get(*name))
+            .collect();
+        ensure!(names.is_empty(), "these have changed: {names:?}");
+        Ok(())
+    }
+}
