@@ -103,9 +103,15 @@ b2, unstarted, , http://etcd-1:2380, , false
 
 const PORT_0: &str = "*get pod etcd-0 --output jsonpath=*etcd-metrics*";
 const PORT_1: &str = "*get pod etcd-1 --output jsonpath=*etcd-metrics*";
-const METRICS_0: &str = "get --raw /api/v1/namespaces/default/pods/etcd-0:8080/proxy/metrics";
+const FORWARD_0: &str = "*port-forward pod/etcd-0 :8080 --address 127.0.0.1";
+const FORWARDING: &str = "Forwarding from 127.0.0.1:40001 -> 8080\n";
+const METRICS_0: &str = "--context= --kubeconfig=/dev/null --server=http://127.0.0.1:40001 get --raw /metrics";
 const PEER_OF_0: &str = "etcd_network_active_peers{Local=\"a1\",Remote=\"b2\"} 1\n";
 const LOST_PEER: &str = "etcd_network_active_peers{Local=\"a1\",Remote=\"b2\"} 0\n";
+const LOST_BEFORE: &str = "\
+etcd_network_active_peers{Local=\"a1\",Remote=\"b2\"} 1
+etcd_network_disconnected_peers_total{Local=\"a1\",Remote=\"b2\"} 3
+";
 const OTHER_PEER: &str = "etcd_network_active_peers{Local=\"a1\",Remote=\"c3\"} 1\n";
 
 const STATUS_3_6: &str = r#"[{"Endpoint":"e","Status":{"header":{"member_id":1},"version":"3.6.14","dbSize":20480,"storageVersion":"3.6.0"}}]"#;
@@ -139,6 +145,14 @@ const RESOURCES: &str = "api-resources --api-group cert-manager.io --output name
 #[allow(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<Case> {
     let list = |members| vec![says(LIST, members)];
+    let connections = |members, metrics| {
+        vec![
+            says(PORT_0, "8080"),
+            says(LIST, members),
+            says(FORWARD_0, FORWARDING),
+            says(METRICS_0, metrics),
+        ]
+    };
     vec![
         case("serve", "healthy etcd-0 etcd-1", vec![says(HEALTH_0, ""), says(HEALTH_1, "")], 0),
         case("one does not", "healthy etcd-0 etcd-1", vec![says(HEALTH_0, ""), fails(HEALTH_1)], 1),
@@ -262,46 +276,63 @@ fn cases() -> Vec<Case> {
         ),
         case("nobody", "move_leader etcd-0 etcd-9", list(MEMBERS), 1),
         case(
-            "a connection",
-            "connected etcd-0",
-            vec![says(PORT_0, "8080"), says(LIST, TWO_VOTERS), says(METRICS_0, PEER_OF_0)],
+            "forwarded",
+            "metrics_of etcd-0 8080",
+            vec![says(FORWARD_0, FORWARDING), says(METRICS_0, PEER_OF_0)],
             0,
-        ),
+        )
+        .prints(PEER_OF_0),
+        case("not forwarded", "metrics_of etcd-0 8080", vec![fails(FORWARD_0)], 1),
         case(
-            "none to the peer",
-            "connected etcd-0",
-            vec![says(PORT_0, "8080"), says(LIST, TWO_VOTERS), says(METRICS_0, OTHER_PEER)],
+            "forwarded to no port",
+            "metrics_of etcd-0 8080",
+            vec![says(FORWARD_0, "Forwarding from [::1]:40001 -> 8080\n")],
             1,
         ),
         case(
-            "a lost one",
-            "connected etcd-0",
-            vec![says(PORT_0, "8080"), says(LIST, TWO_VOTERS), says(METRICS_0, LOST_PEER)],
+            "no answer",
+            "metrics_of etcd-0 8080",
+            vec![says(FORWARD_0, FORWARDING), fails(METRICS_0)],
             1,
         ),
-        case(
-            "no metrics",
-            "connected etcd-0",
-            vec![says(PORT_0, "8080"), says(LIST, TWO_VOTERS), says(METRICS_0, "")],
-            1,
-        ),
+        case("a connection", "connections etcd-0", connections(TWO_VOTERS, PEER_OF_0), 0).prints("etcd-0 b2 0\n"),
+        case("one that was lost before", "connections etcd-0", connections(TWO_VOTERS, LOST_BEFORE), 0)
+            .prints("etcd-0 b2 3\n"),
+        case("none to the peer", "connections etcd-0", connections(TWO_VOTERS, OTHER_PEER), 1),
+        case("a lost one", "connections etcd-0", connections(TWO_VOTERS, LOST_PEER), 1),
+        case("none to a member without a name", "connections etcd-0", connections(UNSTARTED_VOTER, OTHER_PEER), 1),
+        case("no metrics", "connections etcd-0", connections(TWO_VOTERS, ""), 1),
         case(
             "metrics are forbidden",
-            "connected etcd-0",
-            vec![says(PORT_0, "8080"), says(LIST, TWO_VOTERS), fails(METRICS_0)],
+            "connections etcd-0",
+            vec![says(PORT_0, "8080"), says(LIST, TWO_VOTERS), fails(FORWARD_0)],
             1,
         ),
         case(
             "no list",
-            "connected etcd-0",
-            vec![says(PORT_0, "8080"), fails(LIST), says(METRICS_0, PEER_OF_0)],
+            "connections etcd-0",
+            vec![says(PORT_0, "8080"), fails(LIST), says(FORWARD_0, FORWARDING), says(METRICS_0, PEER_OF_0)],
             1,
         ),
-        case("no pod", "connected etcd-0", vec![fails(PORT_0)], 1),
+        case("no pod", "connections etcd-0", vec![fails(PORT_0)], 1),
         case(
             "nobody shows any",
-            "connected etcd-0 etcd-1",
+            "connections etcd-0 etcd-1",
             vec![says(PORT_0, ""), says(PORT_1, "")],
+            1,
+        ),
+        case("a connection that lasts", "connected 0 etcd-0", connections(TWO_VOTERS, PEER_OF_0), 0),
+        case("a lost one", "connected 0 etcd-0", connections(TWO_VOTERS, LOST_PEER), 1),
+        case(
+            "one that is lost meanwhile",
+            "connections() { echo once >> looks; cat looks; }; connected 0 etcd-0",
+            vec![],
+            1,
+        ),
+        case(
+            "none at the second look",
+            "connections() { mkdir looked; }; connected 0 etcd-0",
+            vec![],
             1,
         ),
         case("it runs", "runs_version 3.6.14 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
@@ -515,10 +546,12 @@ fn cases() -> Vec<Case> {
         case(
             "accepted",
             "dry_run 01-step",
-            vec![says("*apply --dry-run=server --filename 01-step/manifests/?.yaml", "")],
+            vec![says(
+                "*apply --dry-run=server --filename 01-step/manifests/a.yaml --filename 01-step/manifests/b.yaml",
+                "",
+            )],
             0,
-        )
-        .calling("--filename 01-step/manifests/b.yaml"),
+        ),
         case(
             "but for one",
             "dry_run 01-step b.yaml",
@@ -529,10 +562,7 @@ fn cases() -> Vec<Case> {
         case(
             "one is refused",
             "dry_run 01-step",
-            vec![
-                says("*apply --dry-run=server --filename 01-step/manifests/a.yaml", ""),
-                fails("*apply --dry-run=server --filename 01-step/manifests/b.yaml"),
-            ],
+            vec![fails("*apply --dry-run=server --filename 01-step/manifests/a.yaml *")],
             1,
         ),
         case("no such step", "dry_run 02-none", vec![fails("*apply*")], 1),

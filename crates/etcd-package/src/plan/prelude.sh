@@ -102,7 +102,7 @@ move_leader() (
 
 # metrics_of POD PORT: a member's metrics, by way of its node, which network policies do not keep out.
 metrics_of() (
-  kubectl --namespace "$etcd_namespace" port-forward "pod/$1" ":$2" --address 127.0.0.1 | {
+  k port-forward "pod/$1" ":$2" --address 127.0.0.1 | {
     read -r line || exit 1
     port=${line#Forwarding from 127.0.0.1:}
     port=${port%% *}
