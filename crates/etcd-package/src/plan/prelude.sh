@@ -135,7 +135,7 @@ connections() (
       /^etcd_network_disconnected_peers_total[{]/ { lost[remote()] = $2 }
       END {
         for (i = 1; i <= n; i++) {
-          if (active[id[i]] == 1) { print self, id[i], lost[id[i]] + 0; continue }
+          if (active[id[i]] >= 1) { print self, id[i], lost[id[i]] + 0; continue }
           print self " has no connection to " (name[i] == "" ? id[i] : name[i]) | "cat >&2"
           missing = 1
         }

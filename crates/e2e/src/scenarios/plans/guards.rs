@@ -22,7 +22,7 @@ use crate::stage::Stage;
 use crate::writer::TWO_ELECTIONS;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::new("plan-degraded", "no change while a member cannot start", degraded).short(),
+    Scenario::new("plan-degraded", "no change while a member cannot start", degraded),
     Scenario::new(
         "plan-mid-rollout",
         "no change while a rolling update is stuck",
