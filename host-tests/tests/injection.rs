@@ -13,7 +13,8 @@ use libtest_mimic::{Arguments, Trial};
 use rutter::{Change as Planned, Package as _};
 
 /// Of all places and payloads one in so many is tried, always the same ones; all where the code is fast.
-const ONE_IN: usize = if cfg!(debug_assertions) { 9973 } else { 499 };
+// FIXME: each input starts a shell; try more of them where the code is fast.
+const ONE_IN: usize = 9973;
 
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();

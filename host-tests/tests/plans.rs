@@ -14,7 +14,8 @@ use rutter::plan::Detail;
 use rutter::{ChangeRequest, Diagnostic, Manifest, Package as _, Severity, State};
 
 /// Of all pairs of values one in so many is tried, always the same ones; all where the code is fast.
-const ONE_IN: usize = if cfg!(debug_assertions) { 997 } else { 13 };
+// FIXME: one in 41 takes minutes, and all pairs more: make the model faster, and try all again where the code is fast.
+const ONE_IN: usize = 997;
 
 /// The file with the outcome of each pair.
 const OUTCOMES: &str = "plan-pairs.txt";
