@@ -82,7 +82,7 @@ fn inject(case: &Change) -> Result<()> {
         for (name, payload) in PAYLOADS {
             for is_behind in [false, true] {
                 number += 1;
-                if number % ONE_IN != 0 {
+                if !number.is_multiple_of(ONE_IN) {
                     continue;
                 }
                 let changed = replaced(&objects, place, payload, is_behind);
