@@ -246,7 +246,7 @@ fn what_is_asked_is_held_to_the_input_limit() {
         assert_eq!(matches!(error, HostError::InputLimit(1024)), !fits, "{error:?}");
     }
     let installed = State::Objects("a".repeat(TIGHT.input));
-    let error = package.plan(&installed, &ChangeRequest::new("")).expect_err("too much");
+    let error = package.plan(&installed, &ChangeRequest::new("a")).expect_err("too much");
     assert!(matches!(error, HostError::InputLimit(_)), "{error:?}");
     assert!(package.schema().is_ok(), "other calls are not affected");
 }
@@ -498,7 +498,7 @@ fn other_bytes_are_not_components() {
 fn a_component_without_the_exports_is_named_so() {
     let error = refused(&wat::parse_str("(component)").expect("a component"));
     assert!(
-        matches!(&error, HostError::MissingExport(name) if name == "rutter:package/renderer@0.1.0"),
+        matches!(&error, HostError::MissingExport(name) if name == "rutter:package/renderer@0.2.0"),
         "{error:?}"
     );
 }
@@ -513,7 +513,7 @@ fn impostor(ty: &str) -> Vec<u8> {
             (core instance $i (instantiate $m))
             (func $schema {ty} (canon lift (core func $i "schema") (memory (core memory $i "memory"))))
             (instance $renderer (export "schema" (func $schema)))
-            (export "rutter:package/renderer@0.1.0" (instance $renderer)))"#
+            (export "rutter:package/renderer@0.2.0" (instance $renderer)))"#
     );
     wat::parse_str(text).expect("a component")
 }
@@ -522,7 +522,7 @@ fn impostor(ty: &str) -> Vec<u8> {
 fn a_missing_function_is_named() {
     let error = refused(&impostor("(result string)"));
     assert!(
-        matches!(&error, HostError::MissingExport(name) if name == "rutter:package/renderer@0.1.0#describe"),
+        matches!(&error, HostError::MissingExport(name) if name == "rutter:package/renderer@0.2.0#describe"),
         "{error:?}"
     );
 }
