@@ -160,7 +160,11 @@ fn plan(change: &Change) -> Result<()> {
             return Ok(());
         }
     };
-    same("the plan", &plan.to_text(Detail::Steps), &stdout)?;
+    let next = match plan.change.steps() {
+        [] => "",
+        _ => "\nnext: sh plan/run.sh\n",
+    };
+    same("the plan", &format!("{}{next}", plan.to_text(Detail::Steps)), &stdout)?;
     ensure!(
         output.status.code() == Some(plan.exit_status().into()),
         "{:?}",

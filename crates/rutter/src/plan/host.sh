@@ -358,8 +358,8 @@ rutter_keep() {
 
 # Prints how long the command has been running that runs, and the last line that it has printed.
 rutter_report_wait() {
-  [ -e "$rutter_tmp/started" ] || return 0
-  read -r rutter_from < "$rutter_tmp/started" || return 0
+  # There is none between commands.
+  { read -r rutter_from < "$rutter_tmp/started"; } 2> /dev/null || return 0
   rutter_seconds=$(($(date +%s) - rutter_from))
   [ "$rutter_seconds" -ge 10 ] || return 0
   rutter_line=$(rutter_last_line "$rutter_tmp/output")
