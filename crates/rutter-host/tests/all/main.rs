@@ -246,7 +246,9 @@ fn what_is_asked_is_held_to_the_input_limit() {
         assert_eq!(matches!(error, HostError::InputLimit(1024)), !fits, "{error:?}");
     }
     let installed = State::Objects("a".repeat(TIGHT.input));
-    let error = package.plan(&installed, &ChangeRequest::new("a")).expect_err("too much");
+    let error = package
+        .plan(&installed, &ChangeRequest::new("a"))
+        .expect_err("too much");
     assert!(matches!(error, HostError::InputLimit(_)), "{error:?}");
     assert!(package.schema().is_ok(), "other calls are not affected");
 }
