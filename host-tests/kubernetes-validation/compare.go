@@ -6,11 +6,15 @@ import (
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 )
+
+// Reads strictly, as an API server is asked to by kubectl.
+var codecs = serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict)
 
 // Two forms of an object that an API server was given.
 type forms struct {
@@ -31,7 +35,6 @@ func formsOf(document []byte) forms {
 }
 
 func formsOrError(document []byte) (forms, error) {
-	codecs := serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict)
 	object, kind, err := codecs.UniversalDeserializer().Decode(document, nil, nil)
 	if err != nil {
 		return forms{}, err
@@ -76,7 +79,7 @@ func compareOrError(document []byte) (bool, error) {
 	if len(pair) != 2 {
 		return false, fmt.Errorf("a pair is expected, not %d objects", len(pair))
 	}
-	decoder := serializer.NewCodecFactory(legacyscheme.Scheme, serializer.EnableStrict).UniversalDecoder()
+	decoder := codecs.UniversalDecoder()
 	var objects [2]runtime.Object
 	for i := range pair {
 		// A status is not desired by anybody.
@@ -103,6 +106,7 @@ func compareOrError(document []byte) (bool, error) {
 		accessor.SetUID("")
 		accessor.SetResourceVersion("")
 		accessor.SetGeneration(0)
+		accessor.SetCreationTimestamp(metav1.Time{})
 		accessor.SetManagedFields(nil)
 		accessor.SetSelfLink("")
 		object.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What an API server says of an object.
@@ -51,23 +52,86 @@ pub fn judge(objects: &[Value]) -> Result<Vec<Verdict>> {
 ///
 /// If it is not on the search path, where `cargo xtask test` puts it, or fails.
 pub fn judge_by(program: &str, objects: &[Value]) -> Result<Vec<Verdict>> {
+    ask(program, &[], objects)
+}
+
+/// Two forms of an object.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Forms {
+    /// Why there are none.
+    pub error: Option<String>,
+    /// The object with its defaults.
+    pub defaulted: Option<Value>,
+    /// The object as an API server prints it.
+    pub printed: Option<Value>,
+}
+
+/// Has Kubernetes' code fill in the defaults of objects.
+///
+/// # Errors
+///
+/// If `kubernetes-validation` is not on the search path, where `cargo xtask test` puts it, or fails.
+pub fn defaulted(objects: &[Value]) -> Result<Vec<Forms>> {
+    ask("kubernetes-validation", &["default"], objects)
+}
+
+/// Whether the objects of a pair are equal, with their defaults and but for their status.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Sameness {
+    /// Why that is unknown: Kubernetes cannot read one of them.
+    pub error: Option<String>,
+    /// Whether they are.
+    pub equal: bool,
+}
+
+/// Has Kubernetes' code compare the objects of pairs.
+///
+/// # Errors
+///
+/// If `kubernetes-validation` is not on the search path, where `cargo xtask test` puts it, or fails.
+pub fn equal(pairs: &[[Value; 2]]) -> Result<Vec<Sameness>> {
+    ask("kubernetes-validation", &["equal"], pairs)
+}
+
+/// Returns the table of Kubernetes' types.
+///
+/// # Errors
+///
+/// If `kubernetes-validation` is not on the search path, where `cargo xtask test` puts it, or fails.
+pub fn types() -> Result<String> {
+    let output = Command::new("kubernetes-validation").arg("types").output();
+    let output = output.context("kubernetes-validation is missing: run this by `cargo xtask test`, which builds it")?;
+    ensure!(
+        output.status.success(),
+        "kubernetes-validation failed: {}",
+        output.status
+    );
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Has a program answer each of these values, in their order.
+fn ask<T: DeserializeOwned>(program: &str, args: &[&str], values: &[impl Serialize]) -> Result<Vec<T>> {
     let mut child = Command::new(program)
+        .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("{program} is missing: run this by `cargo xtask test`, which builds it"))?;
     let mut input = child.stdin.take().context("its standard input")?;
-    let lines: Vec<String> = objects.iter().map(ToString::to_string).collect();
-    // All of it is read before the first answer would fill the pipe, because the answers are shorter.
+    let lines = values
+        .iter()
+        .map(serde_json::to_string)
+        .collect::<Result<Vec<_>, _>>()?;
     let writer = std::thread::spawn(move || input.write_all(lines.join("\n").as_bytes()));
     let output = child.wait_with_output()?;
     ensure!(output.status.success(), "{program} failed: {}", output.status);
     writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))??;
-    let verdicts: Vec<Verdict> = serde_json::Deserializer::from_slice(&output.stdout)
+    let answers: Vec<T> = serde_json::Deserializer::from_slice(&output.stdout)
         .into_iter()
         .collect::<Result<_, _>>()?;
-    ensure!(verdicts.len() == objects.len(), "a verdict for each");
-    Ok(verdicts)
+    ensure!(answers.len() == values.len(), "an answer for each");
+    Ok(answers)
 }
 
 /// Values with Kubernetes' own types, and where they are rendered in the pod's `spec`.

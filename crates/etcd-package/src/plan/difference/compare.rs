@@ -118,7 +118,7 @@ impl Comparison {
                         let table = self.table;
                         self.compare_structs(&table.types[*index], &pair, tasks);
                     }
-                    Code::Map(inner) => compare_maps(inner, &pair, Segment::Key, tasks),
+                    Code::Map(inner) => self.compare_maps(inner, &pair, tasks),
                     Code::List(identity, inner) => self.compare_lists(identity, inner, &pair, tasks),
                     _ => {}
                 }
@@ -190,15 +190,11 @@ impl Comparison {
                 path: pair.path.join(Segment::Field(field.name.to_owned())),
             }));
         }
-        for name in unknown {
-            tasks.push(Task::Compare(Pair {
-                code: &Code::Unknown,
-                is_optional: true,
-                installed: Side::written(installed.get(name).copied()),
-                desired: Side::written(desired.get(name).copied()),
-                path: pair.path.join(Segment::Field(name.to_owned())),
-            }));
-        }
+        tasks.extend(
+            unknown
+                .into_iter()
+                .map(|name| unknown_field(pair, name, &installed, &desired)),
+        );
     }
 
     fn compare_lists<'a>(&mut self, identity: &Identity, inner: &'a Code, pair: &Pair<'a>, tasks: &mut Tasks<'a>) {
@@ -217,13 +213,19 @@ impl Comparison {
                 common.push(id);
             }
             let other = other.map_or(Side::Absent, |other| desired[other].clone());
-            self.compare_items(inner, item.clone(), other, &pair.path, id, tasks);
+            self.compare_elements(inner, item.clone(), other, id.join(&pair.path), tasks);
         }
         let mut ids: Vec<_> = desired_at.iter().collect();
         ids.sort_by_key(|(_, index)| **index);
         for (id, index) in &ids {
             if !is_met[**index] {
-                self.compare_items(inner, Side::Absent, desired[**index].clone(), &pair.path, id, tasks);
+                self.compare_elements(
+                    inner,
+                    Side::Absent,
+                    desired[**index].clone(),
+                    id.join(&pair.path),
+                    tasks,
+                );
             }
         }
         if order.is_sorted() {
@@ -243,25 +245,42 @@ impl Comparison {
         self.differences.push(difference);
     }
 
-    fn compare_items<'a>(
+    /// Compares the values of keys. A null is a value here, of which readers make different things.
+    fn compare_maps<'a>(&mut self, inner: &'a Code, pair: &Pair<'a>, tasks: &mut Tasks<'a>) {
+        let values = |side: &Side<'a>| -> BTreeMap<_, _> {
+            let entries = entries(side).iter();
+            entries
+                .map(|entry| (entry.key.scalar.text.as_str(), &entry.value))
+                .collect()
+        };
+        let (installed, desired) = (values(&pair.installed), values(&pair.desired));
+        let keys: BTreeSet<_> = installed.keys().chain(desired.keys()).copied().collect();
+        for key in keys {
+            let side = |values: &BTreeMap<_, _>| values.get(key).copied().map_or(Side::Absent, Side::Node);
+            let path = pair.path.join(Segment::Key(key.to_owned()));
+            self.compare_elements(inner, side(&installed), side(&desired), path, tasks);
+        }
+    }
+
+    /// Compares values of a map or items of a list. What is null is there.
+    fn compare_elements<'a>(
         &mut self,
         code: &'a Code,
         installed: Side<'a>,
         desired: Side<'a>,
-        list: &Path,
-        id: &Id<'_>,
+        path: Path,
         tasks: &mut Tasks<'a>,
     ) {
+        let is_null = |side: &Side<'_>| matches!(side, Side::Node(node) if node.is_null());
+        let nulls = (is_null(&installed), is_null(&desired));
         let pair = Pair {
             code,
             is_optional: true,
             installed,
             desired,
-            path: id.join(list),
+            path,
         };
-        // An item that is null is there.
-        let is_null = |side: &Side<'_>| matches!(side, Side::Node(node) if node.is_null());
-        match (is_null(&pair.installed), is_null(&pair.desired)) {
+        match nulls {
             (false, false) => tasks.push(Task::Compare(pair)),
             (true, true) => {}
             _ => self.report(pair),
@@ -301,7 +320,15 @@ impl Comparison {
                 return;
             }
             Shape::Sequence => self.compare_lists(&Identity::Index, &Code::Unknown, &pair, tasks),
-            Shape::Mapping => compare_maps(&Code::Unknown, &pair, Segment::Field, tasks),
+            Shape::Mapping => {
+                let (installed, desired) = (fields(&pair.installed), fields(&pair.desired));
+                let names: BTreeSet<_> = installed.keys().chain(desired.keys()).copied().collect();
+                tasks.extend(
+                    names
+                        .into_iter()
+                        .map(|name| unknown_field(&pair, name, &installed, &desired)),
+                );
+            }
         }
         if is_one_sided {
             tasks.push(Task::Report { pair, since });
@@ -345,27 +372,28 @@ fn entries<'a>(side: &Side<'a>) -> &'a [Entry] {
     }
 }
 
+/// The task to compare a field of no known type.
+fn unknown_field<'a>(
+    owner: &Pair<'a>,
+    name: &str,
+    installed: &BTreeMap<&'a str, &'a Node>,
+    desired: &BTreeMap<&'a str, &'a Node>,
+) -> Task<'a> {
+    Task::Compare(Pair {
+        code: &Code::Unknown,
+        is_optional: true,
+        installed: Side::written(installed.get(name).copied()),
+        desired: Side::written(desired.get(name).copied()),
+        path: owner.path.join(Segment::Field(name.to_owned())),
+    })
+}
+
 /// The fields that are there.
 fn fields<'a>(side: &Side<'a>) -> BTreeMap<&'a str, &'a Node> {
     let there = entries(side).iter().filter(|entry| !entry.value.is_null());
     there
         .map(|entry| (entry.key.scalar.text.as_str(), &entry.value))
         .collect()
-}
-
-fn compare_maps<'a>(inner: &'a Code, pair: &Pair<'a>, segment: fn(String) -> Segment, tasks: &mut Tasks<'a>) {
-    let installed = fields(&pair.installed);
-    let desired = fields(&pair.desired);
-    let keys: BTreeSet<_> = installed.keys().chain(desired.keys()).copied().collect();
-    tasks.extend(keys.into_iter().map(|key| {
-        Task::Compare(Pair {
-            code: inner,
-            is_optional: true,
-            installed: Side::written(installed.get(key).copied()),
-            desired: Side::written(desired.get(key).copied()),
-            path: pair.path.join(segment(key.to_owned())),
-        })
-    }));
 }
 
 fn items<'a>(side: &Side<'a>) -> Vec<Side<'a>> {
@@ -443,7 +471,7 @@ fn key<'a>(identity: &Identity, item: &Side<'a>) -> Option<Cow<'a, str>> {
             let protocol = item
                 .get("protocol")
                 .and_then(Node::as_str)
-                .filter(|protocol| *protocol != "TCP");
+                .filter(|protocol| !["", "TCP"].contains(protocol));
             Some(match protocol {
                 Some(protocol) if ["containerPort", "port"].contains(name) => Cow::Owned(format!("{key}/{protocol}")),
                 _ => Cow::Borrowed(key),

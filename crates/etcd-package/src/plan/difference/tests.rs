@@ -57,6 +57,13 @@ fn fields_are_compared_by_their_type() {
         ("", "ConfigMap", "{data: {}}", "{data: null}", &[]),
         ("", "ConfigMap", "{}", "{data: {}}", &[]),
         ("", "ConfigMap", "{data: {a: b}}", "{data: {a: 'b'}}", &[]),
+        (
+            "",
+            "ConfigMap",
+            "{data: {a: null}}",
+            "{}",
+            &[r#"data["a"]: null -> (absent)"#],
+        ),
         // Labels are no fields, whatever their names.
         (
             "apps",
