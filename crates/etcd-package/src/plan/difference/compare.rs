@@ -28,7 +28,7 @@ const NOT_COMPARED: [&str; 8] = [
 pub(super) struct Comparison {
     table: &'static Table,
     pub(super) differences: Vec<Difference>,
-    /// Whether values are secret.
+    /// Whether the object is a Secret, whose values are not printed.
     pub(super) is_secret: bool,
 }
 
@@ -176,10 +176,10 @@ impl Comparison {
                 (Side::Absent, FieldDefault::Dependent(rule)) => rule(&owner),
                 (side, _) => side,
             };
-            let is_asked = !Side::read(&field.code, desired.get(field.name).copied()).is_absent();
+            let is_desired = !Side::read(&field.code, desired.get(field.name).copied()).is_absent();
             let installed = side(&installed, Owner(owner_of_installed));
             let desired = side(&desired, Owner(owner_of_desired));
-            if !is_asked && is_decided(of.name, field.name, &installed) {
+            if !is_desired && is_decided(of.name, field.name, &installed) {
                 continue;
             }
             tasks.push(Task::Compare(Pair {
@@ -336,11 +336,21 @@ impl Comparison {
     }
 
     fn report(&mut self, pair: Pair<'_>) {
+        let field = |segment: Option<&&Segment>| match segment {
+            Some(Segment::Field(name)) => name.clone(),
+            _ => String::new(),
+        };
+        // An annotation may hold what was applied last.
+        let is_secret = self.is_secret && {
+            let segments = pair.path.segments();
+            let is_annotation = field(segments.get(1)) == "annotations";
+            is_annotation || !["immutable", "metadata", "type"].contains(&&*field(segments.first()))
+        };
         self.differences.push(Difference {
             path: pair.path,
             installed: pair.installed.into_node(),
             desired: pair.desired.into_node(),
-            is_secret: self.is_secret,
+            is_secret,
         });
     }
 }

@@ -119,10 +119,10 @@ fn service_type<'a>(of: &Owner<'a, '_>) -> Option<&'a str> {
     of.text("type", "ClusterIP")
 }
 
-/// `SetDefaults_Container`: `Always` for the tag `latest`, also where it is implied.
+/// Returns the default pull policy of an image: `Always` for the tag `latest`, also if it is implied.
 ///
-/// Kubernetes takes an image that it cannot parse for one without a tag. Here, the policy of an image with such a tag
-/// is not known unless its name is one that everybody can parse.
+/// Source: `SetDefaults_Container`. Kubernetes treats an image that it cannot parse as one with another tag. Here, the
+/// policy of such an image is unknown, and so is that of some images that Kubernetes can parse.
 fn pull_policy<'a>(of: &Owner<'a, '_>, image: &str) -> Side<'a> {
     let Some(image) = of.text(image, "") else {
         return Side::Absent;
@@ -165,15 +165,14 @@ fn is_plain_name(name: &str) -> bool {
     name.len() < 64 && path.split('/').all(is_part)
 }
 
-/// Whether the API server or a controller decides a value when nobody asks for one, so that nothing changes where it is
-/// installed and no longer desired.
+/// Whether the API server or a controller decides a value that is not desired, so that the installed one is no difference.
 pub(super) fn is_decided(owner_type: &str, field: &str, installed: &Side<'_>) -> bool {
     match (owner_type, field) {
-        // `pkg/registry/core/service/storage/alloc.go` allocates addresses and ports. Only a person decides that there
-        // is none.
+        // Kept from the installed Service: `patchAllocatedValues` in `pkg/registry/core/service/storage/storage.go`. Only a
+        // person decides that there is no address.
         ("ServiceSpec", "clusterIP") => installed.text() != Some("None"),
         ("ServiceSpec", "clusterIPs" | "healthCheckNodePort" | "ipFamilies") | ("ServicePort", "nodePort") => true,
-        // The same, `defaultOnWrite`: it is two families only if somebody asks for them.
+        // `initIPFamilyFields` in `pkg/registry/core/service/storage/alloc.go`. Only a person decides on two families.
         ("ServiceSpec", "ipFamilyPolicy") => installed.text() == Some("SingleStack"),
         // `pkg/controller/volume/persistentvolume/pv_controller.go` binds a claim to a volume.
         ("PersistentVolumeClaimSpec", "volumeName") => true,

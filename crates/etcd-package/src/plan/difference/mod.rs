@@ -22,33 +22,33 @@ pub use path::{Path, Segment};
 /// A value of an object that differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// Where.
+    /// The path of the value.
     pub path: Path,
-    /// The value that is installed: written, or a default. None if it is absent and has no default.
+    /// The installed value, which is the default if none is written. None if there is no default either.
     pub installed: Option<Node>,
-    /// The value that is desired, likewise.
+    /// The desired value, likewise.
     pub desired: Option<Node>,
     is_secret: bool,
 }
 
 impl Difference {
-    /// Returns the installed value in one line that is safe to print, cut to a sane length.
+    /// Returns the installed value in one line that is safe to print. A long text is cut around what differs.
     #[must_use]
     pub fn installed_text(&self) -> String {
-        self.text(self.installed.as_ref())
+        self.text(self.installed.as_ref(), self.desired.as_ref())
     }
 
-    /// Returns the desired value in one line that is safe to print, cut to a sane length.
+    /// Returns the desired value in one line that is safe to print. A long text is cut around what differs.
     #[must_use]
     pub fn desired_text(&self) -> String {
-        self.text(self.desired.as_ref())
+        self.text(self.desired.as_ref(), self.installed.as_ref())
     }
 
-    fn text(&self, value: Option<&Node>) -> String {
+    fn text(&self, value: Option<&Node>, other: Option<&Node>) -> String {
         if self.is_secret && value.is_some() {
             "(secret)".to_owned()
         } else {
-            path::text(value)
+            path::text(value, other)
         }
     }
 }
@@ -56,10 +56,11 @@ impl Difference {
 /// Returns the differences between two objects of one group and kind.
 ///
 /// `installed` may be as an API server prints it: with defaults, values that the API server decided, a status and managed
-/// fields. Paths go as deep as both sides do; what only one side has is reported at its leaves. A struct behind a pointer
-/// and the items of lists differ from their absence even if they are empty.
+/// fields. A status is not compared, and neither are the fields of `metadata` that identify the object or that the API
+/// server writes. All labels, annotations, finalizers and owners are.
 ///
-/// In `metadata`, only what identifies the object or is written by the API server is left out.
+/// Each difference is as deep as possible. A struct, list or map that only one side has is reported at those of its leaves
+/// that are not defaults, or at itself if there are none.
 #[must_use]
 pub fn differences(group: &str, kind: &str, installed: &Node, desired: &Node) -> Vec<Difference> {
     let table = Table::get();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use rutter::printable;
 use rutter::yaml::{Node, Resolved, Scalar, Value};
 
 /// One step of a [`Path`].
@@ -19,13 +20,13 @@ pub enum Segment {
     Item(String),
     /// Into the item of a list at a position: `[0]`. In a command line, it counts positional arguments only.
     Index(usize),
-    /// The order of a list's items, which is no node: `.order`. The values are the lists of keys that both have.
+    /// The order of a list's items, which is no node: `.order`. The values are the keys that both lists have.
     Order,
 }
 
-/// Where in an object a value is.
+/// The path of a value in an object.
 ///
-/// Paths of one comparison share their beginnings, so that many long ones take little memory.
+/// The paths of one comparison share their beginnings, so that many long ones take little memory.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Path(Option<Rc<Step>>);
 
@@ -36,7 +37,7 @@ struct Step {
 }
 
 impl Path {
-    /// The path that goes one step further.
+    /// Returns the path that goes one step further.
     #[must_use]
     pub fn join(&self, segment: Segment) -> Self {
         let before = self.clone();
@@ -89,25 +90,20 @@ fn is_made_of(text: &str, others: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
-/// Quotes a text. Controls, characters without a glyph and those that change the direction of text are escaped.
+/// Quotes a text, so that different texts are printed differently.
 fn quote(text: &str) -> String {
-    let mut quoted = "\"".to_owned();
-    for c in text.chars() {
-        if c == '\'' {
-            quoted.push(c);
-        } else {
-            quoted.extend(c.escape_debug());
-        }
-    }
-    quoted.push('"');
-    quoted
+    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{}\"", printable::line(&escaped))
 }
 
 /// Longest text of a value, in characters as they are printed; what is longer is cut.
 const LONGEST: usize = 120;
 
-/// Returns a value in one line that is safe to print, cut to a sane length.
-pub(super) fn text(value: Option<&Node>) -> String {
+/// Characters of a long text that are printed before the first one that differs.
+const BEFORE: usize = 20;
+
+/// Returns a value in one line that is safe to print, cut to a sane length around its difference from another.
+pub(super) fn text(value: Option<&Node>, other: Option<&Node>) -> String {
     let Some(value) = value else {
         return "(absent)".to_owned();
     };
@@ -116,7 +112,24 @@ pub(super) fn text(value: Option<&Node>) -> String {
         left: LONGEST,
         is_cut: false,
     };
-    line.node(value);
+    match (value.as_str(), other.and_then(Node::as_str)) {
+        (Some(text), Some(other)) if text.len().max(other.len()) > LONGEST => {
+            let differ = text
+                .char_indices()
+                .zip(other.chars())
+                .position(|((_, c), other)| c != other);
+            let same = differ.unwrap_or_else(|| text.chars().count().min(other.chars().count()));
+            let start = text
+                .char_indices()
+                .nth(same.saturating_sub(BEFORE))
+                .map_or(text.len(), |(start, _)| start);
+            if start > 0 {
+                line.text.push('…');
+            }
+            line.quoted(&text[start..]);
+        }
+        _ => line.node(value),
+    }
     if line.is_cut {
         line.text.push('…');
     }
@@ -164,13 +177,15 @@ impl Line {
     fn scalar(&mut self, scalar: &Scalar) {
         match scalar.resolve() {
             Resolved::Null => self.push("null"),
-            Resolved::Str(text) => {
-                // Not the whole of a text of megabytes.
-                let end = text.char_indices().nth(self.left).map_or(text.len(), |(end, _)| end);
-                self.push(&quote(&text[..end]));
-            }
+            Resolved::Str(text) => self.quoted(text),
             _ => self.push(&scalar.text),
         }
+    }
+
+    fn quoted(&mut self, text: &str) {
+        // Not the whole of a text of megabytes.
+        let end = text.char_indices().nth(self.left).map_or(text.len(), |(end, _)| end);
+        self.push(&quote(&text[..end]));
     }
 
     fn push(&mut self, text: &str) {

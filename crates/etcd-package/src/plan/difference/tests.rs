@@ -401,6 +401,19 @@ fn secrets_are_compared_as_they_are_stored_and_never_shown() {
             r#"data["b"]: (secret) -> (absent)"#
         ]
     );
+    assert_eq!(
+        between_texts(
+            "",
+            "Secret",
+            "{type: a, metadata: {labels: {b: c}, annotations: {d: e}}}",
+            "{}"
+        ),
+        [
+            r#"metadata.labels["b"]: "c" -> (absent)"#,
+            r#"metadata.annotations["d"]: (secret) -> (absent)"#,
+            r#"type: "a" -> "Opaque""#,
+        ]
+    );
 }
 
 #[test]
@@ -417,4 +430,20 @@ fn texts_are_cut_and_safe_to_print() {
     );
     assert!(texts[0].ends_with("… -> (absent)"), "{texts:?}");
     assert!(texts[0].len() < 300);
+}
+
+#[test]
+fn long_texts_are_cut_around_what_differs() {
+    let long = |middle: &str| format!("{{data: {{a: '{}{middle}{}'}}}}", "x".repeat(500), "y".repeat(500));
+    let texts = between_texts("", "ConfigMap", &long("1"), &long("22"));
+    let [text] = texts.as_slice() else { panic!("{texts:?}") };
+    let before = "x".repeat(20);
+    assert!(text.starts_with(&format!(r#"data["a"]: …"{before}1yyy"#)), "{text}");
+    assert!(text.contains(&format!(r#" -> …"{before}22yyy"#)), "{text}");
+    // Of two texts, the longer one starts with the other.
+    let longer = |count| format!("{{data: {{a: '{}'}}}}", "x".repeat(count));
+    assert_eq!(
+        between_texts("", "ConfigMap", &longer(500), &longer(501)),
+        [format!(r#"data["a"]: …"{before}" -> …"{before}x""#)]
+    );
 }
