@@ -153,7 +153,7 @@ pub(crate) const KUBERNETES_VALIDATION: Tool = Tool {
     name: "kubernetes-validation",
     recipes: &[Recipe {
         // Kubernetes' version, and one more for each change of ours.
-        version: "1.36.3-2",
+        version: "1.36.3-3",
         means: Means::Source {
             files: &[
                 (
