@@ -111,7 +111,11 @@ const LOST_PEER: &str = "etcd_network_active_peers{Local=\"a1\",Remote=\"b2\"} 0
 const LOST_BEFORE: &str = "\
 etcd_network_active_peers{Local=\"a1\",Remote=\"b2\"} 1
 etcd_network_disconnected_peers_total{Local=\"a1\",Remote=\"b2\"} 3
+etcd_network_peer_round_trip_time_seconds_bucket{To=\"b2\",le=\"+Inf\"} 9
+etcd_network_peer_round_trip_time_seconds_count{To=\"b2\"} 4
+etcd_network_peer_round_trip_time_seconds_count{To=\"c3\"} 5
 ";
+const TWO_CONNECTIONS: &str = "etcd_network_active_peers{Local=\"a1\",Remote=\"b2\"} 2\n";
 const OTHER_PEER: &str = "etcd_network_active_peers{Local=\"a1\",Remote=\"c3\"} 1\n";
 
 const STATUS_3_6: &str = r#"[{"Endpoint":"e","Status":{"header":{"member_id":1},"version":"3.6.14","dbSize":20480,"storageVersion":"3.6.0"}}]"#;
@@ -295,9 +299,11 @@ fn cases() -> Vec<Case> {
             vec![says(FORWARD_0, FORWARDING), fails(METRICS_0)],
             1,
         ),
-        case("a connection", "connections etcd-0", connections(TWO_VOTERS, PEER_OF_0), 0).prints("etcd-0 b2 0\n"),
+        case("a connection", "connections etcd-0", connections(TWO_VOTERS, PEER_OF_0), 0).prints("etcd-0 etcd-1 0 0 7\n"),
         case("one that was lost before", "connections etcd-0", connections(TWO_VOTERS, LOST_BEFORE), 0)
-            .prints("etcd-0 b2 3\n"),
+            .prints("etcd-0 etcd-1 3 4 7\n"),
+        case("two of which one is left over", "connections etcd-0", connections(TWO_VOTERS, TWO_CONNECTIONS), 0)
+            .prints("etcd-0 etcd-1 0 0 7\n"),
         case("none to the peer", "connections etcd-0", connections(TWO_VOTERS, OTHER_PEER), 1),
         case("a lost one", "connections etcd-0", connections(TWO_VOTERS, LOST_PEER), 1),
         case("none to a member without a name", "connections etcd-0", connections(UNSTARTED_VOTER, OTHER_PEER), 1),
@@ -324,14 +330,44 @@ fn cases() -> Vec<Case> {
         case("a connection that lasts", "connected 0 etcd-0", connections(TWO_VOTERS, PEER_OF_0), 0),
         case("a lost one", "connected 0 etcd-0", connections(TWO_VOTERS, LOST_PEER), 1),
         case(
+            "one that is looked at",
+            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100; else echo etcd-0 etcd-1 3 6 112; fi; }; connected 0 etcd-0",
+            vec![],
+            0,
+        ),
+        case(
+            "one that is looked at for long",
+            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100; else echo etcd-0 etcd-1 3 8 131; fi; }; connected 0 etcd-0",
+            vec![],
+            0,
+        ),
+        case(
             "one that is lost meanwhile",
-            "connections() { echo once >> looks; cat looks; }; connected 0 etcd-0",
+            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100; else echo etcd-0 etcd-1 4 4 112; fi; }; connected 0 etcd-0",
+            vec![],
+            1,
+        ),
+        case(
+            "one that gets no answer",
+            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100; else echo etcd-0 etcd-1 3 8 112; fi; }; connected 0 etcd-0",
+            vec![],
+            1,
+        ),
+        case(
+            "another member at the second look",
+            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100; else echo etcd-0 etcd-2 3 4 112; fi; }; connected 0 etcd-0",
+            vec![],
+            1,
+        ),
+        case(
+            "one less at the second look",
+            "connections() { mkdir looked 2> /dev/null && echo b c 0 0 1 || :; echo a b 0 0 1; }; connected 0 etcd-0",
             vec![],
             1,
         ),
         case(
             "none at the second look",
-            "connections() { mkdir looked; }; connected 0 etcd-0",
+            "connections() { mkdir looked && echo a b 0 0 1; }; connected 0 etcd-0",
             vec![],
             1,
         ),
@@ -704,7 +740,7 @@ fn run(shell: &[&str], prelude: &str, case: &Case) -> Result<()> {
     fake(root, &case.answers)?;
     // As `run.sh` calls a line, where a shell ignores failures that no `||` looks at.
     let script = format!(
-        "set -eu\nattempt() {{ \"$@\"; }}\nis_done() {{ return 1; }}\n{prelude}\ncode=0\n{{ {}; }} || code=$?\nexit \"$code\"\n",
+        "set -eu\nattempt() {{ \"$@\"; }}\nis_done() {{ return 1; }}\ndate() {{ echo 7; }}\n{prelude}\ncode=0\n{{ {}; }} || code=$?\nexit \"$code\"\n",
         case.call
     );
     fs::write(root.join("script"), script)?;

@@ -118,25 +118,28 @@ metrics_of() (
   }
 )
 
-# connections POD...: the connections of these members to all others that etcd knows, one a line: POD, ID, how often it was
-# lost. etcd reports them among its metrics. A member that shows none is of a template without that port.
+# connections POD...: the connections of these members to all others that etcd knows, one a line: POD, member, how often the
+# connection was lost, how many round trips to it were noted, and the time. etcd has them among its metrics. A member that
+# shows none is of a template without that port.
 connections() (
   asked=0
   for pod do
     port=$(k get pod "$pod" --output jsonpath='{.spec.containers[*].ports[?(@.name=="etcd-metrics")].containerPort}') || exit 1
     [ -n "$port" ] || continue
+    now=$(date +%s)
     metrics=$(metrics_of "$pod" "$port") || exit 1
     list=$(members_of "$pod") || exit 1
-    printf '%s\n' "$list" '--' "$metrics" | awk -v self="$pod" '
-      function remote() { return match($1, /Remote="[0-9a-f]+"/) ? substr($1, RSTART + 8, RLENGTH - 9) : "" }
+    printf '%s\n' "$list" '--' "$metrics" | awk -v self="$pod" -v now="$now" '
+      function member(label) { return match($1, label "=\"[0-9a-f]+\"") ? substr($1, RSTART + length(label) + 2, RLENGTH - length(label) - 3) : "" }
       $0 == "--" { metrics = 1; next }
-      !metrics { split($0, field, ", "); if (field[3] != self) { id[++n] = field[1]; name[n] = field[3] } next }
-      /^etcd_network_active_peers[{]/ { active[remote()] = $2 }
-      /^etcd_network_disconnected_peers_total[{]/ { lost[remote()] = $2 }
+      !metrics { split($0, field, ", "); if (field[3] != self) { id[++n] = field[1]; name[n] = field[3] == "" ? field[1] : field[3] } next }
+      /^etcd_network_active_peers[{]/ { active[member("Remote")] = $2 }
+      /^etcd_network_disconnected_peers_total[{]/ { lost[member("Remote")] = $2 }
+      /^etcd_network_peer_round_trip_time_seconds_count[{]/ { trips[member("To")] = $2 }
       END {
         for (i = 1; i <= n; i++) {
-          if (active[id[i]] >= 1) { print self, id[i], lost[id[i]] + 0; continue }
-          print self " has no connection to " (name[i] == "" ? id[i] : name[i]) | "cat >&2"
+          if (active[id[i]] >= 1) { print self, name[i], lost[id[i]] + 0, trips[id[i]] + 0, now; continue }
+          print self " has no connection to " name[i] | "cat >&2"
           missing = 1
         }
         exit missing + 0
@@ -146,15 +149,22 @@ connections() (
   [ "$asked" -gt 0 ] || { echo 'no member shows its connections' >&2; exit 1; }
 )
 
-# connected SECONDS POD...: whether each of these members has a connection to each other member that etcd knows, and keeps it
-# for so long. A member that is called counts as connected, until the call that goes the other way fails.
+# connected SECONDS POD...: whether each of these members reaches each other member that etcd knows, for so many seconds. One
+# look does not show it: a member that calls another counts there as connected until the call that goes the other way fails.
+# etcd notes two round trips to a member every 30 seconds, and every 5 seconds if it gets no answer.
 connected() (
   seconds=$1
   shift
   before=$(connections "$@") || exit 1
   sleep "$seconds"
   after=$(connections "$@") || exit 1
-  [ "$before" = "$after" ] || { printf 'a connection was lost: %s\n' "$before" '--' "$after" >&2; exit 1; }
+  printf '%s\n' "$before" '--' "$after" | awk '
+    $0 == "--" { again = 1; next }
+    !again { lost[$1, $2] = $3; trips[$1, $2] = $4; time[$1, $2] = $5; open++; next }
+    !(($1, $2) in lost) || lost[$1, $2] != $3 { print $1 " has lost its connection to " $2; failed = 1; next }
+    $4 - trips[$1, $2] > 2 + 2 * int(($5 - time[$1, $2]) / 30) { print $1 " gets no answer from " $2; failed = 1; next }
+    { open-- }
+    END { exit failed || open != 0 }' >&2
 )
 
 # runs_version VERSIONS POD...: whether each of these members runs one of these releases.

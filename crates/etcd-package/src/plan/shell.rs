@@ -423,16 +423,20 @@ fn is_usual(desired: &Cluster) -> bool {
     desired.image.program("etcd") == USUAL
 }
 
-/// The seconds within which a member notices that it cannot call another: it waits for one second and the election timeout
-/// (`PeerDialTimeout` in etcd's `server/config/config.go`), and one more for the next call.
+/// The seconds within which a member shows that it cannot call another: it waits for one second and the election timeout
+/// (`PeerDialTimeout` in etcd's `server/config/config.go`), and one more for the next call; and it notes two round trips to a
+/// member that does not answer every five seconds (`statusErrorInterval` in `rafthttp/probing_status.go`).
 fn steady(cluster: &ObservedCluster) -> u64 {
     let milliseconds = match cluster.options.get("election-timeout") {
         Fact::Known(text) => text.parse().unwrap_or(LONGEST_ELECTION),
         Fact::Absent => DEFAULT_ELECTION,
         Fact::Unknown(_) => LONGEST_ELECTION,
     };
-    2 + milliseconds.min(LONGEST_ELECTION).div_ceil(1000)
+    (2 + milliseconds.min(LONGEST_ELECTION).div_ceil(1000)).max(TWO_ROUND_TRIPS)
 }
+
+/// Seconds in which a member that does not answer is noted more often than one that does.
+const TWO_ROUND_TRIPS: u64 = 12;
 
 /// etcd's election timeout if none is given, and the longest that it takes, in milliseconds.
 const DEFAULT_ELECTION: u64 = 1_000;
