@@ -30,9 +30,10 @@ pub(crate) fn run(args: &PostRender) -> ExitCode {
             (text, failure.exit_status())
         }
     };
+    let said = printable::lines(&said);
     report::lines_to_stderr(&said);
     for path in &args.log_files {
-        if let Err(error) = fs::write(path, &said) {
+        if let Err(error) = fs::write(path, &*said) {
             let path = printable::path(path);
             report::to_stderr(&format!("warning: {path} cannot be written: {error}"));
         }

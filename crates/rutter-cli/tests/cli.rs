@@ -654,7 +654,8 @@ fn hostile(setting: &Setting, payload: &str) -> Vec<Hostile> {
         .file(&format!("objects/{name}"), &values)
         .file(&format!("out/{name}"), "")
         .file("old.yaml", &object("1"))
-        .file("new.yaml", &format!("{}{ours}", object("2")));
+        .file("new.yaml", &object("2"))
+        .file("ours.yaml", &format!("{}{ours}", object("2")));
     let items = format!(
         "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nfunctionConfig: {{apiVersion: {text}, kind: {text}}}\n\
          items: [{{apiVersion: text, kind: text, metadata: {{name: {text}, namespace: {text}, annotations: \
@@ -680,8 +681,8 @@ fn hostile(setting: &Setting, payload: &str) -> Vec<Hostile> {
         command(&["describe", "--component", &name], ""),
         with(&["validate", "-f", &name], ""),
         with(&["validate", "-f", "-"], &values),
-        with(&["validate", "-f", "new.yaml"], ""),
-        with(&["validate", "-f", "new.yaml", "--name", payload], ""),
+        with(&["validate", "-f", "ours.yaml"], ""),
+        with(&["validate", "-f", "ours.yaml", "--name", payload], ""),
         with(&["render", "-f", &missing], ""),
         with(&["render", "-f", "objects"], ""),
         with(&["render", "-f", "a.yaml", "--against", &name], ""),
@@ -907,13 +908,13 @@ fn files_whose_names_look_alike_stay_apart() {
 
     let setting = Setting::rendering();
     fs::create_dir(setting.path("objects")).expect("a folder");
-    for (number, name) in [&b"a\xff.yaml"[..], b"a\\xff.yaml", b"a\xfe.yaml"].iter().enumerate() {
+    for name in [&b"a\\xff.yaml"[..], b"a\xff.yaml"] {
         let path = setting.path("objects").join(OsStr::from_bytes(name));
-        fs::write(path, format!("apiVersion: v1\nkind: A\nnumber: {number}\n")).expect("a file");
+        fs::write(path, "apiVersion: v1\nkind: A\n").expect("a file");
     }
     let (status, stdout, stderr) = setting.run(&["render", "-f", "objects"]);
     assert_eq!((status, stderr.as_str()), (0, ""));
-    assert_eq!(stdout.matches("---\n").count(), 2, "{stdout}");
+    assert_eq!(stdout, "apiVersion: v1\nkind: A\n---\napiVersion: v1\nkind: A\n");
 }
 
 /// A Kubernetes object.
