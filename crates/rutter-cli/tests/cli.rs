@@ -646,7 +646,8 @@ fn hostile(setting: &Setting, payload: &str) -> Vec<Hostile> {
     for folder in ["objects", "out", "app"] {
         fs::create_dir_all(setting.path(folder)).expect("a folder");
     }
-    let object = |value: &str| object("A", &text, &format!("a: {value} # {payload}\n"));
+    // One that can be read, and one that need not be.
+    let object = |value: &str| object("A", &text, &format!("a: {value}\n---\na: {value} # {payload}\n"));
     let ours = format!("---\napiVersion: text\nkind: text\nmetadata: {{name: {text}, namespace: {text}, {text}: 1}}\n");
     setting
         .file("a.yaml", "a: 1\n")
