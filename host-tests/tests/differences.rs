@@ -13,7 +13,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use rutter::yaml::{self, Entry, Node, Scalar};
 use schemars::{JsonSchema, SchemaGenerator};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The kinds that are compared by their types, with the versions of their groups.
 const KINDS: [(&str, &str, &str); 10] = [

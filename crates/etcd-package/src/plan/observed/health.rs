@@ -127,14 +127,22 @@ fn scaled_by_others(set: &Object, objects: &Objects, problem: &mut impl FnMut(St
             );
         }
     }
-    let list = objects.named("", "ConfigMap", namespace, &format!("{name}-bootstrap"));
+    let map = format!("{name}-bootstrap");
+    let list = objects.named("", "ConfigMap", namespace, &map);
     let list = list.and_then(|map| map.text("data.INITIAL_CLUSTER"));
     let replicas = set.text("spec.replicas").and_then(|text| text.parse::<usize>().ok());
     if let (Some(list), Some(replicas)) = (list, replicas) {
-        let members = list.split(',').filter(|member| !member.is_empty()).count();
-        if replicas > 0 && members > 0 && members != replicas {
+        let members: Vec<&str> = list.split(',').filter(|member| !member.is_empty()).collect();
+        let are_members = members.iter().all(|member| member.contains("=http"));
+        let members = members.len();
+        if !are_members {
             problem(
-                format!("the StatefulSet has {replicas} replicas, and was applied for {members} members"),
+                format!("INITIAL_CLUSTER of the ConfigMap {map:?} is no list of NAME=URL"),
+                "write down there the members that `etcdctl member list` names".to_owned(),
+            );
+        } else if replicas > 0 && members > 0 && members != replicas {
+            problem(
+                format!("the StatefulSet has {replicas} replicas, and the ConfigMap {map:?} names {members} members"),
                 format!(
                     "if somebody has scaled it by hand: `kubectl scale statefulset/{name} -n {namespace} \
                      --replicas={members}`, as soon as `etcdctl member list` names the members that stay"

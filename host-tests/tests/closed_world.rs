@@ -1,0 +1,501 @@
+//! The closed world of plans: a difference at any field of an installed object is a change that is named, or an error that
+//! names it. None is passed over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use etcd_package::EtcdPackage;
+use host_tests::oracles::documents;
+use host_tests::request;
+use libtest_mimic::{Arguments, Trial};
+use rutter::{Change, ChangeRequest, Diagnostic, Package as _, Plan, Severity, State};
+use serde_json::{Value, json};
+
+/// Of all places one in so many is tried, always the same ones; all where the code is fast.
+const ONE_IN: usize = if cfg!(debug_assertions) { 23 } else { 1 };
+
+/// Of types with fewer places, all are tried.
+const MANY: usize = 300;
+
+/// Values whose rendering has every kind.
+const VALUES: &str = "
+replicas: 3
+tls: {client: {mode: CertManager}, peer: {mode: CertManager}}
+networkPolicy: {enabled: true}
+defrag: {schedule: '@daily'}
+backup: {schedule: '@daily'}
+storage: {wal: {size: 2Gi}}
+commonAnnotations: {a: b}
+monitoring: {serviceMonitor: {enabled: true}, podMonitor: {enabled: true}, rules: {enabled: true}}
+";
+
+/// The kinds whose types are in the table, as it is written for the package.
+const KINDS: [&str; 8] = [
+    "ConfigMap",
+    "CronJob",
+    "NetworkPolicy",
+    "PersistentVolumeClaim",
+    "PodDisruptionBudget",
+    "Service",
+    "ServiceAccount",
+    "StatefulSet",
+];
+
+/// Differences that are nobody's wish: kind, beginning of the path, and why.
+const EXEMPT: [(&str, &str, &str); 18] = [
+    ("*", "apiVersion", "it identifies the object"),
+    ("*", "kind", "it identifies the object"),
+    ("*", "metadata.name", "it identifies the object"),
+    ("*", "metadata.namespace", "it identifies the object"),
+    ("*", "metadata.creationTimestamp", "the API server writes it"),
+    ("*", "metadata.generation", "the API server writes it"),
+    ("*", "metadata.managedFields", "the API server writes it"),
+    ("*", "metadata.resourceVersion", "the API server writes it"),
+    ("*", "metadata.selfLink", "the API server writes it"),
+    ("*", "metadata.uid", "the API server writes it"),
+    ("*", "metadata.finalizers", "controllers write it"),
+    (
+        "*",
+        "metadata.labels{app.kubernetes.io/instance}",
+        "Argo CD and others write it over what is rendered",
+    ),
+    ("ServiceAccount", "secrets", "controllers of older releases write it"),
+    (
+        "PersistentVolumeClaim",
+        "spec.volumeName",
+        "a controller binds the claim",
+    ),
+    (
+        "Service",
+        "spec.clusterIP",
+        "the API server allocates it if nothing is asked for",
+    ),
+    ("Service", "spec.healthCheckNodePort", "the API server allocates it"),
+    (
+        "Service",
+        "spec.ipFamilies",
+        "the API server chooses them if nothing is asked for",
+    ),
+    (
+        "Service",
+        "spec.ports[].nodePort",
+        "the API server allocates it if nothing is asked for",
+    ),
+];
+
+/// Rendered values that are Kubernetes' defaults, so that their absence is no difference: kind and path.
+const DEFAULTS: [(&str, &str); 3] = [
+    ("NetworkPolicy", "spec.policyTypes[]"),
+    ("Service", "spec.type"),
+    ("StatefulSet", "spec.persistentVolumeClaimRetentionPolicy.whenDeleted"),
+];
+
+/// A type as the test needs it.
+#[derive(Clone, Debug)]
+enum Shape {
+    Struct(Vec<(String, Self)>),
+    Map(Box<Self>),
+    List(Box<Self>),
+    /// Two values of it.
+    Leaf([Value; 2]),
+}
+
+/// A step from an object to a value in it.
+#[derive(Clone, Debug, PartialEq)]
+enum Step {
+    Field(String),
+    /// The value of a key of a map.
+    Key(String),
+    Item(usize),
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for kind in KINDS {
+        trials.push(Trial::test(format!("each field of {kind}"), move || {
+            Ok(each_field(kind)?)
+        }));
+    }
+    trials.push(Trial::test("custom resources", || Ok(custom_resources()?)));
+    trials.push(Trial::test("every kind is tried", || Ok(every_kind_is_tried()?)));
+    trials.push(Trial::test("every exemption is needed", || {
+        Ok(every_exemption_is_needed()?)
+    }));
+    libtest_mimic::run(&arguments, trials).exit()
+}
+
+fn rendered() -> Result<Vec<Value>> {
+    let rendering = EtcdPackage.render(&request(VALUES));
+    let rendering = rendering.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+    let mut all = Vec::new();
+    for manifest in rendering.manifests {
+        all.extend(documents(&manifest.document)?);
+    }
+    Ok(all)
+}
+
+fn kind(object: &Value) -> &str {
+    object["kind"].as_str().unwrap_or_default()
+}
+
+fn every_kind_is_tried() -> Result<()> {
+    let rendered = rendered()?;
+    let found: BTreeSet<&str> = rendered.iter().map(kind).collect();
+    let known: BTreeSet<&str> = KINDS.into_iter().chain(CUSTOM).collect();
+    ensure!(found == known, "{found:?}");
+    Ok(())
+}
+
+const CUSTOM: [&str; 5] = [
+    "Certificate",
+    "Issuer",
+    "PodMonitor",
+    "PrometheusRule",
+    "ServiceMonitor",
+];
+
+/// The table that the package compares by.
+fn shape(kind: &str) -> Result<Shape> {
+    let path = host_tests::root().join("crates/etcd-package/src/plan/difference/types.txt");
+    let text = std::fs::read_to_string(path)?;
+    let mut types: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    let mut owner = "";
+    for line in text.lines().filter(|line| !line.starts_with(['#', '@'])) {
+        match line.strip_suffix(':') {
+            Some(name) => {
+                owner = name;
+                types.entry(owner).or_default();
+            }
+            None => {
+                let (name, code) = line.split_once(' ').context("a field")?;
+                let code = code.split_once('=').map_or(code, |(code, _)| code);
+                types.entry(owner).or_default().push((name, code));
+            }
+        }
+    }
+    fn of(code: &str, types: &BTreeMap<&str, Vec<(&str, &str)>>) -> Result<Shape> {
+        if let Some(inner) = code.strip_prefix('*') {
+            return of(inner, types);
+        }
+        if let Some(inner) = code.strip_prefix("{}") {
+            return Ok(Shape::Map(Box::new(of(inner, types)?)));
+        }
+        if let Some((_, inner)) = code.strip_prefix('[').and_then(|code| code.split_once(']')) {
+            return Ok(Shape::List(Box::new(of(inner, types)?)));
+        }
+        if let Some(name) = code.strip_prefix('.') {
+            let fields = types.get(name).with_context(|| name.to_owned())?.iter();
+            let fields = fields.filter(|(_, code)| *code != "-");
+            let fields = fields.map(|(field, code)| Ok(((*field).to_owned(), of(code, types)?)));
+            return Ok(Shape::Struct(fields.collect::<Result<_>>()?));
+        }
+        Ok(Shape::Leaf(match code {
+            "s" => [json!("rutter-1"), json!("rutter-2")],
+            "i" => [json!(71), json!(72)],
+            "b" => [json!(true), json!(false)],
+            "q" => [json!("71Mi"), json!("72Mi")],
+            "x" => [json!(71), json!(72)],
+            "t" => [json!("2026-01-01T00:00:00Z"), json!("2026-01-02T00:00:00Z")],
+            "y" => [json!("QQ=="), json!("Qg==")],
+            "u" => [json!(71), json!(72)],
+            _ => bail!("the code {code}"),
+        }))
+    }
+    of(&format!(".{kind}"), &types)
+}
+
+/// Every leaf of a type, as a path through an object: into what is there, and into new items and keys.
+fn places(shape: &Shape, object: &Value, path: &mut Vec<Step>, all: &mut Vec<(Vec<Step>, [Value; 2])>) {
+    match shape {
+        Shape::Leaf(values) => all.push((path.clone(), values.clone())),
+        Shape::Struct(fields) => {
+            for (name, inner) in fields {
+                path.push(Step::Field(name.clone()));
+                places(inner, &object[name], path, all);
+                path.pop();
+            }
+        }
+        Shape::Map(inner) => {
+            let there = object.as_object().and_then(|map| map.keys().next());
+            for key in there.into_iter().cloned().chain(["rutter-key".to_owned()]) {
+                path.push(Step::Key(key.clone()));
+                places(inner, &object[&key], path, all);
+                path.pop();
+            }
+        }
+        Shape::List(inner) => {
+            let count = object.as_array().map_or(0, Vec::len);
+            // The first item, and one behind the last.
+            for index in BTreeSet::from([0, count]) {
+                path.push(Step::Item(index));
+                places(inner, &object[index], path, all);
+                path.pop();
+            }
+        }
+    }
+}
+
+fn display(steps: &[Step]) -> String {
+    let step = |step: &Step| match step {
+        Step::Field(name) => format!(".{name}"),
+        Step::Key(key) => format!("{{{key}}}"),
+        Step::Item(_) => "[]".to_owned(),
+    };
+    let path: String = steps.iter().map(step).collect();
+    path.trim_start_matches('.').to_owned()
+}
+
+/// Sets a value, with all that is around it.
+fn set(object: &mut Value, steps: &[Step], value: Value) {
+    let Some((step, rest)) = steps.split_first() else {
+        *object = value;
+        return;
+    };
+    match step {
+        Step::Field(name) | Step::Key(name) => {
+            if !object.is_object() {
+                *object = json!({});
+            }
+            set(&mut object[name], rest, value);
+        }
+        Step::Item(index) => {
+            if !object.is_array() {
+                *object = json!([]);
+            }
+            if let Some(items) = object.as_array_mut() {
+                while items.len() <= *index {
+                    items.push(Value::Null);
+                }
+                set(&mut items[*index], rest, value);
+            }
+        }
+    }
+}
+
+fn get<'v>(object: &'v Value, steps: &[Step]) -> &'v Value {
+    steps.iter().fold(object, |value, step| match step {
+        Step::Field(name) | Step::Key(name) => &value[name],
+        Step::Item(index) => &value[index],
+    })
+}
+
+fn remove(object: &mut Value, steps: &[Step]) {
+    let Some((last, around)) = steps.split_last() else {
+        return;
+    };
+    let mut value = object;
+    for step in around {
+        value = match step {
+            Step::Field(name) | Step::Key(name) => &mut value[name],
+            Step::Item(index) => &mut value[index],
+        };
+    }
+    match (last, value) {
+        (Step::Field(name) | Step::Key(name), Value::Object(fields)) => {
+            fields.remove(name);
+        }
+        (Step::Item(index), Value::Array(items)) => {
+            items.remove(*index);
+        }
+        _ => {}
+    }
+}
+
+fn plan(objects: &[Value], accept: Vec<String>) -> Result<Plan, Vec<Diagnostic>> {
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    let desired = ChangeRequest {
+        name: Some("etcd".to_owned()),
+        namespace: Some("default".to_owned()),
+        accept,
+        ..ChangeRequest::new(VALUES)
+    };
+    EtcdPackage.plan(&State::Objects(list.to_string()), &desired)
+}
+
+/// Plans with one object of a kind changed, and returns why the difference is passed over, if it is.
+fn passed_over(objects: &[Value], index: usize, steps: &[Step]) -> Option<String> {
+    // The name that a person would look for.
+    let named = steps.iter().rev().find_map(|step| match step {
+        Step::Field(name) | Step::Key(name) => Some(name.as_str()),
+        Step::Item(_) => None,
+    });
+    let named = named.unwrap_or_default();
+    let of_object = objects[index]["metadata"]["name"].as_str().unwrap_or_default();
+    match plan(objects, Vec::new()) {
+        Err(problems) => {
+            let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+            let names = |problem: &Diagnostic| {
+                let text = format!("{} {} {:?}", problem.path, problem.message, problem.help);
+                text.contains(named) || text.contains(of_object)
+            };
+            if !errors.clone().any(names) {
+                return Some(format!("no error names it: {problems:?}"));
+            }
+            let asked: Vec<String> = errors.clone().filter_map(accepted_name).collect();
+            if asked.is_empty() {
+                return None;
+            }
+            // What a person takes on passes.
+            match plan(objects, asked.clone()) {
+                Ok(plan) if plan.change == Change::Nothing => Some(format!("{asked:?} makes it nothing")),
+                Ok(_) => None,
+                Err(problems) => {
+                    let again: Vec<String> = problems.iter().filter_map(accepted_name).collect();
+                    (!again.is_empty()).then(|| format!("{asked:?} is accepted, and asked for: {again:?}"))
+                }
+            }
+        }
+        Ok(plan) => match &plan.change {
+            Change::Nothing => Some("nothing is to do".to_owned()),
+            Change::Steps(_) => None,
+            Change::Apply(step) => {
+                let warnings = plan.warnings.iter().map(|warning| &*warning.message);
+                let said: String = [&*step.title, &*step.reason].into_iter().chain(warnings).collect();
+                (!said.contains(named)).then(|| format!("one apply, which does not name it: {said}"))
+            }
+        },
+    }
+}
+
+/// The name that an error says to accept.
+fn accepted_name(problem: &Diagnostic) -> Option<String> {
+    let (_, name) = problem.help.as_ref()?.split_once("--accept '")?;
+    Some(name.strip_suffix('\'')?.replace(r"'\''", "'"))
+}
+
+fn is_exempt(kind: &str, path: &str) -> bool {
+    EXEMPT
+        .iter()
+        .any(|(of, start, _)| (*of == "*" || *of == kind) && path.starts_with(start))
+}
+
+fn each_field(of: &str) -> Result<()> {
+    let rendered = rendered()?;
+    let shape = shape(of)?;
+    let mut failures = Vec::new();
+    let mut tried = 0;
+    let unchanged = plan(&rendered, Vec::new()).map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+    ensure!(
+        unchanged.change == Change::Nothing,
+        "something is to do without a difference: {unchanged:?}"
+    );
+    let found = rendered.iter().enumerate().filter(|(_, object)| kind(object) == of);
+    for (number, (index, object)) in found.enumerate() {
+        let mut all = Vec::new();
+        places(&shape, object, &mut Vec::new(), &mut all);
+        for (at, (steps, values)) in all.iter().enumerate() {
+            if (all.len() > MANY && (at + number) % ONE_IN != 0) || is_exempt(of, &display(steps)) {
+                continue;
+            }
+            let old = get(object, steps);
+            let mut variants = Vec::new();
+            for value in values.iter().filter(|value| *value != old).take(1) {
+                let mut objects = rendered.clone();
+                set(&mut objects[index], steps, value.clone());
+                variants.push((format!("{value}"), objects));
+            }
+            if !old.is_null() && !DEFAULTS.contains(&(of, &display(steps))) {
+                let mut objects = rendered.clone();
+                remove(&mut objects[index], steps);
+                variants.push(("its absence".to_owned(), objects));
+            }
+            for (what, objects) in variants {
+                tried += 1;
+                if let Some(reason) = passed_over(&objects, index, steps) {
+                    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                    failures.push(format!("{of} {name}: {} with {what}: {reason}", display(steps)));
+                }
+            }
+        }
+    }
+    ensure!(tried > 0, "nothing was tried");
+    ensure!(
+        failures.is_empty(),
+        "{} of {tried} differences are passed over:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    Ok(())
+}
+
+/// An exemption of a field whose differences are told would hide that they no longer are.
+fn every_exemption_is_needed() -> Result<()> {
+    let rendered = rendered()?;
+    for (of, start, _) in EXEMPT {
+        // Another object's differences are none of this one.
+        if ["apiVersion", "kind", "metadata.name", "metadata.namespace"].contains(&start) {
+            continue;
+        }
+        let of = if of == "*" { "StatefulSet" } else { of };
+        let index = rendered
+            .iter()
+            .position(|object| kind(object) == of)
+            .context("an object")?;
+        let mut all = Vec::new();
+        places(&shape(of)?, &rendered[index], &mut Vec::new(), &mut all);
+        let is_passed_over = all.iter().any(|(steps, values)| {
+            let mut objects = rendered.clone();
+            set(&mut objects[index], steps, values[0].clone());
+            display(steps).starts_with(start) && passed_over(&objects, index, steps).is_some()
+        });
+        ensure!(is_passed_over, "differences of {of} {start} are told");
+    }
+    Ok(())
+}
+
+/// Each scalar of custom resources, and a field that nobody knows.
+fn custom_resources() -> Result<()> {
+    fn scalars(value: &Value, path: &mut Vec<Step>, all: &mut Vec<Vec<Step>>) {
+        match value {
+            Value::Object(fields) => {
+                for (name, inner) in fields {
+                    path.push(Step::Field(name.clone()));
+                    scalars(inner, path, all);
+                    path.pop();
+                }
+            }
+            Value::Array(items) => {
+                for (index, inner) in items.iter().enumerate() {
+                    path.push(Step::Item(index));
+                    scalars(inner, path, all);
+                    path.pop();
+                }
+            }
+            _ => all.push(path.clone()),
+        }
+    }
+    let rendered = rendered()?;
+    let mut failures = Vec::new();
+    for (index, object) in rendered
+        .iter()
+        .enumerate()
+        .filter(|(_, object)| CUSTOM.contains(&kind(object)))
+    {
+        let mut all = Vec::new();
+        scalars(object, &mut Vec::new(), &mut all);
+        all.push(vec![
+            Step::Field("spec".to_owned()),
+            Step::Field("rutterField".to_owned()),
+        ]);
+        for (at, steps) in all.iter().enumerate() {
+            let path = display(steps);
+            if is_exempt(kind(object), &path) || at % ONE_IN.min(5) != 0 && !path.ends_with("rutterField") {
+                continue;
+            }
+            let mut objects = rendered.clone();
+            let old = get(object, steps);
+            let value = match old {
+                Value::Bool(old) => json!(!old),
+                Value::Number(_) => json!(7171),
+                _ => json!("rutter-1"),
+            };
+            set(&mut objects[index], steps, value);
+            if let Some(reason) = passed_over(&objects, index, steps) {
+                failures.push(format!("{} {path}: {reason}", kind(object)));
+            }
+        }
+    }
+    ensure!(failures.is_empty(), "passed over:\n{}", failures.join("\n"));
+    Ok(())
+}
