@@ -186,6 +186,12 @@ impl Comparison<'_> {
             }
         }
         let last_applied = LastApplied::of(installed, self.from.is_live);
+        let is_ca = |object: &Object| object.text("spec.isCA").as_deref() == Some("true");
+        let ruled = if kind == "Certificate" && (is_ca(installed) || is_ca(desired)) {
+            rules::CA
+        } else {
+            kind
+        };
         for difference in differences(&desired.id.group, kind, &before, &after) {
             let path = difference.path.segments();
             if is_note(kind, &path, &difference, &last_applied) {
@@ -194,7 +200,7 @@ impl Comparison<'_> {
             let is_removed = difference.desired.is_none();
             let meaning = match service_meaning(kind, &path, installed, desired) {
                 Some(meaning) => Some(meaning),
-                None => rules::meaning(kind, &path, is_removed, self.from.is_own),
+                None => rules::meaning(ruled, &path, is_removed, self.from.is_own),
             };
             found.push(Found {
                 path: difference.path.to_string(),

@@ -60,6 +60,9 @@ const fn own(kind: &'static str, path: &'static str, meaning: Meaning) -> Rule {
     }
 }
 
+/// In place of their kind: Certificates that sign others.
+pub(super) const CA: &str = "CA";
+
 /// The rules, of which the first that matches counts. In a path, `*` is any one part and `**` any parts from here on.
 const RULES: &[Rule] = &[
     rule("*", "metadata.labels.*", Meaning::Nothing),
@@ -345,8 +348,12 @@ const RULES: &[Rule] = &[
     ),
     rule("PersistentVolumeClaim", "spec.**", Meaning::Immutable),
     rule("Certificate", "spec.**", Meaning::Trust),
-    rule("Issuer", "spec.**", Meaning::Trust),
-    rule("ClusterIssuer", "spec.**", Meaning::Trust),
+    // What else changes of a CA or an issuer that keeps its name ends the trust in what was signed before, one renewal after
+    // the other.
+    rule(CA, "spec.duration", Meaning::Trust),
+    rule(CA, "spec.renewBefore", Meaning::Trust),
+    rule(CA, "spec.revisionHistoryLimit", Meaning::Nothing),
+    rule(CA, "spec.secretTemplate.**", Meaning::Nothing),
     rule("PodMonitor", "spec.**", Meaning::Nothing),
     rule("ServiceMonitor", "spec.**", Meaning::Nothing),
     rule("PrometheusRule", "spec.**", Meaning::Nothing),
