@@ -24,13 +24,13 @@ pub(crate) fn run(args: &Apply, sources: &mut Sources) -> Result<ExitCode, Failu
         )));
     }
     let kubectl = Kubectl::new(&args.change.cluster).map_err(Failure::Host)?;
-    let script = |folder: &Path| Script {
-        folder: folder.to_owned(),
+    let script = |directory: &Path| Script {
+        directory: directory.to_owned(),
         args,
         kubectl: &kubectl,
     };
-    if let Some(folder) = &args.plan {
-        let script = script(folder);
+    if let Some(directory) = &args.plan {
+        let script = script(directory);
         script.list()?;
         return script.carry_out();
     }
@@ -40,8 +40,8 @@ pub(crate) fn run(args: &Apply, sources: &mut Sources) -> Result<ExitCode, Failu
              -v`, and write --allow-commands if you trust them"
         )));
     }
-    if let Some(folder) = &args.output_dir {
-        plan::check_folder(folder)?;
+    if let Some(directory) = &args.output_dir {
+        plan::check_directory(directory)?;
     }
     let Planned { plan, target, .. } = {
         let planned = plan::planned(&args.change, &args.source, sources)?;
@@ -53,8 +53,8 @@ pub(crate) fn run(args: &Apply, sources: &mut Sources) -> Result<ExitCode, Failu
         return Ok(ExitCode::SUCCESS);
     }
     let temporary;
-    let folder = match &args.output_dir {
-        Some(folder) => folder.clone(),
+    let directory = match &args.output_dir {
+        Some(directory) => directory.clone(),
         None if args.dry_run => {
             temporary = tempfile::tempdir().context("the directory for temporary files cannot be used");
             temporary
@@ -65,12 +65,12 @@ pub(crate) fn run(args: &Apply, sources: &mut Sources) -> Result<ExitCode, Failu
         }
         None => new_folder(&plan).map_err(Failure::Host)?,
     };
-    plan::write(&folder, &plan.files(target.as_ref()))?;
-    let script = script(&folder);
+    plan::write(&directory, &plan.files(target.as_ref()))?;
+    let script = script(&directory);
     if args.dry_run {
         return script.run();
     }
-    to_stdout(&format!("\nthe plan is in {}\n", printable::path(&folder)))?;
+    to_stdout(&format!("\nthe plan is in {}\n", printable::path(&directory)))?;
     if !args.yes && !ask(&question(args, target.as_ref()))? {
         return Ok(declined());
     }
@@ -84,7 +84,7 @@ fn declined() -> ExitCode {
 
 /// The script of a plan in its directory.
 struct Script<'a> {
-    folder: PathBuf,
+    directory: PathBuf,
     args: &'a Apply,
     kubectl: &'a Kubectl,
 }
@@ -93,18 +93,18 @@ impl Script<'_> {
     fn command(&self) -> Command {
         let mut command = Command::new("sh");
         // It could be taken for an option.
-        command.arg(Path::new(".").join(&self.folder).join("run.sh"));
+        command.arg(Path::new(".").join(&self.directory).join("run.sh"));
         command.envs(self.kubectl.environment());
         command
     }
 
     /// Prints the steps, and which are done.
     fn list(&self) -> Result<(), Failure> {
-        let script = self.folder.join("run.sh");
+        let script = self.directory.join("run.sh");
         if !script.is_file() {
             let error = anyhow!(
                 "{} is not the directory of a plan: it has no run.sh",
-                printable::path(&self.folder)
+                printable::path(&self.directory)
             );
             return Err(Failure::BadCommandLine(error));
         }
@@ -191,16 +191,16 @@ fn new_folder(plan: &Plan) -> anyhow::Result<PathBuf> {
         .filter(is_plain)
         .collect();
     for number in 1..1_000_000 {
-        let folder = state.join(format!("{name}-{number}"));
+        let directory = state.join(format!("{name}-{number}"));
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        match builder.create(&folder) {
-            Ok(()) => return Ok(folder),
+        match builder.create(&directory) {
+            Ok(()) => return Ok(directory),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
                 return Err(
-                    anyhow!(error).context(format!("the directory {} cannot be made", printable::path(&folder)))
+                    anyhow!(error).context(format!("the directory {} cannot be made", printable::path(&directory)))
                 );
             }
         }

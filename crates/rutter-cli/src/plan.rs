@@ -37,8 +37,8 @@ pub(crate) fn run(args: &Plan, sources: &mut Sources) -> Result<ExitCode, Failur
     check_cluster(&args.change)?;
     let writes = args.output_dir.is_some();
     let may_run = args.source.component.is_none() || args.commands.allow_commands;
-    if let Some(folder) = &args.output_dir {
-        check_folder(folder)?;
+    if let Some(directory) = &args.output_dir {
+        check_directory(directory)?;
     }
     let planned = planned(&args.change, &args.source, sources)?;
     let is_shown_only = writes && !may_run;
@@ -49,12 +49,12 @@ pub(crate) fn run(args: &Plan, sources: &mut Sources) -> Result<ExitCode, Failur
     };
     let next = match &args.output_dir {
         _ if planned.plan.change.steps().is_empty() || is_shown_only => None,
-        Some(folder) => Some(script_line(folder, &args.change)),
+        Some(directory) => Some(script_line(directory, &args.change)),
         None if may_run => apply_line(&args.change),
         None => None,
     };
-    if let (Some(folder), false) = (&args.output_dir, is_shown_only) {
-        write(folder, &planned.plan.files(planned.target.as_ref()))?;
+    if let (Some(directory), false) = (&args.output_dir, is_shown_only) {
+        write(directory, &planned.plan.files(planned.target.as_ref()))?;
     }
     planned.print(args.output, detail, next.as_deref(), sources)?;
     if is_shown_only {
@@ -294,47 +294,47 @@ fn both(
 }
 
 /// Checks that a directory is new or empty. Steps of another plan would be taken for this one's.
-pub(crate) fn check_folder(folder: &Path) -> Result<(), Failure> {
-    let is_taken = match fs::read_dir(folder) {
+pub(crate) fn check_directory(directory: &Path) -> Result<(), Failure> {
+    let is_taken = match fs::read_dir(directory) {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => false,
         Err(error) => {
-            let error = anyhow!("{} is no directory to write to: {error}", printable::path(folder));
+            let error = anyhow!("{} is no directory to write to: {error}", printable::path(directory));
             return Err(Failure::BadCommandLine(error));
         }
     };
     if is_taken {
         return Err(Failure::BadCommandLine(anyhow!(
             "{} is not empty; a plan requires a directory of its own",
-            printable::path(folder)
+            printable::path(directory)
         )));
     }
     Ok(())
 }
 
 /// Writes a plan's files to a directory of their own.
-pub(crate) fn write(folder: &Path, files: &[File]) -> Result<(), Failure> {
-    check_folder(folder)?;
-    write_all(folder, files).map_err(Failure::Host)
+pub(crate) fn write(directory: &Path, files: &[File]) -> Result<(), Failure> {
+    check_directory(directory)?;
+    write_all(directory, files).map_err(Failure::Host)
 }
 
-fn write_all(folder: &Path, files: &[File]) -> anyhow::Result<()> {
+fn write_all(directory: &Path, files: &[File]) -> anyhow::Result<()> {
     for file in files {
         let (parent, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
         let new = NewFile {
             name: name.into(),
             text: &file.text,
         };
-        output::to_folder(&folder.join(parent), &[new])?;
+        output::to_folder(&directory.join(parent), &[new])?;
     }
     #[cfg(unix)]
-    fs::set_permissions(folder.join("run.sh"), fs::Permissions::from_mode(0o755))?;
+    fs::set_permissions(directory.join("run.sh"), fs::Permissions::from_mode(0o755))?;
     Ok(())
 }
 
 /// The command that runs the plan in a directory.
-fn script_line(folder: &Path, args: &Change) -> String {
-    let script = folder.join("run.sh");
+fn script_line(directory: &Path, args: &Change) -> String {
+    let script = directory.join("run.sh");
     let script = script.to_string_lossy();
     // It could be taken for an option.
     let script = if script.starts_with('-') {

@@ -11,7 +11,7 @@ use super::rules::{self, Meaning};
 use crate::cluster::OWNERSHIP_LABEL;
 use crate::codes::{NOT_UNDERSTOOD, UNSAFE_CHANGE};
 
-/// What `kubectl apply` notes as its own.
+/// The annotation in which `kubectl apply` keeps the last applied object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Labels that hosts put on objects, over those that were rendered.
@@ -48,14 +48,14 @@ const NOTES_OF_HOSTS: [&str; 20] = [
 /// A difference that is understood, or was accepted.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
-    /// Where: `spec.template.spec.containers[etcd].image`.
+    /// Its path: `spec.template.spec.containers[etcd].image`.
     pub(super) path: String,
     pub(super) meaning: Meaning,
     /// Whether members restart for it.
     pub(super) is_in_template: bool,
 }
 
-/// What becomes of an object that is desired.
+/// The change of a desired object.
 #[derive(Clone, Debug)]
 pub(super) struct ObjectChange {
     pub(super) id: Id,
@@ -107,7 +107,7 @@ pub(super) struct Comparison<'a> {
     pub(super) installed: &'a Objects,
     pub(super) desired: &'a Objects,
     pub(super) manifests: &'a [Manifest],
-    /// How many of the manifests are the package's own; the others are the user's.
+    /// The number of manifests that are the package's own. The user's come after them.
     pub(super) own_manifests: usize,
     pub(super) from: &'a ObservedCluster,
     pub(super) to: &'a ObservedCluster,
@@ -165,7 +165,7 @@ impl Comparison<'_> {
         changes
     }
 
-    /// The differences of one object, of which those that are nobody's wish are left out.
+    /// Returns the differences of one object, without those that hosts and controllers make.
     fn differences(&self, installed: &Object, desired: &Object) -> Vec<Found> {
         let kind = &*desired.id.kind;
         let is_set = desired.id == self.to.set.id;
@@ -244,8 +244,8 @@ impl Comparison<'_> {
     }
 
     fn meanings_of_options(&self, is_same_text: bool) -> Vec<Found> {
-        // What members read elsewhere, in a ConfigMap or a Secret, may change without a restart: they take it up when they
-        // start the next time, and no plan depends on it.
+        // Options in a ConfigMap or a Secret may change without a restart. Members read them at their next start, and no plan
+        // depends on it.
         if is_same_text {
             return Vec::new();
         }
@@ -366,7 +366,7 @@ const DISPOSABLE: [(&str, &str); 11] = [
     ("", "ServiceAccount"),
 ];
 
-/// How names of own objects go on after the name of the cluster.
+/// Suffixes of the names of own objects, after the name of the cluster.
 const ENDINGS: [&str; 9] = [
     "",
     "-backup",
@@ -438,7 +438,7 @@ fn service_meaning(kind: &str, path: &[&Segment], installed: &Object, desired: &
     };
     let first = |object: &Object| items(object.node.at("spec.ipFamilies")).first().and_then(scalar);
     match (field(0), field(1)) {
-        // The first family is that of the cluster IP, and stays. What is not asked for stays, too.
+        // The first family is that of the cluster IP, and stays. So do families that are not desired explicitly.
         (Some("spec"), Some("ipFamilies")) => Some(match (first(installed), first(desired)) {
             (Some(old), Some(new)) if old != new => Meaning::Immutable,
             _ => Meaning::Reach,
@@ -451,7 +451,7 @@ fn service_meaning(kind: &str, path: &[&Segment], installed: &Object, desired: &
     }
 }
 
-/// Whether a label or annotation is somebody else's note, or one that hosts write over what is rendered.
+/// Whether a label or annotation belongs to a host or controller, or is one that hosts overwrite.
 fn is_note(kind: &str, path: &[&Segment], difference: &Difference, last_applied: &LastApplied) -> bool {
     let (Some(Segment::Field(first)), Some(Segment::Field(map))) = (path.first(), path.get(1)) else {
         return false;
@@ -464,7 +464,7 @@ fn is_note(kind: &str, path: &[&Segment], difference: &Difference, last_applied:
     if first == "metadata" {
         return match map.as_str() {
             "finalizers" => true,
-            // Who owns the StatefulSet, and whether it is being deleted, is looked at by itself.
+            // Owners and deletion of the StatefulSet have checks of their own.
             "ownerReferences" | "deletionTimestamp" | "deletionGracePeriodSeconds" => kind == "StatefulSet",
             "labels" | "annotations" => key(2).is_some_and(|key| {
                 let is_labels = map == "labels";
@@ -491,7 +491,7 @@ fn is_host_note(key: &str) -> bool {
     NOTES_OF_HOSTS.iter().any(|note| key.starts_with(note))
 }
 
-/// What `kubectl apply` knows as its own of an object.
+/// The fields of an object that `kubectl apply` knows as its own.
 enum LastApplied {
     Known(Node),
     /// Nobody knows who has written what.

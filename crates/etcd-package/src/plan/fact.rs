@@ -1,6 +1,6 @@
-//! Facts about a cluster that nobody vouches for.
+//! Facts about a cluster, each of them known, absent or unknown.
 
-/// What is known about something. Unknown is neither equal to anything, nor different, nor absent.
+/// A fact. Unknown is neither equal to anything, nor different, nor absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fact<T> {
     /// It is this.

@@ -232,7 +232,7 @@ impl Located {
         let namespace = &self.request.namespace;
         let wanted = Objects::of(&rendered.manifests, namespace)?;
         let fullname = &*rendered.cluster.names.fullname;
-        // What the desired manifests refer to and do not have stays as it is installed.
+        // Objects that the desired manifests only refer to stay as they are installed.
         let Some(to) = ObservedCluster::of(&wanted.over(&self.installed), namespace, fullname) else {
             // A rendering has its StatefulSet.
             return Err(vec![Diagnostic::new(
@@ -270,7 +270,7 @@ impl Located {
         Ok((planner.plan(diagnostics)?, Shell::of(&from, &to, &rendered.cluster)))
     }
 
-    /// The first apply, if it is asked for and nothing of the cluster exists.
+    /// Plans the first apply, if an install is desired and nothing of the cluster exists.
     fn install(
         &self,
         desired: &ChangeRequest,
@@ -335,7 +335,7 @@ impl Located {
 /// The namespace of kubectl if no context has another.
 const DEFAULT_NAMESPACE: &str = "default";
 
-/// The name of an installation that nobody has named.
+/// The name of an installation if none is given.
 const DEFAULT_NAME: &str = "etcd";
 
 impl Objects {

@@ -31,7 +31,7 @@ pub(super) fn check(
     check_self_signed(from, wanted, &mut refuse);
 }
 
-/// What has to be known of any cluster that is changed.
+/// Checks the facts that every change of a cluster requires.
 fn check_understood(from: &ObservedCluster, accepted: &[String], refuse: &mut impl FnMut(&Code, &str, String, &str)) {
     if let Some(owner) = &from.controller {
         refuse(
@@ -137,7 +137,7 @@ fn signs_of_authentication(from: &ObservedCluster) -> Vec<String> {
     }
     let token = from.options.get("auth-token");
     match &token {
-        // What etcd takes if nothing is given.
+        // The default of etcd.
         Fact::Known(token) if token == "simple" || token.is_empty() => {}
         Fact::Absent => {}
         Fact::Known(token) => {
@@ -379,7 +379,7 @@ fn check_timing(from: &ObservedCluster, to: &ObservedCluster, refuse: &mut impl 
     }
 }
 
-/// A certificate that signs itself is trusted by nobody as soon as it is issued again.
+/// Refuses certificates that sign themselves: nothing trusts them once they are issued again.
 fn check_self_signed(from: &ObservedCluster, wanted: &Cluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
     let Some(certificates) = &wanted.tls.certificates else {
         return;
@@ -452,7 +452,7 @@ pub(super) fn check_complete(
     to: &ObservedCluster,
 ) -> Result<(), Vec<Diagnostic>> {
     let mut problems = Vec::new();
-    // What the user adds may be there already.
+    // The user's own manifests may exist already.
     let own = |object: &&Object| object.label(crate::cluster::OWNERSHIP_LABEL).is_some();
     if let Some(object) = desired
         .iter()

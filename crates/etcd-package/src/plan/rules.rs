@@ -6,7 +6,7 @@
 
 use super::difference::Segment;
 
-/// What a difference means.
+/// The meaning of a difference for the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Meaning {
     /// Nothing to the members.
@@ -63,7 +63,7 @@ const fn own(kind: &'static str, path: &'static str, meaning: Meaning) -> Rule {
 /// In place of their kind: Certificates that sign others.
 pub(super) const CA: &str = "CA";
 
-/// The rules, of which the first that matches counts. In a path, `*` is any one part and `**` any parts from here on.
+/// The rules. The first that matches counts. In a path, `*` is any one part and `**` any parts from here on.
 const RULES: &[Rule] = &[
     rule("*", "metadata.labels.*", Meaning::Nothing),
     // Load balancers and the like are set up by a Service's annotations.
@@ -211,7 +211,7 @@ const RULES: &[Rule] = &[
         Meaning::Restart,
     ),
     rule("StatefulSet", "spec.template.spec.securityContext", Meaning::Restart),
-    // Where etcd's files are is compared by what its directories are mounted from.
+    // The planner compares the locations of etcd's directories by their mounts.
     rule("StatefulSet", "spec.template.spec.volumes.**", Meaning::Restart),
     rule(
         "StatefulSet",
@@ -348,8 +348,8 @@ const RULES: &[Rule] = &[
     ),
     rule("PersistentVolumeClaim", "spec.**", Meaning::Immutable),
     rule("Certificate", "spec.**", Meaning::Trust),
-    // What else changes of a CA or an issuer that keeps its name ends the trust in what was signed before, one renewal after
-    // the other.
+    // Any other change of a CA or issuer that keeps its name ends the trust in certificates that it signed before, one
+    // renewal after the other. No rule covers it.
     rule(CA, "spec.duration", Meaning::Trust),
     rule(CA, "spec.renewBefore", Meaning::Trust),
     rule(CA, "spec.revisionHistoryLimit", Meaning::Nothing),
@@ -359,8 +359,8 @@ const RULES: &[Rule] = &[
     rule("PrometheusRule", "spec.**", Meaning::Nothing),
 ];
 
-/// What each flag of etcd means to members that have data. Those that etcd reads only on a member's first start mean
-/// nothing but a restart.
+/// The meaning of each flag of etcd for members that have data. Flags that etcd reads only on a member's first start mean
+/// a restart.
 const FLAGS: &[(Meaning, &[&str])] = &[
     (Meaning::Membership, &["initial-advertise-peer-urls", "name"]),
     (Meaning::Data, &["data-dir", "wal-dir"]),
@@ -505,7 +505,7 @@ const NOT_UNDERSTOOD: &[&str] = &[
     "auth-token",
     "auth-token-ttl",
     "config-file",
-    // A discovery service of etcd's own or of somebody else, by which a member may find another cluster.
+    // A discovery service, by which a member may find another cluster.
     "discovery",
     "discovery-cacert",
     "discovery-cert",
@@ -534,7 +534,7 @@ const NOT_UNDERSTOOD: &[&str] = &[
     "version",
 ];
 
-/// What a difference of an object means, if it is understood.
+/// Returns the meaning of a difference of an object, if it is understood.
 pub(super) fn meaning(kind: &str, path: &[&Segment], is_removed: bool, is_own: bool) -> Option<Meaning> {
     let rule = RULES
         .iter()
@@ -542,7 +542,7 @@ pub(super) fn meaning(kind: &str, path: &[&Segment], is_removed: bool, is_own: b
     (rule.removal == Removal::Any || is_own || !is_removed).then_some(rule.meaning)
 }
 
-/// What another value of a flag of etcd means, if it is understood.
+/// Returns the meaning of another value of a flag of etcd, if it is understood.
 pub(super) fn meaning_of_flag(flag: &str) -> Option<Meaning> {
     FLAGS
         .iter()
@@ -582,7 +582,11 @@ mod tests {
         let all: BTreeSet<&str> = MINORS.iter().flat_map(|minor| minor.flags()).collect();
         let known: BTreeSet<&str> = ruled.iter().chain(NOT_UNDERSTOOD).copied().collect();
         assert_eq!(all, known);
-        assert_eq!(known.len(), ruled.len() + NOT_UNDERSTOOD.len(), "a flag stands twice");
+        assert_eq!(
+            known.len(),
+            ruled.len() + NOT_UNDERSTOOD.len(),
+            "a flag is listed twice"
+        );
     }
 
     #[test]

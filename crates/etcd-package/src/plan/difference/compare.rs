@@ -32,10 +32,10 @@ pub(super) struct Comparison {
     pub(super) is_secret: bool,
 }
 
-/// What is still to do, last first.
+/// The remaining work, last first.
 enum Task<'a> {
     Compare(Pair<'a>),
-    /// Reports a pair of which only one is there, unless a difference inside was reported since.
+    /// Reports a pair with one side absent, unless a difference inside was reported since.
     Report {
         pair: Pair<'a>,
         since: usize,
@@ -245,7 +245,7 @@ impl Comparison {
         self.differences.push(difference);
     }
 
-    /// Compares the values of keys. A null is a value here, of which readers make different things.
+    /// Compares the values of keys. A null counts as a value, because readers disagree about it.
     fn compare_maps<'a>(&mut self, inner: &'a Code, pair: &Pair<'a>, tasks: &mut Tasks<'a>) {
         let values = |side: &Side<'a>| -> BTreeMap<_, _> {
             let entries = entries(side).iter();
@@ -417,7 +417,7 @@ fn items<'a>(side: &Side<'a>) -> Vec<Side<'a>> {
     }
 }
 
-/// What identifies an item of a list.
+/// The identity of an item of a list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Id<'a> {
     /// Its key; empty in a list without keys, and for an item that lacks one.
@@ -442,7 +442,7 @@ impl Id<'_> {
     }
 }
 
-/// What identifies each item of a list.
+/// Returns the identity of each item of a list.
 fn identify<'a>(identity: &Identity, items: &[Side<'a>]) -> Vec<Id<'a>> {
     let mut counts: BTreeMap<Cow<'a, str>, usize> = BTreeMap::new();
     let identify = |item: &Side<'a>| {

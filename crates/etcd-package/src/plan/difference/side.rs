@@ -15,12 +15,12 @@ pub(super) enum Side<'a> {
     Scalar(Scalar),
     /// A list that is a default.
     Words(&'static [&'static str]),
-    /// What is written. It is not null, but for items of lists.
+    /// A written value. It is null only as an item of a list.
     Node(&'a Node),
 }
 
 impl<'a> Side<'a> {
-    /// What is written, if it is more than null, which means absent.
+    /// Returns the side of a written value. Null means absent.
     pub(super) fn written(node: Option<&'a Node>) -> Self {
         match node {
             Some(node) if !node.is_null() => Self::Node(node),
@@ -76,7 +76,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// A node that nobody wrote.
+/// A node without a position.
 pub(super) fn node(value: Value) -> Node {
     let place = Place {
         source: 0,
@@ -134,7 +134,7 @@ pub(super) fn is_same(code: &Code, left: &Scalar, right: &Scalar) -> bool {
             (Resolved::Str(left), Resolved::Str(right)) => left == right,
             (Resolved::Int(left), Resolved::Int(right)) => left == right && *code != Code::Str,
             (Resolved::Bool(left), Resolved::Bool(right)) => left == right && *code != Code::Str,
-            // What other readers may take for something else.
+            // Other readers may parse it as another type.
             _ => false,
         },
     }

@@ -50,7 +50,7 @@ pub(super) enum Code {
     Time,
     Bytes,
     Unknown,
-    /// A status, which nobody desires.
+    /// A status, which is never desired.
     Ignored,
     /// A struct: an index into the types.
     Struct(usize),
@@ -60,7 +60,7 @@ pub(super) enum Code {
     List(Identity, Box<Self>),
 }
 
-/// What identifies the items of a list.
+/// The way in which items of a list are identified.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Identity {
     /// Their position.
@@ -200,7 +200,7 @@ impl Table {
 }
 
 impl Code {
-    /// The scalar of this type that a default's text stands for.
+    /// Returns the scalar of this type for the text of a default.
     fn scalar(&self, text: &str) -> Scalar {
         match self {
             Self::Pointer(inner) => inner.scalar(text),

@@ -62,12 +62,12 @@ pub(super) struct ObservedCluster {
     /// The pods that are of another template in what a restart depends on, and what differs; unknown unless all pods are among
     /// the objects.
     pub(super) other_pods: Fact<Vec<String>>,
-    /// How etcdctl in the container finds its member.
+    /// The way in which etcdctl in the container finds its member.
     pub(super) etcdctl: Etcdctl,
     pub(super) set: Object,
 }
 
-/// How members trust each other.
+/// The way in which members trust each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PeerTls {
     Plain,
@@ -98,7 +98,7 @@ impl TlsFiles {
     }
 }
 
-/// How etcdctl in a member's container finds its member.
+/// The way in which etcdctl in a member's container finds its member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Etcdctl {
     /// By variables of the container.
@@ -320,7 +320,7 @@ pub(super) fn runs_etcd(container: &Node) -> bool {
 
 /// The number of members. A StatefulSet that is scaled to none has those of its bootstrap list, if that is known.
 fn replicas(set: &Object, options: &Options) -> Option<u32> {
-    // What Kubernetes takes if it is not given.
+    // The default of Kubernetes.
     let replicas = set.text("spec.replicas").map_or(Some(1), |text| text.parse().ok())?;
     if replicas > 0 {
         return Some(replicas);
@@ -331,7 +331,7 @@ fn replicas(set: &Object, options: &Options) -> Option<u32> {
 }
 
 fn peer_url(url: String) -> Fact<String> {
-    // A list has several URLs for each member, and no plan follows one of them alone.
+    // A list has several URLs for each member, and no plan follows only one of them.
     if url.contains(',') {
         return Fact::Unknown("its members have several peer URLs".to_owned());
     }

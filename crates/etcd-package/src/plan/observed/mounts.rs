@@ -51,7 +51,7 @@ pub(in crate::plan) struct Location {
     pub(in crate::plan) path: String,
 }
 
-/// What a location's volume is.
+/// The volume of a location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::plan) enum Storage {
     /// The claim of this template.

@@ -111,7 +111,7 @@ impl Planner<'_> {
                     && changes
                         .is_some_and(|object| object.changes.iter().flatten().any(is_trust) || object.changes.is_none())
             }
-            // Where one of them is not known, nothing shows that they have one CA.
+            // If one of them is not known, nothing shows that they have the same CA.
             _ => old != new,
         };
         is_other.then_some((old, new))

@@ -4,7 +4,7 @@ use super::super::action::Action;
 use super::{PlannedStep, Planner};
 
 impl PlannedStep {
-    /// What it restarts, creates and deletes, each in one line.
+    /// Returns the restarts, creations and deletions, one a line.
     #[must_use]
     pub fn effects(&self) -> Vec<String> {
         let mut effects = Vec::new();
