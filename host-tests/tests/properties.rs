@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
+use etcd_package::EtcdPackage;
 use etcd_package::cluster::OWNERSHIP_LABEL;
 use host_tests::kubelet::{Pod, expand};
 use host_tests::oracles::{check, documents, kind};
@@ -11,7 +12,7 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
-use rutter::Severity;
+use rutter::{Change, ChangeRequest, Package as _, Severity, State};
 use serde_json::{Map, Value, json};
 
 fn config() -> ProptestConfig {
@@ -240,6 +241,41 @@ proptest! {
         selectors_match(&objects).map_err(fail)?;
         certificates_cover(&objects).map_err(fail)?;
         references_exist(&objects).map_err(fail)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, max_global_rejects: 4096, ..ProptestConfig::default() })]
+
+    /// Of two renderings that differ, none is planned over the other as nothing to do.
+    #[test]
+    fn different_renderings_are_a_change(values in values(), others in values(), taken in any::<u32>()) {
+        // A few values differ, because most pairs of unrelated values are refused.
+        let mut changed = values.clone();
+        for (index, (name, value)) in others.as_object().into_iter().flatten().enumerate() {
+            if taken >> index & 3 == 0 {
+                changed[name] = value.clone();
+            }
+        }
+        let (installed, desired) = (render("etcd", "default", &values)?, render("etcd", "default", &changed)?);
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": installed}).to_string();
+        let plan = |values: &Value| {
+            let desired = ChangeRequest {
+                name: Some("etcd".to_owned()),
+                namespace: Some("default".to_owned()),
+                ..ChangeRequest::new(values.to_string())
+            };
+            EtcdPackage.plan(&State::Objects(list.clone()), &desired)
+        };
+        let unchanged = plan(&values);
+        prop_assert!(matches!(&unchanged, Ok(plan) if plan.change == Change::Nothing), "{unchanged:#?}");
+        match plan(&changed) {
+            Ok(plan) => prop_assert_eq!(plan.change == Change::Nothing, installed == desired, "{:#?}", plan),
+            Err(problems) => {
+                let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+                prop_assert!(errors.clone().count() > 0 && errors.clone().all(|error| error.help.is_some()), "{problems:#?}");
+            }
+        }
     }
 }
 
