@@ -1,27 +1,34 @@
-//! What `run.sh` meets in tests in the place of `kubectl`, `date` and `sleep`, by the name by which it is called.
+//! Stand-ins for `kubectl`, `date` and `sleep`, chosen by the name of the program, for tests of `run.sh`.
 //!
-//! Its state is in the directory `FAKE_TOOLS`. `calls` gets each call of kubectl as a line. `rules` says what kubectl does:
-//! a line has a word of the call, an exit code, what goes to standard output and what to standard error, separated by tabs;
-//! the first line counts whose word is in the call. `once` has such rules that count once each, and come before all others.
-//! Time is faster by `SPEED`.
+//! Their state is in the directory `FAKE_TOOLS`:
+//!
+//! - `calls` gets each call of kubectl as a line: the time, a tab, and the words, with `\u{2423}` for a space within one.
+//! - `rules` says what kubectl does. A line has a word of the call, an exit code, what goes to standard output and what to
+//!   standard error, separated by tabs. The first line counts whose word is in the call.
+//! - `once` has rules that count once each, before all others.
+//! - `pids` has a file for each run of the script, named by its process ID.
+//!
+//! Time stands still while anything works. It jumps to the end of the shortest sleep when all processes of all runs wait,
+//! so that tests wait for nothing and give the same on a machine that is busy.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{self, Command, ExitCode};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-/// So many seconds pass in one.
-const SPEED: u64 = 20;
-
-/// What a held lock is renewed to in the middle of something, by somebody else.
+/// The holder of a lock that was taken in the middle of something.
 const THIEF: &str = "thief@elsewhere:1:x";
+
+/// The seconds after which a run has not ended and is killed.
+const LONGEST: u64 = 600;
 
 fn main() -> Result<ExitCode> {
     let mut arguments = env::args_os();
@@ -31,10 +38,10 @@ fn main() -> Result<ExitCode> {
         .collect::<Result<_, _>>()
         .unwrap_or_default();
     let folder = PathBuf::from(env::var_os("FAKE_TOOLS").context("FAKE_TOOLS")?);
+    let clock = Clock { folder: folder.clone() };
     match program.file_name().and_then(|name| name.to_str()) {
         Some("sleep") => {
-            let seconds: u64 = arguments.first().context("seconds")?.parse()?;
-            thread::sleep(Duration::from_secs(seconds) / u32::try_from(SPEED)?);
+            clock.sleep(arguments.first().context("seconds")?.parse()?)?;
             Ok(ExitCode::SUCCESS)
         }
         Some("date") => {
@@ -42,21 +49,175 @@ fn main() -> Result<ExitCode> {
             writeln!(
                 io::stdout(),
                 "{}",
-                written(now(&folder)?, format.trim_start_matches('+'))
+                written(clock.now()?, format.trim_start_matches('+'))
             )?;
             Ok(ExitCode::SUCCESS)
         }
-        Some("kubectl") => Kubectl { folder }.call(&arguments),
+        Some("kubectl") => Kubectl { folder, clock }.call(&arguments),
         other => bail!("{other:?} is not faked"),
     }
 }
 
-/// The seconds since 1970, of a clock that started when the directory was made.
-fn now(folder: &Path) -> Result<u64> {
-    let real = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let start: u64 = fs::read_to_string(folder.join("start"))?.trim().parse()?;
-    let passed = real.saturating_sub(Duration::from_secs(start)).as_millis();
-    Ok(start + u64::try_from(passed)? * SPEED / 1000)
+/// The time that all runs of a directory have in common.
+struct Clock {
+    folder: PathBuf,
+}
+
+impl Clock {
+    /// Returns the seconds since 1970.
+    fn now(&self) -> Result<u64> {
+        let read = |name: &str| fs::read_to_string(self.folder.join(name));
+        let start: u64 = read("start")?.trim().parse()?;
+        Ok(start + self.passed()?)
+    }
+
+    /// Returns the seconds since the directory was made.
+    fn passed(&self) -> Result<u64> {
+        match fs::read_to_string(self.folder.join("clock")) {
+            Ok(text) => Ok(text.parse()?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sleeps for seconds of this clock.
+    fn sleep(&self, seconds: u64) -> Result<()> {
+        let deadline = self.passed()? + seconds;
+        let me = process::id();
+        let file = self.folder.join("sleepers").join(me.to_string());
+        self.put(&file, &deadline.to_string())?;
+        let mut since = None;
+        while self.passed()? < deadline {
+            let sleepers = self.sleepers()?;
+            if sleepers.first() == Some(&(deadline, me)) && self.all_wait(&sleepers, &mut since) {
+                if deadline > LONGEST {
+                    self.kill_all()?;
+                    fs::remove_file(file)?;
+                    bail!("the run has no end");
+                }
+                self.put(&self.folder.join("clock"), &deadline.to_string())?;
+                break;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        fs::remove_file(file)?;
+        Ok(())
+    }
+
+    /// Writes a file that others read at any time.
+    fn put(&self, path: &Path, text: &str) -> Result<()> {
+        let new = self.folder.join(format!("{}.new", process::id()));
+        fs::write(&new, text)?;
+        Ok(fs::rename(new, path)?)
+    }
+
+    /// The sleeps of processes that are alive, by their ends.
+    fn sleepers(&self) -> Result<BTreeSet<(u64, u32)>> {
+        let mut all = BTreeSet::new();
+        for pid in numbers(&self.folder.join("sleepers")) {
+            let path = self.folder.join("sleepers").join(pid.to_string());
+            // It ends at this moment.
+            let Ok(text) = fs::read_to_string(&path) else { continue };
+            if is_alive(pid) {
+                all.insert((text.parse()?, pid));
+            } else {
+                let _ = fs::remove_file(path);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether no process of the runs works, but for those that sleep here. `since` is when it began to look like that.
+    fn all_wait(&self, sleepers: &BTreeSet<(u64, u32)>, since: &mut Option<Instant>) -> bool {
+        let sleeping: BTreeSet<u32> = sleepers.iter().map(|(_, pid)| *pid).collect();
+        let look = self.look(&sleeping);
+        // One that has not run between two looks waited at the moment between both. Nor does any sleep that began since.
+        let is_quiet =
+            look != Look::Busy && look == self.look(&sleeping) && self.sleepers().is_ok_and(|again| again == *sleepers);
+        if !is_quiet {
+            *since = None;
+            return false;
+        }
+        // Without sure signs only time can tell. On a machine that is busy, one that works may look like that for long.
+        matches!(look, Look::Waiting(_)) || since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(2)
+    }
+
+    /// Looks at the processes of all runs.
+    fn look(&self, sleeping: &BTreeSet<u32>) -> Look {
+        let mut found = Vec::new();
+        let mut is_sure = Path::new("/proc/self/wchan").exists();
+        let runs = numbers(&self.folder.join("pids"));
+        let mut left = runs.clone();
+        while let Some(pid) = left.pop() {
+            let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            let children = read(&format!("task/{pid}/children"));
+            left.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|child| child.parse::<u32>().ok()),
+            );
+            if sleeping.contains(&pid) {
+                continue;
+            }
+            let status = read("status");
+            let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            match field("State:").and_then(|state| state.chars().next()) {
+                Some('R' | 'D') => return Look::Busy,
+                // Its parent is about to be told. The parent of a run is the test, which does not matter here.
+                Some('Z' | 'X') => is_sure &= runs.contains(&pid),
+                // `0` is one that is about to wait, and may find that it need not.
+                Some(_) => is_sure &= read("wchan") != "0",
+                None => {}
+            }
+            let switches = field("voluntary_ctxt_switches:").unwrap_or_default();
+            found.push((pid, switches.to_owned()));
+        }
+        if is_sure {
+            Look::Waiting(found)
+        } else {
+            Look::Unsure(found)
+        }
+    }
+
+    fn kill_all(&self) -> Result<()> {
+        for pid in numbers(&self.folder.join("pids")) {
+            kill("-KILL", &pid.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// What the processes of all runs do, each with how often it has waited.
+#[derive(PartialEq, Eq)]
+enum Look {
+    Busy,
+    Unsure(Vec<(u32, String)>),
+    Waiting(Vec<(u32, String)>),
+}
+
+/// The numbers that name the files of a directory.
+fn numbers(folder: &Path) -> Vec<u32> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// Whether a process is there and has not ended.
+fn is_alive(pid: u32) -> bool {
+    match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => !stat.rsplit(") ").next().unwrap_or_default().starts_with(['Z', 'X']),
+        Err(_) if Path::new("/proc/self/stat").exists() => false,
+        Err(_) => Command::new("kill")
+            .args(["-0", &pid.to_string()])
+            .output()
+            .is_ok_and(|output| output.status.success()),
+    }
+}
+
+fn kill(signal: &str, pid: &str) -> Result<()> {
+    Command::new("kill").args([signal, pid]).status()?;
+    Ok(())
 }
 
 /// A time as `date` writes it.
@@ -102,6 +263,7 @@ fn written(time: u64, format: &str) -> String {
 
 struct Kubectl {
     folder: PathBuf,
+    clock: Clock,
 }
 
 impl Kubectl {
@@ -116,7 +278,11 @@ impl Kubectl {
             .create(true)
             .append(true)
             .open(self.folder.join("calls"))?;
-        writeln!(calls, "{}", line.replace('\n', " "))?;
+        let words: Vec<String> = arguments
+            .iter()
+            .map(|word| word.replace([' ', '\n'], "\u{2423}"))
+            .collect();
+        writeln!(calls, "{}\t{}", self.clock.passed()?, words.join(" "))?;
         if self.counts_down("kill-at")? {
             self.kill()?;
             return Ok(ExitCode::FAILURE);
@@ -164,15 +330,7 @@ impl Kubectl {
             }
             ["get", "leases.coordination.k8s.io", _] => match self.lease()? {
                 None => self.refuse("Error from server (NotFound): leases \"x\" not found"),
-                Some(lease) => {
-                    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-                    self.print(&format!(
-                        "{} {} {}",
-                        text(&lease["version"]),
-                        text(&lease["spec"]["renewTime"]),
-                        text(&lease["spec"]["holderIdentity"])
-                    ))
-                }
+                Some(lease) => self.print_lease(&lease),
             },
             ["create"] if input.contains("Lease") => match self.lease()? {
                 None => self.write(input, "1"),
@@ -181,7 +339,10 @@ impl Kubectl {
             ["replace"] if input.contains("Lease") => {
                 let sent: Value = serde_json::from_str(input)?;
                 match self.lease()? {
-                    Some(lease) if lease["version"] == sent["metadata"]["resourceVersion"] => {
+                    // Without a version, the API server replaces whatever is there.
+                    Some(lease)
+                        if [&lease["version"], &Value::Null].contains(&&sent["metadata"]["resourceVersion"]) =>
+                    {
                         let version: u64 = lease["version"].as_str().context("a version")?.parse()?;
                         self.write(input, &(version + 1).to_string())
                     }
@@ -208,9 +369,7 @@ impl Kubectl {
     }
 
     fn kill(&self) -> Result<()> {
-        let pid = self.read("pid").context("whom to kill")?;
-        Command::new("kill").args(["-KILL", &pid]).status()?;
-        Ok(())
+        kill("-KILL", &self.read("pid").context("whom to kill")?)
     }
 
     fn obey(&self, rule: &str, turn: Turn) -> Result<ExitCode> {
@@ -226,16 +385,36 @@ impl Kubectl {
                 self.write(&lease.to_string(), &(version + 1).to_string())?;
                 // Until it must have been noticed.
                 drop(turn);
-                thread::sleep(Duration::from_secs(30) / u32::try_from(SPEED)?);
+                self.clock.sleep(30)?;
+            }
+            "DELETE" => {
+                fs::remove_file(self.folder.join("lease"))?;
+                drop(turn);
+                self.clock.sleep(30)?;
+            }
+            "RENEW" => {
+                let mut lease = self.lease()?.context("a lock")?;
+                self.print_lease(&lease)?;
+                let version: u64 = lease["version"].as_str().context("a version")?.parse()?;
+                lease["version"] = (version + 1).to_string().into();
+                fs::write(self.folder.join("lease"), lease.to_string())?;
             }
             "INTERRUPT" => {
+                kill("-TERM", &self.read("pid").context("whom to interrupt")?)?;
+                drop(turn);
+                self.clock.sleep(5)?;
+            }
+            "INTERRUPT TWICE" => {
                 let pid = self.read("pid").context("whom to interrupt")?;
-                Command::new("kill").args(["-TERM", &pid]).status()?;
-                thread::sleep(Duration::from_secs(5) / u32::try_from(SPEED)?);
+                kill("-TERM", &pid)?;
+                drop(turn);
+                self.clock.sleep(1)?;
+                kill("-TERM", &pid)?;
+                self.clock.sleep(100)?;
             }
             "SLOW" => {
                 drop(turn);
-                thread::sleep(Duration::from_secs(60) / u32::try_from(SPEED)?);
+                self.clock.sleep(60)?;
             }
             _ => write!(io::stdout(), "{stdout}")?,
         }
@@ -268,6 +447,16 @@ impl Kubectl {
         }
     }
 
+    fn print_lease(&self, lease: &Value) -> Result<ExitCode> {
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        self.print(&format!(
+            "{} {} {}",
+            text(&lease["version"]),
+            text(&lease["spec"]["renewTime"]),
+            text(&lease["spec"]["holderIdentity"])
+        ))
+    }
+
     fn print(&self, text: &str) -> Result<ExitCode> {
         write!(io::stdout(), "{text}")?;
         Ok(ExitCode::SUCCESS)
@@ -280,25 +469,19 @@ impl Kubectl {
 }
 
 /// One call at a time, as with an API server.
-struct Turn(PathBuf);
+struct Turn {
+    _lock: File,
+}
 
 impl Turn {
     fn take(folder: &Path) -> Result<Self> {
-        let path = folder.join("turn");
-        for _ in 0..5000 {
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(_) => return Ok(Self(path)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => thread::sleep(Duration::from_millis(2)),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        bail!("it is never anybody's turn")
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        // Whoever comes next says so if it is still there.
-        let _ = fs::remove_file(&self.0);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(folder.join("turn"))?;
+        // Who waits here is woken at once, so that nobody takes it for one that waits for the time.
+        file.lock()?;
+        Ok(Self { _lock: file })
     }
 }

@@ -351,6 +351,7 @@ rutter_keep() {
         : > "$rutter_tmp/lost"
         exit 0
       fi
+      [ "$rutter_code" -eq 0 ] || rutter_put not-renewed "$(rutter_last_line "$rutter_tmp/lease-error")"
     fi
     if [ $((rutter_ticks % 15)) -eq 0 ]; then rutter_report_wait || :; fi
   done
@@ -380,7 +381,7 @@ rutter_may_go_on() {
     rutter_now=$(date +%s)
     [ "$((rutter_now - $(cat -- "$rutter_tmp/renewed")))" -ge 45 ] || return 0
     if [ "$rutter_now" -ge "$rutter_patience" ]; then
-      printf '%s\n' "the lock cannot be renewed: $(rutter_last_line "$rutter_tmp/lease-error")" >&2
+      printf '%s\n' "the lock cannot be renewed: $(rutter_last_line "$rutter_tmp/not-renewed")" >&2
       return 1
     fi
     sleep 2 > /dev/null 2>&1
