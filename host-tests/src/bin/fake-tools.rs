@@ -21,7 +21,7 @@ use std::process::{self, Command, ExitCode};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 /// The holder of a lock that was taken in the middle of something.
@@ -99,6 +99,8 @@ impl Clock {
                 break;
             }
             thread::sleep(Duration::from_millis(1));
+            // A sleep can outlive the run that was killed, and the test.
+            ensure!(self.folder.exists(), "the test has ended");
         }
         fs::remove_file(file)?;
         Ok(())
