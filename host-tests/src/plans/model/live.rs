@@ -1,6 +1,8 @@
 //! The objects that an API server has, and what `kubectl apply` makes of them.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value};
@@ -8,8 +10,8 @@ use serde_json::{Map, Value};
 /// An object, and what `kubectl apply` knows as its own of it.
 #[derive(Clone, Debug)]
 struct Object {
-    value: Value,
-    last_applied: Option<Value>,
+    value: Rc<Value>,
+    last_applied: Option<Rc<Value>>,
 }
 
 /// All objects, by kind and name.
@@ -29,7 +31,7 @@ fn id(object: &Value) -> Result<(String, String)> {
 
 impl Live {
     /// Objects that something else than `kubectl apply` has made.
-    pub(super) fn made(objects: impl IntoIterator<Item = Value>) -> Result<Self> {
+    pub(super) fn made(objects: impl IntoIterator<Item = Rc<Value>>) -> Result<Self> {
         let mut live = Self::default();
         for value in objects {
             let object = Object {
@@ -42,24 +44,30 @@ impl Live {
     }
 
     pub(super) fn get(&self, kind: &str, name: &str) -> Option<&Value> {
+        self.shared(kind, name).map(Rc::as_ref)
+    }
+
+    pub(super) fn shared(&self, kind: &str, name: &str) -> Option<&Rc<Value>> {
         Some(&self.0.get(&(kind.to_owned(), name.to_owned()))?.value)
     }
 
     pub(super) fn get_mut(&mut self, kind: &str, name: &str) -> Option<&mut Value> {
-        Some(&mut self.0.get_mut(&(kind.to_owned(), name.to_owned()))?.value)
+        Some(Rc::make_mut(
+            &mut self.0.get_mut(&(kind.to_owned(), name.to_owned()))?.value,
+        ))
     }
 
     pub(super) fn of_kind(&self, kind: &str) -> impl Iterator<Item = (&String, &Value)> {
         self.0
             .iter()
             .filter(move |((of, _), _)| of == kind)
-            .map(|((_, name), object)| (name, &object.value))
+            .map(|((_, name), object)| (name, &*object.value))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
         self.0
             .iter()
-            .map(|((kind, name), object)| (&**kind, &**name, &object.value))
+            .map(|((kind, name), object)| (&**kind, &**name, &*object.value))
     }
 
     pub(super) fn delete(&mut self, kind: &str, name: &str) {
@@ -71,13 +79,35 @@ impl Live {
     /// # Errors
     ///
     /// If Kubernetes refuses it.
-    pub(super) fn applied(&self, desired: &Value) -> Result<Value> {
+    pub(super) fn applied(&self, desired: &Rc<Value>) -> Result<Rc<Value>> {
         let Some(old) = self.0.get(&id(desired)?) else {
-            return Ok(desired.clone());
+            return Ok(Rc::clone(desired));
         };
-        let new = merge(&old.value, old.last_applied.as_ref(), desired, "");
+        if let Some(known) = Merged::find(old, desired) {
+            return Ok(known);
+        }
+        let new = merge(&old.value, old.last_applied.as_deref(), desired, "");
         check_immutable(&old.value, &new)?;
+        // Objects that are equal are one, so that they are compared fast.
+        let new = match [&old.value, desired].into_iter().find(|other| ***other == new) {
+            Some(same) => Rc::clone(same),
+            None => Rc::new(new),
+        };
+        Merged::note(old, desired, &new);
         Ok(new)
+    }
+
+    /// Whether an apply of an object changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If Kubernetes refuses it.
+    pub(super) fn is_applied(&self, desired: &Rc<Value>) -> Result<bool> {
+        let Some(old) = self.0.get(&id(desired)?) else {
+            return Ok(false);
+        };
+        let is_last = old.last_applied.as_ref().is_some_and(|last| Rc::ptr_eq(last, desired));
+        Ok(is_last && Rc::ptr_eq(&self.applied(desired)?, &old.value))
     }
 
     /// Applies an object, and returns whether it has changed.
@@ -85,13 +115,13 @@ impl Live {
     /// # Errors
     ///
     /// If Kubernetes refuses it.
-    pub(super) fn apply(&mut self, desired: &Value) -> Result<bool> {
+    pub(super) fn apply(&mut self, desired: &Rc<Value>) -> Result<bool> {
         let value = self.applied(desired)?;
         let old = self.0.insert(
             id(desired)?,
             Object {
-                last_applied: Some(desired.clone()),
-                value: value.clone(),
+                last_applied: Some(Rc::clone(desired)),
+                value: Rc::clone(&value),
             },
         );
         Ok(old.is_none_or(|old| old.value["spec"] != value["spec"]))
@@ -105,8 +135,50 @@ impl Live {
     pub(super) fn take_over(&mut self, object: Value) -> Result<()> {
         let id = id(&object)?;
         let live = self.0.get_mut(&id).with_context(|| format!("there is no {id:?}"))?;
-        live.last_applied = Some(object);
+        live.last_applied = Some(Rc::new(object));
         Ok(())
+    }
+}
+
+/// The outcome of an apply. Steps that are tried again apply the same to the same objects.
+struct Merged {
+    old: Object,
+    desired: Rc<Value>,
+    new: Rc<Value>,
+}
+
+/// What identifies an apply: the addresses of objects that live as long as its outcome is known.
+type Apply = (*const Value, Option<*const Value>, *const Value);
+
+thread_local! {
+    static MERGED: RefCell<HashMap<Apply, Merged>> = RefCell::new(HashMap::new());
+}
+
+impl Merged {
+    /// So many are known at a time.
+    const MOST: usize = 4096;
+
+    fn key(old: &Object, desired: &Rc<Value>) -> Apply {
+        let last = old.last_applied.as_ref().map(Rc::as_ptr);
+        (Rc::as_ptr(&old.value), last, Rc::as_ptr(desired))
+    }
+
+    fn find(old: &Object, desired: &Rc<Value>) -> Option<Rc<Value>> {
+        MERGED.with_borrow(|all| Some(Rc::clone(&all.get(&Self::key(old, desired))?.new)))
+    }
+
+    fn note(old: &Object, desired: &Rc<Value>, new: &Rc<Value>) {
+        MERGED.with_borrow_mut(|all| {
+            if all.len() >= Self::MOST {
+                all.clear();
+            }
+            let merged = Self {
+                old: old.clone(),
+                desired: Rc::clone(desired),
+                new: Rc::clone(new),
+            };
+            all.insert(Self::key(&merged.old, &merged.desired), merged);
+        });
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod live;
 mod settings;
+mod tracked;
 mod trust;
 
 use std::cell::RefCell;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use crate::oracles::documents;
 use live::{Live, has_labels, labels, list, selects};
 use settings::{Place, Settings, Tls, Told, Volume};
+use tracked::Tracked;
 use trust::Trust;
 
 /// When controllers act.
@@ -66,13 +68,13 @@ pub struct Model {
     pace: Pace,
     name: String,
     namespace: String,
-    live: Live,
-    trust: Trust,
+    live: Tracked<Live>,
+    trust: Tracked<Trust>,
     /// The volumes of claims, by the claims' names.
-    volumes: BTreeMap<String, Claim>,
-    pods: BTreeMap<String, Pod>,
+    volumes: Tracked<BTreeMap<String, Claim>>,
+    pods: Tracked<BTreeMap<String, Pod>>,
     /// The members that etcd knows, by ID.
-    members: BTreeMap<u64, Member>,
+    members: Tracked<BTreeMap<u64, Member>>,
     leader: Option<u64>,
     next_id: u64,
     /// The minor version that all members have agreed on.
@@ -87,8 +89,18 @@ pub struct Model {
     needs_snapshot: bool,
     restarts: u64,
     /// Pods that have had a connection since both started. It stays where etcd looks for one of them elsewhere.
-    established: BTreeSet<(String, String)>,
+    established: Tracked<BTreeSet<(String, String)>>,
+    /// What the last election had to do with: it gives the same again.
+    elected: Option<Versions>,
+    /// What controllers had nothing more to do with.
+    settled: Option<Versions>,
+    /// Dry runs that succeeded, by the objects that they met.
+    accepted: Rc<RefCell<BTreeSet<(u64, String, Option<String>)>>>,
 }
+
+/// The versions of all that decides what happens by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Versions([u64; 6], Option<u64>, u32, Option<u32>);
 
 #[derive(Clone, Debug)]
 struct Member {
@@ -122,14 +134,14 @@ struct Data {
 
 #[derive(Clone, Debug)]
 struct Pod {
-    template: Value,
+    template: Rc<Value>,
     labels: BTreeMap<String, String>,
     /// The headless Service that it has its DNS name in.
     subdomain: String,
     /// The templates of claims that it was made with.
     claims: Vec<String>,
     ephemeral: BTreeMap<String, Files>,
-    process: Option<Process>,
+    process: Option<Rc<Process>>,
     /// Why etcd does not run.
     waits: String,
 }
@@ -162,14 +174,14 @@ impl Model {
     /// If the model does not know something in it.
     pub fn healthy(installed: &[Manifest], desired: &[Manifest], pace: Pace) -> Result<Self> {
         let mut model = Self::empty(installed, pace)?;
-        model.live = Live::made(objects(installed)?)?;
+        model.live = Tracked::new(Live::made(objects(installed)?)?);
         for name in certificates(&model.live) {
             model.trust.ask(&name);
         }
-        model.trust.issue(&model.live)?;
+        model.issue()?;
         model.give_secrets(installed)?;
         model.give_secrets(desired)?;
-        let set = model.set()?.clone();
+        let set = Rc::clone(model.set()?);
         let replicas = replicas(&set)?;
         for ordinal in 0..replicas {
             let name = model.pod_name(ordinal);
@@ -198,7 +210,7 @@ impl Model {
             model.leader = Some(id);
         }
         model.start_all()?;
-        for (name, pod) in &model.pods {
+        for (name, pod) in model.pods.iter() {
             ensure!(pod.process.is_some(), "{name} does not start: {}", pod.waits);
         }
         model.check().context("before the plan")?;
@@ -218,11 +230,11 @@ impl Model {
             pace,
             name: set.name.clone(),
             namespace: set.namespace.clone().context("a namespace")?,
-            live: Live::default(),
-            trust: Trust::default(),
-            volumes: BTreeMap::new(),
-            pods: BTreeMap::new(),
-            members: BTreeMap::new(),
+            live: Tracked::default(),
+            trust: Tracked::default(),
+            volumes: Tracked::default(),
+            pods: Tracked::default(),
+            members: Tracked::default(),
             leader: None,
             next_id: 1,
             cluster_minor: 0,
@@ -232,7 +244,10 @@ impl Model {
             has_snapshot: false,
             needs_snapshot: true,
             restarts: 0,
-            established: BTreeSet::new(),
+            established: Tracked::default(),
+            elected: None,
+            settled: None,
+            accepted: Rc::default(),
         };
         model.give_secrets(manifests)?;
         Ok(model)
@@ -265,6 +280,7 @@ impl Model {
     /// Returns what would go wrong.
     pub fn carry_out(&mut self, planned: &Planned, has_snapshot: bool) -> Result<()> {
         self.needs_snapshot = has_snapshot;
+        self.accepted = Rc::default();
         for (index, step) in planned.steps.iter().enumerate() {
             self.clone().preflight(planned, index)?;
             for killed in (1..step.actions.len()).step_by(KILLED_EVERY) {
@@ -316,16 +332,16 @@ impl Model {
     fn finish(&mut self) -> Result<()> {
         self.noted = None;
         if self.pace == Pace::Lazy {
-            self.trust.issue(&self.live)?;
+            self.issue()?;
         }
         let before = self.pods.iter().map(|(name, pod)| (name.clone(), pod.template.clone()));
-        let before: BTreeMap<String, Value> = before.collect();
+        let before: BTreeMap<String, Rc<Value>> = before.collect();
         self.settle()?;
         let after = self.pods.iter().map(|(name, pod)| (name.clone(), pod.template.clone()));
         ensure!(before == after.collect(), "pods are still being changed");
         self.check()?;
         ensure!(self.leader.is_some(), "there is no quorum");
-        for (name, pod) in &self.pods {
+        for (name, pod) in self.pods.iter() {
             ensure!(pod.process.is_some(), "{name} does not run: {}", pod.waits);
             for other in self.pods.keys().filter(|other| *other != name) {
                 self.reach_each_other(name, other)
@@ -347,10 +363,7 @@ impl Model {
                 .live
                 .get(kind, name)
                 .with_context(|| format!("there is no {kind} {name}"))?;
-            ensure!(
-                compared(live) == compared(object),
-                "{kind} {name} is\n{live:#}\nand not\n{object:#}"
-            );
+            ensure!(is_same(live, object), "{kind} {name} is\n{live:#}\nand not\n{object:#}");
         }
         for (kind, name, object) in self.live.iter() {
             let is_own = object["metadata"]["labels"][OWNERSHIP_LABEL] == *self.name;
@@ -378,12 +391,15 @@ impl Model {
             "other pods exist"
         );
         ensure!(self.members.values().all(|member| member.votes), "not all members vote");
-        for (name, pod) in &self.pods {
+        for (name, pod) in self.pods.iter() {
             let process = pod.process.as_ref().with_context(|| format!("{name} does not run"))?;
             ensure!(self.serves(name).is_ok(), "{name} does not serve");
             // With OnDelete and partitions, pods are as they were: the values say so.
             if !is_on_delete(set) && partition(set) == 0 {
-                ensure!(pod.template == set["spec"]["template"], "{name} is not of the template");
+                ensure!(
+                    *pod.template == set["spec"]["template"],
+                    "{name} is not of the template"
+                );
                 let url = url_text(&process.settings.advertised);
                 ensure!(
                     self.members[&process.member].url == url,
@@ -409,18 +425,15 @@ impl Model {
         format!("{}-{ordinal}", self.name)
     }
 
-    fn set(&self) -> Result<&Value> {
+    fn set(&self) -> Result<&Rc<Value>> {
         self.live
-            .get("StatefulSet", &self.name)
+            .shared("StatefulSet", &self.name)
             .context("there is no StatefulSet")
     }
 
     fn settings(&self, pod: &str) -> Result<Settings> {
         let its = self.pods.get(pod).with_context(|| format!("no pod {pod}"))?;
-        let maps = self
-            .live
-            .of_kind("ConfigMap")
-            .map(|(name, map)| (name.clone(), map.clone()));
+        let maps = self.live.of_kind("ConfigMap").map(|(name, map)| (name.as_str(), map));
         Settings::of(&its.template, pod, &self.namespace, &its.claims, &maps.collect())
     }
 
@@ -458,7 +471,7 @@ impl Model {
 
     /// Changes the data of each member that runs.
     fn change_data(&mut self, change: impl Fn(&Process, &mut Data)) -> Result<()> {
-        let running: Vec<(String, Process)> = self
+        let running: Vec<(String, Rc<Process>)> = self
             .pods
             .iter()
             .filter_map(|(name, pod)| Some((name.clone(), pod.process.clone()?)))
@@ -469,8 +482,11 @@ impl Model {
                 .read(&name, place, "data")
                 .with_context(|| format!("{name} has no data"))?
                 .clone();
+            let before = data.clone();
             change(&process, &mut data);
-            self.write(&name, place, "data", data)?;
+            if data != before {
+                self.write(&name, place, "data", data)?;
+            }
         }
         Ok(())
     }
@@ -478,7 +494,7 @@ impl Model {
     // Pods.
 
     fn create_pod(&mut self, name: &str, set: &Value) -> Result<()> {
-        let template = set["spec"]["template"].clone();
+        let template = Rc::new(set["spec"]["template"].clone());
         let its = labels(&template["metadata"]["labels"]);
         ensure!(
             selects(&set["spec"]["selector"], &its),
@@ -523,7 +539,7 @@ impl Model {
         self.end_pod(name);
         self.elect();
         self.check().with_context(|| format!("while {name} is down"))?;
-        let set = self.set()?.clone();
+        let set = Rc::clone(self.set()?);
         self.create_pod(name, &set)?;
         self.start(name)?;
         self.check().with_context(|| format!("after {name} was restarted"))
@@ -531,28 +547,52 @@ impl Model {
 
     /// Does all that controllers and kubelets do by themselves.
     fn settle(&mut self) -> Result<()> {
+        if self.settled.is_some() && self.settled == Some(self.versions()) {
+            return Ok(());
+        }
         for _ in 0..100 {
             let changed = self.settle_once()?;
             self.agree_on_version()?;
             self.elect();
             self.check()?;
             if !changed {
+                self.settled = Some(self.versions());
                 return Ok(());
             }
         }
         bail!("controllers come to no end")
     }
 
-    fn settle_once(&mut self) -> Result<bool> {
-        if self.pace == Pace::Eager {
+    /// Lets cert-manager do what it can.
+    fn issue(&mut self) -> Result<()> {
+        if self.trust.is_pending() {
             self.trust.issue(&self.live)?;
         }
+        Ok(())
+    }
+
+    fn versions(&self) -> Versions {
+        let versions = [
+            self.live.version(),
+            self.trust.version(),
+            self.volumes.version(),
+            self.pods.version(),
+            self.members.version(),
+            self.established.version(),
+        ];
+        Versions(versions, self.leader, self.cluster_minor, self.downgrade)
+    }
+
+    fn settle_once(&mut self) -> Result<bool> {
+        if self.pace == Pace::Eager {
+            self.issue()?;
+        }
         let mut changed = self.start_all()?;
-        let Ok(set) = self.set().cloned() else {
+        let Ok(set) = self.set().map(Rc::clone) else {
             return Ok(changed);
         };
         let replicas = replicas(&set)?;
-        for (name, pod) in &self.pods {
+        for (name, pod) in self.pods.iter() {
             ensure!(
                 selects(&set["spec"]["selector"], &pod.labels),
                 "the selector does not find {name}, and a pod of its name cannot be made"
@@ -599,7 +639,7 @@ impl Model {
         }
         for ordinal in (partition(&set)..replicas).rev() {
             let name = self.pod_name(ordinal);
-            let is_current = self.pods[&name].template == set["spec"]["template"];
+            let is_current = *self.pods[&name].template == set["spec"]["template"];
             if is_current && self.is_ready(&name) {
                 continue;
             }
@@ -628,14 +668,19 @@ impl Model {
             Ok(settings) => self.started(name, settings)?,
             Err(reason) => Start::Waits(format!("{reason:#}")),
         };
-        let pod = self.pods.get_mut(name).with_context(|| format!("no pod {name}"))?;
         match start {
-            Start::Waits(reason) => pod.waits = reason,
+            Start::Waits(reason) => {
+                if self.pods.get(name).is_none_or(|pod| pod.waits != reason) {
+                    let pod = self.pods.get_mut(name).with_context(|| format!("no pod {name}"))?;
+                    pod.waits = reason;
+                }
+            }
             Start::Runs(process) => {
+                let pod = self.pods.get_mut(name).with_context(|| format!("no pod {name}"))?;
                 if process.settings.peer != Tls::Plain {
                     self.had_tls.insert(process.member);
                 }
-                pod.process = Some(*process);
+                pod.process = Some(Rc::from(process));
                 self.elect();
                 self.agree_on_version()?;
                 return Ok(true);
@@ -654,7 +699,7 @@ impl Model {
             let missing = missing.clone();
             // cert-manager is done at last.
             if self.pace == Pace::Lazy && self.trust.is_pending() {
-                self.trust.issue(&self.live)?;
+                self.issue()?;
             }
             if !self.trust.secrets.contains_key(&missing) {
                 return waits(format!("there is no Secret {missing}"));
@@ -851,7 +896,7 @@ impl Model {
     fn processes(&self) -> impl Iterator<Item = (&str, &Process)> + Clone {
         self.pods
             .iter()
-            .filter_map(|(name, pod)| Some((&**name, pod.process.as_ref()?)))
+            .filter_map(|(name, pod)| Some((&**name, pod.process.as_deref()?)))
     }
 
     /// Whether etcd in one pod finds that in another at the URL by which it is known.
@@ -1012,8 +1057,9 @@ impl Model {
         let running: Vec<String> = self.processes().map(|(name, _)| name.to_owned()).collect();
         for a in &running {
             for b in running.iter().filter(|b| *b != a) {
-                if self.connection(a, b).is_ok() {
-                    self.established.insert((a.clone(), b.clone()));
+                let pair = (a.clone(), b.clone());
+                if !self.established.contains(&pair) && self.connection(a, b).is_ok() {
+                    self.established.insert(pair);
                 }
             }
         }
@@ -1037,6 +1083,9 @@ impl Model {
 
     /// Lets a leader be elected, if there is none.
     fn elect(&mut self) -> Option<u64> {
+        if self.elected.is_some() && self.elected == Some(self.versions()) {
+            return self.leader;
+        }
         self.connect();
         let voters = self.voters();
         let can_lead = |id: u64| {
@@ -1045,6 +1094,7 @@ impl Model {
         };
         let leader = self.leader.filter(|leader| can_lead(*leader));
         self.leader = leader.or_else(|| self.members.keys().copied().find(|id| can_lead(*id)));
+        self.elected = Some(self.versions());
         self.leader
     }
 
@@ -1283,7 +1333,7 @@ impl Model {
                 for object in of_files(step, files)? {
                     let applied = self.live.applied(&object)?;
                     ensure!(
-                        compared(&applied) == compared(&object),
+                        is_same(&applied, &object),
                         "an apply would give\n{applied:#}\nand not\n{object:#}"
                     );
                 }
@@ -1294,7 +1344,7 @@ impl Model {
                     let (kind, name) = (object["kind"].as_str(), object["metadata"]["name"].as_str());
                     let live = self.live.get(kind.unwrap_or_default(), name.unwrap_or_default());
                     let live = live.with_context(|| format!("there is no {kind:?} {name:?}"))?;
-                    ensure!(compared(live) == compared(&object), "{kind:?} {name:?} is another one");
+                    ensure!(is_same(live, &object), "{kind:?} {name:?} is another one");
                 }
                 Ok(())
             }
@@ -1313,14 +1363,14 @@ impl Model {
             Action::RolledOut { set, replicas: count } => {
                 ensure!(*set == self.name, "another StatefulSet");
                 self.settle()?;
-                let set = self.set()?.clone();
+                let set = Rc::clone(self.set()?);
                 ensure!(!is_on_delete(&set), "kubectl does not wait for OnDelete");
                 ensure!(replicas(&set)? == u64::from(*count), "it has another number of pods");
                 for ordinal in 0..u64::from(*count) {
                     let name = self.pod_name(ordinal);
                     let pod = self.pods.get(&name).with_context(|| format!("no pod {name}"))?;
                     ensure!(
-                        ordinal < partition(&set) || pod.template == set["spec"]["template"],
+                        ordinal < partition(&set) || *pod.template == set["spec"]["template"],
                         "{name} is not of the current template"
                     );
                     self.serves(&name)?;
@@ -1333,7 +1383,7 @@ impl Model {
                     let template = model.set()?["spec"]["template"].clone();
                     for member in members {
                         let pod = model.pods.get(member).with_context(|| format!("no pod {member}"))?;
-                        ensure!(pod.template == template, "{member} is of another template");
+                        ensure!(*pod.template == template, "{member} is of another template");
                     }
                     Ok(())
                 })
@@ -1518,7 +1568,7 @@ impl Model {
                 for name in names {
                     ensure!(self.live.get("Certificate", name).is_some(), "no Certificate {name}");
                 }
-                self.trust.issue(&self.live)?;
+                self.issue()?;
                 ensure!(
                     names.iter().all(|name| self.trust.is_issued(name)),
                     "a certificate is not issued"
@@ -1584,8 +1634,11 @@ impl Model {
         Ok(())
     }
 
-    fn apply(&mut self, objects: Vec<Value>) -> Result<()> {
+    fn apply(&mut self, objects: Vec<Rc<Value>>) -> Result<()> {
         for object in objects {
+            if self.live.is_applied(&object)? {
+                continue;
+            }
             let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
             let is_changed = self.live.apply(&object)?;
             if object["kind"] == "Certificate" && is_changed {
@@ -1605,6 +1658,10 @@ impl Model {
         if number < Some(done) {
             return Ok(());
         }
+        let what = (self.live.version(), directory.to_owned(), except.map(str::to_owned));
+        if self.accepted.borrow().contains(&what) {
+            return Ok(());
+        }
         let manifests = step
             .manifests
             .iter()
@@ -1614,6 +1671,7 @@ impl Model {
                 self.live.applied(object).with_context(|| manifest.file_name.clone())?;
             }
         }
+        self.accepted.borrow_mut().insert(what);
         Ok(())
     }
 
@@ -1656,6 +1714,11 @@ impl Model {
 /// The note of `kubectl rollout restart`.
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
+/// Whether the parts of two objects that are compared are equal.
+fn is_same(a: &Value, b: &Value) -> bool {
+    std::ptr::eq(a, b) || a == b || compared(a) == compared(b)
+}
+
 /// The parts of an object that are compared.
 fn compared(object: &Value) -> Value {
     let mut object = object.clone();
@@ -1677,7 +1740,7 @@ fn compared(object: &Value) -> Value {
     object
 }
 
-fn objects(manifests: &[Manifest]) -> Result<Vec<Value>> {
+fn objects(manifests: &[Manifest]) -> Result<Vec<Rc<Value>>> {
     let mut all = Vec::new();
     for manifest in manifests {
         all.extend(read(&manifest.document)?.iter().cloned());
@@ -1686,19 +1749,25 @@ fn objects(manifests: &[Manifest]) -> Result<Vec<Value>> {
 }
 
 /// The objects of a document. Steps have many of them in common, and each is read once.
-fn read(document: &str) -> Result<Rc<Vec<Value>>> {
+fn read(document: &str) -> Result<Rc<Vec<Rc<Value>>>> {
     thread_local! {
-        static READ: RefCell<HashMap<String, Rc<Vec<Value>>>> = RefCell::new(HashMap::new());
+        static READ: RefCell<HashMap<String, Rc<Vec<Rc<Value>>>>> = RefCell::new(HashMap::new());
     }
     if let Some(known) = READ.with_borrow(|all| all.get(document).cloned()) {
         return Ok(known);
     }
-    let objects = Rc::new(documents(document)?);
-    READ.with_borrow_mut(|all| all.insert(document.to_owned(), Rc::clone(&objects)));
+    let objects: Rc<Vec<Rc<Value>>> = Rc::new(documents(document)?.into_iter().map(Rc::new).collect());
+    READ.with_borrow_mut(|all| {
+        // As many as some plans have.
+        if all.len() >= 4096 {
+            all.clear();
+        }
+        all.insert(document.to_owned(), Rc::clone(&objects))
+    });
     Ok(objects)
 }
 
-fn of_files(step: &PlannedStep, files: &[String]) -> Result<Vec<Value>> {
+fn of_files(step: &PlannedStep, files: &[String]) -> Result<Vec<Rc<Value>>> {
     ensure!(!files.is_empty(), "no file is named");
     let mut all = Vec::new();
     for name in files {

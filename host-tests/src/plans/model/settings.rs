@@ -192,7 +192,7 @@ impl Settings {
         pod: &str,
         namespace: &str,
         claims: &[String],
-        maps: &BTreeMap<String, Value>,
+        maps: &BTreeMap<&str, &Value>,
     ) -> Result<Self> {
         let spec = &template["spec"];
         let containers = list(&spec["containers"]);
