@@ -298,6 +298,21 @@ impl Model {
         Ok(())
     }
 
+    /// Carries a plan out without a preflight and without being killed.
+    ///
+    /// # Errors
+    ///
+    /// Returns what would go wrong.
+    pub fn carry_out_undisturbed(&mut self, planned: &Planned, has_snapshot: bool) -> Result<()> {
+        self.needs_snapshot = has_snapshot;
+        for step in &planned.steps {
+            self.run(step, step.actions.len())?;
+            self.finish()
+                .with_context(|| format!("at the end of the step {}", step.name))?;
+        }
+        Ok(())
+    }
+
     /// Carries the preflight checks out, where so many steps are done.
     fn preflight(&mut self, planned: &Planned, done: usize) -> Result<()> {
         let none = PlannedStep {
@@ -363,7 +378,13 @@ impl Model {
                 .live
                 .get(kind, name)
                 .with_context(|| format!("there is no {kind} {name}"))?;
-            ensure!(is_same(live, object), "{kind} {name} is\n{live:#}\nand not\n{object:#}");
+            ensure!(
+                is_same(live, object)
+                    && ["labels", "annotations"]
+                        .iter()
+                        .all(|field| live["metadata"][field] == object["metadata"][field]),
+                "{kind} {name} is\n{live:#}\nand not\n{object:#}"
+            );
         }
         for (kind, name, object) in self.live.iter() {
             let is_own = object["metadata"]["labels"][OWNERSHIP_LABEL] == *self.name;
@@ -880,11 +901,13 @@ impl Model {
                 }
             }
             None => {
-                self.cluster_minor = minors
-                    .into_iter()
-                    .min()
-                    .unwrap_or(self.cluster_minor)
-                    .max(self.cluster_minor)
+                let agreed = minors.into_iter().min().unwrap_or(self.cluster_minor);
+                // Members of the old version cannot read their data any more.
+                ensure!(
+                    agreed <= self.cluster_minor || !self.needs_snapshot || self.has_snapshot,
+                    "no snapshot comes before the version of the data"
+                );
+                self.cluster_minor = agreed.max(self.cluster_minor);
             }
         }
         let minor = self.cluster_minor;
