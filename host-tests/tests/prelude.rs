@@ -603,6 +603,21 @@ fn cases() -> Vec<Case> {
         ),
         case("no such step", "dry_run 02-none", vec![fails("*apply*")], 1),
         case("a step that is done", "is_done() { [ \"$1\" = 01-step ]; }; dry_run 01-step", vec![], 0),
+        case("but for all", "dry_run 01-step a.yaml b.yaml", vec![], 0),
+        case(
+            "accepted in the place of another",
+            "replaceable 01-step a.yaml",
+            vec![says("*replace --dry-run=server --filename 01-step/manifests/a.yaml", "")],
+            0,
+        )
+        .calling("!apply"),
+        case(
+            "the second is refused",
+            "replaceable 01-step a.yaml b.yaml",
+            vec![says("*a.yaml", ""), fails("*b.yaml")],
+            1,
+        ),
+        case("a step that is done", "is_done() { [ \"$1\" = 01-step ]; }; replaceable 01-step a.yaml", vec![], 0),
         case("allowed", "allowed create services", vec![says("*auth can-i create services", "yes\n")], 0),
         case(
             "with a warning",

@@ -13,7 +13,7 @@ pub enum Action {
         /// A member that etcd may know already, by its URL: it may have to start yet, so that nothing is waited for.
         before_adding: Option<String>,
     },
-    /// Waits until each of these members has a connection to each of the others.
+    /// Waits until each of these members reaches all others that etcd knows.
     Connected {
         /// The members.
         members: Vec<String>,
@@ -312,6 +312,8 @@ pub enum Action {
         directory: String,
         /// The file that is left out, since the object is deleted before it is applied.
         except: Option<String>,
+        /// The files of objects that other tools have made. An apply would keep fields that are gone by the time of the step.
+        replaced: Vec<String>,
     },
 }
 

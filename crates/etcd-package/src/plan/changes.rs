@@ -131,7 +131,7 @@ impl Comparison<'_> {
             };
             let of_user = index >= self.own_manifests;
             let found = self.differences(installed, desired);
-            let removals: Vec<&Found> = found.iter().filter(|found| found.is_removed).collect();
+            let removals: Vec<&Found> = found.iter().filter(|found| found.is_left_out).collect();
             let take_over = self.take_over(installed, desired, &removals, manifest);
             let mut of_object = Vec::new();
             for found in &found {
@@ -181,7 +181,7 @@ impl Comparison<'_> {
                     installed: quoted(&self.from.container),
                     desired: "etcd".to_owned(),
                     meaning: Some(Meaning::Restart),
-                    is_removed: false,
+                    is_left_out: false,
                 });
             }
         }
@@ -207,7 +207,7 @@ impl Comparison<'_> {
                 installed: difference.installed_text(),
                 desired: difference.desired_text(),
                 meaning,
-                is_removed,
+                is_left_out: !difference.is_written,
             });
         }
         // Of an immutable ConfigMap no data change.
@@ -237,7 +237,7 @@ impl Comparison<'_> {
                 installed: "the same options".to_owned(),
                 desired: "written in another way".to_owned(),
                 meaning: Some(Meaning::Restart),
-                is_removed: false,
+                is_left_out: false,
             });
         }
         found
@@ -270,7 +270,7 @@ impl Comparison<'_> {
                 installed: option_text(installed),
                 desired: option_text(desired),
                 meaning: rules::meaning_of_flag(name).filter(|_| !is_unknown),
-                is_removed: *desired == Fact::Absent,
+                is_left_out: *desired == Fact::Absent,
             });
         }
         found
@@ -305,7 +305,7 @@ impl Comparison<'_> {
             let knows = |removal: &Found| {
                 known
                     .iter()
-                    .any(|known| known.desired.is_none() && known.path.to_string() == removal.path)
+                    .any(|known| !known.is_written && known.path.to_string() == removal.path)
             };
             if removals.iter().all(|removal| knows(removal)) {
                 return None;
@@ -385,7 +385,8 @@ struct Found {
     installed: String,
     desired: String,
     meaning: Option<Meaning>,
-    is_removed: bool,
+    /// Whether the manifest does not write the field, so that an apply keeps it unless kubectl knows it.
+    is_left_out: bool,
 }
 
 impl Found {

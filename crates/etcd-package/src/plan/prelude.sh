@@ -376,18 +376,30 @@ applied() (
   done
 )
 
-# dry_run DIRECTORY [FILE]: whether the API server accepts the manifests of a step, but for one file. What is installed by now
+# dry_run DIRECTORY [FILE...]: whether the API server accepts the manifests of a step, except these. What is installed by now
 # may be further than a step that is done.
 dry_run() (
   if is_done "$1"; then exit 0; fi
   directory=$1
-  except=${2:-}
+  shift
+  except=" $* "
   set --
   for file in "$directory"/manifests/*; do
-    [ "${file##*/}" != "$except" ] || continue
+    case $except in *" ${file##*/} "*) continue ;; esac
     set -- "$@" --filename "$file"
   done
+  [ $# -gt 0 ] || exit 0
   k apply --dry-run=server "$@"
+)
+
+# replaceable DIRECTORY FILE...: whether the API server accepts these manifests of a step in the place of the live objects.
+replaceable() (
+  if is_done "$1"; then exit 0; fi
+  directory=$1
+  shift
+  for file do
+    k replace --dry-run=server --filename "$directory/manifests/$file" || exit 1
+  done
 )
 
 # allowed VERB RESOURCE...: whether the person may do this with each of these resources: services, pods/exec.

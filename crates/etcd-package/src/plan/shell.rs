@@ -405,13 +405,18 @@ impl Shell {
                 format!("check that the storage class {name} exists"),
                 format!("kubectl get storageclass {} --output name", word(name)),
             ),
-            Action::DryRun { directory, except } => once(
-                format!("let the API server try the manifests of {directory}"),
-                match except {
-                    Some(file) => call("dry_run", &[directory, file]),
-                    None => call("dry_run", &[directory]),
-                },
-            ),
+            Action::DryRun {
+                directory,
+                except,
+                replaced,
+            } => {
+                let excepted: Vec<String> = except.iter().chain(replaced).cloned().collect();
+                let mut line = format!("dry_run {}{}", word(directory), words(&excepted));
+                if !replaced.is_empty() {
+                    let _ = write!(line, " && replaceable {}{}", word(directory), words(replaced));
+                }
+                once(format!("let the API server try the manifests of {directory}"), line)
+            }
         }
     }
 }

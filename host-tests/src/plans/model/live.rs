@@ -88,6 +88,7 @@ impl Live {
         }
         let new = merge(&old.value, old.last_applied.as_deref(), desired, "");
         check_immutable(&old.value, &new)?;
+        check_probes(&new)?;
         // Objects that are equal are one, so that they are compared fast.
         let new = match [&old.value, desired].into_iter().find(|other| ***other == new) {
             Some(same) => Rc::clone(same),
@@ -108,6 +109,18 @@ impl Live {
         };
         let is_last = old.last_applied.as_ref().is_some_and(|last| Rc::ptr_eq(last, desired));
         Ok(is_last && Rc::ptr_eq(&self.applied(desired)?, &old.value))
+    }
+
+    /// Checks that an object may take the place of the live one.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or Kubernetes refuses it.
+    pub(super) fn check_replaced(&self, desired: &Value) -> Result<()> {
+        let id = id(desired)?;
+        let old = self.0.get(&id).with_context(|| format!("there is no {id:?}"))?;
+        check_immutable(&old.value, desired)?;
+        check_probes(desired)
     }
 
     /// Applies an object, and returns whether it has changed.
@@ -303,6 +316,21 @@ fn check_immutable(old: &Value, new: &Value) -> Result<()> {
             new["spec"]["updateStrategy"]["rollingUpdate"].is_null(),
             "Kubernetes refuses rollingUpdate beside OnDelete"
         );
+    }
+    Ok(())
+}
+
+/// Refuses a probe of two kinds, which is what an apply over another tool's probe makes (`validateHandler`).
+fn check_probes(new: &Value) -> Result<()> {
+    for container in list(&new["spec"]["template"]["spec"]["containers"]) {
+        for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+            let handlers = ["exec", "grpc", "httpGet", "tcpSocket"];
+            let handlers = handlers.iter().filter(|handler| !container[probe][handler].is_null());
+            ensure!(
+                handlers.count() <= 1,
+                "Kubernetes refuses a {probe} with more than one handler"
+            );
+        }
     }
     Ok(())
 }

@@ -327,7 +327,11 @@ impl Model {
         for action in &planned.preflight {
             ensure!(action.is_check(), "preflight changes something: {action:?}");
             let found = match action {
-                Action::DryRun { directory, except } => self.dry_run(planned, done, directory, except.as_deref()),
+                Action::DryRun {
+                    directory,
+                    except,
+                    replaced,
+                } => self.dry_run(planned, done, directory, except.as_deref(), replaced),
                 action => self.act(action, &none),
             };
             found.with_context(|| format!("preflight before step {}: {action:?}", done + 1))?;
@@ -1305,7 +1309,8 @@ impl Model {
                     let others: Vec<String> = model.members.values().map(|other| other.name.clone()).collect();
                     for other in others.iter().filter(|other| *other != member) {
                         ensure!(model.pods.contains_key(other), "no pod {other}");
-                        model.reach_each_other(member, other)?;
+                        // It is how a member that is blocked shows, so that none may be passed over.
+                        model.dials(member, other)?;
                     }
                 }
                 Ok(())
@@ -1671,7 +1676,14 @@ impl Model {
         self.check()
     }
 
-    fn dry_run(&self, planned: &Planned, done: usize, directory: &str, except: Option<&str>) -> Result<()> {
+    fn dry_run(
+        &self,
+        planned: &Planned,
+        done: usize,
+        directory: &str,
+        except: Option<&str>,
+        replaced: &[String],
+    ) -> Result<()> {
         let names = (1..)
             .zip(&planned.steps)
             .map(|(number, step)| (format!("{number:02}-{}", step.name), step));
@@ -1691,7 +1703,12 @@ impl Model {
             .filter(|manifest| Some(&*manifest.file_name) != except);
         for manifest in manifests {
             for object in read(&manifest.document)?.iter() {
-                self.live.applied(object).with_context(|| manifest.file_name.clone())?;
+                let result = if replaced.contains(&manifest.file_name) {
+                    self.live.check_replaced(object)
+                } else {
+                    self.live.applied(object).map(|_| ())
+                };
+                result.with_context(|| manifest.file_name.clone())?;
             }
         }
         self.accepted.borrow_mut().insert(what);

@@ -240,6 +240,7 @@ impl Comparison {
             path: pair.path.join(Segment::Order),
             installed: keys(&mut common.into_iter()),
             desired: keys(&mut met.map(|(id, _)| *id)),
+            is_written: true,
             is_secret: false,
         };
         self.differences.push(difference);
@@ -349,6 +350,7 @@ impl Comparison {
         self.differences.push(Difference {
             path: pair.path,
             installed: pair.installed.into_node(),
+            is_written: matches!(pair.desired, Side::Node(_)),
             desired: pair.desired.into_node(),
             is_secret,
         });

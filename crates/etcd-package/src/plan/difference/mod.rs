@@ -28,6 +28,8 @@ pub struct Difference {
     pub installed: Option<Node>,
     /// The desired value, likewise.
     pub desired: Option<Node>,
+    /// Whether the desired value is written. An apply changes no other, unless kubectl knows that the field was its own.
+    pub is_written: bool,
     is_secret: bool,
 }
 

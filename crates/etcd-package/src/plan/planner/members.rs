@@ -1,5 +1,7 @@
 //! Members that come, go, or are reached elsewhere.
 
+use std::ops::Range;
+
 use rutter::Diagnostic;
 
 use super::super::action::Action;
@@ -42,7 +44,8 @@ impl Planner<'_> {
                 asked: self.other_than(ordinal),
             });
             actions.extend(after);
-            actions.extend(self.settled(state.replicas));
+            let reaching = self.reaching(state.replicas, &(ordinal..state.replicas));
+            actions.extend(self.settled_as(state.replicas, reaching));
             steps.push(PlannedStep {
                 name: format!("update-peer-url-{member}"),
                 title: format!("{member}: from {old} to {url}"),
@@ -63,6 +66,19 @@ impl Planner<'_> {
             });
         }
         Ok(())
+    }
+
+    /// The members that reach all others while those of these ordinals have changed. Members with TLS reach those without,
+    /// which do not reach them: one connection serves both.
+    pub(super) fn reaching(&self, replicas: u32, changed: &Range<u32>) -> Vec<String> {
+        let is_plain = |tls: &Fact<PeerTls>| tls.known() == Some(&PeerTls::Plain);
+        let reaches = |ordinal: &u32| match (is_plain(&self.from.peer_tls), is_plain(&self.to.peer_tls)) {
+            (true, false) => changed.is_empty() || changed.contains(ordinal),
+            (false, true) => !changed.contains(ordinal) || *changed == (0..replicas),
+            _ => true,
+        };
+        let ordinals = (0..replicas).filter(reaches);
+        ordinals.map(|ordinal| self.from.member(ordinal)).collect()
     }
 
     pub(super) fn url(&self, ordinal: u32) -> Result<String, Vec<Diagnostic>> {

@@ -356,15 +356,17 @@ impl Planner<'_> {
 
     /// Waits until all pods are what the StatefulSet says and the members serve and reach each other.
     fn settled(&self, replicas: u32) -> Vec<Action> {
-        let members = self.from.members(replicas);
-        let mut actions = vec![
-            Action::RolledOut {
-                set: self.from.fullname.clone(),
-                replicas,
-            },
-            healthy(members.clone()),
-        ];
-        actions.extend(connected(members));
+        self.settled_as(replicas, self.from.members(replicas))
+    }
+
+    /// The same where only some members reach all others.
+    fn settled_as(&self, replicas: u32, reaching: Vec<String>) -> Vec<Action> {
+        let rolled_out = Action::RolledOut {
+            set: self.from.fullname.clone(),
+            replicas,
+        };
+        let mut actions = vec![rolled_out, healthy(self.from.members(replicas))];
+        actions.extend((replicas > 1).then_some(Action::Connected { members: reaching }));
         actions
     }
 

@@ -60,7 +60,8 @@ pub(super) fn of_manifests(steps: &[PlannedStep], to: &ObservedCluster) -> Vec<A
     needs.extend(
         resources
             .iter()
-            .flat_map(|resource| ["create", "patch"].map(|verb| (verb, resource.clone()))),
+            // What a manifest is alone is asked by way of an update (`replace --dry-run=server`).
+            .flat_map(|resource| ["create", "patch", "update"].map(|verb| (verb, resource.clone()))),
     );
     needs.insert(("create", "pods/exec".to_owned()));
     for action in all() {
@@ -102,7 +103,7 @@ pub(super) fn of_manifests(steps: &[PlannedStep], to: &ObservedCluster) -> Vec<A
             _ => {}
         }
     }
-    for verb in ["get", "create", "patch", "delete"] {
+    for verb in ["get", "create", "patch", "update", "delete"] {
         let of_verb = needs.iter().filter(|(other, _)| *other == verb);
         let resources: Vec<String> = of_verb.map(|(_, resource)| resource.clone()).collect();
         if !resources.is_empty() {
@@ -129,6 +130,14 @@ pub(super) fn secrets(to: &ObservedCluster, cluster: &Cluster) -> Vec<Action> {
 
 /// Has the API server try the manifests of each step.
 pub(super) fn dry_runs(steps: &[PlannedStep], fullname: &str) -> Vec<Action> {
+    let taken_over = steps
+        .iter()
+        .flat_map(|step| &step.actions)
+        .filter_map(|action| match action {
+            Action::TakeOver { files } => Some(files),
+            _ => None,
+        });
+    let taken_over: BTreeSet<&String> = taken_over.flatten().collect();
     let mut is_recreated = false;
     let mut actions = Vec::new();
     for (number, step) in (1..).zip(steps) {
@@ -143,10 +152,16 @@ pub(super) fn dry_runs(steps: &[PlannedStep], fullname: &str) -> Vec<Action> {
             .manifests
             .iter()
             .find(|manifest| manifest.kind == "StatefulSet" && manifest.name == fullname);
+        // Over the installed StatefulSet it is refused, and by then that is deleted.
+        let except = set.filter(|_| is_recreated).map(|set| set.file_name.clone());
+        let files = step.manifests.iter().map(|manifest| &manifest.file_name);
         actions.push(Action::DryRun {
             directory: format!("{number:02}-{}", step.name),
-            // Over the installed StatefulSet it is refused, and by then that is deleted.
-            except: set.filter(|_| is_recreated).map(|set| set.file_name.clone()),
+            replaced: files
+                .filter(|file| taken_over.contains(file) && except.as_ref() != Some(file))
+                .cloned()
+                .collect(),
+            except,
         });
     }
     actions

@@ -7,7 +7,7 @@ use rutter::{Diagnostic, Diagnostics};
 use super::super::action::Action;
 use super::super::fact::Fact;
 use super::super::observed::{Location, Storage};
-use super::{PlannedStep, Planner, Rollout, State, Steps, Update, connected, healthy};
+use super::{PlannedStep, Planner, Rollout, State, Steps, Update, healthy};
 use crate::codes::{CLAIMS_DELETED, UNSAFE_CHANGE};
 
 impl Planner<'_> {
@@ -234,7 +234,13 @@ impl Planner<'_> {
         // create one of a higher ordinal.
         for ordinal in 0..state.replicas {
             let member = self.from.member(ordinal);
-            let asked = self.other_than(ordinal);
+            // etcd refuses to add a member if the one that is asked does not reach all others (`isConnectedFullySince`).
+            let mut reaching = self.reaching(state.replicas, &(0..ordinal));
+            let other = self.other_than(ordinal);
+            let asked = match reaching.pop() {
+                Some(last) if !reaching.contains(&other) && last != member => last,
+                _ => other,
+            };
             let url = self.url(ordinal)?;
             // The old claims go. Those of the same names that it gets are new.
             let claims = self.from.claims_of(ordinal);
@@ -275,7 +281,9 @@ impl Planner<'_> {
                 Action::Ready { member: member.clone() },
                 healthy(members.clone()),
             ]);
-            actions.extend(connected(members.clone()));
+            actions.push(Action::Connected {
+                members: self.reaching(state.replicas, &(0..ordinal + 1)),
+            });
             actions.push(Action::Voters {
                 asked,
                 count: state.replicas,
