@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -29,9 +29,19 @@ const KINDS: &str = "statefulsets,deployments,daemonsets,horizontalpodautoscaler
                      poddisruptionbudgets,networkpolicies,cronjobs,persistentvolumeclaims,pods,secrets,\
                      certificates.cert-manager.io,issuers.cert-manager.io";
 
+/// How a plan is made and carried out.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Route {
+    /// By `rutter plan` from what `kubectl get` prints, and by its `run.sh`.
+    Script,
+    /// By `rutter apply`, which reads the cluster itself.
+    Apply,
+}
+
 /// A directory with the desired `values.yaml`, and plans beside it.
 pub(super) struct Folder<'a> {
     pub(super) path: PathBuf,
+    route: Route,
     stage: &'a Stage<'a>,
     etcd: &'a Etcd<'a>,
 }
@@ -74,6 +84,14 @@ impl<'a> Folder<'a> {
         Self::named(stage, etcd, "a")
     }
 
+    /// The same for plans on one of the routes.
+    pub(super) fn by(route: Route, stage: &'a Stage<'a>, etcd: &'a Etcd<'a>) -> Result<Self> {
+        Ok(Self {
+            route,
+            ..Self::new(stage, etcd)?
+        })
+    }
+
     /// A directory of another person, or for another plan.
     pub(super) fn named(stage: &'a Stage<'a>, etcd: &'a Etcd<'a>, name: &str) -> Result<Self> {
         let path = env::temp_dir().join(format!("rutter-e2e-{}-{}-{name}", stage.namespace, etcd.name));
@@ -82,7 +100,12 @@ impl<'a> Folder<'a> {
         }
         fs::create_dir_all(&path)?;
         fs::write(path.join("values.yaml"), etcd.values.to_string())?;
-        Ok(Self { path, stage, etcd })
+        Ok(Self {
+            path,
+            route: Route::Script,
+            stage,
+            etcd,
+        })
     }
 
     /// The live objects, as `kubectl get` prints them.
@@ -110,6 +133,17 @@ impl<'a> Folder<'a> {
         plan.expect(code, &[]).context("rutter plan")
     }
 
+    /// Makes a plan for what is live, in the directory `plan`.
+    pub(super) fn plan_live(&self, code: i32) -> Result<()> {
+        match self.route {
+            Route::Script => self.plan(&self.live()?, code),
+            Route::Apply => self
+                .rutter_live("plan", &["--output-dir", "plan"])?
+                .expect(code, &[])
+                .context("rutter plan --live"),
+        }
+    }
+
     /// Checks that a plan is refused with these texts.
     pub(super) fn refused(&self, from: &str, texts: &[&str]) -> Result<()> {
         let plan = self.rutter(from, &["--output-dir", "plan"])?;
@@ -118,20 +152,62 @@ impl<'a> Folder<'a> {
         Ok(())
     }
 
+    /// `rutter`, where it reaches the cluster.
+    fn rutter_command(&self, verb: &str) -> Command {
+        let rutter = self.stage.checkout.join("dist/rutter").display().to_string();
+        let mut command = self.stage.kubectl.entrance.command(&rutter);
+        command
+            .arg(verb)
+            .current_dir(&self.path)
+            .env("XDG_STATE_HOME", self.path.join("state"));
+        command
+    }
+
+    /// Runs `rutter plan`, `rutter apply` or `rutter drift` on what is live.
+    pub(super) fn rutter_live(&self, verb: &str, arguments: &[&str]) -> Result<Outcome> {
+        let mut rutter = self.rutter_command(verb);
+        rutter
+            .args(["--live", "--values", "values.yaml"])
+            .args(["--name", &self.etcd.name, "--namespace", &self.stage.namespace])
+            .args(arguments);
+        Ok(Outcome::of(&rutter.stdin(Stdio::null()).output()?))
+    }
+
+    /// Plans the way to the values and carries it out: in one apply, or in steps, as the exit code of `rutter plan` says.
+    pub(super) fn change(&self, code: i32) -> Result<()> {
+        match self.route {
+            Route::Script => {
+                self.plan_live(code)?;
+                self.run()
+            }
+            Route::Apply => {
+                let apply = self.rutter_live("apply", &["--yes"])?;
+                apply.expect(0, &["ok: done"]).context("rutter apply")?;
+                let steps = apply.text.contains("\nsafe in one apply\n").then_some(APPLY);
+                ensure!(steps.unwrap_or(STEPS) == code, "another kind of plan: {}", apply.text);
+                Ok(())
+            }
+        }
+    }
+
+    /// `run.sh`, or `rutter apply` with the directory of the plan, with the programs of this search path.
     fn script(&self, path: &Path) -> Command {
         let mut script = self.stage.kubectl.entrance.command("sh");
-        script
-            .args([
-                "-c",
-                "echo $$ > \"$1/pid\" && folder=$1 && shift && exec \"$folder/plan/run.sh\" \"$@\"",
-                "sh",
-            ])
-            .arg(&self.path)
-            .env("PATH", path);
+        let plan = self.path.join("plan");
+        script.args(["-c", "echo $$ > \"$1\" && shift && exec \"$@\"", "sh"]);
+        script.arg(self.path.join("pid"));
+        match self.route {
+            Route::Script => script.arg(plan.join("run.sh")),
+            Route::Apply => {
+                let rutter = self.stage.checkout.join("dist/rutter");
+                script.arg(rutter).args(["apply", "--yes"]).arg(plan)
+            }
+        };
+        script.env("PATH", path).stdin(Stdio::null());
         script
     }
 
-    /// `run.sh`, ready to be started.
+    /// What carries the plan out, ready to be started.
     pub(super) fn run_command(&self) -> Command {
         self.script(Path::new(&env::var_os("PATH").unwrap_or_default()))
     }
@@ -156,8 +232,8 @@ impl<'a> Folder<'a> {
         Ok(Outcome::of(&self.script(path).output()?))
     }
 
-    /// Has the plan wait for so many seconds at most, where it would wait for minutes.
-    pub(super) fn hurry(&self, seconds: u32) -> Result<()> {
+    /// Carries the plan out as far as it goes, where it waits for so many seconds at most, and not for minutes.
+    pub(super) fn try_run_within(&self, seconds: u32) -> Result<Outcome> {
         let path = self.path.join("plan/run.sh");
         let script = fs::read_to_string(&path)?;
         let mut changed = 0;
@@ -173,9 +249,12 @@ impl<'a> Folder<'a> {
                 _ => format!("{line}\n"),
             }
         });
-        let script: String = lines.collect();
+        let hurried: String = lines.collect();
         ensure!(changed > 0, "the plan does not wait for anything");
-        Ok(fs::write(path, script)?)
+        fs::write(&path, hurried)?;
+        let outcome = self.try_run();
+        fs::write(path, script)?;
+        outcome
     }
 
     /// The search path with a program of this text called kubectl before all others.
@@ -220,7 +299,10 @@ impl<'a> Folder<'a> {
         let diff = self.stage.kubectl.command(&["diff", "--filename", "-"]);
         let rendered = self.etcd.render()?;
         process::feed(&mut { diff }, &rendered).context("what is there is not what is rendered")?;
-        let plan = self.rutter(&self.live()?, &[])?;
+        let plan = match self.route {
+            Route::Script => self.rutter(&self.live()?, &[])?,
+            Route::Apply => self.rutter_live("drift", &[])?,
+        };
         plan.expect(APPLY, &["\nnothing to do\n"])
             .context("something is left to do")?;
         fs::remove_dir_all(&self.path)?;

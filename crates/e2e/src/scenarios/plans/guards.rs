@@ -3,17 +3,14 @@
 //! Each scenario makes a plan for a cluster that is not as it must be, sees it refused or stopped with nothing lost, and puts
 //! the cluster right, after which the same change goes through.
 
-use std::fs;
 use std::path::Path;
 use std::process::Stdio;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::folder::{APPLY, Folder, NOT_STARTED, STEPS, STOPPED};
-use super::{change, make_class};
+use super::folder::{APPLY, Folder, NOT_STARTED, REFUSED, Route, STEPS, STOPPED};
+use super::{change, make_class, make_issuer};
 use crate::etcd::{Etcd, merge};
 use crate::process;
 use crate::scenarios::bootstrap::both;
@@ -22,7 +19,7 @@ use crate::stage::Stage;
 use crate::writer::TWO_ELECTIONS;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario::new("plan-degraded", "no change while a member cannot start", degraded),
+    Scenario::new("plan-degraded", "no change while a member cannot start", degraded).short(),
     Scenario::new(
         "plan-mid-rollout",
         "no change while a rolling update is stuck",
@@ -35,6 +32,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         no_class,
     ),
     Scenario::new("plan-no-secret", "no member needs a Secret without its CA", no_secret),
+    Scenario::new(
+        "plan-no-issuer",
+        "no member needs a certificate that is not issued",
+        no_issuer,
+    ),
     Scenario::new(
         "plan-foreign",
         "variables of another chart are gone before a member restarts",
@@ -50,8 +52,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "plan-tls-versions",
         "members that take only TLS 1.2 come to take only TLS 1.3",
         |stage| {
-            let from = with_tls(json!({"maxVersion": "1.2"}));
-            super::carry_out(stage, from, json!({"tls": {"minVersion": "1.3", "maxVersion": "1.3"}}))
+            let from = with_tls(json!({"maxVersion": "TLS1.2"}));
+            super::carry_out(
+                stage,
+                Route::Apply,
+                from,
+                json!({"tls": {"minVersion": "TLS1.3", "maxVersion": "TLS1.3"}}),
+            )
         },
     ),
     Scenario::new("plan-twice", "a plan is carried out by one person at a time", twice),
@@ -89,8 +96,7 @@ fn degraded(stage: &Stage<'_>) -> Result<()> {
     )?;
     let before = folder.objects()?;
     folder.plan(&installed.to_string(), APPLY)?;
-    folder.hurry(5)?;
-    let run = folder.try_run()?;
+    let run = folder.try_run_within(5)?;
     run.expect(STOPPED, &["failed: wait until all 3 members serve", "etcd-2"])?;
     folder.unchanged(&before)?;
     writer.more(50)?;
@@ -134,12 +140,14 @@ fn mid_rollout(stage: &Stage<'_>) -> Result<()> {
         &folder.live()?,
         &["cluster-not-healthy", "2 of 3 members are ready", "help: "],
     )?;
-    // The manifests do not show it, and the plan's first command does.
     let objects = folder.objects()?;
+    let apply = folder.rutter_live("apply", &["--yes"])?;
+    apply.expect(REFUSED, &["cluster-not-healthy", "help: "])?;
+    folder.unchanged(&objects)?;
+    // The manifests do not show it, and the plan's first command does.
     folder.plan(&installed.to_string(), APPLY)?;
-    folder.hurry(5)?;
     folder
-        .try_run()?
+        .try_run_within(5)?
         .expect(STOPPED, &["failed: wait until all 3 members serve"])?;
     folder.unchanged(&objects)?;
     writer.more(50)?;
@@ -151,7 +159,7 @@ fn mid_rollout(stage: &Stage<'_>) -> Result<()> {
         .kubectl
         .run(&["delete", "pod", "etcd-2", namespace[0], namespace[1]])?;
     etcd.check()?;
-    change(stage, &etcd, APPLY)?;
+    change(stage, &etcd, Route::Script, APPLY)?;
     let report = writer.finish()?;
     stage.note(report.to_string());
     report.check_pause(TWO_ELECTIONS)
@@ -164,7 +172,7 @@ fn canary(stage: &Stage<'_>) -> Result<()> {
     let before = pods(&etcd)?;
     let canary = json!({"update": {"partition": 2}, "pod": {"annotations": {"rolled": "yes"}}});
     merge(&mut etcd.values, canary);
-    change(stage, &etcd, APPLY)?;
+    change(stage, &etcd, Route::Script, APPLY)?;
     let between = pods(&etcd)?;
     ensure!(
         between[..2] == before[..2] && between[2] != before[2],
@@ -177,7 +185,7 @@ fn canary(stage: &Stage<'_>) -> Result<()> {
     folder.refused(&folder.live()?, &["cluster-not-healthy", "update.partition: 0"])?;
     etcd.values = canary;
     merge(&mut etcd.values, json!({"update": {"partition": 0}}));
-    change(stage, &etcd, APPLY)?;
+    change(stage, &etcd, Route::Script, APPLY)?;
     let after = pods(&etcd)?;
     ensure!(
         after.iter().zip(&before).all(|(after, before)| after != before) && after[2] == between[2],
@@ -190,15 +198,15 @@ fn canary(stage: &Stage<'_>) -> Result<()> {
 }
 
 fn no_class(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", json!({"replicas": 1}))?;
+    let mut etcd = stage.etcd("etcd", json!({}))?;
     let writer = etcd.writer()?;
     merge(
         &mut etcd.values,
-        json!({"replicas": 2, "storage": {"data": {"storageClassName": "plan-no-class"}}}),
+        json!({"storage": {"data": {"storageClassName": "plan-no-class"}}}),
     );
     let folder = Folder::new(stage, &etcd)?;
     let before = folder.objects()?;
-    folder.plan(&folder.live()?, STEPS)?;
+    folder.plan_live(STEPS)?;
     let run = folder.try_run()?;
     run.expect(
         NOT_STARTED,
@@ -279,6 +287,34 @@ fn no_secret(stage: &Stage<'_>) -> Result<()> {
     )?;
     folder.unchanged(&before)?;
     stage.kubectl.apply(&secret(issued["data"].clone()))?;
+    folder.run()?;
+    folder.check()?;
+    writer.more(50)?;
+    let report = writer.finish()?;
+    stage.note(report.to_string());
+    report.check_pause(TWO_ELECTIONS)
+}
+
+/// cert-manager accepts a Certificate of an issuer that does not exist, and waits.
+fn no_issuer(stage: &Stage<'_>) -> Result<()> {
+    let mut etcd = stage.etcd("etcd", json!({}))?;
+    let writer = etcd.writer()?;
+    let pods = |etcd: &Etcd<'_>| (0..3).map(|ordinal| etcd.pod_uid(ordinal)).collect::<Result<Vec<_>>>();
+    let before = pods(&etcd)?;
+    let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
+    let tls = json!({"peer": {"mode": "CertManager"}, "certManager": {"issuer": issuer}});
+    merge(&mut etcd.values, json!({"tls": tls}));
+    let folder = Folder::by(Route::Apply, stage, &etcd)?;
+    folder.plan_live(STEPS)?;
+    folder.try_run_within(10)?.expect(
+        STOPPED,
+        &["failed: wait until the certificates are issued", "is not ready"],
+    )?;
+    ensure!(pods(&etcd)? == before, "a member has restarted");
+    let list = etcd.etcdctl(0, &["member", "list"])?;
+    ensure!(!list.contains("https"), "etcd looks for a member elsewhere: {list}");
+    etcd.check()?;
+    make_issuer(stage, "company")?;
     folder.run()?;
     folder.check()?;
     writer.more(50)?;
@@ -390,7 +426,7 @@ fn foreign(stage: &Stage<'_>) -> Result<()> {
     let etcd = Etcd::found(stage, "orders", values);
     etcd.check()?;
     let writer = etcd.writer()?;
-    change(stage, &etcd, APPLY)?;
+    change(stage, &etcd, Route::Script, APPLY)?;
     for ordinal in 0..3 {
         let pod = etcd.get_pod(ordinal)?;
         let variables = pod["spec"]["containers"][0]["env"]
@@ -415,7 +451,8 @@ fn foreign(stage: &Stage<'_>) -> Result<()> {
 /// A survivor with its data, and members beside it that have restored a snapshot, would serve both under one name. Restored
 /// members have a token of their own, so that they are another cluster.
 fn restore(stage: &Stage<'_>) -> Result<()> {
-    let backup = json!({"schedule": "0 0 1 1 *", "keep": 2, "claim": {"size": "20Gi"}});
+    let claim = json!({"size": "20Gi", "accessModes": ["ReadWriteMany"]});
+    let backup = json!({"schedule": "0 0 1 1 *", "keep": 2, "claim": claim});
     let mut etcd = stage.etcd("etcd", json!({"backup": backup}))?;
     etcd.etcdctl(0, &["put", "when", "before the backup"])?;
     let snapshot = crate::scenarios::life::back_up(stage)?;
@@ -434,7 +471,7 @@ fn restore(stage: &Stage<'_>) -> Result<()> {
             .as_u64()
             .context("no cluster ID")
     };
-    let survivor = cluster(0)?;
+    let (survivor, pod) = (cluster(0)?, etcd.pod_uid(0)?);
     let namespace = ["--namespace", &stage.namespace];
     stage.kubectl.run(&[
         "delete",
@@ -463,15 +500,14 @@ fn restore(stage: &Stage<'_>) -> Result<()> {
     })?;
     ensure!(when.trim() == "before the backup", "restored members serve {when:?}");
     // The survivor restarts for the new template, with its own data. It stays alone.
-    thread::sleep(Duration::from_secs(20));
-    let alone = etcd.etcdctl(0, &["get", "when", "--print-value-only"]);
-    ensure!(
-        alone.is_err() || alone.as_ref().is_ok_and(|when| when.trim() == "after the backup"),
-        "the survivor serves {alone:?}"
-    );
-    if let Ok(now) = cluster(0) {
-        ensure!(now == survivor, "the survivor has come to be of another cluster");
-    }
+    let now = eventually("the survivor to have restarted", || {
+        let has_restarted = etcd.pod_uid(0)? != pod;
+        Ok(has_restarted.then(|| cluster(0)).transpose()?)
+    })?;
+    ensure!(now == survivor, "the survivor has come to be of another cluster");
+    // Without the others there is no quorum to be asked.
+    let alone = etcd.etcdctl(0, &["get", "when", "--print-value-only", "--consistency=s"])?;
+    ensure!(alone.trim() == "after the backup", "the survivor serves {alone:?}");
     stage.note(format!(
         "the survivor is of the cluster {survivor:x}, the others are of {restored:x}"
     ));
@@ -504,11 +540,9 @@ fn policy(stage: &Stage<'_>) -> Result<()> {
         process::run(&mut iptables)
     };
     let folder = Folder::new(stage, &etcd)?;
-    folder.plan(&folder.live()?, STEPS)?;
-    let script = fs::read_to_string(folder.path.join("plan/run.sh"))?;
-    folder.hurry(40)?;
+    folder.plan_live(STEPS)?;
     rule("--insert")?;
-    let run = folder.try_run().and_then(|run| {
+    let run = folder.try_run_within(40).and_then(|run| {
         run.expect(
             STOPPED,
             &[
@@ -526,7 +560,6 @@ fn policy(stage: &Stage<'_>) -> Result<()> {
     });
     rule("--delete")?;
     run?;
-    fs::write(folder.path.join("plan/run.sh"), script)?;
     folder.run()?;
     folder.check()?;
     writer.more(50)?;
@@ -575,7 +608,7 @@ fn elsewhere(stage: &Stage<'_>) -> Result<()> {
     let writer = etcd.writer()?;
     merge(&mut etcd.values, json!({"replicas": 2}));
     let folder = Folder::new(stage, &etcd)?;
-    folder.plan(&folder.live()?, STEPS)?;
+    folder.plan_live(STEPS)?;
     let first = folder.try_run_with(&["--step", "add-etcd-1"])?;
     first.expect(0, &["add etcd-1"])?;
     let before = folder.objects()?;

@@ -12,6 +12,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use self::folder::Route::{self, Apply, Script};
 use self::folder::{APPLY, Folder, STEPS};
 use super::bootstrap::{both, with};
 use super::{Scenario, eventually};
@@ -26,45 +27,58 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 
 const CHANGES: &[Scenario] = &[
     Scenario::new("plan-up", "one member becomes three", |stage| {
-        carry_out(stage, json!({"replicas": 1}), json!({"replicas": 3}))
+        carry_out(stage, Script, json!({"replicas": 1}), json!({"replicas": 3}))
     })
     .short(),
     Scenario::new("plan-down", "five members become one", |stage| {
         let from = json!({"replicas": 5, "scheduling": {"antiAffinity": "Preferred"}});
-        carry_out(stage, from, json!({"replicas": 1}))
+        carry_out(stage, Apply, from, json!({"replicas": 1}))
     }),
     Scenario::new(
         "plan-tls-up",
         "three members with TLS become five, by way of four",
         |stage| {
             let from = with(both("CertManager"), "scheduling", json!({"antiAffinity": "Preferred"}));
-            carry_out(stage, from, json!({"replicas": 5}))
+            carry_out(stage, Script, from, json!({"replicas": 5}))
         },
     ),
     Scenario::new("plan-srv-up", "one member found by SRV becomes three", |stage| {
         let from = json!({"replicas": 1, "bootstrap": {"discovery": "Srv"}});
-        carry_out(stage, from, json!({"replicas": 3}))
-    }),
+        carry_out(stage, Apply, from, json!({"replicas": 3}))
+    })
+    .short(),
     Scenario::new(
         "plan-killed",
         "run.sh is killed again and again, and started again, until it is done",
-        killed,
+        |stage| killed(stage, Script, json!({"replicas": 1}), json!({"replicas": 3})),
+    ),
+    Scenario::new(
+        "plan-apply-killed",
+        "rutter apply is killed again and again, and started again, until it is done",
+        |stage| killed(stage, Apply, json!({}), json!({"replicas": 2, "quota": "4Gi"})),
     ),
     Scenario::new("plan-upgrade", "etcd 3.5 becomes 3.7", |stage| {
         let from = with(both("CertManager"), "version", json!("3.5.33"));
-        carry_out(stage, from, json!({"version": "3.7.1"}))
+        carry_out(stage, Apply, from, json!({"version": "3.7.1"}))
     }),
     Scenario::new("plan-downgrade", "etcd 3.7 becomes 3.6", |stage| {
-        carry_out(stage, json!({"version": "3.7.1"}), json!({"version": "3.6.14"}))
+        carry_out(stage, Script, json!({"version": "3.7.1"}), json!({"version": "3.6.14"}))
     }),
     Scenario::new(
         "plan-peer-tls",
         "members begin to speak TLS among themselves",
-        |stage| carry_out(stage, json!({}), json!({"tls": {"peer": {"mode": "CertManager"}}})),
+        |stage| {
+            carry_out(
+                stage,
+                Script,
+                json!({}),
+                json!({"tls": {"peer": {"mode": "CertManager"}}}),
+            )
+        },
     ),
     Scenario::new("plan-client-tls", "clients have to speak TLS", |stage| {
         let to = json!({"tls": {"client": {"mode": "CertManager"}, "clientCertificates": [{"name": "writer"}]}});
-        carry_out_alone(stage, json!({}), to, APPLY)
+        carry_out_alone(stage, Apply, json!({}), to, APPLY)
     }),
     Scenario::new("plan-authority", "members get another authority", authority),
     Scenario::new(
@@ -74,7 +88,7 @@ const CHANGES: &[Scenario] = &[
             make_issuer(stage, "company")?;
             let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
             let to = json!({"tls": {"certManager": {"issuer": issuer}}});
-            carry_out_alone(stage, both("CertManager"), to, STEPS)
+            carry_out_alone(stage, Apply, both("CertManager"), to, STEPS)
         },
     ),
     Scenario::new(
@@ -88,7 +102,7 @@ const CHANGES: &[Scenario] = &[
             });
             let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
             let to = json!({"tls": {"certManager": {"issuer": issuer}}, "replicas": 2});
-            carry_out_alone(stage, from, to, STEPS)
+            carry_out_alone(stage, Script, from, to, STEPS)
         },
     ),
     Scenario::new(
@@ -98,7 +112,7 @@ const CHANGES: &[Scenario] = &[
     ),
     Scenario::new("plan-class", "data move to volumes of another class", class),
     Scenario::new("plan-wal", "the log gets a volume of its own", |stage| {
-        carry_out(stage, json!({}), json!({"storage": {"wal": {"size": "4Gi"}}}))
+        carry_out(stage, Apply, json!({}), json!({"storage": {"wal": {"size": "4Gi"}}}))
     }),
     Scenario::new("plan-grow", "claims grow", grow),
     Scenario::new(
@@ -106,14 +120,25 @@ const CHANGES: &[Scenario] = &[
         "data that die with their pods survive a change of all",
         |stage| {
             let from = json!({"storage": {"ephemeral": {}}, "quota": "1Gi"});
-            carry_out(stage, from, json!({"pod": {"annotations": {"rolled": "yes"}}}))
+            carry_out(stage, Script, from, json!({"pod": {"annotations": {"rolled": "yes"}}}))
         },
     ),
     Scenario::new("plan-selector", "other labels select the pods", |stage| {
-        carry_out(stage, json!({}), json!({"naming": {"selectorLabels": {"app": "etcd"}}}))
+        carry_out(
+            stage,
+            Script,
+            json!({}),
+            json!({"naming": {"selectorLabels": {"app": "etcd"}}}),
+        )
     }),
     Scenario::new("plan-service", "the headless Service gets another name", |stage| {
-        carry_out_alone(stage, json!({}), json!({"naming": {"headlessService": "peers"}}), STEPS)
+        carry_out_alone(
+            stage,
+            Apply,
+            json!({}),
+            json!({"naming": {"headlessService": "peers"}}),
+            STEPS,
+        )
     }),
     Scenario::new(
         "plan-discovery",
@@ -122,7 +147,7 @@ const CHANGES: &[Scenario] = &[
             let mut etcd = stage.etcd("etcd", json!({}))?;
             let writer = etcd.writer()?;
             merge(&mut etcd.values, json!({"bootstrap": {"discovery": "Srv"}}));
-            change(stage, &etcd, APPLY)?;
+            change(stage, &etcd, Script, APPLY)?;
             let report = writer.finish()?;
             stage.note(report.to_string());
             report.check_pause(TWO_ELECTIONS)
@@ -138,11 +163,11 @@ const CHANGES: &[Scenario] = &[
 ];
 
 /// Plans a change of what is live and carries it out, under a client that writes all the time.
-fn carry_out(stage: &Stage<'_>, from: Value, to: Value) -> Result<()> {
+fn carry_out(stage: &Stage<'_>, route: Route, from: Value, to: Value) -> Result<()> {
     let mut etcd = stage.etcd("etcd", from)?;
     let writer = etcd.writer()?;
     merge(&mut etcd.values, to);
-    change(stage, &etcd, STEPS)?;
+    change(stage, &etcd, route, STEPS)?;
     writer.more(50)?;
     let report = writer.finish()?;
     stage.note(report.to_string());
@@ -150,13 +175,13 @@ fn carry_out(stage: &Stage<'_>, from: Value, to: Value) -> Result<()> {
 }
 
 /// The same where a client would have to change with the cluster: this one ends before, and what it wrote is counted after.
-fn carry_out_alone(stage: &Stage<'_>, from: Value, to: Value, status: i32) -> Result<()> {
+fn carry_out_alone(stage: &Stage<'_>, route: Route, from: Value, to: Value, code: i32) -> Result<()> {
     let mut etcd = stage.etcd("etcd", from)?;
     let writer = etcd.writer()?;
     writer.more(100)?;
     let written = writer.finish()?.acknowledged;
     merge(&mut etcd.values, to);
-    change(stage, &etcd, status)?;
+    change(stage, &etcd, route, code)?;
     let kept = etcd.etcdctl(0, &["get", "writer/", "--prefix", "--keys-only"])?;
     let kept = kept.lines().filter(|line| !line.is_empty()).count();
     ensure!(kept >= written, "of {written} writes {kept} are there");
@@ -165,19 +190,18 @@ fn carry_out_alone(stage: &Stage<'_>, from: Value, to: Value, status: i32) -> Re
 }
 
 /// Plans the way to an etcd's values, carries it out, and checks where it has led.
-fn change(stage: &Stage<'_>, etcd: &Etcd<'_>, status: i32) -> Result<()> {
-    let folder = Folder::new(stage, etcd)?;
-    folder.plan(&folder.live()?, status)?;
-    folder.run()?;
+fn change(stage: &Stage<'_>, etcd: &Etcd<'_>, route: Route, code: i32) -> Result<()> {
+    let folder = Folder::by(route, stage, etcd)?;
+    folder.change(code)?;
     folder.check()
 }
 
-fn killed(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", json!({"replicas": 1}))?;
+fn killed(stage: &Stage<'_>, route: Route, from: Value, to: Value) -> Result<()> {
+    let mut etcd = stage.etcd("etcd", from)?;
     let writer = etcd.writer()?;
-    etcd.values["replicas"] = json!(3);
-    let folder = Folder::new(stage, &etcd)?;
-    folder.plan(&folder.live()?, STEPS)?;
+    merge(&mut etcd.values, to);
+    let folder = Folder::by(route, stage, &etcd)?;
+    folder.plan_live(STEPS)?;
     let kills = folder.run_and_be_killed(4)?;
     ensure!(kills >= 3, "it was killed {kills} times only");
     folder.check()?;
@@ -217,17 +241,15 @@ fn authority(stage: &Stage<'_>) -> Result<()> {
     make_issuer(stage, "company")?;
     let from = json!({"tls": {"peer": {"mode": "CertManager"}}});
     let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
-    carry_out(stage, from, json!({"tls": {"certManager": {"issuer": issuer}}}))
+    let to = json!({"tls": {"certManager": {"issuer": issuer}}});
+    carry_out(stage, Script, from, to)
 }
 
 fn self_signed(stage: &Stage<'_>) -> Result<()> {
     let issuer = json!({"type": "SelfSigned", "name": "e2e-plan-self-signed"});
     let from = json!({"tls": {"peer": {"mode": "CertManager"}, "certManager": {"issuer": issuer}}});
-    carry_out(
-        stage,
-        from,
-        json!({"tls": {"certManager": {"issuer": {"type": "Ca", "name": null}}}}),
-    )
+    let to = json!({"tls": {"certManager": {"issuer": {"type": "Ca", "name": null}}}});
+    carry_out(stage, Apply, from, to)
 }
 
 fn make_class(stage: &Stage<'_>, name: &str) -> Result<()> {
@@ -251,14 +273,14 @@ fn make_class(stage: &Stage<'_>, name: &str) -> Result<()> {
 fn class(stage: &Stage<'_>) -> Result<()> {
     make_class(stage, "plan-class")?;
     let to = json!({"storage": {"data": {"storageClassName": "plan-class"}}});
-    carry_out(stage, json!({}), to)
+    carry_out(stage, Script, json!({}), to)
 }
 
 /// That volumes grow is up to what provides them, and nothing here can: what is seen is that the claims ask for it.
 fn grow(stage: &Stage<'_>) -> Result<()> {
     make_class(stage, "plan-grow")?;
     let from = json!({"storage": {"data": {"storageClassName": "plan-grow", "size": "16Gi"}}});
-    carry_out(stage, from, json!({"storage": {"data": {"size": "20Gi"}}}))?;
+    carry_out(stage, Apply, from, json!({"storage": {"data": {"size": "20Gi"}}}))?;
     let claims = stage.kubectl.get(&stage.namespace, &["persistentvolumeclaims"])?;
     let claims = claims["items"].as_array().cloned().unwrap_or_default();
     ensure!(
@@ -299,7 +321,7 @@ fn page(stage: &Stage<'_>) -> Result<()> {
         "compaction": {"mode": "Disabled"},
         "naming": {"selectorLabels": {"app": "etcd"}, "dataClaim": "etcd-data"},
     });
-    change(stage, &etcd, STEPS)?;
+    change(stage, &etcd, Apply, STEPS)?;
     writer.more(50)?;
     let report = writer.finish()?;
     stage.note(report.to_string());
@@ -315,7 +337,7 @@ fn one_apply(stage: &Stage<'_>) -> Result<()> {
         json!({"disruptionBudget": {"enabled": false}}),
     ] {
         merge(&mut etcd.values, to);
-        change(stage, &etcd, APPLY)?;
+        change(stage, &etcd, Apply, APPLY)?;
     }
     writer.more(50)?;
     let report = writer.finish()?;
