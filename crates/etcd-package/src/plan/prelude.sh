@@ -107,13 +107,14 @@ metrics_of() (
     port=${line#Forwarding from 127.0.0.1:}
     port=${port%% *}
     case $port in '' | *[!0-9]*) echo "no way to port $2 of $1: $line" >&2; port=0 ;; esac
-    # kubectl as a client of plain HTTP. It logs in nowhere, so that no member sees a token.
-    ask() { kubectl --context= --kubeconfig=/dev/null --server="http://127.0.0.1:$port" get --raw /metrics; }
+    # kubectl as a client of plain HTTP. It logs in nowhere, so that no member sees a token. It needs no lock, without which
+    # the other would be left behind.
+    ask() { command kubectl --context= --kubeconfig=/dev/null --server="http://127.0.0.1:$port" get --raw /metrics; }
     result=0
     [ "$port" != 0 ] && ask || result=1
     # kubectl ends when it can no longer tell anyone of a connection.
     exec < /dev/null
-    [ "$port" = 0 ] || attempt ask > /dev/null 2>&1 || :
+    [ "$port" = 0 ] || ask > /dev/null 2>&1 || :
     exit "$result"
   }
 )

@@ -274,7 +274,7 @@ impl<'a> Folder<'a> {
         let kubectl = process::find("kubectl")?;
         let left = self.path.join("left");
         let path = self.path_with_kubectl(&format!(
-            "#!/bin/sh\ncase \"$*\" in *'auth can-i'* | *dry-run=server* | *api-resources*) exec {kubectl} \"$@\" ;; esac\n\
+            "#!/bin/sh\ncase \"$*\" in *'auth can-i'* | *dry-run=server* | *api-resources* | *'raw /metrics'*) exec {kubectl} \"$@\" ;; esac\n\
              left=$(($(cat {left}) - 1))\necho \"$left\" > {left}\n\
              [ \"$left\" -gt 0 ] || {{ kill -KILL \"$(cat {pid})\"; exit 1; }}\nexec {kubectl} \"$@\"\n",
             left = left.display(),

@@ -53,7 +53,7 @@ const CHANGES: &[Scenario] = &[
         |stage| killed(stage, Script, json!({"replicas": 1}), json!({"replicas": 3})),
     ),
     Scenario::new(
-        "plan-apply-killed",
+        "plan-killed-apply",
         "rutter apply is killed again and again, and started again, until it is done",
         |stage| killed(stage, Apply, json!({}), json!({"replicas": 2, "quota": "4Gi"})),
     ),
