@@ -144,6 +144,7 @@ const APPLIED: &str = "*apply --dry-run=server --filename manifests/a.yaml --out
 const REPLACED: &str = "*replace --dry-run=server --filename manifests/a.yaml --output jsonpath=*";
 const LIVE: &str = "*get --filename manifests/a.yaml --output jsonpath=*";
 
+const REPLICAS: &str = "*get statefulset etcd --ignore-not-found --output go-template={{.spec.replicas}}";
 const RESOURCES: &str = "api-resources --api-group cert-manager.io --output name";
 
 #[allow(clippy::too_many_lines, reason = "a table")]
@@ -649,6 +650,13 @@ fn cases() -> Vec<Case> {
             ],
             1,
         ),
+        case("one of two", "has_replicas etcd 3 4", vec![says(REPLICAS, "4")], 0),
+        case("another number", "has_replicas etcd 3 4", vec![says(REPLICAS, "5")], 1),
+        case("a number that begins so", "has_replicas etcd 3 4", vec![says(REPLICAS, "34")], 1),
+        case("none", "has_replicas etcd 3", vec![says(REPLICAS, "")], 1),
+        case("none, which may be", "has_replicas etcd 3 none", vec![says(REPLICAS, "")], 0),
+        case("no value", "has_replicas etcd 3", vec![says(REPLICAS, "<no value>")], 1),
+        case("no answer", "has_replicas etcd 3 none", vec![fails(REPLICAS)], 1),
         case(
             "served",
             "served certificates.cert-manager.io",

@@ -158,7 +158,7 @@ fn check(args: &Change) -> Result<(), Failure> {
         return wrong("the installed state is missing: write --live, or --from FILE");
     }
     if args.files.is_empty() && args.set.expressions().next().is_none() {
-        return wrong("the desired state is missing: write --values FILE (a file with {} for all defaults)");
+        return wrong("the desired state is missing: add -f FILE with the values of this cluster");
     }
     let readers = args
         .files

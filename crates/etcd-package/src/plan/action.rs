@@ -306,6 +306,15 @@ pub enum Action {
         /// Its name.
         name: String,
     },
+    /// Checks that the StatefulSet has one of these numbers of replicas: a plan is for one state of the cluster.
+    HasReplicas {
+        /// Its name.
+        set: String,
+        /// The numbers.
+        counts: Vec<u32>,
+        /// Whether it may be missing, because a step deletes it and creates it again.
+        may_be_missing: bool,
+    },
     /// Has the API server try the manifests of a step, without keeping them.
     DryRun {
         /// The directory of the step.
@@ -341,6 +350,7 @@ impl Action {
             | Self::Allowed { .. }
             | Self::Served { .. }
             | Self::StorageClass { .. }
+            | Self::HasReplicas { .. }
             | Self::DryRun { .. } => true,
             Self::Snapshot { .. }
             | Self::TakeOver { .. }

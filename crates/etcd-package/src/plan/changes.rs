@@ -1,7 +1,7 @@
 //! What becomes of each object, and what that means.
 
 use rutter::yaml::{self, Entry, Node, Value};
-use rutter::{Diagnostic, Diagnostics, File, Manifest};
+use rutter::{Diagnostic, Diagnostics, File, Manifest, Severity};
 
 use super::difference::{Difference, Segment, differences};
 use super::fact::Fact;
@@ -9,7 +9,7 @@ use super::objects::{Id, Object, Objects, items, scalar};
 use super::observed::{ObservedCluster, Options, quoted, text};
 use super::rules::{self, Meaning};
 use crate::cluster::OWNERSHIP_LABEL;
-use crate::codes::{NOT_UNDERSTOOD, UNSAFE_CHANGE};
+use crate::codes::{NOT_UNDERSTOOD, UNSAFE_CHANGE, UNUSED_VALUE};
 
 /// The annotation in which `kubectl apply` keeps the last applied object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -130,6 +130,12 @@ impl Comparison<'_> {
                 continue;
             };
             let of_user = index >= self.own_manifests;
+            if let Some(owner) = installed
+                .label(OWNERSHIP_LABEL)
+                .filter(|owner| *owner != self.from.fullname)
+            {
+                diagnostics.push(of_another(&desired.id, &owner));
+            }
             let found = self.differences(installed, desired);
             let removals: Vec<&Found> = found.iter().filter(|found| found.is_left_out).collect();
             let take_over = self.take_over(installed, desired, &removals, manifest);
@@ -162,6 +168,15 @@ impl Comparison<'_> {
             }
         }
         changes.surplus = self.surplus();
+        // Hooks are no differences: they run when the installed pods end.
+        let is_unused = |name: &&String| name.contains(':') && !name.contains(".lifecycle.") && !used.contains(name);
+        for unused in self.accepted.iter().filter(is_unused) {
+            let message = format!("--accept {unused:?} matches no difference");
+            let mut diagnostic =
+                Diagnostic::new(&UNUSED_VALUE, "", message).help("remove it, or copy it from the error");
+            diagnostic.severity = Severity::Warning;
+            diagnostics.push(diagnostic);
+        }
         changes
     }
 
@@ -335,7 +350,10 @@ impl Comparison<'_> {
             && DISPOSABLE.contains(&names)
             && items(object.node.at("metadata.ownerReferences")).is_empty()
             && match object.label(OWNERSHIP_LABEL) {
-                Some(owner) => owner == self.from.fullname,
+                // `kubectl expose` copies the labels of a Service to one of another name.
+                Some(owner) => {
+                    owner == self.from.fullname && (object.id.kind != "Service" || self.has_own_name(object))
+                }
                 None => self.from.is_own && self.is_own_before_the_label(object),
             }
     }
@@ -343,10 +361,15 @@ impl Comparison<'_> {
     /// Whether an object without the label of ownership is of a release of this package that did not have it: it has the name
     /// of this cluster and one of the endings that the package gives to its kind.
     fn is_own_before_the_label(&self, object: &Object) -> bool {
-        let ending = object.id.name.strip_prefix(&self.from.fullname);
         let name = object.label("app.kubernetes.io/name");
         // Hosts rewrite `managed-by`, and `instance` on what they apply.
-        name.as_deref() == Some("etcd") && ending.is_some_and(|ending| ENDINGS.contains(&ending))
+        name.as_deref() == Some("etcd") && self.has_own_name(object)
+    }
+
+    /// Whether an object has the name of this cluster and one of the endings that the package gives.
+    fn has_own_name(&self, object: &Object) -> bool {
+        let ending = object.id.name.strip_prefix(&self.from.fullname);
+        ending.is_some_and(|ending| ENDINGS.contains(&ending))
     }
 }
 
@@ -397,6 +420,12 @@ impl Found {
             is_in_template: self.path.starts_with("spec.template"),
         }
     }
+}
+
+fn of_another(id: &Id, owner: &str) -> Diagnostic {
+    let message = format!("the {} {} is part of the cluster {owner:?}", id.kind, id.name);
+    Diagnostic::new(&UNSAFE_CHANGE, "", message)
+        .help("write another name for it: a change here would change that cluster")
 }
 
 /// The name by which a person accepts a difference.

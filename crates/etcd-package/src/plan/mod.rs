@@ -319,7 +319,7 @@ impl Located {
                         &*names.fullname, &*names.namespace
                     ),
                 )
-                .help("check name, namespace and context; to install a new cluster, give --install"),
+                .help("check the name, the namespace and the context; only for a new cluster: --install"),
             );
         }
         if problems.iter().any(|problem| problem.severity == Severity::Error) {

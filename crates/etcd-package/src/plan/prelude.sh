@@ -403,6 +403,20 @@ replaceable() (
   done
 )
 
+# has_replicas STATEFULSET COUNT...: whether the StatefulSet has one of these numbers of replicas, or is missing (none). A plan
+# that was made for another state would remove members by surprise.
+has_replicas() (
+  set=$1
+  shift
+  found=$(k get statefulset "$set" --ignore-not-found --output go-template='{{.spec.replicas}}') || exit 1
+  found=${found:-none}
+  for count do
+    [ "$found" != "$count" ] || exit 0
+  done
+  echo "the StatefulSet $set has $found replicas, and this plan was made for $*: make a new plan" >&2
+  exit 1
+)
+
 # allowed VERB RESOURCE...: whether the person may do this with each of these resources: services, pods/exec.
 allowed() (
   verb=$1

@@ -194,22 +194,7 @@ impl Shell {
             },
             Action::AddLearner { member, url, asked } => Command {
                 unless: Some(call("known_by", &[asked, url])),
-                // etcd refuses while it has not been connected to all others for some seconds.
-                ..until(
-                    format!("add {member} as a learner, which has no vote"),
-                    call(
-                        "etcdctl_in",
-                        &[
-                            asked,
-                            "member",
-                            "add",
-                            member,
-                            "--learner",
-                            &format!("--peer-urls={url}"),
-                        ],
-                    ),
-                    PATIENCE,
-                )
+                ..add_learner(member, url, asked)
             },
             Action::Promote { member, url, asked } => Command {
                 unless: Some(call("votes", &[asked, url])),
@@ -272,21 +257,7 @@ impl Shell {
             },
             Action::AddReplacement { member, url, asked } => Command {
                 unless: Some(has_new(asked, url)),
-                ..until(
-                    format!("add {member} as a learner, which has no vote"),
-                    call(
-                        "etcdctl_in",
-                        &[
-                            asked,
-                            "member",
-                            "add",
-                            member,
-                            "--learner",
-                            &format!("--peer-urls={url}"),
-                        ],
-                    ),
-                    PATIENCE,
-                )
+                ..add_learner(member, url, asked)
             },
             Action::UpdatePeerUrl { member, url, asked } => Command {
                 unless: Some(call("known_by", &[asked, url])),
@@ -405,6 +376,20 @@ impl Shell {
                 format!("check that the storage class {name} exists"),
                 format!("kubectl get storageclass {} --output name", word(name)),
             ),
+            Action::HasReplicas {
+                set,
+                counts,
+                may_be_missing,
+            } => {
+                let mut counts: Vec<String> = counts.iter().map(u32::to_string).collect();
+                if *may_be_missing {
+                    counts.push("none".to_owned());
+                }
+                once(
+                    "check that the StatefulSet is as the plan expects it",
+                    format!("has_replicas {}{}", word(set), words(&counts)),
+                )
+            }
             Action::DryRun {
                 directory,
                 except,
@@ -446,6 +431,16 @@ const TWO_ROUND_TRIPS: u64 = 12;
 /// etcd's election timeout if none is given, and the longest that it takes, in milliseconds.
 const DEFAULT_ELECTION: u64 = 1_000;
 const LONGEST_ELECTION: u64 = 50_000;
+
+/// Adds a member that does not vote yet. etcd refuses while the others have not been connected for some seconds.
+fn add_learner(member: &str, url: &str, asked: &str) -> Command {
+    let url = format!("--peer-urls={url}");
+    until(
+        format!("add {member} as a learner, which has no vote"),
+        call("etcdctl_in", &[asked, "member", "add", member, "--learner", &url]),
+        PATIENCE,
+    )
+}
 
 fn has_new(asked: &str, url: &str) -> String {
     format!("has_new {} {} \"$(cat \"$notes/replaced\")\"", word(asked), word(url))

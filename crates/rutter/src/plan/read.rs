@@ -11,7 +11,10 @@ use crate::{ChangeRequest, Description, Diagnostic, Request, Severity, State};
 ///
 /// Returns what is wrong with the text.
 pub fn state(text: &str, package: &Description, name: Option<&str>, namespace: &str) -> Result<State, Vec<Diagnostic>> {
-    refuse_nothing(text)?;
+    refuse_nothing(
+        text,
+        "check the command that should have written it; `--install` plans a new cluster",
+    )?;
     Ok(match only(text, package, name, namespace)? {
         Some(request) => State::Values(request),
         None => {
@@ -33,7 +36,10 @@ pub fn desired(
     name: Option<&str>,
     namespace: Option<&str>,
 ) -> Result<ChangeRequest, Vec<Diagnostic>> {
-    refuse_nothing(text)?;
+    refuse_nothing(
+        text,
+        "check the command that should have written it, or write {} for all defaults",
+    )?;
     if let Input::Values(values) = stream::read(text, package, namespace.unwrap_or(DEFAULT_NAMESPACE))? {
         return Ok(ChangeRequest {
             name: name.map(str::to_owned),
@@ -60,10 +66,11 @@ pub fn desired(
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// Refuses an empty text: it is rather what is left of a command that failed than all defaults.
-fn refuse_nothing(text: &str) -> Result<(), Vec<Diagnostic>> {
+fn refuse_nothing(text: &str, help: &str) -> Result<(), Vec<Diagnostic>> {
     if text.trim().is_empty() {
-        let problem = Diagnostic::new(&YAML_FEATURE, "", "there is nothing");
-        return Err(vec![problem.help("write {} for the values' defaults")]);
+        return Err(vec![
+            Diagnostic::new(&YAML_FEATURE, "", "the input is empty").help(help),
+        ]);
     }
     Ok(())
 }
@@ -104,7 +111,7 @@ fn only(
     if ours.next().is_some() {
         let message = format!("a plan is about one {}, and here are several", package.kind);
         return Err(vec![
-            Diagnostic::new(&YAML_FEATURE, "", message).help("give each alone"),
+            Diagnostic::new(&YAML_FEATURE, "", message).help("give one at a time"),
         ]);
     }
     match first {

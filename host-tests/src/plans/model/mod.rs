@@ -1642,6 +1642,23 @@ impl Model {
                 ensure!(!self.world.missing_classes.contains(name), "no storage class {name}");
                 Ok(())
             }
+            Action::HasReplicas {
+                set,
+                counts,
+                may_be_missing,
+            } => {
+                let live = self.live.of_kind("StatefulSet").find(|(name, _)| *name == set);
+                let Some((_, live)) = live else {
+                    ensure!(*may_be_missing, "no StatefulSet {set}");
+                    return Ok(());
+                };
+                let found = replicas(live)?;
+                ensure!(
+                    counts.iter().any(|count| u64::from(*count) == found),
+                    "{found} replicas"
+                );
+                Ok(())
+            }
             Action::DryRun { .. } => bail!("it belongs to the preflight"),
         }
     }

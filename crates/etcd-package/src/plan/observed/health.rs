@@ -78,16 +78,13 @@ impl Health {
             );
         }
         pods(set, objects, replicas, &see, &mut problem);
+        claims(set, objects, replicas, &mut problem);
         let strategy = set.text("spec.updateStrategy.type");
         let partition = number("spec.updateStrategy.rollingUpdate.partition").unwrap_or(0);
         let updated = status("updatedReplicas").unwrap_or(0);
-        let revisions = (set.text("status.currentRevision"), set.text("status.updateRevision"));
-        let is_partly = updated < replicas
-            && match (&revisions.0, &revisions.1) {
-                (Some(current), Some(update)) => current != update,
-                // Without revisions nothing shows which template the pods are of.
-                _ => replicas > 0,
-            };
+        // Revisions do not show it: both are the new one in a StatefulSet that was created around pods of another
+        // (`getStatefulSetRevisions` in `pkg/controller/statefulset/stateful_set_control.go` of Kubernetes).
+        let is_partly = updated < replicas;
         let rolling = strategy.as_deref() != Some("OnDelete");
         if is_partly && rolling && partition == 0 {
             problem(
@@ -148,6 +145,36 @@ fn scaled_by_others(set: &Object, objects: &Objects, problem: &mut impl FnMut(St
                      --replicas={members}`, as soon as `etcdctl member list` names the members that stay"
                 ),
             );
+        }
+    }
+}
+
+/// Finds claims of members that go, or whose volumes are gone: a member that restarts comes back without its data.
+fn claims(set: &Object, objects: &Objects, replicas: u32, problem: &mut impl FnMut(String, String)) {
+    let (name, namespace) = (&set.id.name, &set.id.namespace);
+    for template in items(set.node.at("spec.volumeClaimTemplates")) {
+        let Some(template) = template.at("metadata.name").and_then(super::super::objects::scalar) else {
+            continue;
+        };
+        for ordinal in 0..replicas {
+            let claim = format!("{template}-{name}-{ordinal}");
+            let Some(found) = objects.named("", "PersistentVolumeClaim", namespace, &claim) else {
+                continue;
+            };
+            if found.text("metadata.deletionTimestamp").is_some() {
+                problem(
+                    format!("the claim {claim} is being deleted, and goes with its volume when its pod restarts"),
+                    format!(
+                        "take a snapshot (`kubectl exec -n {namespace} {name}-{ordinal} -- etcdctl snapshot save FILE`) and keep the \
+                         pod running; then replace the member, or restore the snapshot in a new cluster"
+                    ),
+                );
+            } else if found.text("status.phase").as_deref() == Some("Lost") {
+                problem(
+                    format!("the claim {claim} has lost its volume"),
+                    "replace the member before any change: remove it from etcd, delete its claim and pod, and add it again".to_owned(),
+                );
+            }
         }
     }
 }

@@ -209,7 +209,20 @@ impl ObservedCluster {
                 continue;
             };
             let options = Options::of(container, Some(&pod.node), &self.namespace, objects);
-            let names: Vec<String> = self.claims.iter().map(|claim| claim.name.clone()).collect();
+            // A volume of the pod's own may have the name of a claim that came later.
+            let volumes = items(spec.and_then(|spec| spec.get("volumes")));
+            let is_claim = |name: &String| {
+                let named = volumes
+                    .iter()
+                    .find(|volume| text(volume, "name").as_deref() == Some(name));
+                named.is_none_or(|volume| volume.get("persistentVolumeClaim").is_some())
+            };
+            let names: Vec<String> = self
+                .claims
+                .iter()
+                .map(|claim| claim.name.clone())
+                .filter(is_claim)
+                .collect();
             let mounts = Mounts::of(container, spec, &names, &options, &self.namespace, objects);
             let location = |flag: &str| options.get(flag).and_then(|path| mounts.location(&path));
             let own = |flag: &str| self.options.get(flag);
@@ -453,6 +466,15 @@ fn controller(set: &Object) -> Option<String> {
     Some(format!("{} {}", quoted(&word("kind")), quoted(&word("name"))))
 }
 
+/// The kind, group and name of an issuer, as a [`Certificate`] has them.
+pub(super) fn issuer_name(id: &Id) -> String {
+    issuer_of(&id.kind, &id.group, &id.name)
+}
+
+fn issuer_of(kind: &str, group: &str, name: &str) -> String {
+    format!("{kind}.{group} {name}")
+}
+
 fn certificates(objects: &Objects, namespace: &str) -> BTreeMap<String, Certificate> {
     let certificates = objects.of_kind("cert-manager.io", "Certificate");
     let of_namespace = certificates.filter(|certificate| certificate.id.namespace == namespace);
@@ -462,7 +484,7 @@ fn certificates(objects: &Objects, namespace: &str) -> BTreeMap<String, Certific
             let group = issuer("group").unwrap_or_else(|| "cert-manager.io".to_owned());
             let kind = issuer("kind").unwrap_or_else(|| "Issuer".to_owned());
             let certificate = Certificate {
-                issuer: format!("{kind}.{group} {}", issuer("name")?),
+                issuer: issuer_of(&kind, &group, &issuer("name")?),
                 object: object.clone(),
             };
             Some((object.text("spec.secretName")?, certificate))

@@ -5,7 +5,8 @@ use rutter::{Diagnostic, Diagnostics, Manifest};
 use super::super::action::Action;
 use super::super::changes::Change;
 use super::super::fact::Fact;
-use super::super::observed::{ObservedCluster, PeerTls};
+use super::super::objects::Object;
+use super::super::observed::{Certificate, ObservedCluster, PeerTls, issuer_name};
 use super::super::rules::Meaning;
 use super::{PlannedStep, Planner, State, Steps, healthy, reversed};
 use crate::cluster::Issuers;
@@ -14,12 +15,14 @@ use crate::codes::UNSAFE_CHANGE;
 impl Planner<'_> {
     /// Whether clients and members get certificates of another CA in the Secret that they have.
     pub(super) fn has_new_client_issuer(&self) -> bool {
-        let issuer = |cluster: &ObservedCluster| {
-            let secret = cluster.client_files.secret()?;
-            Some(cluster.certificates.get(secret)?.issuer.clone())
-        };
-        match (issuer(self.from), issuer(self.to)) {
-            (Some(old), Some(new)) => self.from.client_files.secret() == self.to.client_files.secret() && old != new,
+        fn certificate(cluster: &ObservedCluster) -> Option<&Certificate> {
+            cluster.certificates.get(cluster.client_files.secret()?)
+        }
+        match (certificate(self.from), certificate(self.to)) {
+            (Some(old), Some(new)) => {
+                self.from.client_files.secret() == self.to.client_files.secret()
+                    && (old.issuer != new.issuer || self.signs_itself(new) && self.is_issued_again(new))
+            }
             _ => false,
         }
     }
@@ -81,7 +84,7 @@ impl Planner<'_> {
         else {
             return Ok(());
         };
-        let (mut actions, files) = self.applying(manifests, steps.before());
+        let (mut actions, files) = self.applying(manifests, steps.before()).all();
         actions.push(certified);
         steps.push(PlannedStep {
             name: "issue-certificates".to_owned(),
@@ -103,23 +106,32 @@ impl Planner<'_> {
         let is_other = match (was, is) {
             (Some(was), Some(is)) if was.issuer != is.issuer => true,
             // A certificate that signs itself is another CA whenever it is issued again.
-            (Some(_), Some(is)) => {
-                let name = &is.object.id;
-                let changes = self.changes.objects.iter().find(|object| object.id == *name);
-                let is_trust = |change: &Change| change.meaning == Meaning::Trust;
-                self.signs_itself()
-                    && changes
-                        .is_some_and(|object| object.changes.iter().flatten().any(is_trust) || object.changes.is_none())
-            }
+            (Some(_), Some(is)) => self.signs_itself(is) && self.is_issued_again(is),
             // If one of them is not known, nothing shows that they have the same CA.
             _ => old != new,
         };
         is_other.then_some((old, new))
     }
 
-    fn signs_itself(&self) -> bool {
+    /// Whether a certificate is its own CA.
+    fn signs_itself(&self, certificate: &Certificate) -> bool {
         let certificates = self.rendered.cluster.tls.certificates.as_ref();
+        let signs_itself = |issuer: &Object| {
+            issuer.node.at("spec.selfSigned").is_some() && certificate.issuer == issuer_name(&issuer.id)
+        };
         certificates.is_some_and(|certificates| matches!(certificates.issuers, Issuers::SelfSigned { .. }))
+            || self.installed.iter().any(signs_itself)
+    }
+
+    /// Whether a certificate is created or changed.
+    fn is_issued_again(&self, certificate: &Certificate) -> bool {
+        let object = self
+            .changes
+            .objects
+            .iter()
+            .find(|object| object.id == certificate.object.id);
+        let is_trust = |change: &Change| change.meaning == Meaning::Trust;
+        object.is_some_and(|object| object.changes.iter().flatten().any(is_trust) || object.changes.is_none())
     }
 
     /// Whether the CA of the members' certificates changes.
@@ -137,6 +149,22 @@ impl Planner<'_> {
             diagnostics.push(
                 Diagnostic::new(&UNSAFE_CHANGE, "tls", message)
                     .help("change one of the two in a plan of its own, and then the other"),
+            );
+        }
+        let peers = self
+            .to
+            .peer_secret()
+            .and_then(|secret| self.to.certificates.get(secret));
+        if let Some(peers) = peers
+            && self.from.replicas != self.to.replicas
+            && self.signs_itself(peers)
+            && self.is_issued_again(peers)
+        {
+            let message = "the certificate of the peers would be issued again for other members, and being its own CA, running \
+                           members would not trust it";
+            diagnostics.push(
+                Diagnostic::new(&UNSAFE_CHANGE, "replicas", message)
+                    .help("use an issuer that signs with a CA first: tls: {certManager: {issuer: {type: Ca}}}"),
             );
         }
         // The private key and certificate are copied by their keys in the Secret.
@@ -201,7 +229,7 @@ impl Planner<'_> {
                 keys: TLS_KEYS.map(str::to_owned).to_vec(),
             },
         ];
-        let (applying, step_files) = self.applying(&meanwhile, steps.before());
+        let (applying, step_files) = self.applying(&meanwhile, steps.before()).all();
         actions.extend(applying);
         actions.extend(self.certified(&meanwhile));
         actions.extend(self.settled(replicas));
@@ -226,7 +254,7 @@ impl Planner<'_> {
                 of_meanwhile.unwrap_or(manifest).clone()
             })
             .collect();
-        let (mut actions, step_files) = self.applying(&manifests, steps.before());
+        let (mut actions, step_files) = self.applying(&manifests, steps.before()).all();
         if self.to.certificates.contains_key(new) {
             actions.extend(self.certified(&manifests));
         }
@@ -266,7 +294,7 @@ impl Planner<'_> {
             actions,
         });
         let mut actions = vec![healthy(members.clone())];
-        let (applying, step_files) = self.applying(&afterwards, steps.before());
+        let (applying, step_files) = self.applying(&afterwards, steps.before()).all();
         actions.extend(applying);
         actions.extend(self.settled(replicas));
         actions.push(Action::Prune {

@@ -7,7 +7,7 @@ use rutter::Diagnostic;
 use super::super::action::Action;
 use super::super::fact::Fact;
 use super::super::observed::PeerTls;
-use super::{PlannedStep, Planner, State, Steps, Update, connected, healthy};
+use super::{Applying, PlannedStep, Planner, State, Steps, Update, connected, healthy};
 use crate::codes::UNKNOWN_CLUSTER;
 
 impl Planner<'_> {
@@ -32,18 +32,15 @@ impl Planner<'_> {
                 from: member.clone(),
                 to: self.from.member((ordinal + 1) % state.replicas),
             }));
-            let (applying, files) = self.applying(&manifests, steps.before());
+            let Applying { before, then, files } = self.applying(&manifests, steps.before());
             // Certificates are there, and the apply is proven, before etcd learns the URL.
-            let (before, after): (Vec<Action>, Vec<Action>) = applying
-                .into_iter()
-                .partition(|action| !matches!(action, Action::Apply | Action::Applied { .. }));
             actions.extend(before);
             actions.push(Action::UpdatePeerUrl {
                 member: member.clone(),
                 url: url.clone(),
                 asked: self.other_than(ordinal),
             });
-            actions.extend(after);
+            actions.extend(then);
             let reaching = self.reaching(state.replicas, &(ordinal..state.replicas));
             actions.extend(self.settled_as(state.replicas, reaching));
             steps.push(PlannedStep {
@@ -118,17 +115,14 @@ impl Planner<'_> {
                 claims,
             });
         }
-        let (applying, files) = self.applying(&manifests, steps.before());
-        let (before, after): (Vec<Action>, Vec<Action>) = applying
-            .into_iter()
-            .partition(|action| !matches!(action, Action::Apply | Action::Applied { .. }));
+        let Applying { before, then, files } = self.applying(&manifests, steps.before());
         actions.extend(before);
         actions.push(Action::AddLearner {
             member: member.clone(),
             url: url.clone(),
             asked: asked.clone(),
         });
-        actions.extend(after);
+        actions.extend(then);
         actions.push(Action::Promote {
             member: member.clone(),
             url,
@@ -164,16 +158,13 @@ impl Planner<'_> {
         })?;
         // The member that goes may be gone already, on a second run.
         let mut actions = vec![healthy(self.from.members(ordinal))];
-        let (applying, files) = self.applying(&manifests, steps.before());
-        let (before, after): (Vec<Action>, Vec<Action>) = applying
-            .into_iter()
-            .partition(|action| !matches!(action, Action::Apply | Action::Applied { .. }));
+        let Applying { before, then, files } = self.applying(&manifests, steps.before());
         actions.extend(before);
         actions.push(Action::Remove {
             member: member.clone(),
             asked: asked.clone(),
         });
-        actions.extend(after);
+        actions.extend(then);
         actions.push(Action::PodGone { member: member.clone() });
         let claims = self.from.claims_of(ordinal);
         if !claims.is_empty() && !self.retains_claims() {

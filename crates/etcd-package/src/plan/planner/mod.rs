@@ -18,6 +18,7 @@ pub(super) use self::install::install;
 
 use std::num::NonZeroU32;
 
+use rutter::yaml::Node;
 use rutter::{Diagnostic, Diagnostics, File, Manifest};
 
 use super::action::Action;
@@ -27,7 +28,7 @@ use super::fact::Fact;
 use super::objects::{Object, Objects};
 use super::observed::{Health, ObservedCluster, Strategy};
 use super::refusal;
-use crate::codes::{CLUSTER_NOT_HEALTHY, REFUSED_ON_THE_WAY, UNKNOWN_CLUSTER};
+use crate::codes::{CLUSTER_NOT_HEALTHY, REFUSED_ON_THE_WAY, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
 use crate::etcd::{Version, needs_snapshot};
 use crate::values::{BootstrapState, CertManager, PeerTlsMode, TlsMode, TlsVersion, UpdateType, Values};
 use crate::{Rendered, Source};
@@ -110,6 +111,24 @@ struct State {
     update: Update,
 }
 
+/// An apply of a state's manifests.
+struct Applying {
+    /// The checks and the new certificates that come before it.
+    before: Vec<Action>,
+    /// The apply itself, and the check of its result.
+    then: Vec<Action>,
+    /// The files that these actions need, besides the manifests.
+    files: Vec<File>,
+}
+
+impl Applying {
+    /// Returns all actions in their order, and the files.
+    fn all(mut self) -> (Vec<Action>, Vec<File>) {
+        self.before.extend(self.then);
+        (self.before, self.files)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Update {
     /// Those of this ordinal and above, by themselves.
@@ -144,6 +163,8 @@ impl Planner<'_> {
         if !diagnostics.has_errors() {
             self.check_storage(&mut diagnostics);
             self.check_rotation(&mut diagnostics);
+            self.check_tls_versions(&mut diagnostics);
+            self.check_selector(&mut diagnostics);
             self.check_policies(&mut diagnostics);
         }
         let is_nothing = self.changes.is_empty();
@@ -175,7 +196,9 @@ impl Planner<'_> {
             }
             (false, false) => self.steps(&versions, running)?,
         };
+        self.add_quota_check(&mut steps);
         self.add_version_check(running, &versions, &mut steps);
+        self.add_replicas_checks(&mut steps);
         self.add_snapshot(running, &versions, &mut steps);
         if !is_nothing {
             diagnostics.extend(self.warnings(&versions, !is_one_apply));
@@ -217,6 +240,14 @@ impl Planner<'_> {
                     ),
                 );
             }
+            Health::Partly(_) if self.finishes_update() && self.is_ephemeral() => diagnostics.push(
+                Diagnostic::new(
+                    &CLUSTER_NOT_HEALTHY,
+                    "",
+                    "some pods are of an earlier template, and a member that restarts loses its data",
+                )
+                .help("an earlier plan has stopped halfway: go on with its run.sh"),
+            ),
             Health::Partly(_) if self.finishes_update() => match &self.from.other_pods {
                 Fact::Known(others) if others.is_empty() => {}
                 Fact::Known(others) => diagnostics.push(
@@ -317,8 +348,7 @@ impl Planner<'_> {
         if (!template.is_empty() || self.finishes_update()) && !is_stopped {
             actions.push(healthy(members.clone()));
         }
-        actions.extend(self.fits_quota());
-        let (applying, files) = self.applying(&self.rendered.manifests, None);
+        let (applying, files) = self.applying(&self.rendered.manifests, None).all();
         actions.extend(applying);
         let update = &self.rendered.cluster.update;
         let waits = update.partition > 0 && u32::from(update.partition) >= replicas;
@@ -372,8 +402,8 @@ impl Planner<'_> {
 
     /// Applies the manifests of a state, after another that was applied or over what is installed: certificates that are new
     /// first, and each object proven before and after.
-    fn applying(&self, manifests: &[Manifest], applied: Option<&[Manifest]>) -> (Vec<Action>, Vec<File>) {
-        let mut actions = Vec::new();
+    fn applying(&self, manifests: &[Manifest], applied: Option<&[Manifest]>) -> Applying {
+        let mut before = Vec::new();
         let mut files = Vec::new();
         let changed: Vec<String> = match applied {
             None => manifests
@@ -400,20 +430,20 @@ impl Planner<'_> {
                 .filter(|file| manifests.iter().any(|manifest| manifest.file_name == file.name))
                 .collect();
             if !files.is_empty() {
-                actions.push(Action::TakeOver {
+                before.push(Action::TakeOver {
                     files: files.iter().map(|file| file.name.clone()).collect(),
                 });
             }
         }
         if !proven.is_empty() {
-            actions.push(Action::Prove { files: proven.clone() });
+            before.push(Action::Prove { files: proven.clone() });
         }
-        actions.extend(self.certified_first(manifests, applied));
-        actions.push(Action::Apply);
+        before.extend(self.certified_first(manifests, applied));
+        let mut then = vec![Action::Apply];
         if !proven.is_empty() {
-            actions.push(Action::Applied { files: proven });
+            then.push(Action::Applied { files: proven });
         }
-        (actions, files)
+        Applying { before, then, files }
     }
 
     /// Whether an object is to be created or differs from the installed one.
@@ -512,6 +542,74 @@ impl Planner<'_> {
         let is_12 = |range: (TlsVersion, TlsVersion)| range.1 == TlsVersion::Tls12;
         let is_13 = |range: (TlsVersion, TlsVersion)| range.0 == TlsVersion::Tls13;
         ((is_12(old) && is_13(new)) || (is_13(old) && is_12(new))).then_some((TlsVersion::Tls12, TlsVersion::Tls13))
+    }
+
+    /// Refuses TLS versions that have to be widened first, together with what the first restart must not bring along.
+    fn check_tls_versions(&self, diagnostics: &mut Diagnostics) {
+        let with = [
+            (
+                self.is_recreated(),
+                "a part of the StatefulSet that Kubernetes refuses to change",
+            ),
+            (self.has_other_urls(), "the peer URLs"),
+            (self.is_rotated() || self.has_new_client_issuer(), "a CA"),
+            (self.other_secrets(), "the Secrets of certificates"),
+            (
+                self.why_replaced().is_some() || self.is_ephemeral(),
+                "the members' volumes",
+            ),
+        ];
+        let with = with.iter().find(|(is_so, _)| *is_so);
+        if let (Some(_), Some((_, what))) = (self.wider_tls(), with) {
+            let message = format!(
+                "members have no TLS version in common before and after, which takes a restart of its own, and {what} would change \
+                 with it"
+            );
+            diagnostics.push(Diagnostic::new(&UNSAFE_CHANGE, "tls.minVersion", message).help(
+                "change tls.minVersion and tls.maxVersion in a plan of their own, with all other values as they are",
+            ));
+        }
+    }
+
+    /// Whether members read a certificate in another Secret.
+    fn other_secrets(&self) -> bool {
+        self.from.client_files.secret() != self.to.client_files.secret()
+            || self.from.peer_secret() != self.to.peer_secret()
+    }
+
+    /// Refuses a selector that the pods of others match: they would be taken for members, or members for them.
+    fn check_selector(&self, diagnostics: &mut Diagnostics) {
+        if self.from.selector == self.to.selector {
+            return;
+        }
+        let is_other = |object: &&Object| {
+            object.id.namespace == self.from.namespace
+                && !(object.id.kind == "StatefulSet" && object.id.name == self.from.fullname)
+                && ["StatefulSet", "Deployment", "DaemonSet", "CronJob", "Pod"].contains(&&*object.id.kind)
+                && !(object.id.kind == "Pod" && self.from.members(self.from.replicas).contains(&object.id.name))
+        };
+        let matches = |object: &&Object| {
+            let path = match &*object.id.kind {
+                "Pod" => "metadata.labels",
+                "CronJob" => "spec.jobTemplate.spec.template.metadata.labels",
+                _ => "spec.template.metadata.labels",
+            };
+            let labels = object.node.at(path).and_then(Node::entries).unwrap_or_default();
+            self.to.selector.iter().all(|(key, value)| {
+                let label = labels.iter().find(|entry| entry.key.scalar.text == *key);
+                label.and_then(|entry| entry.value.as_str()) == Some(value.as_str())
+            })
+        };
+        if let Some(other) = self.installed.iter().filter(is_other).find(matches) {
+            let message = format!(
+                "the selector would match pods of the {} {:?}",
+                other.id.kind, other.id.name
+            );
+            diagnostics.push(
+                Diagnostic::new(&UNSAFE_CHANGE, "naming.selectorLabels", message)
+                    .help("write labels that no other pods of the namespace have"),
+            );
+        }
     }
 
     /// The manifests of a state between two steps.
@@ -634,7 +732,7 @@ impl Planner<'_> {
         let manifests = self.render(state)?;
         let replicas = state.replicas;
         let mut actions = vec![healthy(self.from.members(replicas))];
-        let (applying, files) = self.applying(&manifests, steps.before());
+        let (applying, files) = self.applying(&manifests, steps.before()).all();
         actions.extend(applying);
         actions.extend(self.settled(replicas));
         steps.push(PlannedStep {
@@ -676,10 +774,7 @@ impl Planner<'_> {
             let manifests = self.render(first)?;
             // The StatefulSet itself is gone when the manifests are applied.
             let set = self.set_file(&manifests);
-            let (applying, files) = self.applying(&manifests, steps.before());
-            let (before, after): (Vec<Action>, Vec<Action>) = applying
-                .into_iter()
-                .partition(|action| matches!(action, Action::TakeOver { .. } | Action::Prove { .. }));
+            let Applying { before, then, files } = self.applying(&manifests, steps.before());
             let mut actions = vec![healthy(members.clone())];
             actions.extend(self.new_classes());
             for mut action in before {
@@ -707,7 +802,7 @@ impl Planner<'_> {
                     labels: missing,
                 });
             }
-            actions.extend(after);
+            actions.extend(then);
             let mut restarts = Vec::new();
             if rollout == Rollout::Restart {
                 actions.push(Action::OfNewSet {
@@ -766,7 +861,7 @@ impl Planner<'_> {
             .then(|| healthy(members.clone()))
             .into_iter()
             .collect();
-        let (applying, files) = self.applying(&manifests, steps.before());
+        let (applying, files) = self.applying(&manifests, steps.before()).all();
         actions.extend(applying);
         actions.extend(self.certified(&manifests));
         // Members that were faster than the certificates restart once more.
@@ -823,7 +918,7 @@ impl Planner<'_> {
             Some(applied) => self.restarted_between(applied, &self.rendered.manifests, replicas),
             None => reversed(self.from.members(replicas)),
         };
-        let (mut actions, files) = self.applying(&self.rendered.manifests, steps.before());
+        let (mut actions, files) = self.applying(&self.rendered.manifests, steps.before()).all();
         if self.rendered.cluster.update.kind == UpdateType::RollingUpdate {
             actions.push(Action::RolledOut {
                 set: self.from.fullname.clone(),
@@ -872,10 +967,11 @@ impl Planner<'_> {
         }
     }
 
-    /// Has the first step ask the members for their release, if a plan depends on it: what a label says, anyone can change,
-    /// and a wrong start of a chain of releases ends in a crash loop. A step that was interrupted has updated some members.
+    /// Has the first step ask the members for their release: the cluster may be another one by the time a plan is carried out,
+    /// anyone can change a label, and a member whose data another release has written ends in a crash loop. A step that was
+    /// interrupted has updated some members.
     fn add_version_check(&self, running: Version, versions: &[Version], steps: &mut [PlannedStep]) {
-        if self.from.version.known().is_some() && versions.is_empty() || self.from.health == Health::Stopped {
+        if self.from.health == Health::Stopped {
             return;
         }
         let Some(step) = steps.first_mut() else { return };
@@ -944,11 +1040,51 @@ impl Planner<'_> {
             .position(|action| {
                 !matches!(
                     action,
-                    Action::Healthy { .. } | Action::RunsVersion { .. } | Action::NoteReplaced { .. }
+                    Action::HasReplicas { .. }
+                        | Action::Healthy { .. }
+                        | Action::RunsVersion { .. }
+                        | Action::FitsQuota { .. }
+                        | Action::NoteReplaced { .. }
                 )
             })
             .unwrap_or(0);
         step.actions.insert(at, snapshot);
+    }
+
+    /// Has each step that applies the StatefulSet check that it has the replicas of the state before, or those of the step
+    /// if it was interrupted.
+    fn add_replicas_checks(&self, steps: &mut [PlannedStep]) {
+        let replicas = |set: &Object| set.text("spec.replicas").map_or(Some(1), |text| text.parse().ok());
+        let Some(mut before) = replicas(&self.from.set) else {
+            return;
+        };
+        for step in steps {
+            let file = self.set_file(&step.manifests);
+            let manifest = step
+                .manifests
+                .iter()
+                .find(|manifest| Some(&manifest.file_name) == file.as_ref());
+            let set = manifest.and_then(|manifest| Object::of_manifest(manifest, &self.from.namespace));
+            let after = set.as_ref().and_then(replicas).unwrap_or(before);
+            let mut counts = vec![before, after];
+            counts.dedup();
+            let deletes_it = |action: &Action| matches!(action, Action::DeleteSetOnly { .. });
+            let check = Action::HasReplicas {
+                set: self.from.fullname.clone(),
+                counts,
+                may_be_missing: step.actions.iter().any(deletes_it),
+            };
+            step.actions.insert(0, check);
+            before = after;
+        }
+    }
+
+    /// Has the first step check the databases against a quota that shrinks.
+    fn add_quota_check(&self, steps: &mut [PlannedStep]) {
+        let Some(step) = steps.first_mut() else { return };
+        let is_first = |action: &Action| !matches!(action, Action::Healthy { .. });
+        let at = step.actions.iter().position(is_first).unwrap_or(0);
+        step.actions.splice(at..at, self.fits_quota());
     }
 
     /// Checks the databases against a quota that shrinks.

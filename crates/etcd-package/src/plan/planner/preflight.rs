@@ -17,6 +17,7 @@ impl Planner<'_> {
             return Vec::new();
         }
         let mut actions = of_manifests(steps, self.to);
+        actions.extend(self.has_replicas(steps));
         actions.extend(self.new_classes());
         let claims = self
             .rendered
@@ -36,6 +37,26 @@ impl Planner<'_> {
         actions.extend(secrets(self.to, &self.rendered.cluster));
         actions.extend(dry_runs(steps, &self.from.fullname));
         actions
+    }
+
+    /// Checks that the cluster is in one of the states of the plan.
+    fn has_replicas(&self, steps: &[PlannedStep]) -> Option<Action> {
+        let mut all = BTreeSet::new();
+        let mut is_deleted = false;
+        for action in steps.iter().flat_map(|step| &step.actions) {
+            if let Action::HasReplicas {
+                counts, may_be_missing, ..
+            } = action
+            {
+                all.extend(counts.iter().copied());
+                is_deleted |= may_be_missing;
+            }
+        }
+        (!all.is_empty()).then(|| Action::HasReplicas {
+            set: self.from.fullname.clone(),
+            counts: all.into_iter().collect(),
+            may_be_missing: is_deleted,
+        })
     }
 }
 

@@ -210,7 +210,7 @@ impl Planner<'_> {
             ..state
         })?;
         let mut actions = vec![healthy(self.from.members(state.replicas))];
-        let (applying, files) = self.applying(&manifests, steps.before());
+        let (applying, files) = self.applying(&manifests, steps.before()).all();
         actions.extend(applying);
         actions.extend(self.certified(&manifests));
         steps.push(PlannedStep {

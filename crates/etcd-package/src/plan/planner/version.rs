@@ -91,7 +91,7 @@ impl Planner<'_> {
                 update: Update::Deleted,
                 ..*at
             })?;
-            let (applying, files) = self.applying(&manifests, steps.before());
+            let (applying, files) = self.applying(&manifests, steps.before()).all();
             actions.extend(applying);
             steps.push(PlannedStep {
                 name,
@@ -105,7 +105,7 @@ impl Planner<'_> {
             return self.replace_all(*at, steps);
         }
         let manifests = self.render(*at)?;
-        let (applying, files) = self.applying(&manifests, steps.before());
+        let (applying, files) = self.applying(&manifests, steps.before()).all();
         actions.extend(applying);
         actions.extend(self.settled(replicas));
         // Until all members know that all have it, the next version would be one too many.
