@@ -50,6 +50,8 @@ struct Pair<'a> {
     is_optional: bool,
     installed: Side<'a>,
     desired: Side<'a>,
+    /// Whether the desired value is a default, which may be the node of another field.
+    is_default: bool,
     path: Path,
 }
 
@@ -72,6 +74,7 @@ impl Comparison {
             is_optional: false,
             installed: Side::written(installed),
             desired: Side::written(desired),
+            is_default: false,
             path: Path::default(),
         })];
         while let Some(task) = stack.pop() {
@@ -187,6 +190,7 @@ impl Comparison {
                 is_optional: false,
                 installed,
                 desired,
+                is_default: !is_desired,
                 path: pair.path.join(Segment::Field(field.name.to_owned())),
             }));
         }
@@ -279,6 +283,7 @@ impl Comparison {
             is_optional: true,
             installed,
             desired,
+            is_default: false,
             path,
         };
         match nulls {
@@ -350,7 +355,7 @@ impl Comparison {
         self.differences.push(Difference {
             path: pair.path,
             installed: pair.installed.into_node(),
-            is_written: matches!(pair.desired, Side::Node(_)),
+            is_written: !pair.is_default && matches!(pair.desired, Side::Node(_)),
             desired: pair.desired.into_node(),
             is_secret,
         });
@@ -396,6 +401,7 @@ fn unknown_field<'a>(
         is_optional: true,
         installed: Side::written(installed.get(name).copied()),
         desired: Side::written(desired.get(name).copied()),
+        is_default: false,
         path: owner.path.join(Segment::Field(name.to_owned())),
     })
 }
