@@ -1,7 +1,7 @@
 //! What becomes of each object, and what that means.
 
 use rutter::yaml::{self, Entry, Node, Value};
-use rutter::{Diagnostic, Diagnostics, File, Manifest, Severity};
+use rutter::{Diagnostic, Diagnostics, File, Severity};
 
 use super::difference::{Difference, Segment, differences};
 use super::fact::Fact;
@@ -61,8 +61,6 @@ pub(super) struct ObjectChange {
     pub(super) id: Id,
     /// Its changes; none if it is to be created.
     pub(super) changes: Option<Vec<Change>>,
-    /// The object as it is installed, if `kubectl apply` has to know of fields that go.
-    pub(super) take_over: Option<File>,
 }
 
 /// All that becomes of the objects of a cluster.
@@ -106,7 +104,6 @@ impl Changes {
 pub(super) struct Comparison<'a> {
     pub(super) installed: &'a Objects,
     pub(super) desired: &'a Objects,
-    pub(super) manifests: &'a [Manifest],
     /// The number of manifests that are the package's own. The user's come after them.
     pub(super) own_manifests: usize,
     pub(super) from: &'a ObservedCluster,
@@ -120,12 +117,11 @@ impl Comparison<'_> {
     pub(super) fn changes(&self, diagnostics: &mut Diagnostics) -> Changes {
         let mut changes = Changes::default();
         let mut used = Vec::new();
-        for (index, (desired, manifest)) in self.desired.iter().zip(self.manifests).enumerate() {
+        for (index, desired) in self.desired.iter().enumerate() {
             let Some(installed) = self.installed.get(&desired.id) else {
                 changes.objects.push(ObjectChange {
                     id: desired.id.clone(),
                     changes: None,
-                    take_over: None,
                 });
                 continue;
             };
@@ -137,8 +133,6 @@ impl Comparison<'_> {
                 diagnostics.push(of_another(&desired.id, &owner));
             }
             let found = self.differences(installed, desired);
-            let removals: Vec<&Found> = found.iter().filter(|found| found.is_left_out).collect();
-            let take_over = self.take_over(installed, desired, &removals, manifest);
             let mut of_object = Vec::new();
             for found in &found {
                 let name = accepted_name(&desired.id, &found.path);
@@ -163,7 +157,6 @@ impl Comparison<'_> {
                 changes.objects.push(ObjectChange {
                     id: desired.id.clone(),
                     changes: Some(of_object),
-                    take_over,
                 });
             }
         }
@@ -196,7 +189,6 @@ impl Comparison<'_> {
                     installed: quoted(&self.from.container),
                     desired: "etcd".to_owned(),
                     meaning: Some(Meaning::Restart),
-                    is_left_out: false,
                 });
             }
         }
@@ -222,7 +214,6 @@ impl Comparison<'_> {
                 installed: difference.installed_text(),
                 desired: difference.desired_text(),
                 meaning,
-                is_left_out: !difference.is_written,
             });
         }
         // Of an immutable ConfigMap no data change.
@@ -252,7 +243,6 @@ impl Comparison<'_> {
                 installed: "the same options".to_owned(),
                 desired: "written in another way".to_owned(),
                 meaning: Some(Meaning::Restart),
-                is_left_out: false,
             });
         }
         found
@@ -285,7 +275,6 @@ impl Comparison<'_> {
                 installed: option_text(installed),
                 desired: option_text(desired),
                 meaning: rules::meaning_of_flag(name).filter(|_| !is_unknown),
-                is_left_out: *desired == Fact::Absent,
             });
         }
         found
@@ -302,35 +291,6 @@ impl Comparison<'_> {
             found.get("valueFrom").map(strip_places)
         };
         source(self.from).is_some() && source(self.from) == source(self.to)
-    }
-
-    /// The file by which `kubectl apply` learns of the fields that go, if it does not know them.
-    fn take_over(
-        &self,
-        installed: &Object,
-        desired: &Object,
-        removals: &[&Found],
-        manifest: &Manifest,
-    ) -> Option<File> {
-        if removals.is_empty() {
-            return None;
-        }
-        if let LastApplied::Known(last_applied) = LastApplied::of(installed, self.from.is_live) {
-            let known = differences(&desired.id.group, &desired.id.kind, &last_applied, &desired.node);
-            let knows = |removal: &Found| {
-                known
-                    .iter()
-                    .any(|known| !known.is_written && known.path.to_string() == removal.path)
-            };
-            if removals.iter().all(|removal| knows(removal)) {
-                return None;
-            }
-        }
-        let (text, _) = as_applied(installed, &desired.node).to_text();
-        Some(File {
-            name: manifest.file_name.clone(),
-            text,
-        })
     }
 
     /// Own objects that are rendered no longer. Only kinds that hold no data and that only this cluster uses are among them.
@@ -369,7 +329,8 @@ impl Comparison<'_> {
     /// Whether an object has the name of this cluster and one of the endings that the package gives.
     fn has_own_name(&self, object: &Object) -> bool {
         let ending = object.id.name.strip_prefix(&self.from.fullname);
-        ending.is_some_and(|ending| ENDINGS.contains(&ending))
+        let service = self.from.set.text("spec.serviceName");
+        ending.is_some_and(|ending| ENDINGS.contains(&ending)) || service.as_ref() == Some(&object.id.name)
     }
 }
 
@@ -408,8 +369,6 @@ struct Found {
     installed: String,
     desired: String,
     meaning: Option<Meaning>,
-    /// Whether the manifest does not write the field, so that an apply keeps it unless kubectl knows it.
-    is_left_out: bool,
 }
 
 impl Found {
@@ -537,6 +496,35 @@ impl LastApplied {
 }
 
 /// An object as if `kubectl apply` had made it from a manifest, without the notes of hosts.
+/// Returns the file by which `kubectl apply` learns of the fields that go, if it does not know them.
+pub(super) fn take_over(installed: &Object, desired: &Object, is_live: bool, file_name: &str) -> Option<File> {
+    let of_kind = |before: &Node| {
+        let found = differences(&desired.id.group, &desired.id.kind, before, &desired.node);
+        found.into_iter().filter(|difference| !difference.is_written)
+    };
+    let last_applied = LastApplied::of(installed, is_live);
+    let is_gone =
+        |difference: &Difference| !is_note(&desired.id.kind, &difference.path.segments(), difference, &last_applied);
+    let removals: Vec<Difference> = of_kind(&installed.node).filter(is_gone).collect();
+    if removals.is_empty() {
+        return None;
+    }
+    if let LastApplied::Known(last_applied) = &last_applied {
+        let known: Vec<Difference> = of_kind(last_applied).collect();
+        if removals
+            .iter()
+            .all(|removal| known.iter().any(|known| known.path == removal.path))
+        {
+            return None;
+        }
+    }
+    let (text, _) = as_applied(installed, &desired.node).to_text();
+    Some(File {
+        name: file_name.to_owned(),
+        text,
+    })
+}
+
 fn as_applied(installed: &Object, desired: &Node) -> Node {
     let mut node = installed.node.clone();
     let Value::Mapping(fields) = &mut node.value else {

@@ -249,7 +249,6 @@ impl Located {
         let changes = Comparison {
             installed: &self.installed,
             desired: &wanted,
-            manifests: &rendered.manifests,
             own_manifests: rendered.manifests.len() - rendered.cluster.extra_manifests.len(),
             from: &from,
             to: &to,

@@ -39,7 +39,7 @@ pub(in crate::plan) fn install(rendered: &Rendered, to: &ObservedCluster, warnin
     let classes: std::collections::BTreeSet<String> = classes.filter(|class| !class.is_empty()).collect();
     preflight.extend(classes.into_iter().map(|name| Action::StorageClass { name }));
     preflight.extend(preflight::secrets(to, &rendered.cluster));
-    preflight.extend(preflight::dry_runs(&steps, &to.fullname));
+    preflight.extend(preflight::dry_runs(&steps, &to.fullname, |_| false));
     Planned {
         summary: format!(
             "{}/{}: install {replicas} member{}, {} volumes created",

@@ -22,7 +22,7 @@ use rutter::yaml::Node;
 use rutter::{Diagnostic, Diagnostics, File, Manifest};
 
 use super::action::Action;
-use super::changes::{Changes, get_mut};
+use super::changes::{Changes, get_mut, take_over};
 use super::difference::differences;
 use super::fact::Fact;
 use super::objects::{Object, Objects};
@@ -404,7 +404,6 @@ impl Planner<'_> {
     /// first, and each object proven before and after.
     fn applying(&self, manifests: &[Manifest], applied: Option<&[Manifest]>) -> Applying {
         let mut before = Vec::new();
-        let mut files = Vec::new();
         let changed: Vec<String> = match applied {
             None => manifests
                 .iter()
@@ -423,17 +422,20 @@ impl Planner<'_> {
             .filter(|manifest| manifest.kind != "PersistentVolumeClaim" && changed.contains(&manifest.file_name))
             .map(|manifest| manifest.file_name.clone())
             .collect();
-        if applied.is_none() {
-            let objects = self.changes.objects.iter();
-            files = objects
-                .filter_map(|object| object.take_over.clone())
-                .filter(|file| manifests.iter().any(|manifest| manifest.file_name == file.name))
-                .collect();
-            if !files.is_empty() {
-                before.push(Action::TakeOver {
-                    files: files.iter().map(|file| file.name.clone()).collect(),
-                });
-            }
+        // kubectl learns of the fields that go when it applies an object for the first time.
+        let is_first = |manifest: &&Manifest| {
+            let is_same = |other: &Manifest| (&other.kind, &other.name) == (&manifest.kind, &manifest.name);
+            changed.contains(&manifest.file_name) && !applied.is_some_and(|applied| applied.iter().any(is_same))
+        };
+        let files: Vec<File> = manifests
+            .iter()
+            .filter(is_first)
+            .filter_map(|manifest| self.take_over(manifest))
+            .collect();
+        if !files.is_empty() {
+            before.push(Action::TakeOver {
+                files: files.iter().map(|file| file.name.clone()).collect(),
+            });
         }
         if !proven.is_empty() {
             before.push(Action::Prove { files: proven.clone() });
@@ -444,6 +446,13 @@ impl Planner<'_> {
             then.push(Action::Applied { files: proven });
         }
         Applying { before, then, files }
+    }
+
+    /// The file by which `kubectl apply` learns of the fields of the installed object that a manifest leaves out.
+    fn take_over(&self, manifest: &Manifest) -> Option<File> {
+        let desired = Object::of_manifest(manifest, &self.from.namespace)?;
+        let installed = self.installed.get(&desired.id)?;
+        take_over(installed, &desired, self.from.is_live, &manifest.file_name)
     }
 
     /// Whether an object is to be created or differs from the installed one.

@@ -35,7 +35,8 @@ impl Planner<'_> {
         }
         actions.extend(classes.into_iter().map(|name| Action::StorageClass { name }));
         actions.extend(secrets(self.to, &self.rendered.cluster));
-        actions.extend(dry_runs(steps, &self.from.fullname));
+        let keeps_fields = |manifest: &Manifest| self.take_over(manifest).is_some();
+        actions.extend(dry_runs(steps, &self.from.fullname, keeps_fields));
         actions
     }
 
@@ -150,15 +151,10 @@ pub(super) fn secrets(to: &ObservedCluster, cluster: &Cluster) -> Vec<Action> {
 }
 
 /// Has the API server try the manifests of each step.
-pub(super) fn dry_runs(steps: &[PlannedStep], fullname: &str) -> Vec<Action> {
-    let taken_over = steps
-        .iter()
-        .flat_map(|step| &step.actions)
-        .filter_map(|action| match action {
-            Action::TakeOver { files } => Some(files),
-            _ => None,
-        });
-    let taken_over: BTreeSet<&String> = taken_over.flatten().collect();
+///
+/// An apply of a manifest over the installed object may keep fields that are gone by the time of its step. `keeps_fields` says
+/// so.
+pub(super) fn dry_runs(steps: &[PlannedStep], fullname: &str, keeps_fields: impl Fn(&Manifest) -> bool) -> Vec<Action> {
     let mut is_recreated = false;
     let mut actions = Vec::new();
     for (number, step) in (1..).zip(steps) {
@@ -175,12 +171,12 @@ pub(super) fn dry_runs(steps: &[PlannedStep], fullname: &str) -> Vec<Action> {
             .find(|manifest| manifest.kind == "StatefulSet" && manifest.name == fullname);
         // Over the installed StatefulSet it is refused, and by then that is deleted.
         let except = set.filter(|_| is_recreated).map(|set| set.file_name.clone());
-        let files = step.manifests.iter().map(|manifest| &manifest.file_name);
+        let replaced = step.manifests.iter().filter(|manifest| keeps_fields(manifest));
         actions.push(Action::DryRun {
             directory: format!("{number:02}-{}", step.name),
-            replaced: files
-                .filter(|file| taken_over.contains(file) && except.as_ref() != Some(file))
-                .cloned()
+            replaced: replaced
+                .map(|manifest| manifest.file_name.clone())
+                .filter(|file| except.as_ref() != Some(file))
                 .collect(),
             except,
         });
