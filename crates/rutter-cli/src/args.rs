@@ -86,7 +86,8 @@ Exit codes: 0 done, or nothing to do; 1 refused or declined; 2 wrong command lin
 const DRIFT_EXAMPLES: &str = "\
 Examples:
   rutter drift --live -n shop -f values.yaml
-  kubectl get statefulset,service,configmap -n shop -o yaml | rutter drift --from - -f values.yaml -n shop
+  kubectl get statefulset,service,configmap,serviceaccount,poddisruptionbudget -n shop -o yaml |
+    rutter drift --from - -f values.yaml -n shop
 
 Exit codes: 0 no drift; 5 safe in one apply; 4 safe in steps; 1 refused, and why; 2 wrong command line; 3 failed.";
 

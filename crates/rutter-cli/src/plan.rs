@@ -304,9 +304,21 @@ pub(crate) fn check_directory(directory: &Path) -> Result<(), Failure> {
         }
     };
     if is_taken {
+        let name = printable::path(directory);
+        let help = if directory.join("run.sh").exists() {
+            format!("; `rutter apply {name}` goes on with the plan in it")
+        } else {
+            String::new()
+        };
         return Err(Failure::BadCommandLine(anyhow!(
-            "{} is not empty; a plan requires a directory of its own",
-            printable::path(directory)
+            "{name} is not empty; a plan requires a directory of its own{help}"
+        )));
+    }
+    // kubectl has formats by this option.
+    if ["json", "yaml", "wide", "name"].contains(&&*directory.to_string_lossy()) {
+        return Err(Failure::BadCommandLine(anyhow!(
+            "--output-dir {0} names a directory; write --output json for JSON, or ./{0}",
+            directory.display()
         )));
     }
     Ok(())
