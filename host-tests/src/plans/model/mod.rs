@@ -393,7 +393,9 @@ impl Model {
         for (kind, name, object) in self.live.iter() {
             let is_own = object["metadata"]["labels"][OWNERSHIP_LABEL] == *self.name;
             // Claims hold data, and others may use an issuer of all namespaces.
-            let stays = ["PersistentVolumeClaim", "ClusterIssuer"].contains(&kind);
+            // A Service of another name may be a copy that a person made by `kubectl expose`.
+            let is_copy = kind == "Service" && !name.starts_with(&*self.name);
+            let stays = ["PersistentVolumeClaim", "ClusterIssuer"].contains(&kind) || is_copy;
             ensure!(
                 !is_own || stays || desired.get(kind, name).is_some(),
                 "{kind} {name} is left over"

@@ -980,7 +980,9 @@ impl Planner<'_> {
     /// anyone can change a label, and a member whose data another release has written ends in a crash loop. A step that was
     /// interrupted has updated some members.
     fn add_version_check(&self, running: Version, versions: &[Version], steps: &mut [PlannedStep]) {
-        if self.from.health == Health::Stopped {
+        let is_needed = self.from.version.known().is_none() || !versions.is_empty();
+        // Midway, members do not trust the certificate that etcdctl shows by then.
+        if self.from.health == Health::Stopped || self.has_new_client_issuer() && !is_needed {
             return;
         }
         let Some(step) = steps.first_mut() else { return };
@@ -999,7 +1001,7 @@ impl Planner<'_> {
         step.actions.insert(
             at,
             Action::RunsVersion {
-                members: self.from.members(self.from.replicas),
+                members: self.staying(step),
                 versions: accepted,
             },
         );
@@ -1063,18 +1065,11 @@ impl Planner<'_> {
     /// Has each step that applies the StatefulSet check that it has the replicas of the state before, or those of the step
     /// if it was interrupted.
     fn add_replicas_checks(&self, steps: &mut [PlannedStep]) {
-        let replicas = |set: &Object| set.text("spec.replicas").map_or(Some(1), |text| text.parse().ok());
-        let Some(mut before) = replicas(&self.from.set) else {
+        let Some(mut before) = replicas_of(&self.from.set) else {
             return;
         };
         for step in steps {
-            let file = self.set_file(&step.manifests);
-            let manifest = step
-                .manifests
-                .iter()
-                .find(|manifest| Some(&manifest.file_name) == file.as_ref());
-            let set = manifest.and_then(|manifest| Object::of_manifest(manifest, &self.from.namespace));
-            let after = set.as_ref().and_then(replicas).unwrap_or(before);
+            let after = self.replicas_after(step).unwrap_or(before);
             let mut counts = vec![before, after];
             counts.dedup();
             let deletes_it = |action: &Action| matches!(action, Action::DeleteSetOnly { .. });
@@ -1093,14 +1088,27 @@ impl Planner<'_> {
         let Some(step) = steps.first_mut() else { return };
         let is_first = |action: &Action| !matches!(action, Action::Healthy { .. });
         let at = step.actions.iter().position(is_first).unwrap_or(0);
-        step.actions.splice(at..at, self.fits_quota());
+        step.actions.splice(at..at, self.fits_quota(self.staying(step)));
+    }
+
+    /// The replicas of the StatefulSet that a step applies.
+    fn replicas_after(&self, step: &PlannedStep) -> Option<u32> {
+        let file = self.set_file(&step.manifests)?;
+        let manifest = step.manifests.iter().find(|manifest| manifest.file_name == file)?;
+        replicas_of(&Object::of_manifest(manifest, &self.from.namespace)?)
+    }
+
+    /// The members that are there before a step and after it. One that it removes may be gone when the step is tried again.
+    fn staying(&self, step: &PlannedStep) -> Vec<String> {
+        let after = self.replicas_after(step).unwrap_or(self.from.replicas);
+        self.from.members(self.from.replicas.min(after))
     }
 
     /// Checks the databases against a quota that shrinks.
-    fn fits_quota(&self) -> Option<Action> {
+    fn fits_quota(&self, members: Vec<String>) -> Option<Action> {
         let (old, new) = (warnings::quota(self.from)?, warnings::quota(self.to)?);
         (new < old && self.from.health != Health::Stopped).then(|| Action::FitsQuota {
-            members: self.from.members(self.from.replicas),
+            members,
             bytes: u64::try_from(new).unwrap_or(u64::MAX),
         })
     }
@@ -1111,6 +1119,11 @@ impl Steps {
     fn before(&self) -> Option<&[Manifest]> {
         (!self.applied.is_empty()).then_some(self.applied.as_slice())
     }
+}
+
+/// The replicas of a StatefulSet; none if they are no number.
+fn replicas_of(set: &Object) -> Option<u32> {
+    set.text("spec.replicas").map_or(Some(1), |text| text.parse().ok())
 }
 
 fn healthy(members: Vec<String>) -> Action {
