@@ -728,7 +728,7 @@ mod for_real {
         Ok(())
     }
     /// Objects with all combinations of the values of fields.
-    fn combinations(group: &str, kind: &str, fields: &Map<String, Value>) -> Vec<Value> {
+    fn combinations(group: &str, kind: &str, fields: &serde_json::Map<String, Value>) -> Vec<Value> {
         let mut all = vec![json!({})];
         for (path, values) in fields {
             let set = |object: &Value, value: &Value| {

@@ -318,7 +318,7 @@ pub(crate) fn check_directory(directory: &Path) -> Result<(), Failure> {
     if ["json", "yaml", "wide", "name"].contains(&&*directory.to_string_lossy()) {
         return Err(Failure::BadCommandLine(anyhow!(
             "--output-dir {0} names a directory; write --output json for JSON, or ./{0}",
-            directory.display()
+            printable::path(directory)
         )));
     }
     Ok(())

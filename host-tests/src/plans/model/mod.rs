@@ -60,6 +60,9 @@ impl Default for World {
     }
 }
 
+/// A dry run that succeeded: the version of the live object, and the file and directory.
+type Accepted = (u64, String, Option<String>);
+
 /// A cluster on the model.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -95,7 +98,7 @@ pub struct Model {
     /// What controllers had nothing more to do with.
     settled: Option<Versions>,
     /// Dry runs that succeeded, by the objects that they met.
-    accepted: Rc<RefCell<BTreeSet<(u64, String, Option<String>)>>>,
+    accepted: Rc<RefCell<BTreeSet<Accepted>>>,
 }
 
 /// The versions of all that decides what happens by itself.
