@@ -371,7 +371,13 @@ impl Kubectl {
     }
 
     fn kill(&self) -> Result<()> {
-        kill("-KILL", &self.read("pid").context("whom to kill")?)
+        let pid = self.read("pid").context("whom to kill")?;
+        kill("-KILL", &pid)?;
+        // It ends a moment after the signal.
+        while is_alive(pid.trim().parse()?) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     fn obey(&self, rule: &str, turn: Turn) -> Result<ExitCode> {

@@ -661,7 +661,7 @@ fn option_text(value: &Fact<String>) -> String {
 }
 
 /// A resource as kubectl has it.
-fn resource(id: &Id) -> String {
+pub(super) fn resource(id: &Id) -> String {
     let kind = id.kind.to_lowercase();
     match id.group.as_str() {
         "" => kind,

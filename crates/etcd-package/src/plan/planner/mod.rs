@@ -22,7 +22,7 @@ use rutter::yaml::Node;
 use rutter::{Diagnostic, Diagnostics, File, Manifest};
 
 use super::action::Action;
-use super::changes::{Changes, get_mut, take_over};
+use super::changes::{Changes, get_mut, resource, take_over};
 use super::difference::differences;
 use super::fact::Fact;
 use super::objects::{Object, Objects};
@@ -532,6 +532,30 @@ impl Planner<'_> {
         })
     }
 
+    /// Deletes objects that only the steps between have, such as the budget of two members on the way to one.
+    fn pruned_between(&self, steps: &[PlannedStep]) -> Vec<Action> {
+        let is_same =
+            |manifest: &Manifest, other: &Manifest| (&manifest.kind, &manifest.name) == (&other.kind, &other.name);
+        let mut actions = Vec::new();
+        for manifest in steps.iter().flat_map(|step| &step.manifests) {
+            let Some(object) = Object::of_manifest(manifest, &self.from.namespace) else {
+                continue;
+            };
+            let is_desired = self.rendered.manifests.iter().any(|other| is_same(manifest, other));
+            if is_desired || self.installed.get(&object.id).is_some() {
+                continue;
+            }
+            let action = Action::Prune {
+                resource: resource(&object.id),
+                name: object.id.name.clone(),
+            };
+            if !actions.contains(&action) {
+                actions.push(action);
+            }
+        }
+        actions
+    }
+
     /// The TLS versions that members of both sides take, if the sides have none in common.
     fn wider_tls(&self) -> Option<(TlsVersion, TlsVersion)> {
         let range = |cluster: &ObservedCluster| {
@@ -915,7 +939,7 @@ impl Planner<'_> {
 
     /// Applies the desired state, unless it is applied already, and deletes what is no longer part of it.
     fn finish(&self, steps: &mut Steps) {
-        let pruned: Vec<Action> = self.pruned().collect();
+        let pruned: Vec<Action> = self.pruned().chain(self.pruned_between(&steps.steps)).collect();
         if steps.applied == self.rendered.manifests {
             if let Some(last) = steps.steps.last_mut() {
                 last.actions.extend(pruned);
