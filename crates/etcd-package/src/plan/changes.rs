@@ -1,5 +1,6 @@
 //! What becomes of each object, and what that means.
 
+use rutter::quantity::Quantity;
 use rutter::yaml::{self, Entry, Node, Value};
 use rutter::{Diagnostic, Diagnostics, File, Severity};
 
@@ -215,6 +216,19 @@ impl Comparison<'_> {
                 desired: difference.desired_text(),
                 meaning,
             });
+        }
+        // A claim grows, and does not shrink.
+        let size = |object: &Object| {
+            let text = object.text("spec.resources.requests.storage")?;
+            text.parse::<Quantity>().ok().map(|size| size.milli_value())
+        };
+        if kind == "PersistentVolumeClaim" && size(desired) < size(installed) {
+            for found in found
+                .iter_mut()
+                .filter(|found| found.path.starts_with("spec.resources.requests"))
+            {
+                found.meaning = Some(Meaning::Immutable);
+            }
         }
         // Of an immutable ConfigMap no data change.
         if kind == "ConfigMap" && installed.text("immutable").as_deref() == Some("true") {

@@ -165,6 +165,7 @@ impl Planner<'_> {
             self.check_rotation(&mut diagnostics);
             self.check_tls_versions(&mut diagnostics);
             self.check_selector(&mut diagnostics);
+            self.check_pruned(&mut diagnostics);
             self.check_policies(&mut diagnostics);
         }
         let is_nothing = self.changes.is_empty();
@@ -608,6 +609,24 @@ impl Planner<'_> {
     fn other_secrets(&self) -> bool {
         self.from.client_files.secret() != self.to.client_files.secret()
             || self.from.peer_secret() != self.to.peer_secret()
+    }
+
+    /// Refuses to delete what pods of an earlier template refer to while the update leaves some of them.
+    fn check_pruned(&self, diagnostics: &mut Diagnostics) {
+        let update = &self.rendered.cluster.update;
+        let leaves_some = update.partition > 0 || update.kind == UpdateType::OnDelete;
+        let are_earlier = !self.template_changes().is_empty() || matches!(self.from.health, Health::Partly(_));
+        let is_referred_to = |(resource, _): &&(String, String)| ["serviceaccount", "configmap"].contains(&&**resource);
+        let referred_to = self.changes.surplus.iter().find(is_referred_to);
+        if let (true, true, Some((resource, name))) = (leaves_some, are_earlier, referred_to) {
+            let message = format!(
+                "pods of an earlier template stay, and could not start again without the {resource} {name:?}, which goes"
+            );
+            diagnostics.push(
+                Diagnostic::new(&UNSAFE_CHANGE, "update", message)
+                    .help("write update: {type: RollingUpdate, partition: 0} for this change"),
+            );
+        }
     }
 
     /// Refuses a selector that the pods of others match: they would be taken for members, or members for them.
