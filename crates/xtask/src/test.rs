@@ -146,7 +146,9 @@ fn host_tests(workspace: &Workspace, cache: &Cache) -> Result<()> {
     cargo
         .env("RUTTER_DIST", workspace.dist())
         .env("RUTTER_MATRIX", &matrix)
-        .env("PATH", path_with(&tools::FOR_TESTS, cache)?);
+        .env("PATH", path_with(&tools::FOR_TESTS, cache)?)
+        // All that fails is worth more than the time that the rest takes.
+        .arg("--no-fail-fast");
     command::run(&mut cargo)?;
     matrix::print(&matrix)
 }
