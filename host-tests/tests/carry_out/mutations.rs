@@ -315,14 +315,6 @@ const MUTATIONS: &[Mutation] = &[
         &["an_unreachable_lock_is_waited_for"],
     ),
     mutation(
-        "an unreachable lock is waited for without end",
-        &[(
-            "    if [ \"$rutter_now\" -ge \"$rutter_patience\" ]; then",
-            "    if false; then",
-        )],
-        &["an_unreachable_lock_is_waited_for"],
-    ),
-    mutation(
         "signals are not caught",
         &[("  trap rutter_interrupt INT TERM HUP\n", "")],
         &["it_stops_between_commands"],
