@@ -138,12 +138,13 @@ pub fn documents() -> BTreeMap<&'static str, Hostile> {
     add("many documents", feature, "---\na: 1\n".repeat(MANY).into());
     let object = "---\napiVersion: v1\nkind: A\nmetadata: {name: a}\n";
     add("many objects of one name", None, object.repeat(MANY).into());
-    let list = |item: &str| format!("apiVersion: v1\nkind: List\nitems:\n{}", item.repeat(MANY)).into();
-    add("many items without a kind", None, list("- metadata: {name: a}\n"));
+    let list = |item: &str, count| format!("apiVersion: v1\nkind: List\nitems:\n{}", item.repeat(count)).into();
+    add("many items without a kind", None, list("- metadata: {name: a}\n", MANY));
     add(
         "many misspelt items",
         Some(&MISSING_FIELD),
-        list("- {kind: EtcdCluster, metadata: {name: a}}\n"),
+        // Not more than the limit on nodes.
+        list("- {kind: EtcdCluster, metadata: {name: a}}\n", MANY / 4),
     );
     let level = "{apiVersion: v1, kind: List, items: [";
     add(
