@@ -137,7 +137,9 @@ fn plan(change: &Change) -> Result<()> {
         std::fs::write(folder.path().join(name), text)?;
     }
     let mut rutter = Command::new(artifact("rutter")?.canonicalize()?);
-    rutter.args(["plan", "--from", "from.yaml", "--to", "to.yaml", "-o", "plan"]);
+    rutter
+        .args(["plan", "--from", "from.yaml", "--to", "to.yaml", "-o", "plan"])
+        .args(&change.args);
     let output = rutter.current_dir(folder.path()).output()?;
     let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
     let written = folder.path().join("plan");
