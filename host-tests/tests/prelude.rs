@@ -549,6 +549,9 @@ fn cases() -> Vec<Case> {
         .prints("{\"annotations\":{\"a\":\"b\"}}\n"),
         case("a manifest", "alone a.yaml", vec![says(REPLACED, "{\"a\":1}")], 0).prints("{\"a\":1}\n"),
         case("it is refused", "alone a.yaml", vec![fails(REPLACED)], 1),
+        case("its fields", "is_alone a.yaml '{\"a\":1}' it", vec![says(REPLACED, "{\"a\":1}")], 0),
+        case("a field more", "is_alone a.yaml '{\"a\":1,\"b\":2}' it", vec![says(REPLACED, "{\"a\":1}")], 1),
+        case("it is refused", "is_alone a.yaml '{\"a\":1}' it", vec![fails(REPLACED)], 1),
         case(
             "the same",
             "proven a.yaml",

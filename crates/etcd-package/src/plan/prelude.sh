@@ -349,18 +349,23 @@ alone() (
   comparable "$object"
 )
 
+# is_alone FILE FIELDS TEXT: whether these fields are those of the manifest alone. The text names them if not.
+is_alone() (
+  fields=$(comparable "$2") || exit 1
+  alone=$(alone "$1") || exit 1
+  [ "$fields" = "$alone" ] || {
+    printf '%s\n%s\nand not\n%s\n' "$3" "$fields" "$alone" >&2
+    exit 1
+  }
+)
+
 # proven FILE...: whether applying each of these manifests gives what the manifest is, with nothing left of the live object.
 proven() (
   for file do
     found=$(k get --filename "manifests/$file" --ignore-not-found --output name) || exit 1
     [ -n "$found" ] || continue
     applied=$(k apply --dry-run=server --filename "manifests/$file" --output "jsonpath=$etcd_fields") || exit 1
-    applied=$(comparable "$applied") || exit 1
-    alone=$(alone "$file") || exit 1
-    [ "$applied" = "$alone" ] || {
-      printf 'applying %s would give\n%s\nand not\n%s\n' "$file" "$applied" "$alone" >&2
-      exit 1
-    }
+    is_alone "$file" "$applied" "applying $file would give" || exit 1
   done
 )
 
@@ -368,12 +373,7 @@ proven() (
 applied() (
   for file do
     live=$(k get --filename "manifests/$file" --output "jsonpath=$etcd_fields") || exit 1
-    live=$(comparable "$live") || exit 1
-    alone=$(alone "$file") || exit 1
-    [ "$live" = "$alone" ] || {
-      printf 'the object of %s is\n%s\nand not\n%s\n' "$file" "$live" "$alone" >&2
-      exit 1
-    }
+    is_alone "$file" "$live" "the object of $file is" || exit 1
   done
 )
 

@@ -78,6 +78,15 @@ impl Planner<'_> {
         ordinals.map(|ordinal| self.from.member(ordinal)).collect()
     }
 
+    /// Waits until these are all members, and all of them serve, reach each other and vote.
+    fn complete(&self, replicas: u32, asked: String) -> Vec<Action> {
+        let members = self.from.members(replicas);
+        let mut actions = vec![healthy(members.clone())];
+        actions.extend(connected(members));
+        actions.push(Action::Voters { asked, count: replicas });
+        actions
+    }
+
     pub(super) fn url(&self, ordinal: u32) -> Result<String, Vec<Diagnostic>> {
         match self.to.peer_url(ordinal) {
             Fact::Known(url) => Ok(url),
@@ -96,7 +105,6 @@ impl Planner<'_> {
         let asked = self.other_than(ordinal);
         let url = self.url(ordinal)?;
         let replicas = ordinal + 1;
-        let members = self.from.members(replicas);
         let manifests = self.render(State {
             replicas,
             joins: true,
@@ -132,9 +140,7 @@ impl Planner<'_> {
             set: self.from.fullname.clone(),
             replicas,
         });
-        actions.push(healthy(members.clone()));
-        actions.extend(connected(members));
-        actions.push(Action::Voters { asked, count: replicas });
+        actions.extend(self.complete(replicas, asked));
         steps.push(PlannedStep {
             name: format!("add-{member}"),
             title: format!("add {member}"),
@@ -170,10 +176,7 @@ impl Planner<'_> {
         if !claims.is_empty() && !self.retains_claims() {
             actions.push(Action::DeleteClaims { claims });
         }
-        let members = self.from.members(ordinal);
-        actions.push(healthy(members.clone()));
-        actions.extend(connected(members));
-        actions.push(Action::Voters { asked, count: ordinal });
+        actions.extend(self.complete(ordinal, asked));
         steps.push(PlannedStep {
             name: format!("remove-{member}"),
             title: format!("remove {member}"),

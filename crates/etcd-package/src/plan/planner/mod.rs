@@ -83,6 +83,15 @@ pub struct PlannedStep {
     pub actions: Vec<Action>,
 }
 
+impl PlannedStep {
+    /// Inserts a check before everything but the first wait for members that serve.
+    fn insert_behind_health(&mut self, check: Option<Action>) {
+        let is_other = |action: &Action| !matches!(action, Action::Healthy { .. });
+        let at = self.actions.iter().position(is_other).unwrap_or(0);
+        self.actions.splice(at..at, check);
+    }
+}
+
 /// The way in which pods come to be what their template is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rollout {
@@ -1036,18 +1045,11 @@ impl Planner<'_> {
                 .filter(|_| step.name.starts_with("version-") || step.name == "apply")
                 .map(ToString::to_string),
         );
-        let at = step
-            .actions
-            .iter()
-            .position(|action| !matches!(action, Action::Healthy { .. }))
-            .unwrap_or(0);
-        step.actions.insert(
-            at,
-            Action::RunsVersion {
-                members: self.staying(step),
-                versions: accepted,
-            },
-        );
+        let check = Action::RunsVersion {
+            members: self.staying(step),
+            versions: accepted,
+        };
+        step.insert_behind_health(Some(check));
     }
 
     /// Puts a snapshot of the data before the first thing that cannot be undone.
@@ -1129,9 +1131,8 @@ impl Planner<'_> {
     /// Has the first step check the databases against a quota that shrinks.
     fn add_quota_check(&self, steps: &mut [PlannedStep]) {
         let Some(step) = steps.first_mut() else { return };
-        let is_first = |action: &Action| !matches!(action, Action::Healthy { .. });
-        let at = step.actions.iter().position(is_first).unwrap_or(0);
-        step.actions.splice(at..at, self.fits_quota(self.staying(step)));
+        let check = self.fits_quota(self.staying(step));
+        step.insert_behind_health(check);
     }
 
     /// The replicas of the StatefulSet that a step applies.
