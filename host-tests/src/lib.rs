@@ -15,6 +15,7 @@ pub mod matrix;
 pub mod oracles;
 pub mod payloads;
 pub mod plans;
+pub mod types;
 pub mod yaml_1_1;
 
 use std::collections::BTreeSet;

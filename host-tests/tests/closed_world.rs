@@ -1,12 +1,13 @@
 //! The closed world of plans: a difference at any field of an installed object is a change that is named, or an error that
 //! names it. None is passed over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use etcd_package::EtcdPackage;
 use host_tests::oracles::documents;
 use host_tests::request;
+use host_tests::types::{self, Shape};
 use libtest_mimic::{Arguments, Trial};
 use rutter::{Change, ChangeRequest, Diagnostic, Package as _, Plan, Severity, State};
 use serde_json::{Value, json};
@@ -91,16 +92,6 @@ const DEFAULTS: [(&str, &str); 3] = [
     ("StatefulSet", "spec.persistentVolumeClaimRetentionPolicy.whenDeleted"),
 ];
 
-/// A type as the test needs it.
-#[derive(Clone, Debug)]
-enum Shape {
-    Struct(Vec<(String, Self)>),
-    Map(Box<Self>),
-    List(Box<Self>),
-    /// Two values of it.
-    Leaf([Value; 2]),
-}
-
 /// A step from an object to a value in it.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
@@ -156,61 +147,16 @@ const CUSTOM: [&str; 5] = [
     "ServiceMonitor",
 ];
 
-/// The table that the package compares by.
+/// The type of a kind, from the table by which the package compares.
 fn shape(kind: &str) -> Result<Shape> {
-    let path = host_tests::root().join("crates/etcd-package/src/plan/difference/types.txt");
-    let text = std::fs::read_to_string(path)?;
-    let mut types: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
-    let mut owner = "";
-    for line in text.lines().filter(|line| !line.starts_with(['#', '@'])) {
-        match line.strip_suffix(':') {
-            Some(name) => {
-                owner = name;
-                types.entry(owner).or_default();
-            }
-            None => {
-                let (name, code) = line.split_once(' ').context("a field")?;
-                let code = code.split_once('=').map_or(code, |(code, _)| code);
-                types.entry(owner).or_default().push((name, code));
-            }
-        }
-    }
-    fn of(code: &str, types: &BTreeMap<&str, Vec<(&str, &str)>>) -> Result<Shape> {
-        if let Some(inner) = code.strip_prefix('*') {
-            return of(inner, types);
-        }
-        if let Some(inner) = code.strip_prefix("{}") {
-            return Ok(Shape::Map(Box::new(of(inner, types)?)));
-        }
-        if let Some((_, inner)) = code.strip_prefix('[').and_then(|code| code.split_once(']')) {
-            return Ok(Shape::List(Box::new(of(inner, types)?)));
-        }
-        if let Some(name) = code.strip_prefix('.') {
-            let fields = types.get(name).with_context(|| name.to_owned())?.iter();
-            let fields = fields.filter(|(_, code)| *code != "-");
-            let fields = fields.map(|(field, code)| Ok(((*field).to_owned(), of(code, types)?)));
-            return Ok(Shape::Struct(fields.collect::<Result<_>>()?));
-        }
-        Ok(Shape::Leaf(match code {
-            "s" => [json!("rutter-1"), json!("rutter-2")],
-            "i" => [json!(71), json!(72)],
-            "b" => [json!(true), json!(false)],
-            "q" => [json!("71Mi"), json!("72Mi")],
-            "x" => [json!(71), json!(72)],
-            "t" => [json!("2026-01-01T00:00:00Z"), json!("2026-01-02T00:00:00Z")],
-            "y" => [json!("QQ=="), json!("Qg==")],
-            "u" => [json!(71), json!(72)],
-            _ => bail!("the code {code}"),
-        }))
-    }
-    of(&format!(".{kind}"), &types)
+    types::of_package([kind])?.remove(kind).context("its type")
 }
 
 /// Every leaf of a type, as a path through an object: into what is there, and into new items and keys.
 fn places(shape: &Shape, object: &Value, path: &mut Vec<Step>, all: &mut Vec<(Vec<Step>, [Value; 2])>) {
     match shape {
         Shape::Leaf(values) => all.push((path.clone(), values.clone())),
-        Shape::Struct(fields) => {
+        Shape::Struct(_, fields) => {
             for (name, inner) in fields {
                 path.push(Step::Field(name.clone()));
                 places(inner, &object[name], path, all);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use etcd_package::difference::{Difference, Segment, differences};
+use host_tests::types::{self, Shape};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount};
@@ -57,17 +58,6 @@ fn is_decided(kind: &str, path: &str) -> bool {
     of_claim || kind == "Service" && of_service.contains(&path) || path.ends_with("spec.serviceAccount")
 }
 
-/// A type as the tests need it.
-#[derive(Clone, Debug)]
-enum Shape {
-    /// The name of its type, and its fields.
-    Struct(String, Vec<(String, Self)>),
-    Map(Box<Self>),
-    List(Box<Self>),
-    /// Two values of it, neither zero nor a default.
-    Leaf([Value; 2]),
-}
-
 /// A step from an object to a value in it.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
@@ -84,55 +74,9 @@ struct Place<'a> {
     shape: &'a Shape,
 }
 
-fn leaf(code: &str) -> Shape {
-    Shape::Leaf(match code {
-        "s" => [json!("rutter-1"), json!("rutter-2")],
-        "i" => [json!(71), json!(72)],
-        "b" => [json!(true), json!(false)],
-        "q" => [json!("71Mi"), json!("72Mi")],
-        "x" => [json!(71), json!("71")],
-        "t" => [json!("2026-01-01T00:00:00Z"), json!("2026-01-02T00:00:00Z")],
-        "y" => [json!("QQ=="), json!("Qg==")],
-        _ => [json!(71), json!(72)],
-    })
-}
-
 /// The types of the table in the package.
 fn table_of_package() -> Result<BTreeMap<String, Shape>> {
-    let path = host_tests::root().join("crates/etcd-package/src/plan/difference/types.txt");
-    let text = std::fs::read_to_string(path)?;
-    let mut types: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
-    let mut owner = "";
-    for line in text.lines().filter(|line| !line.starts_with(['#', '@'])) {
-        if let Some(name) = line.strip_suffix(':') {
-            owner = name;
-            types.entry(owner).or_default();
-        } else {
-            let (name, code) = line.split_once(' ').context("a field")?;
-            let code = code.split_once('=').map_or(code, |(code, _)| code);
-            types.entry(owner).or_default().push((name, code));
-        }
-    }
-    fn shape(code: &str, types: &BTreeMap<&str, Vec<(&str, &str)>>) -> Result<Shape> {
-        if let Some(inner) = code.strip_prefix('*') {
-            return shape(inner, types);
-        }
-        if let Some(inner) = code.strip_prefix("{}") {
-            return Ok(Shape::Map(Box::new(shape(inner, types)?)));
-        }
-        if let Some((_, inner)) = code.strip_prefix('[').and_then(|code| code.split_once(']')) {
-            return Ok(Shape::List(Box::new(shape(inner, types)?)));
-        }
-        let Some(name) = code.strip_prefix('.') else {
-            return Ok(leaf(code));
-        };
-        let fields = types.get(name).with_context(|| name.to_owned())?.iter();
-        let fields = fields.filter(|(_, code)| *code != "-");
-        let fields = fields.map(|(field, code)| Ok(((*field).to_owned(), shape(code, types)?)));
-        Ok(Shape::Struct(name.to_owned(), fields.collect::<Result<_>>()?))
-    }
-    let of = |(_, _, kind): &(&str, &str, &str)| Ok(((*kind).to_owned(), shape(&format!(".{kind}"), &types)?));
-    KINDS.iter().map(of).collect()
+    types::of_package(KINDS.map(|(_, _, kind)| kind))
 }
 
 /// The types of `k8s-openapi`.
@@ -145,9 +89,9 @@ fn types_of_schemas() -> Result<BTreeMap<String, Shape>> {
         if let Some(reference) = schema["$ref"].as_str() {
             let name = reference.rsplit('/').next().unwrap_or_default();
             return match name.rsplit('.').next().unwrap_or_default() {
-                "Quantity" => Ok(leaf("q")),
-                "IntOrString" => Ok(leaf("x")),
-                "FieldsV1" => Ok(leaf("u")),
+                "Quantity" => Ok(Shape::leaf("q")),
+                "IntOrString" => Ok(Shape::leaf("x")),
+                "FieldsV1" => Ok(Shape::leaf("u")),
                 _ => shape(&root["$defs"][name], root),
             };
         }
@@ -162,9 +106,9 @@ fn types_of_schemas() -> Result<BTreeMap<String, Shape>> {
                 Ok(Shape::Struct(String::new(), fields.collect::<Result<_>>()?))
             }
             Some("array") => Ok(Shape::List(Box::new(shape(&schema["items"], root)?))),
-            Some("integer") => Ok(leaf("i")),
-            Some("boolean") => Ok(leaf("b")),
-            Some("string") => Ok(leaf(match schema["format"].as_str() {
+            Some("integer") => Ok(Shape::leaf("i")),
+            Some("boolean") => Ok(Shape::leaf("b")),
+            Some("string") => Ok(Shape::leaf(match schema["format"].as_str() {
                 Some("byte") => "y",
                 Some("date-time") => "t",
                 None => "s",
