@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::Value;
@@ -12,6 +13,7 @@ use crate::cluster::Cluster;
 use crate::etcd::Etcd;
 use crate::kubectl::Kubectl;
 use crate::process;
+use crate::writer::Writer;
 
 /// A scenario's stage.
 #[derive(Debug)]
@@ -69,6 +71,17 @@ impl<'a> Stage<'a> {
         let name = format!("clients-of-{}", self.namespace);
         self.make_namespace(&name)?;
         Ok(name)
+    }
+
+    /// Ends a client, notes its report, and checks that its writes never paused for longer than `limit`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if an acknowledged write is lost, or writes paused for longer.
+    pub(crate) fn finish(&self, writer: Writer, limit: Duration) -> Result<()> {
+        let report = writer.finish()?;
+        self.note(report.to_string());
+        report.check_pause(limit)
     }
 
     /// A line for the table.

@@ -64,9 +64,7 @@ fn rolling_update(stage: &Stage<'_>) -> Result<()> {
     etcd.check()?;
     ensure!(etcd.pod_uid(0)? != before, "the first member was not restarted");
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(ONE_ELECTION)
+    stage.finish(writer, ONE_ELECTION)
 }
 
 /// The second drain is the negative case: with a budget that allowed two, it would end, and writing with it.
@@ -111,9 +109,7 @@ fn drain(stage: &Stage<'_>) -> Result<()> {
     etcd.check()?;
     ensure!(etcd.pod_uid(0)? != before, "the first member was not evicted");
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(ONE_ELECTION)
+    stage.finish(writer, ONE_ELECTION)
 }
 
 fn killed_leader(stage: &Stage<'_>) -> Result<()> {
@@ -135,9 +131,7 @@ fn killed_leader(stage: &Stage<'_>) -> Result<()> {
     })?;
     etcd.check()?;
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(TWO_ELECTIONS)
+    stage.finish(writer, TWO_ELECTIONS)
 }
 
 /// A member that starts as a new one on an empty volume has forgotten what it voted for. First it is shown that it does
@@ -187,9 +181,7 @@ fn emptied_volume(stage: &Stage<'_>) -> Result<()> {
     lose_volume(&etcd, stage, 2, claim)?;
     etcd.check()?;
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(ONE_ELECTION)
+    stage.finish(writer, ONE_ELECTION)
 }
 
 /// Takes a member's volume away: its claim goes, with its pod, which the StatefulSet makes anew, both.
@@ -235,9 +227,7 @@ fn renewal(stage: &Stage<'_>) -> Result<()> {
         rejoins(stage, &etcd, ordinal)?;
     }
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(ONE_ELECTION)
+    stage.finish(writer, ONE_ELECTION)
 }
 
 fn renewal_self_signed(stage: &Stage<'_>) -> Result<()> {
@@ -380,9 +370,7 @@ fn upgrade(stage: &Stage<'_>) -> Result<()> {
     // More than one snapshot's worth of writes since the last member of 3.5 has gone.
     writer.more(250)?;
     upgrade(json!({"version": "3.7.1", "snapshotCount": null}))?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(ONE_ELECTION)
+    stage.finish(writer, ONE_ELECTION)
 }
 
 fn backup(stage: &Stage<'_>) -> Result<()> {

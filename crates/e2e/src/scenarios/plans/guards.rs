@@ -108,9 +108,7 @@ fn degraded(stage: &Stage<'_>) -> Result<()> {
     folder.run()?;
     folder.check()?;
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(TWO_ELECTIONS)
+    stage.finish(writer, TWO_ELECTIONS)
 }
 
 /// An image that cannot be had: the update stops at its first member, and any other change would be laid over it.
@@ -160,9 +158,7 @@ fn mid_rollout(stage: &Stage<'_>) -> Result<()> {
         .run(&["delete", "pod", "etcd-2", namespace[0], namespace[1]])?;
     etcd.check()?;
     change(stage, &etcd, Route::Script, APPLY)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(TWO_ELECTIONS)
+    stage.finish(writer, TWO_ELECTIONS)
 }
 
 fn canary(stage: &Stage<'_>) -> Result<()> {
@@ -192,9 +188,7 @@ fn canary(stage: &Stage<'_>) -> Result<()> {
         "the update did not go on"
     );
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(TWO_ELECTIONS)
+    stage.finish(writer, TWO_ELECTIONS)
 }
 
 fn no_class(stage: &Stage<'_>) -> Result<()> {
@@ -290,9 +284,7 @@ fn no_secret(stage: &Stage<'_>) -> Result<()> {
     folder.run()?;
     folder.check()?;
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(TWO_ELECTIONS)
+    stage.finish(writer, TWO_ELECTIONS)
 }
 
 /// cert-manager accepts a Certificate of an issuer that does not exist, and waits.
@@ -318,9 +310,7 @@ fn no_issuer(stage: &Stage<'_>) -> Result<()> {
     folder.run()?;
     folder.check()?;
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(TWO_ELECTIONS)
+    stage.finish(writer, TWO_ELECTIONS)
 }
 
 /// A StatefulSet in the shape of a common chart, made by another tool: `kubectl apply` does not know its fields, and would
@@ -445,9 +435,7 @@ fn foreign(stage: &Stage<'_>) -> Result<()> {
         ensure!(restarts == 0, "etcd-{ordinal} has crashed");
     }
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(TWO_ELECTIONS)
+    stage.finish(writer, TWO_ELECTIONS)
 }
 
 /// A survivor with its data, and members beside it that have restored a snapshot, would serve both under one name. Restored
@@ -564,9 +552,7 @@ fn policy(stage: &Stage<'_>) -> Result<()> {
     folder.run()?;
     folder.check()?;
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(TWO_ELECTIONS)
+    stage.finish(writer, TWO_ELECTIONS)
 }
 
 fn twice(stage: &Stage<'_>) -> Result<()> {

@@ -169,9 +169,7 @@ fn carry_out(stage: &Stage<'_>, route: Route, from: Value, to: Value) -> Result<
     merge(&mut etcd.values, to);
     change(stage, &etcd, route, STEPS)?;
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(TWO_ELECTIONS)
+    stage.finish(writer, TWO_ELECTIONS)
 }
 
 /// The same where a client would have to change with the cluster: this one ends before, and what it wrote is counted after.
@@ -323,9 +321,7 @@ fn page(stage: &Stage<'_>) -> Result<()> {
     });
     change(stage, &etcd, Apply, STEPS)?;
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(TWO_ELECTIONS)
+    stage.finish(writer, TWO_ELECTIONS)
 }
 
 fn one_apply(stage: &Stage<'_>) -> Result<()> {
@@ -340,9 +336,7 @@ fn one_apply(stage: &Stage<'_>) -> Result<()> {
         change(stage, &etcd, Apply, APPLY)?;
     }
     writer.more(50)?;
-    let report = writer.finish()?;
-    stage.note(report.to_string());
-    report.check_pause(TWO_ELECTIONS)
+    stage.finish(writer, TWO_ELECTIONS)
 }
 
 /// What the plans are for.
