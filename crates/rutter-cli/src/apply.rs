@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Apply, sources: &mut Sources) -> Result<ExitCode, Failu
                 .path()
                 .join("plan")
         }
-        None => new_folder(&plan).map_err(Failure::Host)?,
+        None => new_directory(&plan).map_err(Failure::Host)?,
     };
     plan::write(&directory, &plan.files(target.as_ref()))?;
     let script = script(&directory);
@@ -181,7 +181,7 @@ fn to_stdout(text: &str) -> Result<(), Failure> {
 }
 
 /// A directory for a plan that nobody else reads.
-fn new_folder(plan: &Plan) -> anyhow::Result<PathBuf> {
+fn new_directory(plan: &Plan) -> anyhow::Result<PathBuf> {
     let state = kubectl::state_directory();
     let state = state.context("there is no directory for plans, because HOME is not set: write --output-dir DIR")?;
     fs::create_dir_all(&state).with_context(|| format!("the directory {} cannot be made", printable::path(&state)))?;

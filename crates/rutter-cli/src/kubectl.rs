@@ -13,7 +13,7 @@ use rutter::plan::Target;
 use crate::args::Cluster;
 use crate::observed::{self, Problem};
 
-/// How many kinds are read at once.
+/// The number of kinds that are read at once.
 const AT_ONCE: usize = 4;
 
 /// kubectl for one cluster.
@@ -24,7 +24,7 @@ pub(crate) struct Kubectl {
     kubeconfig: Option<PathBuf>,
 }
 
-/// What a cluster says is installed.
+/// The installed objects of a cluster.
 #[derive(Debug)]
 pub(crate) struct Live {
     /// The observed objects, as a stream.
@@ -79,7 +79,7 @@ impl Kubectl {
             .context("kubectl cannot be started: https://kubernetes.io/docs/tasks/tools")
     }
 
-    /// What kubectl prints.
+    /// Returns the output of kubectl.
     ///
     /// # Errors
     ///
@@ -263,7 +263,7 @@ impl Kubectl {
         Ok(false)
     }
 
-    /// What the API server answers at a path, if it has that path.
+    /// Returns the answer of the API server at a path, if it has that path.
     fn discover(&self, path: &str) -> Result<Option<serde_json::Value>> {
         let output = self.output(&["get", "--raw", path])?;
         if output.status.success() {

@@ -16,7 +16,7 @@ use rutter::{Diagnostic, ObjectKind};
 /// A text up to this size is read as a whole. It is the largest document that is read.
 const WHOLE: usize = 8 << 20;
 
-/// What is wrong with installed objects.
+/// An error in installed objects.
 #[derive(Debug)]
 pub(crate) enum Problem {
     /// They cannot be read.
@@ -37,7 +37,7 @@ impl From<Vec<Diagnostic>> for Problem {
     }
 }
 
-/// What says which objects are installed.
+/// The source of the installed objects.
 #[derive(Debug)]
 pub(crate) enum Installed {
     /// The bytes as they were read, which may be values.
@@ -186,7 +186,7 @@ fn plural(kind: &str) -> String {
     }
 }
 
-/// What is kept of the metadata of an object whose values are not wanted. Annotations can hold all that was applied.
+/// The metadata that is kept of an object without its values. Annotations can hold all that was applied.
 const METADATA: [&str; 7] = [
     "name",
     "generateName",

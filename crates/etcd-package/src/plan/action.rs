@@ -18,11 +18,11 @@ pub enum Action {
         /// The members.
         members: Vec<String>,
     },
-    /// Waits until etcd knows so many members, all of which are started and vote.
+    /// Waits until etcd knows so many members, and all of them are started and vote.
     Voters {
         /// The member that is asked.
         asked: String,
-        /// How many.
+        /// Their number.
         count: u32,
     },
     /// Checks that each of these members runs one of these releases.
@@ -75,7 +75,7 @@ pub enum Action {
     RolledOut {
         /// The StatefulSet.
         set: String,
-        /// How many pods it has.
+        /// The number of its pods.
         replicas: u32,
     },
     /// Waits until every pod is of the template of a StatefulSet that was just made.
@@ -279,7 +279,7 @@ pub enum Action {
     FillLog {
         /// A member that is asked.
         asked: String,
-        /// How many.
+        /// Their number.
         entries: u32,
     },
     /// Deletes an object that is no longer rendered.
@@ -380,7 +380,7 @@ impl Action {
         }
     }
 
-    /// Whether nothing brings back what it takes away: a snapshot of the data comes first.
+    /// Whether nothing can revert it. A snapshot of the data comes first.
     #[must_use]
     pub fn is_irreversible(&self) -> bool {
         matches!(

@@ -1,4 +1,4 @@
-//! What becomes of each object, and what that means.
+//! The change of each object, and its meaning.
 
 use rutter::quantity::Quantity;
 use rutter::yaml::{self, Entry, Node, Value};

@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 /// Seconds to wait for a member that starts, or for a state of all of them.
 const PATIENCE: u32 = 300;
 
-/// What an action needs to know of the cluster to become a line.
+/// The facts about the cluster that turn an action into a line.
 #[derive(Clone, Debug)]
 pub(super) struct Shell {
     namespace: String,
@@ -23,7 +23,7 @@ pub(super) struct Shell {
     foreign: Option<(String, Vec<String>)>,
     /// Whether etcd's programs are where the project's images have them.
     is_usual: bool,
-    /// How many seconds a connection between members has to last, to be one.
+    /// The seconds that a connection between members has to last.
     steady: u64,
 }
 
@@ -406,7 +406,7 @@ impl Shell {
     }
 }
 
-/// Where the project's images have etcd.
+/// The path of etcd in the project's images.
 const USUAL: &str = "/usr/local/bin/etcd";
 
 fn is_usual(desired: &Cluster) -> bool {

@@ -33,7 +33,7 @@ use crate::etcd::{Version, needs_snapshot};
 use crate::values::{BootstrapState, CertManager, PeerTlsMode, TlsMode, TlsVersion, UpdateType, Values};
 use crate::{Rendered, Source};
 
-/// Two clusters, and what lies between them.
+/// Two clusters, and the changes between them.
 pub(super) struct Planner<'a> {
     pub(super) source: &'a Source<'a>,
     /// The desired values, rendered.
@@ -49,7 +49,7 @@ pub(super) struct Planner<'a> {
     pub(super) accepted: &'a [String],
 }
 
-/// What is planned, before it becomes lines of a shell.
+/// A plan, before it becomes lines of a shell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planned {
     /// The change as a whole, in one line.
@@ -69,7 +69,7 @@ pub struct Planned {
 pub struct PlannedStep {
     /// Its name.
     pub name: String,
-    /// What happens, in one line.
+    /// The effect, in one line.
     pub title: String,
     /// Why it is a step.
     pub reason: String,
@@ -79,7 +79,7 @@ pub struct PlannedStep {
     pub manifests: Vec<Manifest>,
     /// Further files.
     pub files: Vec<File>,
-    /// What it does.
+    /// Its actions.
     pub actions: Vec<Action>,
 }
 
@@ -116,7 +116,7 @@ struct State {
     snapshots: bool,
     /// The TLS versions, if they are not the desired ones.
     tls: Option<(TlsVersion, TlsVersion)>,
-    /// How pods are updated.
+    /// The way in which pods are updated.
     update: Update,
 }
 
@@ -506,7 +506,7 @@ impl Planner<'_> {
                 Some(changes) => {
                     let paths = changes.iter().filter(|change| !change.is_in_template);
                     let paths: Vec<&str> = paths.map(|change| change.path.as_str()).collect();
-                    // What the template changes comes below.
+                    // Changes of the template come below.
                     if paths.is_empty() {
                         "changes".to_owned()
                     } else {

@@ -1,4 +1,4 @@
-//! Where the data are: claims that grow, and members that get other volumes.
+//! The volumes of the data: claims that grow, and members that get other volumes.
 
 use std::collections::BTreeSet;
 

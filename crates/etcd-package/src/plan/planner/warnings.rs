@@ -1,4 +1,4 @@
-//! What a person should know before the first step.
+//! Warnings before the first step.
 
 use rutter::Diagnostic;
 use rutter::quantity::Quantity;
