@@ -355,7 +355,7 @@ fn foreign(stage: &Stage<'_>) -> Result<()> {
                         "seccompProfile": {"type": "RuntimeDefault"}},
                     "containers": [{
                         "name": "etcd",
-                        "image": "quay.io/coreos/etcd:v3.5.15",
+                        "image": "quay.io/coreos/etcd:v3.5.33",
                         "command": ["/usr/local/bin/etcd"],
                         "env": [
                             {"name": "MY_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
@@ -400,7 +400,7 @@ fn foreign(stage: &Stage<'_>) -> Result<()> {
     )?;
     // As in the example `adopt-chart.yaml`, but for the user.
     let values = json!({
-        "version": "3.5.15",
+        "version": "3.5.33",
         "image": {"repository": "quay.io/coreos/etcd"},
         "bootstrap": {"state": "Existing", "token": "etcd-cluster-k8s"},
         "storage": {"data": {"size": "8Gi"}},
