@@ -89,6 +89,12 @@ impl Writer {
                         "image": WRITER,
                         "command": ["/writer"],
                         "args": args,
+                        // Ready is the pod whose client answers.
+                        "startupProbe": {
+                            "exec": {"command": ["/writer", "count"]},
+                            "periodSeconds": 1,
+                            "failureThreshold": 60,
+                        },
                         "volumeMounts": mounts,
                         "securityContext": {
                             "allowPrivilegeEscalation": false,

@@ -66,19 +66,18 @@ pub(crate) fn all() -> Vec<Scenario> {
 ///
 /// If there is none of a name.
 pub(crate) fn named(names: &[String]) -> Result<Vec<Scenario>> {
-    let mut chosen = Vec::new();
-    for name in names {
-        let before = chosen.len();
-        chosen.extend(
-            all()
-                .into_iter()
-                .filter(|scenario| scenario.name.starts_with(name.as_str())),
-        );
-        if chosen.len() == before {
-            bail!("there is no scenario {name}; `cargo xtask e2e --list` lists them");
-        }
+    let chosen_by = |name: &String, scenario: &Scenario| scenario.name.starts_with(name.as_str());
+    if let Some(name) = names
+        .iter()
+        .find(|name| !all().iter().any(|scenario| chosen_by(name, scenario)))
+    {
+        bail!("there is no scenario {name}; `cargo xtask e2e --list` lists them");
     }
-    Ok(chosen)
+    // Each once, for two runs of one scenario would share their namespaces.
+    Ok(all()
+        .into_iter()
+        .filter(|scenario| names.iter().any(|name| chosen_by(name, scenario)))
+        .collect())
 }
 
 struct Outcome {
