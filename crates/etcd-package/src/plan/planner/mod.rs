@@ -4,33 +4,38 @@
 //! the other. Then one member after the other. All other changes come with the first step that restarts the pods. What only
 //! the desired state has (a partition, the bootstrap state) comes with the last step.
 
+mod apply;
 mod certificates;
+mod guards;
+mod health;
 mod install;
 mod members;
+mod ownership;
 mod policies;
 mod preflight;
+mod state;
 mod storage;
 mod summary;
+mod tls;
 mod version;
 mod warnings;
 
 pub(super) use self::install::install;
 
-use std::num::NonZeroU32;
+use self::apply::Applying;
+use self::state::{State, Update};
 
-use rutter::yaml::Node;
 use rutter::{Diagnostic, Diagnostics, File, Manifest};
 
 use super::action::Action;
-use super::changes::{Changes, get_mut, resource, take_over};
+use super::changes::{Changes, get_mut};
 use super::difference::differences;
-use super::fact::Fact;
 use super::objects::{Object, Objects};
-use super::observed::{Health, ObservedCluster, Strategy};
+use super::observed::{Health, ObservedCluster};
 use super::refusal;
-use crate::codes::{CLUSTER_NOT_HEALTHY, REFUSED_ON_THE_WAY, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
-use crate::etcd::{Version, needs_snapshot};
-use crate::values::{BootstrapState, CertManager, PeerTlsMode, TlsMode, TlsVersion, UpdateType, Values};
+use crate::codes::UNKNOWN_CLUSTER;
+use crate::etcd::Version;
+use crate::values::UpdateType;
 use crate::{Rendered, Source};
 
 /// Two clusters, and the changes between them.
@@ -103,49 +108,6 @@ enum Rollout {
     ReplaceMember,
 }
 
-/// A state between two steps.
-#[derive(Clone, Copy, Debug)]
-struct State {
-    version: Version,
-    replicas: u32,
-    /// Whether a member that starts with nothing joins.
-    joins: bool,
-    /// Whether members use the Secret in which both CAs are trusted.
-    rotates: bool,
-    /// Whether members make snapshots as often as they sensibly can.
-    snapshots: bool,
-    /// The TLS versions, if they are not the desired ones.
-    tls: Option<(TlsVersion, TlsVersion)>,
-    /// The way in which pods are updated.
-    update: Update,
-}
-
-/// An apply of a state's manifests.
-struct Applying {
-    /// The checks and the new certificates that come before it.
-    before: Vec<Action>,
-    /// The apply itself, and the check of its result.
-    then: Vec<Action>,
-    /// The files that these actions need, besides the manifests.
-    files: Vec<File>,
-}
-
-impl Applying {
-    /// Returns all actions in their order, and the files.
-    fn all(mut self) -> (Vec<Action>, Vec<File>) {
-        self.before.extend(self.then);
-        (self.before, self.files)
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Update {
-    /// Those of this ordinal and above, by themselves.
-    From(u32),
-    /// Those that are deleted.
-    Deleted,
-}
-
 /// Steps as they are found.
 #[derive(Default)]
 struct Steps {
@@ -160,6 +122,11 @@ impl Steps {
             self.applied.clone_from(&step.manifests);
         }
         self.steps.push(step);
+    }
+
+    /// The manifests that were applied last.
+    fn before(&self) -> Option<&[Manifest]> {
+        (!self.applied.is_empty()).then_some(self.applied.as_slice())
     }
 }
 
@@ -222,76 +189,6 @@ impl Planner<'_> {
         })
     }
 
-    /// Refuses to change a cluster that is not healthy.
-    fn check_health(&self, is_nothing: bool, diagnostics: &mut Diagnostics) {
-        match &self.from.health {
-            Health::Sick(problems) => diagnostics.extend(problems.iter().map(|problem| {
-                let mut diagnostic =
-                    Diagnostic::new(&CLUSTER_NOT_HEALTHY, "", problem.message.clone()).help(problem.help.clone());
-                if is_nothing {
-                    diagnostic.severity = rutter::Severity::Warning;
-                }
-                diagnostic
-            })),
-            Health::Partly(strategy) if !self.template_changes().is_empty() => {
-                let (name, namespace) = (&self.from.fullname, &self.from.namespace);
-                diagnostics.push(
-                    Diagnostic::new(&CLUSTER_NOT_HEALTHY, "", "some pods are of an earlier template").help(
-                        match strategy {
-                            Strategy::Partition => {
-                                "finish the update that is under way first: plan it with update.partition: 0".to_owned()
-                            }
-                            Strategy::OnDelete => format!(
-                                "delete these pods first, one at a time (`kubectl get pods -n {namespace} -L \
-                             controller-revision-hash` shows which; the current one is .status.updateRevision of \
-                             statefulset/{name})"
-                            ),
-                        },
-                    ),
-                );
-            }
-            Health::Partly(_) if self.finishes_update() && self.is_ephemeral() => diagnostics.push(
-                Diagnostic::new(
-                    &CLUSTER_NOT_HEALTHY,
-                    "",
-                    "some pods are of an earlier template, and a member that restarts loses its data",
-                )
-                .help("an earlier plan has stopped halfway: go on with its run.sh"),
-            ),
-            Health::Partly(_) if self.finishes_update() => match &self.from.other_pods {
-                Fact::Known(others) if others.is_empty() => {}
-                Fact::Known(others) => diagnostics.push(
-                    Diagnostic::new(
-                        &CLUSTER_NOT_HEALTHY,
-                        "",
-                        format!(
-                            "pods of an earlier template would not restart as they are: {}",
-                            others.join("; ")
-                        ),
-                    )
-                    .help("an earlier plan has stopped halfway: go on with its run.sh"),
-                ),
-                Fact::Absent | Fact::Unknown(_) => diagnostics.push(
-                    Diagnostic::new(
-                        &CLUSTER_NOT_HEALTHY,
-                        "",
-                        "some pods are of an earlier template, which is not known",
-                    )
-                    .help("give the pods as well (--live does)"),
-                ),
-            },
-            Health::Healthy | Health::Partly(_) | Health::Unknown | Health::Stopped => {}
-        }
-    }
-
-    /// Whether an apply goes on with an update that has reached some pods only.
-    fn finishes_update(&self) -> bool {
-        let update = &self.rendered.cluster.update;
-        matches!(self.from.health, Health::Partly(_))
-            && update.kind == UpdateType::RollingUpdate
-            && u32::from(update.partition) < self.from.replicas
-    }
-
     /// Whether a part of the StatefulSet that it cannot change differs.
     fn is_recreated(&self) -> bool {
         let fixed = [
@@ -330,154 +227,6 @@ impl Planner<'_> {
         self.from.running() != self.to.running()
     }
 
-    /// Whether applying the desired manifests does all, safely.
-    fn is_one_apply(&self, versions: &[Version], running: Version) -> bool {
-        let one_hop = match versions {
-            [] => true,
-            [only] => only.minor() >= running.minor() && !needs_snapshot(running, *only),
-            _ => false,
-        };
-        let stays = self.from.replicas == self.to.replicas
-            && !self.is_recreated()
-            && !self.has_other_urls()
-            && !self.is_rotated()
-            && !self.has_new_client_issuer()
-            && self.wider_tls().is_none();
-        let keeps_data = self.why_replaced().is_none() && (!self.is_ephemeral() || self.template_changes().is_empty());
-        one_hop && stays && keeps_data
-    }
-
-    /// One apply.
-    fn apply(&self) -> PlannedStep {
-        let from = self.from;
-        let replicas = from.replicas;
-        let members = from.members(replicas);
-        let template = self.template_changes();
-        let is_stopped = from.health == Health::Stopped;
-        let mut actions = Vec::new();
-        if (!template.is_empty() || self.finishes_update()) && !is_stopped {
-            actions.push(healthy(members.clone()));
-        }
-        let (applying, files) = self.applying(&self.rendered.manifests, None).all();
-        actions.extend(applying);
-        let update = &self.rendered.cluster.update;
-        let waits = update.partition > 0 && u32::from(update.partition) >= replicas;
-        let mut restarts = Vec::new();
-        let title = if is_stopped {
-            actions.extend(self.settled(replicas));
-            "apply, which starts the members".to_owned()
-        } else if template.is_empty() || waits {
-            if self.finishes_update() {
-                actions.extend(self.settled(replicas));
-                restarts = from.members(replicas).split_off(usize::from(update.partition));
-                "apply, which goes on with an update that has reached some members".to_owned()
-            } else {
-                "apply, which restarts no member".to_owned()
-            }
-        } else if update.kind == UpdateType::OnDelete {
-            "apply; a member gets the change when its pod is deleted".to_owned()
-        } else {
-            actions.extend(self.settled(replicas));
-            restarts = from.members(replicas).split_off(usize::from(update.partition));
-            "apply, which restarts the members one after the other".to_owned()
-        };
-        restarts.reverse();
-        actions.extend(self.pruned());
-        PlannedStep {
-            name: "apply".to_owned(),
-            title,
-            reason: self.reason(&template),
-            restarts,
-            manifests: self.rendered.manifests.clone(),
-            files,
-            actions,
-        }
-    }
-
-    /// Waits until all pods are what the StatefulSet says and the members serve and reach each other.
-    fn settled(&self, replicas: u32) -> Vec<Action> {
-        self.settled_as(replicas, self.from.members(replicas))
-    }
-
-    /// The same where only some members reach all others.
-    fn settled_as(&self, replicas: u32, reaching: Vec<String>) -> Vec<Action> {
-        let rolled_out = Action::RolledOut {
-            set: self.from.fullname.clone(),
-            replicas,
-        };
-        let mut actions = vec![rolled_out, healthy(self.from.members(replicas))];
-        actions.extend((replicas > 1).then_some(Action::Connected { members: reaching }));
-        actions
-    }
-
-    /// Applies the manifests of a state, after another that was applied or over what is installed: certificates that are new
-    /// first, and each object proven before and after.
-    fn applying(&self, manifests: &[Manifest], applied: Option<&[Manifest]>) -> Applying {
-        let mut before = Vec::new();
-        let changed: Vec<String> = match applied {
-            None => manifests
-                .iter()
-                .filter(|manifest| self.is_changed(manifest))
-                .map(|manifest| manifest.file_name.clone())
-                .collect(),
-            Some(applied) => manifests
-                .iter()
-                .filter(|manifest| !applied.contains(manifest))
-                .map(|manifest| manifest.file_name.clone())
-                .collect(),
-        };
-        // A claim's fields are fixed, and the API server adds some: it cannot be replaced as it was written.
-        let proven: Vec<String> = manifests
-            .iter()
-            .filter(|manifest| manifest.kind != "PersistentVolumeClaim" && changed.contains(&manifest.file_name))
-            .map(|manifest| manifest.file_name.clone())
-            .collect();
-        // kubectl learns of the fields that go when it applies an object for the first time.
-        let is_first = |manifest: &&Manifest| {
-            let is_same = |other: &Manifest| (&other.kind, &other.name) == (&manifest.kind, &manifest.name);
-            changed.contains(&manifest.file_name) && !applied.is_some_and(|applied| applied.iter().any(is_same))
-        };
-        let files: Vec<File> = manifests
-            .iter()
-            .filter(is_first)
-            .filter_map(|manifest| self.take_over(manifest))
-            .collect();
-        if !files.is_empty() {
-            before.push(Action::TakeOver {
-                files: files.iter().map(|file| file.name.clone()).collect(),
-            });
-        }
-        if !proven.is_empty() {
-            before.push(Action::Prove { files: proven.clone() });
-        }
-        before.extend(self.certified_first(manifests, applied));
-        let mut then = vec![Action::Apply];
-        if !proven.is_empty() {
-            then.push(Action::Applied { files: proven });
-        }
-        Applying { before, then, files }
-    }
-
-    /// The file by which `kubectl apply` learns of the fields of the installed object that a manifest leaves out.
-    fn take_over(&self, manifest: &Manifest) -> Option<File> {
-        let desired = Object::of_manifest(manifest, &self.from.namespace)?;
-        let installed = self.installed.get(&desired.id)?;
-        take_over(installed, &desired, self.from.is_live, &manifest.file_name)
-    }
-
-    /// Whether an object is to be created or differs from the installed one.
-    fn is_changed(&self, manifest: &Manifest) -> bool {
-        let Some(desired) = Object::of_manifest(manifest, &self.from.namespace) else {
-            return true;
-        };
-        match self.installed.get(&desired.id) {
-            None => true,
-            Some(installed) => {
-                !differences(&desired.id.group, &desired.id.kind, &installed.node, &desired.node).is_empty()
-            }
-        }
-    }
-
     /// The changes of the pods' template.
     fn template_changes(&self) -> Vec<String> {
         let changes = self.changes.of_set().iter();
@@ -485,257 +234,6 @@ impl Planner<'_> {
             .filter(|change| change.is_in_template)
             .map(|change| change.path.clone())
             .collect()
-    }
-
-    fn reason(&self, template: &[String]) -> String {
-        const MOST: usize = 4;
-        let shown = |paths: &[&str]| {
-            let more = paths.len().saturating_sub(MOST);
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
-            format!("{}{more}", paths[..paths.len().min(MOST)].join(", "))
-        };
-        // Objects that change at the same paths are named together.
-        let mut changes: Vec<(String, Vec<String>)> = Vec::new();
-        for object in &self.changes.objects {
-            let what = match &object.changes {
-                None => "creates".to_owned(),
-                Some(changes) => {
-                    let paths = changes.iter().filter(|change| !change.is_in_template);
-                    let paths: Vec<&str> = paths.map(|change| change.path.as_str()).collect();
-                    // Changes of the template come below.
-                    if paths.is_empty() {
-                        "changes".to_owned()
-                    } else {
-                        format!("changes {} of", shown(&paths))
-                    }
-                }
-            };
-            let name = format!("{} {}", object.id.kind, object.id.name);
-            match changes.iter_mut().find(|(other, _)| *other == what) {
-                Some((_, names)) => names.push(name),
-                None => changes.push((what, vec![name])),
-            }
-        }
-        let mut parts: Vec<String> = changes
-            .into_iter()
-            .map(|(what, names)| format!("{what} {}", names.join(", ")))
-            .collect();
-        let surplus = self.changes.surplus.iter();
-        parts.extend(surplus.map(|(resource, name)| format!("deletes {resource} {name}")));
-        if !template.is_empty() {
-            let prefix = "spec.template.";
-            let paths = template.iter().map(|path| path.strip_prefix(prefix).unwrap_or(path));
-            let paths: Vec<&str> = paths.collect();
-            parts.push(format!("the pods' template differs in {}", shown(&paths)));
-        }
-        parts.join("; ")
-    }
-
-    fn pruned(&self) -> impl Iterator<Item = Action> {
-        self.changes.surplus.iter().map(|(resource, name)| Action::Prune {
-            resource: resource.clone(),
-            name: name.clone(),
-        })
-    }
-
-    /// Deletes objects that only the steps between have, such as the budget of two members on the way to one.
-    fn pruned_between(&self, steps: &[PlannedStep]) -> Vec<Action> {
-        let is_same =
-            |manifest: &Manifest, other: &Manifest| (&manifest.kind, &manifest.name) == (&other.kind, &other.name);
-        let mut actions = Vec::new();
-        for manifest in steps.iter().flat_map(|step| &step.manifests) {
-            let Some(object) = Object::of_manifest(manifest, &self.from.namespace) else {
-                continue;
-            };
-            let is_desired = self.rendered.manifests.iter().any(|other| is_same(manifest, other));
-            if is_desired || self.installed.get(&object.id).is_some() {
-                continue;
-            }
-            let action = Action::Prune {
-                resource: resource(&object.id),
-                name: object.id.name.clone(),
-            };
-            if !actions.contains(&action) {
-                actions.push(action);
-            }
-        }
-        actions
-    }
-
-    /// The TLS versions that members of both sides take, if the sides have none in common.
-    fn wider_tls(&self) -> Option<(TlsVersion, TlsVersion)> {
-        let range = |cluster: &ObservedCluster| {
-            let version = |flag: &str, default: TlsVersion| match cluster.options.get(flag) {
-                Fact::Known(text) if text == "TLS1.2" => Some(TlsVersion::Tls12),
-                Fact::Known(text) if text == "TLS1.3" => Some(TlsVersion::Tls13),
-                Fact::Known(text) if !text.is_empty() => None,
-                Fact::Known(_) | Fact::Absent => Some(default),
-                Fact::Unknown(_) => None,
-            };
-            Some((
-                version("tls-min-version", TlsVersion::Tls12)?,
-                version("tls-max-version", TlsVersion::Tls13)?,
-            ))
-        };
-        let (old, new) = (range(self.from)?, range(self.to)?);
-        let is_12 = |range: (TlsVersion, TlsVersion)| range.1 == TlsVersion::Tls12;
-        let is_13 = |range: (TlsVersion, TlsVersion)| range.0 == TlsVersion::Tls13;
-        ((is_12(old) && is_13(new)) || (is_13(old) && is_12(new))).then_some((TlsVersion::Tls12, TlsVersion::Tls13))
-    }
-
-    /// Refuses TLS versions that have to be widened first, together with what the first restart must not bring along.
-    fn check_tls_versions(&self, diagnostics: &mut Diagnostics) {
-        let with = [
-            (
-                self.is_recreated(),
-                "a part of the StatefulSet that Kubernetes refuses to change",
-            ),
-            (self.has_other_urls(), "the peer URLs"),
-            (self.is_rotated() || self.has_new_client_issuer(), "a CA"),
-            (self.other_secrets(), "the Secrets of certificates"),
-            (
-                self.why_replaced().is_some() || self.is_ephemeral(),
-                "the members' volumes",
-            ),
-        ];
-        let with = with.iter().find(|(is_so, _)| *is_so);
-        if let (Some(_), Some((_, what))) = (self.wider_tls(), with) {
-            let message = format!(
-                "members have no TLS version in common before and after, which takes a restart of its own, and {what} would change \
-                 with it"
-            );
-            diagnostics.push(Diagnostic::new(&UNSAFE_CHANGE, "tls.minVersion", message).help(
-                "change tls.minVersion and tls.maxVersion in a plan of their own, with all other values as they are",
-            ));
-        }
-    }
-
-    /// Whether members read a certificate in another Secret.
-    fn other_secrets(&self) -> bool {
-        self.from.client_files.secret() != self.to.client_files.secret()
-            || self.from.peer_secret() != self.to.peer_secret()
-    }
-
-    /// Refuses to delete what pods of an earlier template refer to while the update leaves some of them.
-    fn check_pruned(&self, diagnostics: &mut Diagnostics) {
-        let update = &self.rendered.cluster.update;
-        let leaves_some = update.partition > 0 || update.kind == UpdateType::OnDelete;
-        let are_earlier = !self.template_changes().is_empty() || matches!(self.from.health, Health::Partly(_));
-        let is_referred_to = |(resource, _): &&(String, String)| ["serviceaccount", "configmap"].contains(&&**resource);
-        let referred_to = self.changes.surplus.iter().find(is_referred_to);
-        if let (true, true, Some((resource, name))) = (leaves_some, are_earlier, referred_to) {
-            let message = format!(
-                "pods of an earlier template stay, and could not start again without the {resource} {name:?}, which goes"
-            );
-            diagnostics.push(
-                Diagnostic::new(&UNSAFE_CHANGE, "update", message)
-                    .help("write update: {type: RollingUpdate, partition: 0} for this change"),
-            );
-        }
-    }
-
-    /// Refuses a selector that the pods of others match: they would be taken for members, or members for them.
-    fn check_selector(&self, diagnostics: &mut Diagnostics) {
-        if self.from.selector == self.to.selector {
-            return;
-        }
-        let is_other = |object: &&Object| {
-            object.id.namespace == self.from.namespace
-                && !(object.id.kind == "StatefulSet" && object.id.name == self.from.fullname)
-                && ["StatefulSet", "Deployment", "DaemonSet", "CronJob", "Pod"].contains(&&*object.id.kind)
-                && !(object.id.kind == "Pod" && self.from.members(self.from.replicas).contains(&object.id.name))
-        };
-        let matches = |object: &&Object| {
-            let path = match &*object.id.kind {
-                "Pod" => "metadata.labels",
-                "CronJob" => "spec.jobTemplate.spec.template.metadata.labels",
-                _ => "spec.template.metadata.labels",
-            };
-            let labels = object.node.at(path).and_then(Node::entries).unwrap_or_default();
-            self.to.selector.iter().all(|(key, value)| {
-                let label = labels.iter().find(|entry| entry.key.scalar.text == *key);
-                label.and_then(|entry| entry.value.as_str()) == Some(value.as_str())
-            })
-        };
-        if let Some(other) = self.installed.iter().filter(is_other).find(matches) {
-            let message = format!(
-                "the selector would match pods of the {} {:?}",
-                other.id.kind, other.id.name
-            );
-            diagnostics.push(
-                Diagnostic::new(&UNSAFE_CHANGE, "naming.selectorLabels", message)
-                    .help("write labels that no other pods of the namespace have"),
-            );
-        }
-    }
-
-    /// The manifests of a state between two steps.
-    fn render(&self, state: State) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
-        let desired = self.rendered.cluster.version;
-        let largest = self.from.replicas.max(self.to.replicas);
-        let change = |values: &mut Values| {
-            values.replicas = state.replicas;
-            if state.version != desired {
-                values.version = state.version;
-                // They are those of the desired version.
-                values.image.tag = None;
-                values.image.digest = None;
-            }
-            if state.rotates {
-                values.tls.peer.mode = PeerTlsMode::Secret;
-                values.tls.peer.secret_name = certificates::rotation_secret(self.from).parse().ok();
-                // They are those of the new certificate, and members show the old one as well.
-                values.tls.peer.allowed_common_names.clear();
-                values.tls.peer.allowed_hostnames.clear();
-                if values.tls.client.mode != TlsMode::CertManager {
-                    values.tls.cert_manager = CertManager::default();
-                }
-            }
-            if let Some((min, max)) = state.tls {
-                values.tls.min_version = Some(min);
-                values.tls.max_version = Some(max);
-            }
-            if state.snapshots {
-                values.snapshot_count = NonZeroU32::new(version::SNAPSHOT_COUNT);
-            }
-            if state.joins {
-                values.bootstrap.state = BootstrapState::Existing;
-            }
-            match state.update {
-                Update::From(ordinal) => {
-                    values.update.kind = UpdateType::RollingUpdate;
-                    values.update.partition = u16::try_from(ordinal).unwrap_or(u16::MAX);
-                }
-                Update::Deleted => {
-                    values.update.kind = UpdateType::OnDelete;
-                    values.update.partition = 0;
-                }
-            }
-            // Certificates that hold for every member that was or will be are made once.
-            let makes =
-                values.tls.client.mode == TlsMode::CertManager || values.tls.peer.mode == PeerTlsMode::CertManager;
-            let planned = values.tls.cert_manager.max_replicas.unwrap_or(0);
-            if makes && planned < largest {
-                values.tls.cert_manager.max_replicas = Some(largest);
-            }
-        };
-        match self.source.render(change) {
-            Ok(rendered) => Ok(rendered.manifests),
-            Err(problems) => Err(problems
-                .into_iter()
-                .filter(|problem| problem.severity == rutter::Severity::Error)
-                .map(|problem| {
-                    let message = format!("in a step with etcd {}: {}", state.version, problem.message);
-                    Diagnostic::new(&REFUSED_ON_THE_WAY, problem.path, message)
-                        .help("plan the new version first, with the other values as they are, and then these values")
-                        .at(problem.position)
-                })
-                .collect()),
-        }
     }
 
     fn steps(&self, versions: &[Version], running: Version) -> Result<Vec<PlannedStep>, Vec<Diagnostic>> {
@@ -806,16 +304,6 @@ impl Planner<'_> {
             actions,
         });
         Ok(())
-    }
-
-    fn widen_tls(&self, state: State, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
-        self.restarting(
-            state,
-            "widen-tls",
-            "let members take both TLS versions".to_owned(),
-            "members that take only TLS 1.2 and members that take only TLS 1.3 do not reach each other",
-            steps,
-        )
     }
 
     /// Brings pods to where the desired values have them, at the version that runs.
@@ -1027,147 +515,6 @@ impl Planner<'_> {
             Vec::new()
         }
     }
-
-    /// Has the first step ask the members for their release: the cluster may be another one by the time a plan is carried out,
-    /// anyone can change a label, and a member whose data another release has written ends in a crash loop. A step that was
-    /// interrupted has updated some members.
-    fn add_version_check(&self, running: Version, versions: &[Version], steps: &mut [PlannedStep]) {
-        let is_needed = self.from.version.known().is_none() || !versions.is_empty();
-        // Midway, members do not trust the certificate that etcdctl shows by then.
-        if self.from.health == Health::Stopped || self.has_new_client_issuer() && !is_needed {
-            return;
-        }
-        let Some(step) = steps.first_mut() else { return };
-        let mut accepted = vec![running.to_string()];
-        accepted.extend(
-            versions
-                .first()
-                .filter(|_| step.name.starts_with("version-") || step.name == "apply")
-                .map(ToString::to_string),
-        );
-        let check = Action::RunsVersion {
-            members: self.staying(step),
-            versions: accepted,
-        };
-        step.insert_behind_health(Some(check));
-    }
-
-    /// Puts a snapshot of the data before the first thing that cannot be undone.
-    fn add_snapshot(&self, running: Version, versions: &[Version], steps: &mut [PlannedStep]) {
-        if !self.snapshot {
-            return;
-        }
-        // A release of another minor version changes the format of the data.
-        let has_new_minor = versions.iter().any(|version| version.minor() != running.minor());
-        let new_minor =
-            |step: &PlannedStep| has_new_minor && (step.name.starts_with("version-") || step.name == "apply");
-        let Some(step) = steps
-            .iter_mut()
-            .find(|step| new_minor(step) || step.actions.iter().any(Action::is_irreversible))
-        else {
-            return;
-        };
-        let data = self.from.data.known();
-        let Some(directory) = self.from.options.get("data-dir").known().cloned() else {
-            return;
-        };
-        let claim = data.and_then(|data| match &data.volume {
-            super::observed::Storage::Claim(template) => Some(template.clone()),
-            super::observed::Storage::Ephemeral | super::observed::Storage::Other(_) => None,
-        });
-        // The lowest ordinal is the last that is removed, and the highest the last that is replaced.
-        let replaces = step
-            .actions
-            .iter()
-            .any(|action| matches!(action, Action::RemoveReplaced { .. }));
-        let member = if replaces {
-            self.from.member(self.from.replicas.saturating_sub(1))
-        } else {
-            self.from.member(0)
-        };
-        let snapshot = Action::Snapshot {
-            path: format!("{}/rutter-before-change.db", directory.trim_end_matches('/')),
-            claim: claim.map(|claim| format!("{claim}-{member}")),
-            member,
-        };
-        let at = step
-            .actions
-            .iter()
-            .position(|action| {
-                !matches!(
-                    action,
-                    Action::HasReplicas { .. }
-                        | Action::Healthy { .. }
-                        | Action::RunsVersion { .. }
-                        | Action::FitsQuota { .. }
-                        | Action::NoteReplaced { .. }
-                )
-            })
-            .unwrap_or(0);
-        step.actions.insert(at, snapshot);
-    }
-
-    /// Has each step that applies the StatefulSet check that it has the replicas of the state before, or those of the step
-    /// if it was interrupted.
-    fn add_replicas_checks(&self, steps: &mut [PlannedStep]) {
-        let Some(mut before) = replicas_of(&self.from.set) else {
-            return;
-        };
-        for step in steps {
-            let after = self.replicas_after(step).unwrap_or(before);
-            let mut counts = vec![before, after];
-            counts.dedup();
-            let deletes_it = |action: &Action| matches!(action, Action::DeleteSetOnly { .. });
-            let check = Action::HasReplicas {
-                set: self.from.fullname.clone(),
-                counts,
-                may_be_missing: step.actions.iter().any(deletes_it),
-            };
-            step.actions.insert(0, check);
-            before = after;
-        }
-    }
-
-    /// Has the first step check the databases against a quota that shrinks.
-    fn add_quota_check(&self, steps: &mut [PlannedStep]) {
-        let Some(step) = steps.first_mut() else { return };
-        let check = self.fits_quota(self.staying(step));
-        step.insert_behind_health(check);
-    }
-
-    /// The replicas of the StatefulSet that a step applies.
-    fn replicas_after(&self, step: &PlannedStep) -> Option<u32> {
-        let file = self.set_file(&step.manifests)?;
-        let manifest = step.manifests.iter().find(|manifest| manifest.file_name == file)?;
-        replicas_of(&Object::of_manifest(manifest, &self.from.namespace)?)
-    }
-
-    /// The members that are there before a step and after it. One that it removes may be gone when the step is tried again.
-    fn staying(&self, step: &PlannedStep) -> Vec<String> {
-        let after = self.replicas_after(step).unwrap_or(self.from.replicas);
-        self.from.members(self.from.replicas.min(after))
-    }
-
-    /// Checks the databases against a quota that shrinks.
-    fn fits_quota(&self, members: Vec<String>) -> Option<Action> {
-        let (old, new) = (warnings::quota(self.from)?, warnings::quota(self.to)?);
-        (new < old && self.from.health != Health::Stopped).then(|| Action::FitsQuota {
-            members,
-            bytes: u64::try_from(new).unwrap_or(u64::MAX),
-        })
-    }
-}
-
-impl Steps {
-    /// The manifests that were applied last.
-    fn before(&self) -> Option<&[Manifest]> {
-        (!self.applied.is_empty()).then_some(self.applied.as_slice())
-    }
-}
-
-/// The replicas of a StatefulSet; none if they are no number.
-fn replicas_of(set: &Object) -> Option<u32> {
-    set.text("spec.replicas").map_or(Some(1), |text| text.parse().ok())
 }
 
 fn healthy(members: Vec<String>) -> Action {

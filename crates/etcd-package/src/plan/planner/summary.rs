@@ -33,6 +33,55 @@ impl PlannedStep {
 }
 
 impl Planner<'_> {
+    /// The differences behind a step, in one line.
+    pub(super) fn reason(&self, template: &[String]) -> String {
+        const MOST: usize = 4;
+        let shown = |paths: &[&str]| {
+            let more = paths.len().saturating_sub(MOST);
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            format!("{}{more}", paths[..paths.len().min(MOST)].join(", "))
+        };
+        // Objects that change at the same paths are named together.
+        let mut changes: Vec<(String, Vec<String>)> = Vec::new();
+        for object in &self.changes.objects {
+            let what = match &object.changes {
+                None => "creates".to_owned(),
+                Some(changes) => {
+                    let paths = changes.iter().filter(|change| !change.is_in_template);
+                    let paths: Vec<&str> = paths.map(|change| change.path.as_str()).collect();
+                    // Changes of the template come below.
+                    if paths.is_empty() {
+                        "changes".to_owned()
+                    } else {
+                        format!("changes {} of", shown(&paths))
+                    }
+                }
+            };
+            let name = format!("{} {}", object.id.kind, object.id.name);
+            match changes.iter_mut().find(|(other, _)| *other == what) {
+                Some((_, names)) => names.push(name),
+                None => changes.push((what, vec![name])),
+            }
+        }
+        let mut parts: Vec<String> = changes
+            .into_iter()
+            .map(|(what, names)| format!("{what} {}", names.join(", ")))
+            .collect();
+        let surplus = self.changes.surplus.iter();
+        parts.extend(surplus.map(|(resource, name)| format!("deletes {resource} {name}")));
+        if !template.is_empty() {
+            let prefix = "spec.template.";
+            let paths = template.iter().map(|path| path.strip_prefix(prefix).unwrap_or(path));
+            let paths: Vec<&str> = paths.collect();
+            parts.push(format!("the pods' template differs in {}", shown(&paths)));
+        }
+        parts.join("; ")
+    }
+
     /// The change as a whole: `default/etcd: 3 → 5 members, 2 volumes created, 0 restarts, 0 volumes deleted`.
     pub(super) fn summary(&self, steps: &[PlannedStep]) -> String {
         let (from, to) = (self.from, self.to);

@@ -1,0 +1,98 @@
+//! What is the cluster's own: objects that go with a change, and pods that a selector may match.
+
+use rutter::yaml::Node;
+use rutter::{Diagnostic, Diagnostics, Manifest};
+
+use super::super::action::Action;
+use super::super::changes::resource;
+use super::super::objects::Object;
+use super::super::observed::Health;
+use super::{PlannedStep, Planner};
+use crate::codes::UNSAFE_CHANGE;
+use crate::values::UpdateType;
+
+impl Planner<'_> {
+    /// Refuses a selector that the pods of others match: they would be taken for members, or members for them.
+    pub(super) fn check_selector(&self, diagnostics: &mut Diagnostics) {
+        if self.from.selector == self.to.selector {
+            return;
+        }
+        let is_other = |object: &&Object| {
+            object.id.namespace == self.from.namespace
+                && !(object.id.kind == "StatefulSet" && object.id.name == self.from.fullname)
+                && ["StatefulSet", "Deployment", "DaemonSet", "CronJob", "Pod"].contains(&&*object.id.kind)
+                && !(object.id.kind == "Pod" && self.from.members(self.from.replicas).contains(&object.id.name))
+        };
+        let matches = |object: &&Object| {
+            let path = match &*object.id.kind {
+                "Pod" => "metadata.labels",
+                "CronJob" => "spec.jobTemplate.spec.template.metadata.labels",
+                _ => "spec.template.metadata.labels",
+            };
+            let labels = object.node.at(path).and_then(Node::entries).unwrap_or_default();
+            self.to.selector.iter().all(|(key, value)| {
+                let label = labels.iter().find(|entry| entry.key.scalar.text == *key);
+                label.and_then(|entry| entry.value.as_str()) == Some(value.as_str())
+            })
+        };
+        if let Some(other) = self.installed.iter().filter(is_other).find(matches) {
+            let message = format!(
+                "the selector would match pods of the {} {:?}",
+                other.id.kind, other.id.name
+            );
+            diagnostics.push(
+                Diagnostic::new(&UNSAFE_CHANGE, "naming.selectorLabels", message)
+                    .help("write labels that no other pods of the namespace have"),
+            );
+        }
+    }
+
+    /// Refuses to delete what pods of an earlier template refer to while the update leaves some of them.
+    pub(super) fn check_pruned(&self, diagnostics: &mut Diagnostics) {
+        let update = &self.rendered.cluster.update;
+        let leaves_some = update.partition > 0 || update.kind == UpdateType::OnDelete;
+        let are_earlier = !self.template_changes().is_empty() || matches!(self.from.health, Health::Partly(_));
+        let is_referred_to = |(resource, _): &&(String, String)| ["serviceaccount", "configmap"].contains(&&**resource);
+        let referred_to = self.changes.surplus.iter().find(is_referred_to);
+        if let (true, true, Some((resource, name))) = (leaves_some, are_earlier, referred_to) {
+            let message = format!(
+                "pods of an earlier template stay, and could not start again without the {resource} {name:?}, which goes"
+            );
+            diagnostics.push(
+                Diagnostic::new(&UNSAFE_CHANGE, "update", message)
+                    .help("write update: {type: RollingUpdate, partition: 0} for this change"),
+            );
+        }
+    }
+
+    pub(super) fn pruned(&self) -> impl Iterator<Item = Action> {
+        self.changes.surplus.iter().map(|(resource, name)| Action::Prune {
+            resource: resource.clone(),
+            name: name.clone(),
+        })
+    }
+
+    /// Deletes objects that only the steps between have, such as the budget of two members on the way to one.
+    pub(super) fn pruned_between(&self, steps: &[PlannedStep]) -> Vec<Action> {
+        let is_same =
+            |manifest: &Manifest, other: &Manifest| (&manifest.kind, &manifest.name) == (&other.kind, &other.name);
+        let mut actions = Vec::new();
+        for manifest in steps.iter().flat_map(|step| &step.manifests) {
+            let Some(object) = Object::of_manifest(manifest, &self.from.namespace) else {
+                continue;
+            };
+            let is_desired = self.rendered.manifests.iter().any(|other| is_same(manifest, other));
+            if is_desired || self.installed.get(&object.id).is_some() {
+                continue;
+            }
+            let action = Action::Prune {
+                resource: resource(&object.id),
+                name: object.id.name.clone(),
+            };
+            if !actions.contains(&action) {
+                actions.push(action);
+            }
+        }
+        actions
+    }
+}
