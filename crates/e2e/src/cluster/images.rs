@@ -18,14 +18,12 @@ pub(crate) const PAUSE: &str = "registry.k8s.io/pause:3.10";
 /// The client that writes all the time.
 pub(crate) const WRITER: &str = "rutter.dev/writer:e2e";
 
-/// The releases of etcd that there are images of, by their minor version, with the versions of their tags.
-///
-/// The page names 3.5.15, which is not to be had; a later patch stands in for it.
-const ETCD: [(&str, &[&str]); 4] = [
-    ("3.4", &["3.4.25"]),
-    ("3.5", &["3.5.33", "3.5.15"]),
-    ("3.6", &["3.6.14"]),
-    ("3.7", &["3.7.1"]),
+/// The releases of etcd that there are images of, by their minor version.
+const ETCD: [(&str, &str); 4] = [
+    ("3.4", "3.4.25"),
+    ("3.5", "3.5.33"),
+    ("3.6", "3.6.14"),
+    ("3.7", "3.7.1"),
 ];
 const ETCD_REPOSITORIES: [&str; 2] = ["gcr.io/etcd-development/etcd", "quay.io/coreos/etcd"];
 const BUSYBOX: &str = "docker.io/library/busybox:1.37.0-musl";
@@ -78,7 +76,7 @@ pub(crate) fn write(archive: &Path) -> Result<()> {
             command: vec!["/writer"],
         },
     ];
-    for (minor, versions) in ETCD {
+    for (minor, version) in ETCD {
         // etcdutl came with 3.5.
         let programs = ["etcd", "etcdctl", "etcdutl"]
             .into_iter()
@@ -93,7 +91,7 @@ pub(crate) fn write(archive: &Path) -> Result<()> {
         images.push(Image {
             tags: ETCD_REPOSITORIES
                 .into_iter()
-                .flat_map(|repository| versions.iter().map(move |version| format!("{repository}:v{version}")))
+                .map(|repository| format!("{repository}:v{version}"))
                 .collect(),
             programs,
             links: Vec::new(),

@@ -51,7 +51,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             bootstrap(
                 stage,
                 json!({
-                    "version": "3.5.15",
+                    "version": "3.5.33",
                     "image": {"repository": "quay.io/coreos/etcd"},
                     "tls": {
                         "client": {"mode": "CertManager"},

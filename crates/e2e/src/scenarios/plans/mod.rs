@@ -291,10 +291,12 @@ fn grow(stage: &Stage<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The page as it is printed, but for its user, which is not root.
+/// The page as it is printed, but for its user, which is not root, and its release, which is not to be had.
 fn page(stage: &Stage<'_>) -> Result<()> {
     let page = fs::read_to_string(stage.checkout.join("host-tests/plans/adopt-page/from.yaml"))?;
-    let page = page.replace("namespace: default", &format!("namespace: {}", stage.namespace));
+    let page = page
+        .replace("namespace: default", &format!("namespace: {}", stage.namespace))
+        .replace("v3.5.15", "v3.5.33");
     // Volumes here belong to this user, and root could not read them without the capabilities that only the page gives it.
     let user = "      securityContext: {runAsUser: 65532, runAsGroup: 65532, fsGroup: 65532}\n";
     let page = page.replacen("      containers:\n", &format!("{user}      containers:\n"), 1);
@@ -312,7 +314,7 @@ fn page(stage: &Stage<'_>) -> Result<()> {
     let writer = etcd.writer()?;
     // As in the example `adopt-page.yaml`.
     etcd.values = json!({
-        "version": "3.5.15",
+        "version": "3.5.33",
         "image": {"repository": "quay.io/coreos/etcd"},
         "bootstrap": {"state": "Existing", "token": format!("etcd-{}", stage.namespace)},
         "storage": {"data": {"size": "1Gi"}},
