@@ -30,6 +30,15 @@ const fn says(pattern: &'static str, output: &'static str) -> Answer {
     }
 }
 
+/// kubectl fails, and says why.
+const fn refuses(pattern: &'static str, output: &'static str) -> Answer {
+    Answer {
+        pattern,
+        output,
+        code: 1,
+    }
+}
+
 /// kubectl fails, as it does where something is forbidden or cannot be reached.
 const fn fails(pattern: &'static str) -> Answer {
     Answer {
@@ -125,6 +134,10 @@ const STATUS_3_6_1: &str = r#"[{"Status":{"version":"3.6.1","dbSize":20480}}]"#;
 const STATUS_EMPTY: &str = r#"[{"Status":{}}]"#;
 
 const CLAIM: &str = "*get persistentvolumeclaim data-etcd-0 --output jsonpath=*";
+const SET_NAME: &str = "*get statefulset etcd --ignore-not-found --output name";
+const CREATE: &str = "*create --dry-run=server --filename 01-step/manifests/a.yaml";
+const ALREADY_EXISTS: &str = "Warning: spec.template: old\nError from server (AlreadyExists): error when creating \"a.yaml\": \
+     statefulsets.apps \"etcd\" already exists\n";
 const CLAIMS: &str = "*get persistentvolumeclaim data-etcd-2 wal-etcd-2 --ignore-not-found --output name";
 
 const REVISION: &str = "*get statefulset etcd --output go-template=*";
@@ -425,6 +438,21 @@ fn cases() -> Vec<Case> {
         case("none", "no_claims data-etcd-2 wal-etcd-2", vec![says(CLAIMS, "")], 0),
         case("one", "no_claims data-etcd-2 wal-etcd-2", vec![says(CLAIMS, "persistentvolumeclaim/wal-etcd-2\n")], 1),
         case("forbidden", "no_claims data-etcd-2 wal-etcd-2", vec![fails(CLAIMS)], 1),
+        case(
+            "neither",
+            "not_installed etcd data-etcd-2 wal-etcd-2",
+            vec![says(SET_NAME, ""), says(CLAIMS, "")],
+            0,
+        ),
+        case("without claims", "not_installed etcd", vec![says(SET_NAME, "")], 0),
+        case("a StatefulSet", "not_installed etcd", vec![says(SET_NAME, "statefulset.apps/etcd\n")], 1),
+        case(
+            "claims",
+            "not_installed etcd data-etcd-2 wal-etcd-2",
+            vec![says(SET_NAME, ""), says(CLAIMS, "persistentvolumeclaim/wal-etcd-2\n")],
+            1,
+        ),
+        case("forbidden", "not_installed etcd", vec![fails(SET_NAME)], 2),
         case("current", "of_revision etcd etcd-0", vec![says(REVISION, "etcd-5d"), says(POD_REVISION, "etcd-5d")], 0),
         case("older", "of_revision etcd etcd-0", vec![says(REVISION, "etcd-5d"), says(POD_REVISION, "etcd-4c")], 1),
         case("not observed", "of_revision etcd etcd-0", vec![says(REVISION, ""), says(POD_REVISION, "")], 1),
@@ -622,6 +650,16 @@ fn cases() -> Vec<Case> {
             1,
         ),
         case("a step that is done", "is_done() { [ \"$1\" = 01-step ]; }; replaceable 01-step a.yaml", vec![], 0),
+        case("to create", "creatable 01-step a.yaml", vec![says(CREATE, "statefulset.apps/etcd created\n")], 0),
+        case("that it exists", "creatable 01-step a.yaml", vec![refuses(CREATE, ALREADY_EXISTS)], 0),
+        case("refused", "creatable 01-step a.yaml", vec![fails(CREATE)], 1),
+        case(
+            "refused by a webhook that knows the words",
+            "creatable 01-step a.yaml",
+            vec![refuses(CREATE, "Error from server (Forbidden): denied: (AlreadyExists)\n")],
+            1,
+        ),
+        case("a step that is done", "is_done() { [ \"$1\" = 01-step ]; }; creatable 01-step a.yaml", vec![], 0),
         case("allowed", "allowed create services", vec![says("*auth can-i create services", "yes\n")], 0),
         case(
             "with a warning",

@@ -306,6 +306,13 @@ pub enum Action {
         /// Its name.
         name: String,
     },
+    /// Checks that there is no cluster of this name, and notes that this plan installs one.
+    NotInstalled {
+        /// The StatefulSet.
+        set: String,
+        /// The claims of its members.
+        claims: Vec<String>,
+    },
     /// Checks that the StatefulSet has one of these numbers of replicas: a plan is for one state of the cluster.
     HasReplicas {
         /// Its name.
@@ -350,6 +357,7 @@ impl Action {
             | Self::Allowed { .. }
             | Self::Served { .. }
             | Self::StorageClass { .. }
+            | Self::NotInstalled { .. }
             | Self::HasReplicas { .. }
             | Self::DryRun { .. } => true,
             Self::Snapshot { .. }

@@ -259,6 +259,18 @@ no_claims() (
   [ -z "$found" ] || { printf 'there is %s\n' "$found" >&2; exit 1; }
 )
 
+# not_installed STATEFULSET CLAIM...: whether neither the StatefulSet nor one of these claims exists.
+not_installed() (
+  if exists statefulset "$1"; then
+    echo "there is a StatefulSet $1: make a new plan" >&2
+    exit 1
+  else
+    [ $? = 1 ] || exit 2
+  fi
+  shift
+  [ $# = 0 ] || no_claims "$@"
+)
+
 # of_revision STATEFULSET POD...: whether each of these pods is of the current template of the StatefulSet.
 of_revision() (
   revision=$(k get statefulset "$1" --output go-template='{{if eq .metadata.generation .status.observedGeneration}}{{.status.updateRevision}}{{end}}') || exit 1
@@ -401,6 +413,17 @@ replaceable() (
   for file do
     k replace --dry-run=server --filename "$directory/manifests/$file" || exit 1
   done
+)
+
+# creatable DIRECTORY FILE: whether the API server would create the object of a manifest, but that it exists. It looks for an
+# object of the same name last.
+creatable() (
+  if is_done "$1"; then exit 0; fi
+  if answer=$(k create --dry-run=server --filename "$1/manifests/$2" 2>&1); then exit 0; fi
+  printf '%s\n' "$answer" | grep -q '^Error from server (AlreadyExists): ' || {
+    printf '%s\n' "$answer" >&2
+    exit 1
+  }
 )
 
 # has_replicas STATEFULSET COUNT...: whether the StatefulSet has one of these numbers of replicas, or is missing (none). A plan

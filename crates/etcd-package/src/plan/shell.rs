@@ -92,6 +92,7 @@ impl Shell {
             Action::Healthy { members, before_adding } => {
                 let purpose = match members.as_slice() {
                     [only] => format!("wait until {only} serves"),
+                    [one, other] => format!("wait until {one} and {other} serve"),
                     all => format!("wait until all {} members serve", all.len()),
                 };
                 Command {
@@ -390,6 +391,17 @@ impl Shell {
                     format!("has_replicas {}{}", word(set), words(&counts)),
                 )
             }
+            Action::NotInstalled { set, claims } => Command {
+                unless: Some("test -e \"$notes/installing\"".to_owned()),
+                ..once(
+                    format!("check that there is no cluster {set}"),
+                    format!(
+                        "not_installed {}{} && : > \"$notes/installing\"",
+                        word(set),
+                        words(claims)
+                    ),
+                )
+            },
             Action::DryRun {
                 directory,
                 except,
@@ -397,6 +409,13 @@ impl Shell {
             } => {
                 let excepted: Vec<String> = except.iter().chain(replaced).cloned().collect();
                 let mut line = format!("dry_run {}{}", word(directory), words(&excepted));
+                if let Some(created) = except {
+                    let _ = write!(
+                        line,
+                        " && creatable {}",
+                        words(&[directory.clone(), created.clone()]).trim_start()
+                    );
+                }
                 if !replaced.is_empty() {
                     let _ = write!(line, " && replaceable {}{}", word(directory), words(replaced));
                 }

@@ -88,6 +88,8 @@ pub struct Model {
     had_tls: BTreeSet<u64>,
     /// The ID in the file `replaced` of the step.
     noted: Option<u64>,
+    /// Whether the plan has found that there was no cluster.
+    installs: bool,
     has_snapshot: bool,
     needs_snapshot: bool,
     restarts: u64,
@@ -244,6 +246,7 @@ impl Model {
             downgrade: None,
             had_tls: BTreeSet::new(),
             noted: None,
+            installs: false,
             has_snapshot: false,
             needs_snapshot: true,
             restarts: 0,
@@ -1261,6 +1264,7 @@ impl Model {
                 self.members.values().all(|other| other.name != *member)
             }
             Action::NoteReplaced { .. } => self.noted.is_some(),
+            Action::NotInstalled { .. } => self.installs,
             Action::RemoveReplaced { asked, .. } => {
                 self.ask(asked)?;
                 !self.members.contains_key(&self.noted.context("nobody was noted")?)
@@ -1645,6 +1649,17 @@ impl Model {
             }
             Action::StorageClass { name } => {
                 ensure!(!self.world.missing_classes.contains(name), "no storage class {name}");
+                Ok(())
+            }
+            Action::NotInstalled { set, claims } => {
+                ensure!(
+                    self.live.get("StatefulSet", set).is_none(),
+                    "there is the StatefulSet {set}"
+                );
+                for claim in claims {
+                    ensure!(!self.volumes.contains_key(claim), "there is {claim}");
+                }
+                self.installs = true;
                 Ok(())
             }
             Action::HasReplicas {

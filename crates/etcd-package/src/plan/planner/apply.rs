@@ -7,6 +7,7 @@ use super::super::changes::take_over;
 use super::super::difference::differences;
 use super::super::objects::Object;
 use super::super::observed::Health;
+use super::certificates::certified;
 use super::{PlannedStep, Planner, healthy};
 use crate::etcd::{Version, needs_snapshot};
 use crate::values::UpdateType;
@@ -134,11 +135,17 @@ impl Planner<'_> {
         if !proven.is_empty() {
             before.push(Action::Prove { files: proven.clone() });
         }
-        before.extend(self.certified_first(manifests, applied));
+        let first = self.new_certificates(manifests, applied);
+        let changed_certificates = manifests
+            .iter()
+            .filter(|manifest| changed.contains(&manifest.file_name) && !first.contains(manifest));
+        let issued = certified(changed_certificates);
+        before.extend(self.certified_first(manifests, &first));
         let mut then = vec![Action::Apply];
         if !proven.is_empty() {
             then.push(Action::Applied { files: proven });
         }
+        then.extend(issued);
         Applying { before, then, files }
     }
 

@@ -8,7 +8,7 @@ use super::super::fact::Fact;
 use super::super::objects::Object;
 use super::super::observed::{Certificate, ObservedCluster, PeerTls, issuer_name};
 use super::super::rules::Meaning;
-use super::{PlannedStep, Planner, State, Steps, healthy, reversed};
+use super::{PlannedStep, Planner, State, Steps, healthy, ready, reversed};
 use crate::cluster::Issuers;
 use crate::codes::UNSAFE_CHANGE;
 
@@ -27,15 +27,12 @@ impl Planner<'_> {
         }
     }
 
-    /// Waits for the Certificates among these manifests, if there are any.
-    pub(super) fn certified(&self, manifests: &[Manifest]) -> Option<Action> {
-        let certificates = manifests.iter().filter(|manifest| manifest.kind == "Certificate");
-        let names: Vec<String> = certificates.map(|manifest| manifest.name.clone()).collect();
-        (!names.is_empty()).then_some(Action::CertificatesReady { names })
-    }
-
-    /// Applies Certificates that do not exist yet, with their issuers, and waits for them, before anything depends on them.
-    pub(super) fn certified_first(&self, manifests: &[Manifest], applied: Option<&[Manifest]>) -> Vec<Action> {
+    /// The Certificates among these manifests that do not exist yet.
+    pub(super) fn new_certificates<'m>(
+        &self,
+        manifests: &'m [Manifest],
+        applied: Option<&[Manifest]>,
+    ) -> Vec<&'m Manifest> {
         let is_new = |manifest: &&Manifest| {
             let in_steps = applied.is_some_and(|applied| {
                 applied
@@ -49,14 +46,14 @@ impl Planner<'_> {
                 .any(|certificate| certificate.object.id.name == manifest.name);
             manifest.kind == "Certificate" && !in_steps && !is_installed
         };
-        let names: Vec<String> = manifests
-            .iter()
-            .filter(is_new)
-            .map(|manifest| manifest.name.clone())
-            .collect();
-        if names.is_empty() {
+        manifests.iter().filter(is_new).collect()
+    }
+
+    /// Applies Certificates that do not exist yet, with their issuers, and waits for them, before anything depends on them.
+    pub(super) fn certified_first(&self, manifests: &[Manifest], new: &[&Manifest]) -> Vec<Action> {
+        let Some(issued) = certified(new.iter().copied()) else {
             return Vec::new();
-        }
+        };
         // Issuers that exist may sign for others: only those that are new come before their certificates.
         let is_new_issuer = |manifest: &&Manifest| {
             matches!(&*manifest.kind, "Issuer" | "ClusterIssuer")
@@ -67,25 +64,22 @@ impl Planner<'_> {
         };
         let files = manifests
             .iter()
-            .filter(|manifest| is_new(manifest) || is_new_issuer(manifest));
+            .filter(|manifest| new.contains(manifest) || is_new_issuer(manifest));
         vec![
             Action::ApplyFiles {
                 files: files.map(|manifest| manifest.file_name.clone()).collect(),
             },
-            Action::CertificatesReady { names },
+            issued,
         ]
     }
 
     /// Has certificates issued for members that are to come.
     pub(super) fn certify(&self, manifests: &[Manifest], steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
-        let Some(certified) = self
-            .certified(manifests)
-            .filter(|_| self.from.replicas < self.to.replicas)
-        else {
+        let (actions, files) = self.applying(manifests, steps.before()).all();
+        let is_issued = |action: &Action| matches!(action, Action::CertificatesReady { .. });
+        if self.from.replicas >= self.to.replicas || !actions.iter().any(is_issued) {
             return Ok(());
-        };
-        let (mut actions, files) = self.applying(manifests, steps.before()).all();
-        actions.push(certified);
+        }
         steps.push(PlannedStep {
             name: "issue-certificates".to_owned(),
             title: "issue certificates that name the new members".to_owned(),
@@ -231,7 +225,6 @@ impl Planner<'_> {
         ];
         let (applying, step_files) = self.applying(&meanwhile, steps.before()).all();
         actions.extend(applying);
-        actions.extend(self.certified(&meanwhile));
         actions.extend(self.settled(replicas));
         steps.push(PlannedStep {
             name: "copy-peer-certificate".to_owned(),
@@ -254,10 +247,10 @@ impl Planner<'_> {
                 of_meanwhile.unwrap_or(manifest).clone()
             })
             .collect();
-        let (mut actions, step_files) = self.applying(&manifests, steps.before()).all();
-        if self.to.certificates.contains_key(new) {
-            actions.extend(self.certified(&manifests));
-        }
+        let (applying, step_files) = self.applying(&manifests, steps.before()).all();
+        // A second run may have etcdctl show a certificate that members do not trust yet.
+        let mut actions = ready(&members);
+        actions.extend(applying);
         actions.push(Action::SecretHasKeys {
             secret: new.to_owned(),
             keys: TLS_KEYS.map(str::to_owned).to_vec(),
@@ -312,6 +305,13 @@ impl Planner<'_> {
         });
         Ok(())
     }
+}
+
+/// Waits for the Certificates among these manifests, if there are any.
+pub(super) fn certified<'m>(manifests: impl Iterator<Item = &'m Manifest>) -> Option<Action> {
+    let certificates = manifests.filter(|manifest| manifest.kind == "Certificate");
+    let names: Vec<String> = certificates.map(|manifest| manifest.name.clone()).collect();
+    (!names.is_empty()).then_some(Action::CertificatesReady { names })
 }
 
 /// The keys of a Secret that etcd's files have in what is rendered.

@@ -11,9 +11,7 @@ impl Planner<'_> {
     /// anyone can change a label, and a member whose data another release has written ends in a crash loop. A step that was
     /// interrupted has updated some members.
     pub(super) fn add_version_check(&self, running: Version, versions: &[Version], steps: &mut [PlannedStep]) {
-        let is_needed = self.from.version.known().is_none() || !versions.is_empty();
-        // Midway, members do not trust the certificate that etcdctl shows by then.
-        if self.from.health == Health::Stopped || self.has_new_client_issuer() && !is_needed {
+        if self.from.health == Health::Stopped {
             return;
         }
         let Some(step) = steps.first_mut() else { return };

@@ -4,6 +4,7 @@ use rutter::Diagnostic;
 
 use super::super::action::Action;
 use super::super::observed::ObservedCluster;
+use super::certificates::certified;
 use super::{Planned, PlannedStep, connected, healthy, preflight};
 use crate::Rendered;
 
@@ -12,14 +13,35 @@ pub(in crate::plan) fn install(rendered: &Rendered, to: &ObservedCluster, warnin
     let names = &rendered.cluster.names;
     let replicas = rendered.cluster.replicas;
     let members = to.members(replicas);
+    // A claim's fields are fixed, and the API server adds some.
+    let proven: Vec<String> = rendered
+        .manifests
+        .iter()
+        .filter(|manifest| manifest.kind != "PersistentVolumeClaim")
+        .map(|manifest| manifest.file_name.clone())
+        .collect();
     let mut actions = vec![
+        Action::HasReplicas {
+            set: to.fullname.clone(),
+            counts: vec![replicas],
+            may_be_missing: true,
+        },
+        Action::NotInstalled {
+            set: to.fullname.clone(),
+            claims: (0..replicas).flat_map(|ordinal| to.claims_of(ordinal)).collect(),
+        },
+        Action::Prove { files: proven.clone() },
         Action::Apply,
+        Action::Applied { files: proven },
+    ];
+    actions.extend(certified(rendered.manifests.iter()));
+    actions.extend([
         Action::RolledOut {
             set: to.fullname.clone(),
             replicas,
         },
         healthy(members.clone()),
-    ];
+    ]);
     actions.extend(connected(members));
     actions.push(Action::Voters {
         asked: to.member(0),

@@ -7,6 +7,7 @@ use rutter::Diagnostic;
 use super::super::action::Action;
 use super::super::fact::Fact;
 use super::super::observed::PeerTls;
+use super::certificates::certified;
 use super::{Applying, PlannedStep, Planner, State, Steps, Update, connected, healthy};
 use crate::codes::UNKNOWN_CLUSTER;
 
@@ -125,6 +126,7 @@ impl Planner<'_> {
         }
         let Applying { before, then, files } = self.applying(&manifests, steps.before());
         actions.extend(before);
+        actions.extend(certified(manifests.iter()));
         actions.push(Action::AddLearner {
             member: member.clone(),
             url: url.clone(),

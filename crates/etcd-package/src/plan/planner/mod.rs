@@ -91,7 +91,7 @@ pub struct PlannedStep {
 impl PlannedStep {
     /// Inserts a check before everything but the first wait for members that serve.
     fn insert_behind_health(&mut self, check: Option<Action>) {
-        let is_other = |action: &Action| !matches!(action, Action::Healthy { .. });
+        let is_other = |action: &Action| !matches!(action, Action::Healthy { .. } | Action::Ready { .. });
         let at = self.actions.iter().position(is_other).unwrap_or(0);
         self.actions.splice(at..at, check);
     }
@@ -405,14 +405,24 @@ impl Planner<'_> {
         }
         let replicas = start.replicas;
         let members = self.from.members(replicas);
-        // Once the certificates are there, etcdctl is let in by no member that has not restarted: also not on a second run.
-        let mut actions: Vec<Action> = (!has_new_issuer)
-            .then(|| healthy(members.clone()))
-            .into_iter()
-            .collect();
+        let mut actions = vec![healthy(members.clone())];
+        if has_new_issuer {
+            // Once the certificates are issued, no member that has not restarted lets etcdctl in: also not on a second run.
+            if steps.steps.is_empty() {
+                steps.push(PlannedStep {
+                    name: "check-members".to_owned(),
+                    title: "check that the members are as the plan expects them".to_owned(),
+                    reason: "they cannot be asked while they get certificates of another CA".to_owned(),
+                    restarts: Vec::new(),
+                    manifests: Vec::new(),
+                    files: Vec::new(),
+                    actions,
+                });
+            }
+            actions = ready(&members);
+        }
         let (applying, files) = self.applying(&manifests, steps.before()).all();
         actions.extend(applying);
-        actions.extend(self.certified(&manifests));
         // Members that were faster than the certificates restart once more.
         actions.extend(has_new_issuer.then(|| Action::Restart {
             set: self.from.fullname.clone(),
@@ -522,6 +532,12 @@ fn healthy(members: Vec<String>) -> Action {
         members,
         before_adding: None,
     }
+}
+
+/// Waits until each of the members' pods is ready, without a question to etcd.
+fn ready(members: &[String]) -> Vec<Action> {
+    let members = members.iter().cloned();
+    members.map(|member| Action::Ready { member }).collect()
 }
 
 /// Waits until the members reach each other; one has none to reach.

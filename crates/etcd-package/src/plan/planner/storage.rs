@@ -212,7 +212,6 @@ impl Planner<'_> {
         let mut actions = vec![healthy(self.from.members(state.replicas))];
         let (applying, files) = self.applying(&manifests, steps.before()).all();
         actions.extend(applying);
-        actions.extend(self.certified(&manifests));
         steps.push(PlannedStep {
             name: format!("prepare-{}", state.version),
             title: "apply what members are once they are replaced".to_owned(),
@@ -244,7 +243,9 @@ impl Planner<'_> {
             let url = self.url(ordinal)?;
             // The old claims go. Those of the same names that it gets are new.
             let claims = self.from.claims_of(ordinal);
-            let mut actions = vec![
+            let others: Vec<String> = members.iter().filter(|other| **other != member).cloned().collect();
+            let mut actions: Vec<Action> = (!others.is_empty()).then(|| healthy(others)).into_iter().collect();
+            actions.extend([
                 Action::NoteReplaced {
                     member: member.clone(),
                     asked: asked.clone(),
@@ -253,7 +254,7 @@ impl Planner<'_> {
                     member: member.clone(),
                     asked: asked.clone(),
                 },
-            ];
+            ]);
             if !claims.is_empty() {
                 actions.push(Action::DeleteReplacedClaims {
                     member: member.clone(),
