@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use etcd_package::{EtcdPackage, Planned, planned};
 use host_tests::oracles::{check, documents};
 use host_tests::plans::Change;
-use host_tests::plans::model::{Model, Pace};
+use host_tests::plans::model::{Mishap, Model, Pace};
 use host_tests::{request, same};
 use libtest_mimic::{Arguments, Trial};
 use rutter::plan::Detail;
@@ -86,6 +86,11 @@ fn main() -> Result<()> {
     for change in Change::all()? {
         trials.push(Trial::test(format!("without an action {}", change.name), move || {
             Ok(without_an_action(&change)?)
+        }));
+    }
+    for change in Change::all()? {
+        trials.push(Trial::test(format!("mishaps {}", change.name), move || {
+            Ok(meet_mishaps(&change).map_err(|error| format!("{error:#}"))?)
         }));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -255,6 +260,27 @@ const UNSEEN: [(&str, &str, &str); 5] = [
         "the fields that go are in lists that an apply replaces as a whole",
     ),
 ];
+
+/// No step of a plan does harm where the cluster is not as it was when the plan was made.
+fn meet_mishaps(change: &Change) -> Result<()> {
+    let Ok((State::Values(from), desired)) = change.asked() else {
+        return Ok(());
+    };
+    let Ok(plan) = planned(&State::Values(from.clone()), &desired) else {
+        return Ok(());
+    };
+    let (Ok(before), Some(last)) = (EtcdPackage.render(&from), plan.steps.last()) else {
+        return Ok(());
+    };
+    let mut stopped = 0;
+    for pace in [Pace::Eager, Pace::Lazy] {
+        let mut model = Model::healthy(&before.manifests, &last.manifests, pace)?;
+        let mishaps = [Mishap::Down(0), Mishap::Down(1), Mishap::Learner];
+        stopped += model.meet(&plan, &mishaps).with_context(|| format!("{pace:?}"))?;
+    }
+    ensure!(stopped > 0 || plan.is_one_apply, "no mishap stops the plan");
+    Ok(())
+}
 
 /// Each action of a plan, left out, makes the plan fail on the model, unless the model cannot see it.
 fn without_an_action(change: &Change) -> Result<()> {

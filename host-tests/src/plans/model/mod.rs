@@ -47,6 +47,29 @@ pub struct World {
     pub missing_kinds: BTreeSet<String>,
     /// Verbs and resources that the person may not use.
     pub forbidden: BTreeSet<(String, String)>,
+    /// Pods whose node is down.
+    pub down: BTreeSet<String>,
+}
+
+/// What may have happened to a healthy cluster by the time a step runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// The node of the member with this ordinal is down.
+    Down(u32),
+    /// etcd knows a voter that no pod is.
+    Voter,
+    /// etcd knows a learner that no pod is.
+    Learner,
+}
+
+/// The mark of an error that is harm, and not a check that has stopped a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Harm;
+
+impl std::fmt::Display for Harm {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("what controllers do by themselves harms the cluster")
+    }
 }
 
 impl Default for World {
@@ -56,6 +79,7 @@ impl Default for World {
             missing_classes: BTreeSet::new(),
             missing_kinds: BTreeSet::new(),
             forbidden: BTreeSet::new(),
+            down: BTreeSet::new(),
         }
     }
 }
@@ -316,6 +340,61 @@ impl Model {
             self.finish()
                 .with_context(|| format!("at the end of the step {}", step.name))?;
         }
+        Ok(())
+    }
+
+    /// Carries a plan out, and tries each step after each of these mishaps as well. Returns how often one stopped a step.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a step does harm because of a mishap that it does not see.
+    pub fn meet(&mut self, planned: &Planned, mishaps: &[Mishap]) -> Result<usize> {
+        self.needs_snapshot = false;
+        let mut stopped = 0;
+        for step in &planned.steps {
+            for mishap in mishaps {
+                let mut met = self.clone();
+                met.happen(*mishap)?;
+                // A cluster that the mishap alone leaves without its quorum has nothing to lose.
+                if met.check().is_err() || met.leader.is_none() {
+                    continue;
+                }
+                let run = met.run(step, step.actions.len()).and_then(|()| met.settle());
+                match run {
+                    Err(error) if error.downcast_ref::<Harm>().is_some() => {
+                        return Err(error.context(format!("{mishap:?}")));
+                    }
+                    Err(_) => stopped += 1,
+                    Ok(()) => {}
+                }
+            }
+            self.run(step, step.actions.len())?;
+            self.finish()?;
+        }
+        Ok(stopped)
+    }
+
+    fn happen(&mut self, mishap: Mishap) -> Result<()> {
+        match mishap {
+            Mishap::Down(ordinal) => {
+                let name = self.pod_name(u64::from(ordinal));
+                if let Some(pod) = self.pods.get_mut(&name) {
+                    pod.process = None;
+                }
+                self.world.down.insert(name);
+            }
+            Mishap::Voter | Mishap::Learner => {
+                let member = Member {
+                    name: "gone".to_owned(),
+                    url: "http://gone.example:2380".to_owned(),
+                    votes: mishap == Mishap::Voter,
+                    has_started: true,
+                };
+                self.members.insert(self.next_id, member);
+                self.next_id += 1;
+            }
+        }
+        self.elect();
         Ok(())
     }
 
@@ -580,6 +659,10 @@ impl Model {
 
     /// Does all that controllers and kubelets do by themselves.
     fn settle(&mut self) -> Result<()> {
+        self.settle_all().context(Harm)
+    }
+
+    fn settle_all(&mut self) -> Result<()> {
         if self.settled.is_some() && self.settled == Some(self.versions()) {
             return Ok(());
         }
@@ -724,6 +807,9 @@ impl Model {
 
     fn started(&mut self, name: &str, settings: Settings) -> Result<Start> {
         let waits = |reason: String| Ok(Start::Waits(reason));
+        if self.world.down.contains(name) {
+            return waits("its node is down".to_owned());
+        }
         let missing = settings
             .secrets
             .iter()
