@@ -268,21 +268,30 @@ impl<'a> Folder<'a> {
         Ok(env::join_paths([bin].into_iter().chain(env::split_paths(&path)))?)
     }
 
-    /// Carries the plan out although it is killed at the `calls`th call of kubectl, the twice as manieth, and so on; returns
-    /// how often it was killed. Calls that only try something do not count: most of them come before the first step.
+    /// Carries the plan out although it is killed at the `calls`th call of kubectl, before or behind it in turns, then at the
+    /// twice as manieth, and so on; returns how often it was killed. Calls that only try something do not count: most of them
+    /// come before the first step.
     pub(super) fn run_and_be_killed(&self, calls: u32) -> Result<u32> {
         let kubectl = process::find("kubectl")?;
         let left = self.path.join("left");
+        let behind = self.path.join("behind");
         let path = self.path_with_kubectl(&format!(
             "#!/bin/sh\ncase \"$*\" in *'auth can-i'* | *dry-run=server* | *api-resources* | *'raw /metrics'*) exec {kubectl} \"$@\" ;; esac\n\
              left=$(($(cat {left}) - 1))\necho \"$left\" > {left}\n\
-             [ \"$left\" -gt 0 ] || {{ kill -KILL \"$(cat {pid})\"; exit 1; }}\nexec {kubectl} \"$@\"\n",
+             [ \"$left\" -gt 0 ] || {{ [ ! -e {behind} ] || {kubectl} \"$@\" > /dev/null; kill -KILL \"$(cat {pid})\"; exit 1; }}\n\
+             exec {kubectl} \"$@\"\n",
             left = left.display(),
+            behind = behind.display(),
             pid = self.path.join("pid").display(),
             kubectl = kubectl.display(),
         ))?;
         for kills in 0..200 {
             fs::write(&left, (calls * (kills + 1)).to_string())?;
+            if kills % 2 == 0 {
+                fs::write(&behind, "")?;
+            } else {
+                fs::remove_file(&behind)?;
+            }
             let output = self.script(Path::new(&path)).output()?;
             if output.status.success() {
                 return Ok(kills);

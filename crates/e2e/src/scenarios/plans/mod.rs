@@ -57,6 +57,25 @@ const CHANGES: &[Scenario] = &[
         "rutter apply is killed again and again, and started again, until it is done",
         |stage| killed(stage, Apply, json!({}), json!({"replicas": 2, "quota": "4Gi"})),
     ),
+    Scenario::new("plan-killed-url", "the same while peer URLs change", |stage| {
+        killed(stage, Apply, json!({}), json!({"ports": {"peer": 3380}}))
+    }),
+    Scenario::new("plan-killed-class", "the same while members are replaced", |stage| {
+        make_class(stage, "plan-killed-class")?;
+        let to = json!({"storage": {"data": {"storageClassName": "plan-killed-class"}}});
+        killed(stage, Script, json!({}), to)
+    }),
+    Scenario::new("plan-killed-authority", "the same while the CA changes", |stage| {
+        make_issuer(stage, "company")?;
+        let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
+        let from = json!({"tls": {"peer": {"mode": "CertManager"}}});
+        killed(stage, Apply, from, json!({"tls": {"certManager": {"issuer": issuer}}}))
+    }),
+    Scenario::new(
+        "plan-killed-downgrade",
+        "the same while etcd 3.7 becomes 3.6",
+        |stage| killed(stage, Script, json!({"version": "3.7.1"}), json!({"version": "3.6.14"})),
+    ),
     Scenario::new("plan-upgrade", "etcd 3.5 becomes 3.7", |stage| {
         let from = with(both("CertManager"), "version", json!("3.5.33"));
         carry_out(stage, Apply, from, json!({"version": "3.7.1"}))
