@@ -278,8 +278,9 @@ impl<'a> Folder<'a> {
         let path = self.path_with_kubectl(&format!(
             "#!/bin/sh\ncase \"$*\" in *'auth can-i'* | *dry-run=server* | *api-resources* | *'raw /metrics'*) exec {kubectl} \"$@\" ;; esac\n\
              left=$(($(cat {left}) - 1))\necho \"$left\" > {left}\n\
-             [ \"$left\" -gt 0 ] || {{ [ ! -e {behind} ] || {kubectl} \"$@\" > /dev/null; kill -KILL \"$(cat {pid})\"; exit 1; }}\n\
-             exec {kubectl} \"$@\"\n",
+             [ \"$left\" -gt 0 ] && exec {kubectl} \"$@\"\n\
+             case \"$*\" in *port-forward*) ;; *) [ ! -e {behind} ] || {kubectl} \"$@\" > /dev/null ;; esac\n\
+             kill -KILL \"$(cat {pid})\"\nexit 1\n",
             left = left.display(),
             behind = behind.display(),
             pid = self.path.join("pid").display(),
