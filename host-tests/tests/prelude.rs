@@ -140,6 +140,10 @@ const ALREADY_EXISTS: &str = "Warning: spec.template: old\nError from server (Al
      statefulsets.apps \"etcd\" already exists\n";
 const CLAIMS: &str = "*get persistentvolumeclaim data-etcd-2 wal-etcd-2 --ignore-not-found --output name";
 
+const DELETED_A: &str = "*get service a --ignore-not-found --output go-template=*deletionTimestamp*";
+const DELETED_B: &str = "*get service b --ignore-not-found --output go-template=*deletionTimestamp*";
+const UID_OF: &str = "*get pod etcd-0 --ignore-not-found --output go-template={{.metadata.uid}}";
+
 const REVISION: &str = "*get statefulset etcd --output go-template=*";
 const POD_REVISION: &str = "*get pod etcd-0 --output go-template=*controller-revision-hash*";
 
@@ -453,6 +457,35 @@ fn cases() -> Vec<Case> {
             1,
         ),
         case("forbidden", "not_installed etcd", vec![fails(SET_NAME)], 2),
+        case("nothing is left", "gone service a b", vec![says("*get service a b --ignore-not-found --output name", "")], 0),
+        case("one is left", "gone service a b", vec![says("*get service a b *", "service/b\n")], 1),
+        case("forbidden", "gone service a b", vec![fails("*get service a b *")], 1),
+        case("gone, or going", "deleted service a b", vec![says(DELETED_A, ""), says(DELETED_B, "")], 0),
+        case("the first stays", "deleted service a b", vec![says(DELETED_A, "yes"), says(DELETED_B, "")], 1),
+        case("the second stays", "deleted service a b", vec![says(DELETED_A, ""), says(DELETED_B, "yes")], 1),
+        case("no value", "deleted service a", vec![says(DELETED_A, "<no value>")], 1),
+        case("forbidden", "deleted service a", vec![fails(DELETED_A)], 1),
+        case("an object", "uid_of pod etcd-0", vec![says(UID_OF, "1-a")], 0).prints("1-a\n"),
+        case("none", "uid_of pod etcd-0", vec![says(UID_OF, "")], 0).prints("\n"),
+        case("no value", "uid_of pod etcd-0", vec![says(UID_OF, "<no value>")], 1),
+        case("forbidden", "uid_of pod etcd-0", vec![fails(UID_OF)], 1),
+        case(
+            "another comes back",
+            "uid_of() { if mkdir looked 2> /dev/null; then echo 1; else echo 2; fi; }; delete_pod etcd-0",
+            vec![says("*delete pod etcd-0 *", "")],
+            0,
+        )
+        .calling("delete pod etcd-0"),
+        case(
+            "none comes back",
+            "uid_of() { if mkdir looked 2> /dev/null; then echo 1; fi; }; delete_pod etcd-0",
+            vec![says("*delete pod etcd-0 *", "")],
+            0,
+        ),
+        case("none is there", "delete_pod etcd-0", vec![says(UID_OF, "")], 0).calling("!delete"),
+        case("it stays", "delete_pod etcd-0", vec![says(UID_OF, "1-a"), says("*delete pod etcd-0 *", "")], 1),
+        case("it may not be deleted", "delete_pod etcd-0", vec![says(UID_OF, "1-a"), fails("*delete pod etcd-0 *")], 1),
+        case("forbidden", "delete_pod etcd-0", vec![fails(UID_OF)], 1).calling("!delete"),
         case("current", "of_revision etcd etcd-0", vec![says(REVISION, "etcd-5d"), says(POD_REVISION, "etcd-5d")], 0),
         case("older", "of_revision etcd etcd-0", vec![says(REVISION, "etcd-5d"), says(POD_REVISION, "etcd-4c")], 1),
         case("not observed", "of_revision etcd etcd-0", vec![says(REVISION, ""), says(POD_REVISION, "")], 1),

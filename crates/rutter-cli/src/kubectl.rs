@@ -67,6 +67,8 @@ impl Kubectl {
         }
         // Messages are compared, in English.
         command.env("LC_ALL", "C");
+        // No options of the person's own: a selector of `get` would hide objects.
+        command.env("KUBERC", "off").env("KUBECTL_KUBERC", "false");
         command.args(self.context.as_ref().map(|context| format!("--context={context}")));
         command.args(arguments);
         command

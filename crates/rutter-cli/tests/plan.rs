@@ -194,7 +194,8 @@ impl Setting {
     /// A kubectl that answers calls that match a pattern, before it does what it does otherwise.
     fn kubectl(&self, cases: &str) -> &Self {
         let script = format!(
-            "#!/bin/sh\nprintf '%s\\n' \"$*\" >> \"$CALLS\"\nPATH=/usr/bin:/bin\ncase \"$*\" in\n{cases}\n\
+            "#!/bin/sh\nprintf '%s\\n' \"$*\" >> \"$CALLS\"\nPATH=/usr/bin:/bin\n\
+             [ \"$KUBERC$KUBECTL_KUBERC\" = offfalse ] || exit 9\ncase \"$*\" in\n{cases}\n\
              *'config current-context') echo here ;;\n\
              *'config view'*) echo shop ;;\n\
              *'get namespace kube-system'*) printf uid-1 ;;\n\

@@ -270,6 +270,13 @@ struct Kubectl {
 
 impl Kubectl {
     fn call(&self, arguments: &[String]) -> Result<ExitCode> {
+        // A person's own options would change what a call does.
+        for (variable, off) in [("KUBERC", "off"), ("KUBECTL_KUBERC", "false")] {
+            ensure!(
+                env::var(variable).is_ok_and(|value| value == off),
+                "{variable} is not {off}"
+            );
+        }
         let line = arguments.join(" ");
         let mut input = String::new();
         if line.contains("--filename=-") {

@@ -66,6 +66,16 @@ const MUTATIONS: &[Mutation] = &[
         &["lines_have_what_they_are_promised"],
     ),
     mutation(
+        "options of the person's own count",
+        &[("  KUBERC=off\n", "")],
+        &["a_plan_is_carried_out_once"],
+    ),
+    mutation(
+        "options of the person's own count for an older kubectl",
+        &[("  KUBECTL_KUBERC=false\n", "")],
+        &["a_plan_is_carried_out_once"],
+    ),
+    mutation(
         "the context is not pinned",
         &[(
             "\"$rutter_binary\" ${rutter_context:+\"--context=$rutter_context\"} \"$@\"",

@@ -253,11 +253,14 @@ exists() (
   [ -n "$found" ]
 )
 
-# no_claims CLAIM...: whether none of these claims exists.
-no_claims() (
-  found=$(k get persistentvolumeclaim "$@" --ignore-not-found --output name) || exit 1
+# gone KIND NAME...: whether none of these objects exists.
+gone() (
+  found=$(k get "$@" --ignore-not-found --output name) || exit 1
   [ -z "$found" ] || { printf 'there is %s\n' "$found" >&2; exit 1; }
 )
+
+# no_claims CLAIM...: whether none of these claims exists.
+no_claims() { gone persistentvolumeclaim "$@"; }
 
 # not_installed STATEFULSET CLAIM...: whether neither the StatefulSet nor one of these claims exists.
 not_installed() (
@@ -269,6 +272,32 @@ not_installed() (
   fi
   shift
   [ $# = 0 ] || no_claims "$@"
+)
+
+# deleted KIND NAME...: whether each of these objects is gone, or goes as soon as nothing uses it.
+deleted() (
+  kind=$1
+  shift
+  for name do
+    found=$(k get "$kind" "$name" --ignore-not-found --output go-template='{{if not .metadata.deletionTimestamp}}yes{{end}}') || exit 1
+    [ -z "$found" ] || { echo "$kind $name was not deleted" >&2; exit 1; }
+  done
+)
+
+# uid_of KIND NAME: the UID of an object, and nothing if there is none.
+uid_of() (
+  uid=$(k get "$1" "$2" --ignore-not-found --output go-template='{{.metadata.uid}}') || exit 1
+  case $uid in *[!0-9a-zA-Z-]*) echo "$1 $2 has no UID" >&2; exit 1 ;; esac
+  printf '%s\n' "$uid"
+)
+
+# delete_pod POD: deletes a pod that comes back.
+delete_pod() (
+  before=$(uid_of pod "$1") || exit 1
+  [ -n "$before" ] || exit 0
+  k delete pod "$1" --ignore-not-found || exit 1
+  after=$(uid_of pod "$1") || exit 1
+  [ "$after" != "$before" ] || { echo "the pod $1 was not deleted" >&2; exit 1; }
 )
 
 # of_revision STATEFULSET POD...: whether each of these pods is of the current template of the StatefulSet.

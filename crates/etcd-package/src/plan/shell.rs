@@ -244,7 +244,7 @@ impl Shell {
                 ..once(
                     format!("delete the volumes of {member}, which go with its pod"),
                     format!(
-                        "k delete persistentvolumeclaim{} --ignore-not-found --wait=false",
+                        "k delete persistentvolumeclaim{0} --ignore-not-found --wait=false && deleted persistentvolumeclaim{0}",
                         words(claims)
                     ),
                 )
@@ -253,7 +253,7 @@ impl Shell {
                 unless: Some(has_new(asked, url)),
                 ..once(
                     format!("delete the pod {member}, which comes back as desired"),
-                    format!("k delete pod {} --ignore-not-found", word(member)),
+                    call("delete_pod", &[member]),
                 )
             },
             Action::AddReplacement { member, url, asked } => Command {
@@ -284,11 +284,11 @@ impl Shell {
             ),
             Action::DeleteClaims { claims } => once(
                 "delete its volumes: etcd does not start on the data of a removed member",
-                format!("k delete persistentvolumeclaim{} --ignore-not-found", words(claims)),
+                deleted("persistentvolumeclaim", &words(claims), ""),
             ),
             Action::DeleteSetOnly { set } => once(
                 "delete the StatefulSet, but neither pods nor claims",
-                format!("k delete statefulset {} --cascade=orphan --ignore-not-found", word(set)),
+                deleted("statefulset", &words(&[set]), " --cascade=orphan"),
             ),
             Action::LabelPods { members, labels } => {
                 let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -363,7 +363,7 @@ impl Shell {
             ),
             Action::Prune { resource, name } => once(
                 format!("delete {resource} {name}, which is no longer desired"),
-                format!("k delete {} {} --ignore-not-found", word(resource), word(name)),
+                deleted(&word(resource), &words(&[name]), ""),
             ),
             Action::Allowed { verb, resources } => once(
                 format!("check that you may {verb} {}", resources.join(", ")),
@@ -459,6 +459,11 @@ fn add_learner(member: &str, url: &str, asked: &str) -> Command {
         call("etcdctl_in", &[asked, "member", "add", member, "--learner", &url]),
         PATIENCE,
     )
+}
+
+/// Deletes objects of a kind, and checks that none is left: kubectl also ends well where something has it ask first.
+fn deleted(kind: &str, names: &str, options: &str) -> String {
+    format!("k delete {kind}{names}{options} --ignore-not-found && gone {kind}{names}")
 }
 
 fn has_new(asked: &str, url: &str) -> String {

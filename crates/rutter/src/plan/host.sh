@@ -571,6 +571,10 @@ rutter_main() {
   # Messages of other programs in English, bytes as bytes.
   LC_ALL=C
   export LC_ALL
+  # No options of the person's own: their `delete` may ask first, and succeeds without an answer.
+  KUBERC=off
+  KUBECTL_KUBERC=false
+  export KUBERC KUBECTL_KUBERC
   unset CDPATH
   # Not the function.
   rutter_binary=$(unset -f kubectl && command -v kubectl) || rutter_binary=
