@@ -105,6 +105,22 @@ const TWO_OF_A_NAME: &str = "\
 a1, started, etcd-1, http://etcd-1:2380, http://etcd-1:2379, false
 b2, started, etcd-1, http://other:2380, http://other:2379, false
 ";
+/// With `ETCDCTL_WRITE_OUT=table`.
+const TABLE_OF_MEMBERS: &str = "\
++----+---------+--------+--------------------+--------------------+------------+
+| ID | STATUS  |  NAME  |     PEER ADDRS     |    CLIENT ADDRS    | IS LEARNER |
++----+---------+--------+--------------------+--------------------+------------+
+| a1 | started | etcd-0 | http://etcd-0:2380 | http://etcd-0:2379 |      false |
++----+---------+--------+--------------------+--------------------+------------+
+";
+const WARNING_BEFORE: &str = "\
+warning: the flag is deprecated
+a1, started, etcd-0, http://etcd-0:2380, http://etcd-0:2379, false
+";
+const WARNING_BEHIND: &str = "\
+a1, started, etcd-0, http://etcd-0:2380, http://etcd-0:2379, false
+warning: one, two, three, four, five, false
+";
 const UNSTARTED_VOTER: &str = "\
 a1, started, etcd-0, http://etcd-0:2380, http://etcd-0:2379, false
 b2, unstarted, , http://etcd-1:2380, , false
@@ -131,6 +147,7 @@ const STATUS_3_6: &str = r#"[{"Endpoint":"e","Status":{"header":{"member_id":1},
 const STATUS_BACK: &str = r#"[{"Status":{"version":"3.6.14","dbSize":20480,"storageVersion":"3.5.0","downgradeInfo":{"targetVersion":"3.5.0"}}}]"#;
 const STATUS_3_5: &str = r#"[{"Status":{"version":"3.5.33","dbSize":20480}}]"#;
 const STATUS_3_6_1: &str = r#"[{"Status":{"version":"3.6.1","dbSize":20480}}]"#;
+const STATUS_OF_TWO: &str = r#"[{"Endpoint":"e","Status":{"version":"3.5.33","dbSize":40960}},{"Endpoint":"f","Status":{"version":"3.6.14","dbSize":20480,"storageVersion":"3.6.0"}}]"#;
 const STATUS_EMPTY: &str = r#"[{"Status":{}}]"#;
 
 const CLAIM: &str = "*get persistentvolumeclaim data-etcd-0 --output jsonpath=*";
@@ -179,9 +196,25 @@ fn cases() -> Vec<Case> {
         case("serve", "healthy etcd-0 etcd-1", vec![says(HEALTH_0, ""), says(HEALTH_1, "")], 0),
         case("one does not", "healthy etcd-0 etcd-1", vec![says(HEALTH_0, ""), fails(HEALTH_1)], 1),
         case("the first does not", "healthy etcd-0 etcd-1", vec![fails(HEALTH_0), says(HEALTH_1, "")], 1),
+        case("nobody is asked", "healthy", vec![], 2),
         case("a list", "members_of etcd-0", list(MEMBERS), 0).prints(MEMBERS),
         case("no answer", "members_of etcd-0", vec![fails(LIST)], 2),
         case("an empty list", "members_of etcd-0", list(""), 2),
+        case("a table", "members_of etcd-0", list(TABLE_OF_MEMBERS), 2),
+        case("JSON", "members_of etcd-0", list(r#"{"header":{"cluster_id":1},"members":[{"ID":161,"name":"etcd-0"}]}"#), 2),
+        case("fields", "members_of etcd-0", list("\"ClusterID\" : 1\n\"ID\" : 161\n\"Name\" : \"etcd-0\"\n"), 2),
+        case("a warning before it", "members_of etcd-0", list(WARNING_BEFORE), 2),
+        case("a warning behind it", "members_of etcd-0", list(WARNING_BEHIND), 2),
+        case("a list of etcd 3.3", "members_of etcd-0", list("a1, started, etcd-0, http://etcd-0:2380, http://etcd-0:2379\n"), 2),
+        case("IDs as numbers", "members_of etcd-0", list("A1, started, etcd-0, http://a:2380, http://a:2379, false\n"), 2),
+        case("another status", "members_of etcd-0", list("a1, lost, etcd-0, http://a:2380, http://a:2379, false\n"), 2),
+        case("no word about learners", "members_of etcd-0", list("a1, started, etcd-0, http://a:2380, http://a:2379, no\n"), 2),
+        case(
+            "several URLs",
+            "members_of etcd-0",
+            list("a1, started, etcd-0, http://a:2380,http://b:2380, http://a:2379,http://b:2379, false\n"),
+            0,
+        ),
         case("by name", "id_where etcd-0 3 etcd-1", list(MEMBERS), 0).prints("b2\n"),
         case("by URL", "id_where etcd-0 4 http://etcd-3:2380", list(MEMBERS), 0).prints("d4\n"),
         case("part of a name", "id_where etcd-0 3 etcd", list(MEMBERS), 1),
@@ -203,10 +236,12 @@ fn cases() -> Vec<Case> {
         case("there", "has_no_member etcd-0 etcd-2", list(MEMBERS), 1),
         case("no answer", "has_no_member etcd-0 etcd-9", vec![fails(LIST)], 2),
         case("an empty list", "has_no_member etcd-0 etcd-9", list(""), 2),
+        case("a table", "has_no_member etcd-0 etcd-0", list(TABLE_OF_MEMBERS), 2),
         case("gone", "has_no_id etcd-0 e5", list(MEMBERS), 0),
         case("there", "has_no_id etcd-0 c3", list(MEMBERS), 1),
         case("no ID", "has_no_id etcd-0 ''", list(MEMBERS), 2),
         case("no answer", "has_no_id etcd-0 e5", vec![fails(LIST)], 2),
+        case("a table", "has_no_id etcd-0 a1", list(TABLE_OF_MEMBERS), 2),
         case("another ID", "has_new etcd-0 http://etcd-3:2380 a1", list(MEMBERS), 0),
         case("the old ID", "has_new etcd-0 http://etcd-3:2380 d4", list(MEMBERS), 1),
         case("nobody", "has_new etcd-0 http://etcd-9:2380 d4", list(MEMBERS), 1),
@@ -388,6 +423,20 @@ fn cases() -> Vec<Case> {
             "connections() { mkdir looked && echo a b 0 0 1; }; connected 0 etcd-0",
             vec![],
             1,
+        ),
+        case("one status", "status_of etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
+        case("two of them", "status_of etcd-0", vec![says(STATUS_0, STATUS_OF_TWO)], 1),
+        case("no answer", "status_of etcd-0", vec![fails(STATUS_0)], 1),
+        case("two endpoints", "runs_version 3.6.14 etcd-0", vec![says(STATUS_0, STATUS_OF_TWO)], 1),
+        case("two endpoints", "stored_as 3.6 etcd-0", vec![says(STATUS_0, STATUS_OF_TWO)], 1),
+        case("two endpoints", "downgrading etcd-0 3.5", vec![says(STATUS_0, STATUS_OF_TWO)], 2),
+        case("two endpoints", "fits_quota 20481 etcd-0", vec![says(STATUS_0, STATUS_OF_TWO)], 1),
+        case("two endpoints", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_OF_TWO), says(CLAIM, "8Gi")], 1),
+        case(
+            "two endpoints",
+            "does_not_lead etcd-0",
+            vec![says(FIELDS, "\"MemberID\" : 1\n\"Leader\" : 3\n\"MemberID\" : 2\n\"Leader\" : 3\n")],
+            2,
         ),
         case("it runs", "runs_version 3.6.14 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
         case("one of two", "runs_version '3.6.10 3.6.14' etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),

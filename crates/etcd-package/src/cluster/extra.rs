@@ -91,6 +91,25 @@ const VARIABLES: [&str; 8] = [
     "INITIAL_CLUSTER_STATE",
 ];
 
+/// Variables of etcdctl that change neither what it prints nor whom it asks.
+const ETCDCTL_VARIABLES: [&str; 7] = [
+    "ETCDCTL_AUTH_JWT_TOKEN",
+    "ETCDCTL_COMMAND_TIMEOUT",
+    "ETCDCTL_DIAL_TIMEOUT",
+    "ETCDCTL_KEEPALIVE_TIME",
+    "ETCDCTL_KEEPALIVE_TIMEOUT",
+    "ETCDCTL_PASSWORD",
+    "ETCDCTL_USER",
+];
+
+/// Whether etcdctl in the container works for plans as it does without this variable.
+fn leaves_etcdctl(variable: &EnvVar) -> bool {
+    let name = &*variable.name;
+    !name.starts_with("ETCDCTL_")
+        || ETCDCTL_VARIABLES.contains(&name)
+        || (name == "ETCDCTL_API" && value_of(variable) == Some("3"))
+}
+
 pub(super) fn check(values: &Values, report: &mut Report<'_>) {
     check_args(&values.extra_args, values.version, report);
     check_conflicts(values, report);
@@ -325,6 +344,14 @@ fn check_env(values: &Values, report: &mut Report<'_>) {
             report
                 .add(&CONFLICTING_VARIABLE, &path, format!("{name} is set by this package"))
                 .help("leave it out, or use another name");
+        } else if !leaves_etcdctl(variable) {
+            report
+                .add(
+                    &CONFLICTING_VARIABLE,
+                    &path,
+                    format!("{name} changes what etcdctl does in the container, where plans use it"),
+                )
+                .help("leave it out, and give etcdctl the flag when you call it");
         }
         let Some(flag) = flag_of(name) else { continue };
         if let Some((_, owner)) = TAKEN.iter().find(|(taken, _)| *taken == flag) {

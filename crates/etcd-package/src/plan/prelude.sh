@@ -1,6 +1,7 @@
 
 # healthy POD...: whether each of these members serves.
 healthy() (
+  [ $# -gt 0 ] || exit 2
   for pod do
     etcdctl_in "$pod" endpoint health || exit 1
   done
@@ -9,7 +10,9 @@ healthy() (
 # members_of POD: the members that etcd knows, one a line: ID, status, name, peer URLs, client URLs, whether it is a learner.
 members_of() (
   list=$(etcdctl_in "$1" member list) || exit 2
-  [ -n "$list" ] || exit 2
+  printf '%s\n' "$list" | awk -F', ' '
+    NF != 6 || $1 !~ /^[0-9a-f]+$/ || $2 !~ /^(un)?started$/ || $6 !~ /^(true|false)$/ { exit bad = 1 }
+    END { exit bad }' || { echo "etcdctl in $1 does not print a list of members: $list" >&2; exit 2; }
   printf '%s\n' "$list"
 )
 
@@ -89,9 +92,10 @@ does_not_lead() (
   status=$(etcdctl_in "$1" endpoint status --write-out=fields) || exit 2
   # As texts: as numbers they are too long for awk.
   printf '%s\n' "$status" | awk -F' : ' '
-    $1 == "\"MemberID\"" { id = "x" $2 }
+    # Of several endpoints nobody knows which is of this pod.
+    $1 == "\"MemberID\"" { if (id != "") exit several = 2; id = "x" $2 }
     $1 == "\"Leader\"" { leader = "x" $2 }
-    END { if (id == "" || leader == "" || leader == "x0") exit 2; exit id == leader }'
+    END { if (several || id == "" || leader == "" || leader == "x0") exit 2; exit id == leader }'
 )
 
 # move_leader POD NAME: moves leadership from the first to the second.
@@ -168,12 +172,22 @@ connected() (
     END { exit failed || open != 0 }' >&2
 )
 
+# status_of POD: what a member says of itself, as JSON.
+status_of() (
+  status=$(etcdctl_in "$1" endpoint status --write-out=json) || exit 1
+  # Of several endpoints nobody knows which is of this pod.
+  case $status in
+    *'"Status":'*'"Status":'*) echo "etcdctl in $1 asks several endpoints" >&2; exit 1 ;;
+  esac
+  printf '%s\n' "$status"
+)
+
 # runs_version VERSIONS POD...: whether each of these members runs one of these releases.
 runs_version() (
   versions=$1
   shift
   for pod do
-    status=$(etcdctl_in "$pod" endpoint status --write-out=json) || exit 1
+    status=$(status_of "$pod") || exit 1
     found=
     for version in $versions; do
       case $status in
@@ -189,7 +203,7 @@ stored_as() (
   minor=$1
   shift
   for pod do
-    status=$(etcdctl_in "$pod" endpoint status --write-out=json) || exit 1
+    status=$(status_of "$pod") || exit 1
     case $status in
       *"\"storageVersion\":\"$minor"[.\"]*) ;;
       # Members of 3.5 do not report it.
@@ -202,7 +216,7 @@ stored_as() (
 
 # downgrading POD MINOR: whether a downgrade to a minor version is under way, or done.
 downgrading() (
-  status=$(etcdctl_in "$1" endpoint status --write-out=json) || exit 2
+  status=$(status_of "$1") || exit 2
   case $status in
     *"\"targetVersion\":\"$2"[.\"]* | *"\"storageVersion\":\"$2"[.\"]* | *"\"version\":\"$2".*) ;;
     *'"version"'*) exit 1 ;;
@@ -215,7 +229,7 @@ fits_quota() (
   quota=$1
   shift
   for pod do
-    status=$(etcdctl_in "$pod" endpoint status --write-out=json) || exit 1
+    status=$(status_of "$pod") || exit 1
     size=$(printf '%s\n' "$status" | sed -n 's/.*"dbSize":\([0-9][0-9]*\).*/\1/p')
     case $size in
       '' | *[!0-9]*) echo "the size of the database of $pod is not known" >&2; exit 1 ;;
@@ -226,7 +240,7 @@ fits_quota() (
 
 # has_room POD CLAIM: whether the volume has room for a snapshot, beside the database and 512 MB for the log.
 has_room() (
-  status=$(etcdctl_in "$1" endpoint status --write-out=json) || exit 1
+  status=$(status_of "$1") || exit 1
   size=$(printf '%s\n' "$status" | sed -n 's/.*"dbSize":\([0-9][0-9]*\).*/\1/p')
   capacity=$(k get persistentvolumeclaim "$2" --output jsonpath='{.status.capacity.storage}') || exit 1
   printf '%s %s\n' "$size" "$capacity" | awk '
