@@ -10,6 +10,7 @@ mod mutations;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -100,6 +101,26 @@ const TESTS: &[(&str, Test)] = &[
         a_failing_preflight_changes_nothing,
     ),
     ("a_plan_can_move", a_plan_can_move),
+    ("it_asks_before_anything_is_changed", it_asks_before_anything_is_changed),
+    (
+        "an_interrupt_at_the_question_changes_nothing",
+        an_interrupt_at_the_question_changes_nothing,
+    ),
+    (
+        "a_cluster_is_known_by_the_same_namespace",
+        a_cluster_is_known_by_the_same_namespace,
+    ),
+    ("waits_have_their_own_output", waits_have_their_own_output),
+    (
+        "a_plan_that_does_not_fit_is_made_again",
+        a_plan_that_does_not_fit_is_made_again,
+    ),
+    ("restart_lines_have_all_options", restart_lines_have_all_options),
+    (
+        "places_that_cannot_be_written_to_are_found_first",
+        places_that_cannot_be_written_to_are_found_first,
+    ),
+    ("errors_of_kubectl_have_remedies", errors_of_kubectl_have_remedies),
     ("marks_of_other_plans_do_not_count", marks_of_other_plans_do_not_count),
     ("texts_are_no_commands", texts_are_no_commands),
     ("lines_have_what_they_are_promised", lines_have_what_they_are_promised),
@@ -310,6 +331,21 @@ impl Setting {
         Run::of(self.script("plan", arguments).output()?)
     }
 
+    /// Runs it with `--ask`, and gives an answer.
+    fn answer(&self, answer: &str) -> Result<Run> {
+        let mut command = self.script("plan", &["--ask"]);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut stdin = child.stdin.take().context("a pipe")?;
+        // It may end without having read.
+        let _ = stdin.write_all(answer.as_bytes());
+        drop(stdin);
+        Run::of(child.wait_with_output()?)
+    }
+
     fn start(&self, plan: &str) -> Result<Child> {
         let mut command = self.script(plan, &[]);
         Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
@@ -386,6 +422,7 @@ fn plan(steps: Vec<Step>) -> Plan {
         prelude: String::new(),
         preflight: vec![once("kubectl do preflight")],
         change: Change::Steps(steps),
+        differences: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -425,7 +462,7 @@ fn a_plan_is_carried_out_once(shell: &Shell) -> Result<()> {
     );
     let log = fs::read_to_string(setting.path("plan/run.log"))?;
     ensure!(
-        log.contains("rutter_line_1_2: exit code 0") && log.contains("[2/2] title of two"),
+        log.contains("Z purpose of b: exit code 0") && log.contains("[2/2] title of two") && !log.contains("rutter_"),
         "{log}"
     );
     ensure!(
@@ -471,6 +508,16 @@ fn a_dry_run_changes_nothing(shell: &Shell) -> Result<()> {
     )?;
     ensure!(setting.done() == ["preflight"] && setting.files()? == before, "{run}");
     ensure!(setting.calls("create").is_empty() && setting.calls("replace").is_empty());
+    // Of a plan that was stopped it says what is left.
+    setting.fake("rules", "do c\t1\n")?;
+    setting.run(&[])?.gives(3, &[])?;
+    setting.fake("rules", "")?;
+    let run = setting.run(&["--dry-run"])?;
+    run.gives(0, &["[1/2] title of one: done before\n", "\nleft to do: 02-two\nok: "])?;
+    let setting = Setting::new(shell, &simple())?;
+    setting
+        .run(&["--dry-run"])?
+        .gives(0, &["\nleft to do: 01-one, 02-two\n"])?;
     // Nor does it choose the cluster.
     setting.run(&["--context", "there"])?.gives(0, &["ok: done"])?;
     Ok(())
@@ -480,12 +527,14 @@ fn steps_can_be_run_one_by_one(shell: &Shell) -> Result<()> {
     let setting = Setting::new(shell, &simple())?;
     setting
         .run(&["--step", "two"])?
-        .gives(1, &["refused: the step 01-one is not done"])?;
+        .gives(6, &["refused: the step 01-one is not done"])?;
     ensure!(setting.done().is_empty());
-    setting.run(&["--step=one"])?.gives(0, &["ok: done"])?;
+    setting
+        .run(&["--step=one"])?
+        .gives(0, &["ok: done; left to do: 02-two\n"])?;
     ensure!(setting.done() == ["preflight", "a", "b"], "{:?}", setting.done());
     setting.run(&["--list"])?.gives(0, &["[x] 01-one: ", "[ ] 02-two: "])?;
-    setting.run(&["--step", "02-two"])?.gives(0, &["ok: done"])?;
+    setting.run(&["--step", "02-two"])?.gives(0, &["ok: done\n"])?;
     ensure!(
         setting.done().ends_with(&["c".to_owned(), "d".to_owned()]),
         "{:?}",
@@ -525,13 +574,13 @@ fn kubectl_is_required(shell: &Shell) -> Result<()> {
             .output()?;
         Run::of(output)
     };
-    run()?.gives(1, &["refused: there is no kubectl on the PATH"])?;
+    run()?.gives(6, &["refused: there is no kubectl on the PATH"])?;
     // And with kubectl nothing more is needed.
     symlink(env!("CARGO_BIN_EXE_fake-tools"), setting.path("bin/kubectl"))?;
     setting.fake("rules", "version --client\t0\tclientVersion:\\n  minor: \"19\"\\n\n")?;
-    run()?.gives(1, &["refused: kubectl 1.19 is too old"])?;
+    run()?.gives(6, &["refused: kubectl 1.19 is too old"])?;
     setting.fake("rules", "version --client\t1\t\tno\n")?;
-    run()?.gives(1, &["does not print its version"])?;
+    run()?.gives(6, &["does not print its version"])?;
     ensure!(setting.done().is_empty() && setting.calls("create").is_empty());
     setting.fake("rules", "")?;
     run()?.gives(0, &["ok: done"])
@@ -560,29 +609,29 @@ fn another_cluster_is_refused(shell: &Shell) -> Result<()> {
     setting.fake("rules", "")?;
     let calls = setting.done().len();
     setting.run(&["--context", "there"])?.gives(
-        1,
+        6,
         &[&format!(
             "the plan was first run on the cluster {UID}, and the context there is of the cluster {OTHER_UID}"
         )],
     )?;
     setting
         .run(&["--context", "nowhere"])?
-        .gives(1, &["the context nowhere cannot be identified"])?;
+        .gives(6, &["the context nowhere cannot be identified"])?;
     // The context is called the same, and is another cluster now.
     setting.fake("uid-of-here", OTHER_UID)?;
-    setting.run(&[])?.gives(1, &["first run on"])?;
+    setting.run(&[])?.gives(6, &["first run on"])?;
     for answer in [
         "0\t<no value>",
         "0\t",
         "1\t\tError from server (Forbidden): namespaces is forbidden",
     ] {
         setting.fake("rules", &format!("kube-system\t{answer}\n"))?;
-        setting.run(&[])?.gives(1, &["refused: "])?;
+        setting.run(&[])?.gives(6, &["refused: "])?;
     }
     for answer in ["0\t<no value>", "0\t", "0\t../x", "1\tx"] {
         let setting = Setting::new(shell, &simple())?;
         setting.fake("rules", &format!("kube-system\t{answer}\n"))?;
-        setting.run(&[])?.gives(1, &["refused: "])?;
+        setting.run(&[])?.gives(6, &["refused: "])?;
         ensure!(setting.done().is_empty() && !setting.path("plan/state").exists());
     }
     setting.fake("rules", "")?;
@@ -602,7 +651,7 @@ fn a_pinned_plan_keeps_its_cluster(shell: &Shell) -> Result<()> {
     setting.fake("current-context", "there")?;
     setting
         .run(&["--context", "there"])?
-        .gives(1, &[&format!("the plan was made for the cluster {UID}")])?;
+        .gives(6, &[&format!("the plan was made for the cluster {UID}")])?;
     ensure!(setting.calls("create").is_empty());
     setting.run(&[])?.gives(0, &["context here\n", "ok: done"])?;
     ensure!(setting.calls("--context=there do").is_empty());
@@ -615,7 +664,7 @@ fn a_held_lock_is_refused(shell: &Shell) -> Result<()> {
     let lease = setting.lease()?;
     setting
         .run(&[])?
-        .gives(1, &["refused: bob@laptop:77 carries out a plan for shop/orders"])?;
+        .gives(6, &["refused: bob@laptop:77 carries out a plan for shop/orders"])?;
     ensure!(setting.done().is_empty() && setting.lease()? == lease);
     Ok(())
 }
@@ -642,7 +691,7 @@ fn a_lock_that_is_renewed_is_not_taken_over(shell: &Shell) -> Result<()> {
     lease["version"] = "6".into();
     setting
         .run(&[])?
-        .gives(1, &["refused: bob@laptop:77 still carries out a plan"])?;
+        .gives(6, &["refused: bob@laptop:77 still carries out a plan"])?;
     ensure!(setting.done().is_empty() && setting.lease()? == lease);
     Ok(())
 }
@@ -705,7 +754,7 @@ fn a_lock_without_permission_is_refused(shell: &Shell) -> Result<()> {
         "create\t1\t\tError from server (Forbidden): leases is forbidden\\n\n",
     )?;
     setting.run(&[])?.gives(
-        1,
+        6,
         &[
             "(Forbidden): leases is forbidden",
             "get, create and update leases.coordination.k8s.io in the namespace shop",
@@ -718,7 +767,7 @@ fn a_lock_without_permission_is_refused(shell: &Shell) -> Result<()> {
 fn the_lock_is_renewed_and_released(shell: &Shell) -> Result<()> {
     let setting = Setting::new(shell, &of_line("kubectl do slow && kubectl do slow"))?;
     setting.fake("rules", "do slow\t0\tSLOW\n")?;
-    setting.run(&[])?.gives(0, &["waiting for "])?;
+    setting.run(&[])?.gives(0, &["running for "])?;
     // 120 seconds, on a machine that has much to do.
     ensure!(setting.calls("replace").len() >= 4, "{:?}", setting.calls("replace"));
     ensure!(
@@ -747,13 +796,13 @@ fn one_of_two_runs_wins(shell: &Shell) -> Result<()> {
         let mut codes = Vec::new();
         for run in runs {
             let run = Run::of(run?.wait_with_output()?)?;
-            if run.code == 1 {
-                run.gives(1, &["carries out a plan for shop/orders"])?;
+            if run.code == 6 {
+                run.gives(6, &["carries out a plan for shop/orders"])?;
             }
             codes.push(run.code);
         }
         codes.sort_unstable();
-        ensure!(codes == [0, 1, 1], "{codes:?}");
+        ensure!(codes == [0, 6, 6], "{codes:?}");
         ensure!(setting.calls("do slow").len() == 1);
     }
     Ok(())
@@ -858,7 +907,7 @@ fn a_lock_of_another_machine_is_waited_for(shell: &Shell) -> Result<()> {
     fs::write(&holder, lines.join("\n") + "\n")?;
     setting
         .run(&[])?
-        .gives(1, &["carries out a plan for shop/orders", "try again in a minute"])?;
+        .gives(6, &["carries out a plan for shop/orders", "try again in a minute"])?;
     ensure!(setting.done() == ["preflight", "a"], "{:?}", setting.done());
     Ok(())
 }
@@ -880,7 +929,7 @@ fn it_stops_between_commands(shell: &Shell) -> Result<()> {
         &[
             "stopping after the command that runs",
             "stopped\n",
-            "run.sh goes on from here",
+            "to go on from here: sh plan/run.sh\n",
         ],
     )?;
     ensure!(setting.done() == ["preflight", "a"], "{:?}", setting.done());
@@ -997,7 +1046,14 @@ fn errors_show_while_it_waits(shell: &Shell) -> Result<()> {
     let setting = Setting::new(shell, &plan(vec![step("one", vec![within(300, "kubectl do x")])]))?;
     setting.fake("once", &"do x\t1\t\tthe \\e[31mreason\\n\n".repeat(40))?;
     let run = setting.run(&[])?;
-    run.gives(0, &["    waiting for ", " s: the [31mreason\n", "    ok after 80 s\n"])?;
+    run.gives(
+        0,
+        &[
+            "    waiting for ",
+            " s of 5 min: the [31mreason\n",
+            "    ok after 80 s\n",
+        ],
+    )?;
     let count = run.stdout.matches("waiting for").count();
     ensure!(count == 5, "{run}");
     Ok(())
@@ -1017,12 +1073,197 @@ fn a_failing_preflight_changes_nothing(shell: &Shell) -> Result<()> {
     for arguments in [&[][..], &["--dry-run"]] {
         let setting = Setting::new(shell, &simple())?;
         setting.fake("rules", "do preflight\t1\t\tno storage class\\n\n")?;
-        setting
-            .run(arguments)?
-            .gives(1, &["no storage class\nfailed: purpose of preflight"])?;
+        setting.run(arguments)?.gives(
+            6,
+            &[
+                "no storage class\nfailed: purpose of preflight",
+                "  help: nothing was changed; fix this, then: sh plan/run.sh",
+            ],
+        )?;
         ensure!(setting.done() == ["preflight"]);
         setting.fake("rules", "")?;
         setting.run(arguments)?.gives(0, &[])?;
+    }
+    Ok(())
+}
+
+fn it_asks_before_anything_is_changed(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    let before = setting.files()?;
+    for answer in ["", "n\n", "yess\n", "\n"] {
+        let run = setting.answer(answer)?;
+        run.gives(
+            6,
+            &[
+                "Carry out these steps in the cluster of the context here? [y/N] ",
+                "declined: nothing was changed\n",
+            ],
+        )?;
+        ensure!(setting.done().is_empty() && setting.files()? == before, "{answer:?}");
+        ensure!(setting.calls("create").is_empty());
+    }
+    setting.answer("Yes\n")?.gives(0, &["ok: done"])
+}
+
+fn an_interrupt_at_the_question_changes_nothing(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    let before = setting.files()?;
+    let mut command = setting.script("plan", &["--ask"]);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    let mut stderr = child.stderr.take().context("a pipe")?;
+    let mut text = Vec::new();
+    while !text.ends_with(b"[y/N] ") {
+        let mut byte = [0];
+        stderr.read_exact(&mut byte)?;
+        text.extend(byte);
+    }
+    let pid = child.id().to_string();
+    Command::new("kill").args(["-INT", &pid]).status()?;
+    // Its standard input stays open.
+    let stdin = child.stdin.take();
+    let mut run = Run::of(child.wait_with_output()?)?;
+    drop(stdin);
+    stderr.read_to_string(&mut run.stderr)?;
+    run.gives(6, &["\nstopped: nothing was changed\n"])?;
+    ensure!(setting.done().is_empty() && setting.files()? == before, "{run}");
+    Ok(())
+}
+
+fn a_cluster_is_known_by_the_same_namespace(shell: &Shell) -> Result<()> {
+    let forbidden = "kube-system\t1\t\tError from server (Forbidden): namespaces is forbidden\n";
+    let setting = Setting::new(shell, &simple())?;
+    setting.fake("rules", &format!("{forbidden}do c\t1\n"))?;
+    let cluster = format!("cluster namespace-{UID}-shop, context here\n");
+    setting.run(&[])?.gives(3, &[&cluster])?;
+    // It stays so, whoever goes on.
+    setting.fake("rules", "")?;
+    setting
+        .run(&["--context=there"])?
+        .gives(6, &[&format!("first run on the cluster namespace-{UID}-shop")])?;
+    setting
+        .run(&[])?
+        .gives(0, &[&cluster, "title of one: done before", "ok: done"])?;
+    // One that was run with the other is refused.
+    let setting = Setting::new(shell, &simple())?;
+    setting.fake("rules", "do c\t1\n")?;
+    setting
+        .run(&[])?
+        .gives(3, &[&format!("cluster {UID}, context here\n")])?;
+    setting.fake("rules", forbidden)?;
+    setting
+        .run(&[])?
+        .gives(6, &["cannot be identified", "  help: ask for the permission"])?;
+    // Neither may be read, or nobody knows.
+    let setting = Setting::new(shell, &simple())?;
+    setting.fake("rules", &forbidden.replace("kube-system", "get namespace"))?;
+    setting.run(&[])?.gives(6, &["cannot be identified"])?;
+    setting.fake("rules", "kube-system\t1\t\tUnable to connect to the server: EOF\n")?;
+    setting
+        .run(&[])?
+        .gives(6, &["cannot be identified", "  help: check the network"])?;
+    ensure!(
+        setting.calls("namespace shop").len() == 1,
+        "{:?}",
+        setting.calls("namespace")
+    );
+    Ok(())
+}
+
+fn waits_have_their_own_output(shell: &Shell) -> Result<()> {
+    let lines = vec![once("echo earlier && true"), within(300, "kubectl do x")];
+    let setting = Setting::new(shell, &plan(vec![step("one", lines)]))?;
+    setting.fake("once", &"do x\t1\n".repeat(20))?;
+    let run = setting.run(&[])?;
+    run.gives(
+        0,
+        &["  purpose of x (up to 5 min)\n", "    waiting for ", " s of 5 min\n"],
+    )?;
+    ensure!(!run.stdout.contains("earlier"), "{run}");
+    Ok(())
+}
+
+fn a_plan_that_does_not_fit_is_made_again(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &of_line("echo 'it has 4 replicas: make a new plan'; false"))?;
+    let run = setting.run(&[])?;
+    run.gives(3, &["  help: make a new plan: the cluster is not as it was"])?;
+    ensure!(!run.stderr.contains("to go on"), "{run}");
+    let mut plan = simple();
+    plan.preflight = vec![once("echo 'it has 4 replicas: make a new plan'; false")];
+    let setting = Setting::new(shell, &plan)?;
+    let run = setting.run(&[])?;
+    run.gives(6, &["  help: nothing was changed; make a new plan: the cluster is not"])?;
+    ensure!(!run.stderr.contains("then: "), "{run}");
+    Ok(())
+}
+
+fn restart_lines_have_all_options(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    setting.fake("rules", "do a\t1\n")?;
+    let run = |again: &str| {
+        let mut command = setting.script("plan", &["--context", "here", "--step=one"]);
+        command.env("KUBECONFIG", "kube config").env("RUTTER_AGAIN", again);
+        Run::of(command.output()?)
+    };
+    run("")?.gives(
+        3,
+        &[
+            "to go on from here: KUBECONFIG='/",
+            "/kube config' sh plan/run.sh --context here --step=one\n",
+            "/plan/run.log has all that was run",
+        ],
+    )?;
+    let run = run("rutter apply plan")?;
+    run.gives(3, &["to go on from here: rutter apply plan\n"])?;
+    // It has shown the plan.
+    ensure!(!run.stdout.contains("safe in 2 steps"), "{run}");
+    Ok(())
+}
+
+fn places_that_cannot_be_written_to_are_found_first(shell: &Shell) -> Result<()> {
+    let setting = Setting::new(shell, &simple())?;
+    // Root can write to a directory without the permission.
+    fs::write(setting.path("plan/state"), "")?;
+    setting.run(&[])?.gives(
+        6,
+        &[
+            "plan cannot be written to: ",
+            "copy the directory to a place where you can write",
+        ],
+    )?;
+    let mut command = setting.script("plan", &["--dry-run"]);
+    command.env("TMPDIR", setting.path("none"));
+    Run::of(command.output()?)?.gives(6, &["set TMPDIR to a directory where you can write"])?;
+    ensure!(setting.done().is_empty() && setting.calls("create").is_empty());
+    Ok(())
+}
+
+fn errors_of_kubectl_have_remedies(shell: &Shell) -> Result<()> {
+    for (error, help) in [
+        (
+            "Unable to connect to the server: dial tcp: lookup x: no such host",
+            "check the network",
+        ),
+        (
+            "error: You must be logged in to the server (Unauthorized)",
+            "log in to the cluster again",
+        ),
+        (
+            "Error from server (Forbidden): pods is forbidden",
+            "ask for the permission",
+        ),
+    ] {
+        for call in ["do preflight", "do b", "create"] {
+            let setting = Setting::new(shell, &simple())?;
+            setting.fake("rules", &format!("{call}\t1\t\t{error}\\n\n"))?;
+            let run = setting.run(&[])?;
+            let is_lock = call == "create" && error.contains("Forbidden");
+            let help = if is_lock { "the plan needs permission" } else { help };
+            run.gives(if call == "do b" { 3 } else { 6 }, &[&format!("  help: {help}")])?;
+        }
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use host_tests::plans::Change;
 use host_tests::{COMMAND_LINES, Case, Outcome, WASMTIME, artifact, diagnostics, feed, function_trials, same, trials};
 use rutter::plan::Detail;
 use rutter::stream;
-use rutter::{Diagnostic, Request};
+use rutter::{Diagnostic, Package as _, Plan, Request};
 use rutter_host::{Host, Limits, Package};
 
 fn main() -> Result<()> {
@@ -136,7 +136,8 @@ fn plan(change: &Change) -> Result<()> {
     for (name, text) in [("from.yaml", &change.from), ("to.yaml", &change.to)] {
         std::fs::write(folder.path().join(name), text)?;
     }
-    let mut rutter = Command::new(artifact("rutter")?.canonicalize()?);
+    let program = artifact("rutter")?.canonicalize()?;
+    let mut rutter = Command::new(&program);
     rutter
         .args(["plan", "--from", "from.yaml", "--to", "to.yaml", "-o", "plan"])
         .args(&change.args);
@@ -146,8 +147,9 @@ fn plan(change: &Change) -> Result<()> {
     let plan = match change.plan() {
         Ok(plan) => plan,
         Err(diagnostics) => {
+            let code = if is_rendered(change) { Plan::REFUSED } else { 1 };
             ensure!(
-                output.status.code() == Some(1) && stdout.is_empty(),
+                output.status.code() == Some(code.into()) && stdout.is_empty(),
                 "{:?}: {stdout}",
                 output.status
             );
@@ -163,8 +165,8 @@ fn plan(change: &Change) -> Result<()> {
         }
     };
     let next = match plan.change.steps() {
-        [] => "",
-        _ => "\nnext: sh plan/run.sh\n",
+        [] => String::new(),
+        _ => format!("\nnext: {} apply plan\n", program.display()),
     };
     same("the plan", &format!("{}{next}", plan.to_text(Detail::Steps)), &stdout)?;
     ensure!(
@@ -182,6 +184,20 @@ fn plan(change: &Change) -> Result<()> {
     let read = Command::new("sh").arg("-n").arg(written.join("run.sh")).output()?;
     ensure!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
     Ok(())
+}
+
+/// Whether the desired values of a change are valid by themselves.
+fn is_rendered(change: &Change) -> bool {
+    let Ok((_, desired)) = change.asked() else { return false };
+    let request = Request {
+        name: desired.name.unwrap_or_else(|| "etcd".to_owned()),
+        namespace: desired.namespace.unwrap_or_else(|| "default".to_owned()),
+        values: desired.values,
+        release: None,
+        capabilities: None,
+        installed: None,
+    };
+    EtcdPackage.render(&request).is_ok()
 }
 
 /// The library, by the typed interface.

@@ -3,8 +3,8 @@
 
 use etcd_package::EtcdPackage;
 use rutter::{
-    Change, ChangeRequest, Command, Description, Diagnostic, File, Manifest, ObjectKind, Package as _, Plan, Rendering,
-    Request, Severity, State, Step,
+    Change, ChangeRequest, Command, Description, Diagnostic, Difference, File, Manifest, ObjectKind, Package as _,
+    Plan, Rendering, Request, Severity, State, Step,
 };
 
 use self::world::exports::rutter::package::renderer::Guest;
@@ -99,7 +99,17 @@ fn plan(plan: Plan) -> wit::Plan {
             Change::Apply(apply) => wit::Change::Apply(step(apply)),
             Change::Steps(steps) => wit::Change::Steps(steps.into_iter().map(step).collect()),
         },
+        differences: plan.differences.into_iter().map(difference).collect(),
         warnings: diagnostics(plan.warnings),
+    }
+}
+
+fn difference(difference: Difference) -> wit::Difference {
+    wit::Difference {
+        object: difference.object,
+        path: difference.path,
+        installed: difference.installed,
+        desired: difference.desired,
     }
 }
 

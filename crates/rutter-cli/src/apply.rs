@@ -1,7 +1,7 @@
 //! The command `apply`: carries a plan out by its own script.
 
 use std::fs;
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
@@ -18,6 +18,11 @@ use crate::{output, report};
 
 /// Runs `apply`. Gives the exit code of the script.
 pub(crate) fn run(args: &Apply, sources: &mut Sources) -> Result<ExitCode, Failure> {
+    if args.output.is_some() {
+        return Err(Failure::BadCommandLine(anyhow!(
+            "apply has no --output: `rutter plan --output json` and `rutter drift --output json` print the plan as JSON"
+        )));
+    }
     if !args.dry_run && !args.yes && !io::stdin().is_terminal() {
         return Err(Failure::BadCommandLine(anyhow!(
             "nobody can be asked, because standard input is not a terminal: write --yes, or --dry-run"
@@ -32,7 +37,7 @@ pub(crate) fn run(args: &Apply, sources: &mut Sources) -> Result<ExitCode, Failu
     if let Some(directory) = &args.plan {
         let script = script(directory);
         script.list()?;
-        return script.carry_out();
+        return script.run();
     }
     if args.source.component.is_some() && !args.commands.allow_commands {
         return Err(Failure::BadCommandLine(anyhow!(
@@ -40,30 +45,35 @@ pub(crate) fn run(args: &Apply, sources: &mut Sources) -> Result<ExitCode, Failu
              -v`, and write --allow-commands if you trust them"
         )));
     }
-    if let Some(directory) = &args.output_dir {
-        plan::check_directory(directory)?;
+    // Whether there is a place for the plan is found out before the cluster is read.
+    let mut temporary = None;
+    match &args.output_dir {
+        Some(directory) => {
+            plan::check_directory(directory)?;
+            plan::check_writable(directory, "write another directory after --output-dir").map_err(Failure::Host)?;
+        }
+        None if args.dry_run => {
+            let directory = tempfile::tempdir().context("there is no place for temporary files: set TMPDIR");
+            temporary = Some(directory.map_err(Failure::Host)?);
+        }
+        None => {
+            let state = state_directory().map_err(Failure::Host)?;
+            plan::check_writable(&state, "write --output-dir DIR").map_err(Failure::Host)?;
+        }
     }
     let Planned { plan, target, .. } = {
         let planned = plan::planned(&args.change, &args.source, sources)?;
-        let detail = if args.verbose { Detail::All } else { Detail::Steps };
-        planned.print(PlanFormat::Text, detail, None, sources)?;
+        let detail = if args.verbose { Detail::Commands } else { Detail::Steps };
+        planned.print(PlanFormat::Text, "", detail, "", sources)?;
         planned
     };
     if plan.change.steps().is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    let temporary;
-    let directory = match &args.output_dir {
-        Some(directory) => directory.clone(),
-        None if args.dry_run => {
-            temporary = tempfile::tempdir().context("the directory for temporary files cannot be used");
-            temporary
-                .as_ref()
-                .map_err(|error| Failure::Host(anyhow!("{error:#}")))?
-                .path()
-                .join("plan")
-        }
-        None => new_directory(&plan).map_err(Failure::Host)?,
+    let directory = match (&args.output_dir, &temporary) {
+        (Some(directory), _) => directory.clone(),
+        (None, Some(temporary)) => temporary.path().join("plan"),
+        (None, None) => new_directory(&plan, target.as_ref()).map_err(Failure::Host)?,
     };
     plan::write(&directory, &plan.files(target.as_ref()))?;
     let script = script(&directory);
@@ -71,15 +81,7 @@ pub(crate) fn run(args: &Apply, sources: &mut Sources) -> Result<ExitCode, Failu
         return script.run();
     }
     to_stdout(&format!("\nthe plan is in {}\n", printable::path(&directory)))?;
-    if !args.yes && !ask(&question(args, target.as_ref()))? {
-        return Ok(declined());
-    }
     script.run()
-}
-
-fn declined() -> ExitCode {
-    report::to_stderr("rutter: declined, nothing was changed");
-    ExitCode::from(1)
 }
 
 /// The script of a plan in its directory.
@@ -117,12 +119,20 @@ impl Script<'_> {
         Err(Failure::Host(error))
     }
 
-    /// Carries it out, once it is agreed to.
-    fn carry_out(&self) -> Result<ExitCode, Failure> {
-        if !self.args.dry_run && !self.args.yes && !ask(&question(self.args, None))? {
-            return Ok(declined());
+    /// The command that starts the same again.
+    fn again(&self) -> String {
+        // The plan of a dry run is not kept.
+        if self.args.dry_run {
+            return plan::command_line().map_or_else(|| "the same command".to_owned(), |words| plan::line(&words));
         }
-        self.run()
+        let mut line = plan::directory_line(&self.directory, &self.args.change);
+        if let Some(step) = &self.args.step {
+            line.push_str(&format!(" --step {}", plan::line(std::slice::from_ref(step))));
+        }
+        if self.args.yes {
+            line.push_str(" --yes");
+        }
+        line
     }
 
     /// Runs the script in the place of this process, so that signals and the terminal are its own.
@@ -134,9 +144,13 @@ impl Script<'_> {
         if let Some(step) = &self.args.step {
             command.arg(format!("--step={step}"));
         }
+        command.env("RUTTER_AGAIN", self.again());
         if self.args.dry_run {
             let status = command.arg("--dry-run").status();
             return Ok(code(status.context("sh cannot be started").map_err(Failure::Host)?));
+        }
+        if !self.args.yes {
+            command.arg("--ask");
         }
         #[cfg(unix)]
         {
@@ -156,42 +170,42 @@ fn code(status: ExitStatus) -> ExitCode {
     ExitCode::from(code.unwrap_or(3))
 }
 
-fn question(args: &Apply, target: Option<&Target>) -> String {
-    let context = target
-        .and_then(|target| target.context.clone())
-        .or_else(|| args.change.cluster.context.clone());
-    let context = context.map(|context| format!(" in the cluster of the context {context}"));
-    match &args.step {
-        Some(step) => format!("Carry out the step {step}{}?", context.unwrap_or_default()),
-        None => format!("Carry out these steps{}?", context.unwrap_or_default()),
-    }
-}
-
-/// Asks on the terminal. Anything but a yes is a no.
-fn ask(question: &str) -> Result<bool, Failure> {
-    report::lines_to_stderr(&format!("\n{} [y/N] ", printable::line(question)));
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    read.context("standard input cannot be read").map_err(Failure::Host)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-}
-
 fn to_stdout(text: &str) -> Result<(), Failure> {
     output::to_stdout(&report::harmless(text)).map_err(Failure::Host)
 }
 
-/// A directory for a plan that nobody else reads.
-fn new_directory(plan: &Plan) -> anyhow::Result<PathBuf> {
+/// The plans of each cluster that are kept, besides those that are not finished.
+const KEPT: usize = 5;
+
+fn state_directory() -> anyhow::Result<PathBuf> {
     let state = kubectl::state_directory();
-    let state = state.context("there is no directory for plans, because HOME is not set: write --output-dir DIR")?;
+    state.context("there is no directory for plans, because HOME is not set: write --output-dir DIR")
+}
+
+/// Makes a directory for a plan that nobody else reads, and removes old ones of the same cluster.
+fn new_directory(plan: &Plan, target: Option<&Target>) -> anyhow::Result<PathBuf> {
+    let state = state_directory()?;
     fs::create_dir_all(&state).with_context(|| format!("the directory {} cannot be made", printable::path(&state)))?;
-    let is_plain = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
-    let name: String = format!("{}-{}", plan.namespace, plan.name)
-        .chars()
-        .filter(is_plain)
-        .collect();
-    for number in 1..1_000_000 {
-        let directory = state.join(format!("{name}-{number}"));
+    let plain = |text: &str| -> String {
+        let is_plain = |c: &char| c.is_ascii_alphanumeric() || *c == '-';
+        text.chars().filter(is_plain).collect()
+    };
+    // Enough of a UID to tell a person's clusters apart. None of the parts has a dot.
+    let cluster = target.map_or("any", |target| target.cluster.trim_start_matches(kubectl::OF_NAMESPACE));
+    let cluster: String = plain(cluster).chars().take(8).collect();
+    let name = format!("{}.{}.{cluster}.", plain(&plan.namespace), plain(&plan.name));
+    let mut numbers = numbers(&state, &name);
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    for number in numbers.iter().skip(KEPT - 1) {
+        let old = state.join(format!("{name}{number}"));
+        if !is_unfinished(&old) {
+            // What cannot be removed stays.
+            let _ = fs::remove_dir_all(old);
+        }
+    }
+    let first = numbers.first().map_or(1, |number| number.saturating_add(1));
+    for number in first..first.saturating_add(1000) {
+        let directory = state.join(format!("{name}{number}"));
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -206,4 +220,29 @@ fn new_directory(plan: &Plan) -> anyhow::Result<PathBuf> {
         }
     }
     Err(anyhow!("{} is full of plans", printable::path(&state)))
+}
+
+/// The numbers of the plans in a directory whose names begin with this.
+fn numbers(state: &Path, name: &str) -> Vec<u32> {
+    let entries = fs::read_dir(state).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.strip_prefix(name)?.parse().ok())
+        .collect()
+}
+
+/// Whether a plan was started and is not finished, or nobody knows. `host.sh` has a directory of its own for each cluster,
+/// with notes of each step that was begun.
+fn is_unfinished(directory: &Path) -> bool {
+    let clusters = match fs::read_dir(directory.join("state")) {
+        Ok(clusters) => clusters,
+        Err(error) => return error.kind() != io::ErrorKind::NotFound,
+    };
+    let has_begun = |directory: &Path| {
+        let mut entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        entries.any(|entry| entry.file_name().to_string_lossy().starts_with("notes-"))
+    };
+    clusters
+        .flatten()
+        .map(|entry| entry.path())
+        .any(|cluster| has_begun(&cluster) && !cluster.join("finished").exists())
 }

@@ -12,15 +12,23 @@ use rutter_host::Limits;
 
 /// Render Kubernetes packages that are WebAssembly components
 #[derive(Debug, Parser)]
-#[command(name = "rutter", bin_name = "rutter", version, propagate_version = true, after_help = EXIT_STATUS)]
+#[command(name = "rutter", bin_name = "rutter", version, propagate_version = true, after_help = EXIT_STATUS, term_width = 80)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 const EXIT_STATUS: &str = "\
-Exit status: 0 done, 1 input refused, 2 bad command line, 3 the package or its host failed;
-of diff: 0 no difference, 1 differences, 2 trouble.
+Exit codes:
+  0  done; of plan, also safe in one apply; of drift, only no drift
+  1  invalid input
+  2  wrong command line
+  3  the package, kubectl or this machine failed
+  4  plan and drift: safe in the steps that are printed
+  5  drift, and plan --detailed-exitcode: safe in one apply
+  6  plan, drift and apply: refused, because of the state of the cluster or a
+     change that is not understood or not safe; apply: also declined
+diff has those of diff: 0 no difference, 1 differences, 2 trouble.
 Standard output gets the whole result or nothing.";
 
 const RENDER_EXAMPLES: &str = "\
@@ -57,39 +65,51 @@ Exit status: 0 no difference, 1 differences, 2 trouble.";
 
 const PLAN_EXAMPLES: &str = "\
 Examples:
-  rutter plan --live -n shop -f values.yaml                  the cluster that kubectl reaches
+  rutter plan --live -n shop -f values.yaml
   rutter plan --live -n shop -f values.yaml --set replicas=5 -o plan
-  sh plan/run.sh                                             carries it out, and can be started again
-  helm get manifest orders -n shop | rutter plan --from - -f values.yaml -n shop
-  rutter plan --from old.yaml -f new.yaml                    values, old and new
+  rutter apply plan
+  helm get manifest orders -n shop |
+    rutter plan --from - -f values.yaml -n shop
+  rutter plan --from old.yaml -f new.yaml      values, old and new
 
---live reads the objects that the package needs, without the values of Secrets. --from reads a file:
-values, an object of the package's kind, or Kubernetes objects. The desired state is given as for
-`rutter render`. Without --name, the package takes the only installation that it finds.
+--live reads the objects that the package needs from the cluster that kubectl
+reaches, without the values of Secrets. --from reads a file: values, an object
+of the package's kind, or Kubernetes objects. The desired state is given as for
+`rutter render`. Without --name, the plan is for the only installation that is
+found.
 
-Exit codes: 0 nothing to do, or safe in one apply; 4 safe in the steps that are printed; 1 refused, and why;
-2 wrong command line; 3 failed. With --detailed-exitcode, 5 is safe in one apply, and 0 nothing to do.";
+Exit codes: 0 nothing to do, or safe in one apply; 4 safe in the steps that are
+printed; 6 refused because of the state of the cluster, or of a change that is
+not understood or not safe; 1 invalid input; 2 wrong command line; 3 failed.
+With --detailed-exitcode, 5 is safe in one apply, and 0 only nothing to do.";
 
 const APPLY_EXAMPLES: &str = "\
 Examples:
-  rutter apply --live -n shop -f values.yaml           plans, asks, and carries the plan out
+  rutter apply --live -n shop -f values.yaml         plans, asks, carries it out
   rutter apply --live -n shop -f values.yaml --dry-run
-  rutter apply --live -n shop -f values.yaml --yes     for CI
-  rutter apply plan                                    a plan that `rutter plan -o plan` has written
+  rutter apply --live -n shop -f values.yaml --yes   for CI
+  rutter apply plan                                  the plan of `plan -o plan`
 
-The plan is written to a directory, which is printed. It has run.sh, which is what is run: it is pinned to the
-cluster, takes a lock, writes run.log, and goes on where it was stopped. Ctrl-C stops it after the command that
-runs.
+The plan is written to a directory, which is printed. Its run.sh is what is run:
+it is pinned to the cluster, takes a lock, writes run.log, and goes on where it
+was stopped. Ctrl-C stops it after the command that runs. Without -o, the
+directory is below $XDG_STATE_HOME or ~/.local/state; the newest five of each
+cluster are kept, and those that were started and are not finished.
 
-Exit codes: 0 done, or nothing to do; 1 refused or declined; 2 wrong command line; 3 failed or stopped.";
+Exit codes: 0 done, or nothing to do; 6 refused or declined, and nothing was
+changed; 1 invalid input; 2 wrong command line; 3 failed or stopped.";
 
 const DRIFT_EXAMPLES: &str = "\
 Examples:
   rutter drift --live -n shop -f values.yaml
-  kubectl get statefulset,service,configmap,serviceaccount,poddisruptionbudget -n shop -o yaml |
-    rutter drift --from - -f values.yaml -n shop
+  kubectl get statefulset,service,configmap,serviceaccount,poddisruptionbudget \\
+    -n shop -o yaml | rutter drift --from - -f values.yaml -n shop
 
-Exit codes: 0 no drift; 5 safe in one apply; 4 safe in steps; 1 refused, and why; 2 wrong command line; 3 failed.";
+It prints the paths that differ, with the installed and the desired value.
+
+Exit codes: 0 no drift; 5 drift, safe to undo in one apply; 4 in steps; 6 the
+state of the cluster or a difference is not understood or not safe to undo;
+1 invalid input; 2 wrong command line; 3 failed.";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
@@ -151,13 +171,13 @@ pub(crate) enum Command {
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(Diff),
     /// Print the safe steps from the installed to the desired state, or why there are none
-    #[command(after_help = PLAN_EXAMPLES)]
+    #[command(after_help = PLAN_EXAMPLES, override_usage = "rutter plan --live -f FILE [OPTIONS]\n       rutter plan --from FILE -f FILE [OPTIONS]")]
     Plan(Plan),
     /// Carry out a plan: ask, then run its steps
-    #[command(after_help = APPLY_EXAMPLES)]
+    #[command(after_help = APPLY_EXAMPLES, override_usage = "rutter apply --live -f FILE [OPTIONS]\n       rutter apply --from FILE -f FILE [OPTIONS]\n       rutter apply PLAN [OPTIONS]")]
     Apply(Apply),
-    /// Report by the exit code whether the installed state is the desired one
-    #[command(after_help = DRIFT_EXAMPLES)]
+    /// Print how the installed state differs from the desired one, for CI
+    #[command(after_help = DRIFT_EXAMPLES, override_usage = "rutter drift --live -f FILE [OPTIONS]\n       rutter drift --from FILE -f FILE [OPTIONS]")]
     Drift(Drift),
     /// Replace the objects of the package's kind in what Helm rendered, as Helm's post-renderer
     #[command(after_help = POST_RENDER_EXAMPLES)]
@@ -284,9 +304,12 @@ pub(crate) struct Apply {
     /// Do not ask
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
-    /// Print what would be done, and run the checks that come before the first step. Changes nothing
+    /// Print what is left to do, and run the checks that come before the first step. Changes nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    // Otherwise its error would suggest --output-dir.
+    #[arg(long, hide = true, value_name = "FORMAT")]
+    pub(crate) output: Option<String>,
     /// Carry out this step only; all steps before it must be done
     #[arg(long, value_name = "NAME")]
     pub(crate) step: Option<String>,
@@ -303,6 +326,9 @@ pub(crate) struct Apply {
 pub(crate) struct Drift {
     #[command(flatten)]
     pub(crate) change: Change,
+    /// Print all differences, and the reasons and commands of the steps, too
+    #[arg(short = 'v', long)]
+    pub(crate) verbose: bool,
     /// How to print the plan; with json, diagnostics are JSON too
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: PlanFormat,
@@ -322,7 +348,7 @@ pub(crate) struct Commands {
 #[derive(Debug, Args)]
 pub(crate) struct Change {
     /// Read the desired values, or an object of the package's kind, from this file (- for standard input); may be repeated
-    #[arg(short = 'f', long = "values", alias = "to", value_name = "FILE")]
+    #[arg(short = 'f', long = "values", visible_alias = "to", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) set: Set,

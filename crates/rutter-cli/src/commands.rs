@@ -60,8 +60,11 @@ pub(crate) fn tell(failure: &Failure, sources: &Sources, format: OutputFormat, r
         Failure::Told => {}
         Failure::Refused(diagnostics) => report::write(diagnostics, sources, format, Some(refused)),
         Failure::BadExpression(diagnostic) => report::write(std::slice::from_ref(diagnostic), sources, format, None),
+        Failure::NoPlan(diagnostics, asked) => report::write(diagnostics, sources, format, Some(asked)),
         Failure::BadCommandLine(error) | Failure::Host(error) => {
-            report::lines_to_stderr(&report::error(error));
+            let help = rutter::plan::remedy(&format!("{error:#}"));
+            let help = help.map(|help| format!("  help: {help}\n"));
+            report::lines_to_stderr(&(report::error(error) + &help.unwrap_or_default()));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The ways in which a command fails, and the exit status of each.
 
 use rutter::BadManifest;
-use rutter::Diagnostic;
+use rutter::{Diagnostic, Plan};
 use rutter_host::HostError;
 
 /// A diagnostic and the number of the source that its position is in.
@@ -24,6 +24,8 @@ impl Located {
 pub(crate) enum Failure {
     /// The input is wrong, and this is how.
     Refused(Vec<Located>),
+    /// The input is right, and there is no plan for the change: this is why, and what was asked in one line.
+    NoPlan(Vec<Located>, String),
     /// The input is wrong, and how has been told.
     Told,
     /// An expression or a field on the command line is wrong, and this is how.
@@ -38,6 +40,7 @@ impl Failure {
     pub(crate) fn exit_status(&self) -> u8 {
         match self {
             Self::Refused(_) | Self::Told => 1,
+            Self::NoPlan(..) => Plan::REFUSED,
             Self::BadExpression(_) | Self::BadCommandLine(_) => 2,
             Self::Host(_) => 3,
         }

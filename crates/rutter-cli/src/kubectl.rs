@@ -13,6 +13,9 @@ use rutter::plan::Target;
 use crate::args::Cluster;
 use crate::observed::{self, Problem};
 
+/// The beginning of a cluster's identity if that is the UID of the plan's own namespace.
+pub(crate) const OF_NAMESPACE: &str = "namespace-";
+
 /// The number of kinds that are read at once.
 const AT_ONCE: usize = 4;
 
@@ -94,8 +97,9 @@ impl Kubectl {
         String::from_utf8(output.stdout).context("kubectl printed what is not UTF-8")
     }
 
-    /// The context that is used and the cluster that it leads to.
-    fn target(&self) -> Result<Target> {
+    /// The context that is used and the cluster that it leads to. Where the namespace `kube-system` may not be read, the
+    /// cluster is known by this namespace, as `host.sh` has it.
+    fn target(&self, namespace: &str) -> Result<Target> {
         let context = match &self.context {
             Some(context) => Some(context.clone()),
             // There is none in a pod.
@@ -109,20 +113,27 @@ impl Kubectl {
             context,
             cluster: String::new(),
         };
-        let get = [
-            "get",
-            "namespace",
-            "kube-system",
-            "--output=go-template={{.metadata.uid}}",
-        ];
-        let cluster = self.pinned(&target).run(&get).context(
-            "the cluster cannot be identified (this requires permission to get the namespace kube-system, whose UID tells \
-             clusters apart)",
-        )?;
-        let is_uid = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if cluster.is_empty() || !cluster.chars().all(is_uid) {
-            bail!("the namespace kube-system has no UID");
-        }
+        let pinned = self.pinned(&target);
+        let uid = |namespace: &str| {
+            let uid = pinned.run(&["get", "namespace", namespace, "--output=go-template={{.metadata.uid}}"])?;
+            let is_uid = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            if uid.is_empty() || !uid.chars().all(is_uid) {
+                bail!("the namespace {namespace} has no UID");
+            }
+            Ok(uid)
+        };
+        let cluster = match uid("kube-system") {
+            Err(error) if format!("{error:#}").contains("(Forbidden)") => {
+                uid(namespace).map(|uid| format!("{OF_NAMESPACE}{uid}"))
+            }
+            result => result,
+        };
+        let cluster = cluster.with_context(|| {
+            format!(
+                "the cluster cannot be identified (this requires permission to get the namespace kube-system or {namespace}, \
+                 whose UID tells clusters apart)"
+            )
+        })?;
         Ok(Target { cluster, ..target })
     }
 
@@ -146,7 +157,7 @@ impl Kubectl {
     ///
     /// If kubectl cannot list a kind, unless the cluster is known not to have it and may lack it.
     pub(crate) fn read(&self, kinds: &[ObjectKind], namespace: &str) -> Result<Live> {
-        let target = self.target()?;
+        let target = self.target(namespace)?;
         let kubectl = &self.pinned(&target);
         let mut results = Vec::with_capacity(kinds.len());
         for kinds in kinds.chunks(AT_ONCE) {

@@ -18,7 +18,7 @@ use crate::args::{Change, Drift, OutputFormat, Plan, PlanFormat, Source};
 use crate::failure::{Failure, Located};
 use crate::files::NewFile;
 use crate::inputs;
-use crate::kubectl::Kubectl;
+use crate::kubectl::{Kubectl, OF_NAMESPACE};
 use crate::sources::Sources;
 use crate::{json, output, package, report};
 
@@ -39,24 +39,26 @@ pub(crate) fn run(args: &Plan, sources: &mut Sources) -> Result<ExitCode, Failur
     let may_run = args.source.component.is_none() || args.commands.allow_commands;
     if let Some(directory) = &args.output_dir {
         check_directory(directory)?;
+        check_writable(directory, "write another directory after --output-dir").map_err(Failure::Host)?;
     }
     let planned = planned(&args.change, &args.source, sources)?;
     let is_shown_only = writes && !may_run;
-    let detail = if args.verbose || is_shown_only {
-        Detail::All
-    } else {
-        Detail::Steps
+    let detail = match args.verbose {
+        _ if is_shown_only => Detail::All,
+        true => Detail::Commands,
+        false => Detail::Steps,
     };
     let next = match &args.output_dir {
         _ if planned.plan.change.steps().is_empty() || is_shown_only => None,
-        Some(directory) => Some(script_line(directory, &args.change)),
+        Some(directory) => Some(directory_line(directory, &args.change)),
         None if may_run => apply_line(&args.change),
         None => None,
     };
+    let next = next.map(|line| format!("\nnext: {line}\n"));
     if let (Some(directory), false) = (&args.output_dir, is_shown_only) {
         write(directory, &planned.plan.files(planned.target.as_ref()))?;
     }
-    planned.print(args.output, detail, next.as_deref(), sources)?;
+    planned.print(args.output, "", detail, &next.unwrap_or_default(), sources)?;
     if is_shown_only {
         return Err(Failure::BadCommandLine(anyhow!(
             "no run.sh was written: it would run commands of the package of --component with your permissions; read them \
@@ -74,31 +76,45 @@ pub(crate) fn run(args: &Plan, sources: &mut Sources) -> Result<ExitCode, Failur
 pub(crate) fn drift(args: &Drift, sources: &mut Sources) -> Result<ExitCode, Failure> {
     check_cluster(&args.change)?;
     let planned = planned(&args.change, &args.source, sources)?;
-    planned.print(args.output, Detail::Steps, None, sources)?;
+    let (most, detail) = match args.verbose {
+        true => (None, Detail::Commands),
+        false => (Some(MOST_DIFFERENCES), Detail::Steps),
+    };
+    let differences = planned.plan.differences_text(most);
+    planned.print(args.output, &differences, detail, "", sources)?;
     Ok(ExitCode::from(planned.plan.detailed_exit_status()))
 }
 
+/// The number of differences that `drift` prints without `-v`.
+const MOST_DIFFERENCES: usize = 10;
+
 impl Planned {
-    /// Prints the plan, its warnings behind its first line.
+    /// Prints the plan, its warnings behind its first line, and texts before and behind its steps.
     pub(crate) fn print(
         &self,
         format: PlanFormat,
+        before: &str,
         detail: Detail,
-        next: Option<&str>,
+        behind: &str,
         sources: &Sources,
     ) -> Result<(), Failure> {
         let to_stdout = |text: String| output::to_stdout(&report::harmless(text)).map_err(Failure::Host);
         match format {
             PlanFormat::Text => {
-                to_stdout(format!("{}\n", self.plan.headline()))?;
-                report::write(&self.warnings, sources, OutputFormat::Yaml, None);
-                to_stdout(self.plan.body(detail))?;
-                if let Some(next) = next {
-                    to_stdout(format!("\nnext: {next}\n"))?;
+                to_stdout(format!("{}\n", self.plan.headline_in(self.target.as_ref())))?;
+                if let Some(target) = &self.target
+                    && target.cluster.starts_with(OF_NAMESPACE)
+                {
+                    report::to_stderr(&format!(
+                        "note: you may not read the namespace kube-system, so the cluster is known by the UID of the namespace {}",
+                        self.plan.namespace
+                    ));
                 }
+                report::write(&self.warnings, sources, OutputFormat::Yaml, None);
+                to_stdout(format!("{before}{}{behind}", self.plan.body(detail)))?;
             }
             PlanFormat::Json => {
-                let text = json::to_text(&self.plan.to_json()) + "\n";
+                let text = json::to_text(&self.plan.to_json_in(self.target.as_ref())) + "\n";
                 output::to_stdout(&text).map_err(Failure::Host)?;
                 report::write(&self.warnings, sources, OutputFormat::Json, None);
             }
@@ -119,6 +135,15 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
         namespace => namespace.clone(),
     };
     let desired = Desired::read(args, &description, namespace.as_deref(), sources);
+    if let (Some(asked), Ok(desired)) = (&args.namespace, &desired)
+        && let Some(written) = &desired.request.namespace
+        && written != asked
+    {
+        return Err(Failure::BadCommandLine(anyhow!(
+            "--namespace {asked} contradicts the {}, whose metadata.namespace is {written}: leave it out, or change one of them",
+            description.kind
+        )));
+    }
     let mut target = None;
     let installed = match &args.from {
         Some(path) => read_installed(path, args, &package, &description, sources),
@@ -144,11 +169,44 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
         }
     };
     let (installed, desired) = both(installed, desired, &package, &description)?;
-    let plan = package
-        .plan(&installed, &desired.request)?
-        .map_err(|diagnostics| Failure::Refused(desired.locate(diagnostics)))?;
+    let plan = match package.plan(&installed, &desired.request)? {
+        Ok(plan) => plan,
+        Err(diagnostics) => {
+            let diagnostics = desired.locate(diagnostics);
+            // Values that cannot be rendered are wrong whatever is installed.
+            if package.render(&desired.to_render(&description))?.is_err() {
+                return Err(Failure::Refused(diagnostics));
+            }
+            return Err(Failure::NoPlan(
+                diagnostics,
+                asked(args, &desired.request, target.as_ref()),
+            ));
+        }
+    };
     let warnings = desired.locate(plan.warnings.clone());
     Ok(Planned { plan, target, warnings })
+}
+
+/// The change that was asked for and is refused, in one line.
+fn asked(args: &Change, desired: &ChangeRequest, target: Option<&Target>) -> String {
+    let context = target.map(|target| format!("context {}", target.context.as_deref().unwrap_or("none")));
+    let file = args
+        .from
+        .as_ref()
+        .map(|file| format!("--from {}", printable::path(file)));
+    let namespace = desired
+        .namespace
+        .as_ref()
+        .map(|namespace| format!("namespace {namespace}"));
+    let name = match &desired.name {
+        Some(name) => format!("name {name}"),
+        None => "no --name".to_owned(),
+    };
+    let parts: Vec<String> = context.into_iter().chain(file).chain(namespace).chain([name]).collect();
+    format!(
+        "rutter: the change is refused, and nothing was changed ({})",
+        parts.join(", ")
+    )
 }
 
 /// Checks what the options ask for together.
@@ -225,6 +283,24 @@ impl Desired {
         })
     }
 
+    /// The request to render the desired state by itself.
+    fn to_render(&self, description: &Description) -> Request {
+        let ChangeRequest {
+            name,
+            namespace,
+            values,
+            ..
+        } = &self.request;
+        Request {
+            name: name.clone().unwrap_or_else(|| description.name.clone()),
+            namespace: namespace.clone().unwrap_or_else(|| "default".to_owned()),
+            values: values.clone(),
+            release: None,
+            capabilities: None,
+            installed: None,
+        }
+    }
+
     fn locate(&self, diagnostics: Vec<Diagnostic>) -> Vec<Located> {
         match &self.merged {
             Some(merged) => inputs::locate_all(merged, diagnostics),
@@ -268,19 +344,7 @@ fn both(
     match (installed, desired) {
         (Ok(installed), Ok(desired)) => Ok((installed, desired)),
         (Err(Failure::Refused(mut problems)), Ok(desired)) => {
-            let request = Request {
-                name: desired.request.name.clone().unwrap_or_else(|| description.name.clone()),
-                namespace: desired
-                    .request
-                    .namespace
-                    .clone()
-                    .unwrap_or_else(|| "default".to_owned()),
-                values: desired.request.values.clone(),
-                release: None,
-                capabilities: None,
-                installed: None,
-            };
-            if let Err(more) = package.render(&request)? {
+            if let Err(more) = package.render(&desired.to_render(description))? {
                 problems.extend(desired.locate(more));
             }
             Err(Failure::Refused(problems))
@@ -324,6 +388,23 @@ pub(crate) fn check_directory(directory: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Checks that a directory can be written to, or made, before anything is done. `help` says what to write instead.
+pub(crate) fn check_writable(directory: &Path, help: &str) -> anyhow::Result<()> {
+    let nearest = directory
+        .ancestors()
+        .find(|path| path.as_os_str().is_empty() || path.exists());
+    let nearest = nearest
+        .filter(|path| !path.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    match tempfile::tempdir_in(nearest) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(anyhow!(
+            "{} cannot be written to: {error}: {help}",
+            printable::path(nearest)
+        )),
+    }
+}
+
 /// Writes a plan's files to a directory of their own.
 pub(crate) fn write(directory: &Path, files: &[File]) -> Result<(), Failure> {
     check_directory(directory)?;
@@ -344,32 +425,47 @@ fn write_all(directory: &Path, files: &[File]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The command that runs the plan in a directory.
-fn script_line(directory: &Path, args: &Change) -> String {
-    let script = directory.join("run.sh");
-    let script = script.to_string_lossy();
+/// The command that carries out the plan in a directory.
+pub(crate) fn directory_line(directory: &Path, args: &Change) -> String {
+    let directory = directory.to_string_lossy();
     // It could be taken for an option.
-    let script = if script.starts_with('-') {
-        format!("./{script}")
-    } else {
-        script.into_owned()
-    };
-    let kubeconfig = args.cluster.kubeconfig.as_ref();
-    let kubeconfig = kubeconfig.map(|file| format!("KUBECONFIG={} ", word(&file.to_string_lossy())));
-    format!("{}sh {}", kubeconfig.unwrap_or_default(), word(&script))
+    let prefix = if directory.starts_with('-') { "./" } else { "" };
+    let mut line = format!("{} apply {}", program(), word(&format!("{prefix}{directory}")));
+    if let Some(file) = &args.cluster.kubeconfig {
+        line.push_str(&format!(" --kubeconfig {}", word(&file.to_string_lossy())));
+    }
+    if let Some(context) = &args.cluster.context {
+        line.push_str(&format!(" --context {}", word(context)));
+    }
+    line
+}
+
+/// This program, as it was called.
+fn program() -> String {
+    env::args()
+        .next()
+        .map_or_else(|| "rutter".to_owned(), |program| word(&program))
+}
+
+/// The words of this command line. None if one is not UTF-8: it could not be typed.
+pub(crate) fn command_line() -> Option<Vec<String>> {
+    env::args_os().map(|word| word.into_string().ok()).collect()
+}
+
+/// Words as a line of a shell.
+pub(crate) fn line(words: &[String]) -> String {
+    words.iter().map(|text| word(text)).collect::<Vec<_>>().join(" ")
 }
 
 /// The command that plans and carries out the same, if that is possible.
 fn apply_line(args: &Change) -> Option<String> {
     let mut files = args.files.iter().chain(&args.from);
+    // Standard input can be read once.
     if files.any(|path| inputs::is_stdin(path)) || args.set.reads_stdin() {
-        return Some("write the plan to a directory by --output-dir DIR, then sh DIR/run.sh".to_owned());
+        return None;
     }
-    let mut line = "rutter apply".to_owned();
-    // Not a word of it is UTF-8 if one is not: it could not be typed.
-    let words = env::args_os()
-        .map(|word| word.into_string().ok())
-        .collect::<Option<Vec<_>>>()?;
+    let mut line = format!("{} apply", program());
+    let words = command_line()?;
     let mut words = words.into_iter().skip(1).skip_while(|word| word != "plan").skip(1);
     while let Some(text) = words.next() {
         match text.as_str() {

@@ -20,7 +20,7 @@ pub(crate) fn run(args: &PostRender) -> ExitCode {
         Ok(warnings) => (report::plain(warnings, &sources), 0),
         Err(failure) => {
             let text = match failure {
-                Failure::Refused(diagnostics) => {
+                Failure::Refused(diagnostics) | Failure::NoPlan(diagnostics, _) => {
                     report::plain(diagnostics, &sources) + "rutter: the input is refused\n"
                 }
                 Failure::BadExpression(located) => report::plain(std::slice::from_ref(located), &sources),

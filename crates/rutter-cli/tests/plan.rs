@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use rutter::{Change, Command as Line, Diagnostic, File, Manifest, Plan, Severity, Step};
+use rutter::{Change, Command as Line, Diagnostic, Difference, File, Manifest, Plan, Severity, Step};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -117,6 +117,16 @@ impl Memory {
         };
         change.resize(15, 0);
         record.extend(change);
+        record.extend(self.list(&plan.differences, |memory, difference: &Difference| {
+            [
+                &difference.object,
+                &difference.path,
+                &difference.installed,
+                &difference.desired,
+            ]
+            .map(|text| memory.text(text))
+            .concat()
+        }));
         record.extend(self.list(&plan.warnings, Self::diagnostic));
         self.numbers(&record)
     }
@@ -315,6 +325,7 @@ fn plan(change: Change) -> Plan {
         prelude: "f() { :; }\n".to_owned(),
         preflight: Vec::new(),
         change,
+        differences: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -324,6 +335,14 @@ fn steps() -> Plan {
 }
 
 const OUTLINE: &str = "shop/orders: 3 → 5 members\nsafe in 2 steps\n\n1. title of one\n   restarts one\n2. title of two\n   restarts two\n";
+
+/// The command, as these tests call it.
+const RUTTER: &str = env!("CARGO_BIN_EXE_rutter");
+
+/// The text of a plan that was made from a cluster.
+fn live(text: &str) -> String {
+    text.replacen("shop/orders", "shop/orders (context here)", 1)
+}
 
 /// What stands between files.
 const LIVE: &str =
@@ -340,7 +359,7 @@ fn a_plan_is_printed() {
         .run("plan --from old.yaml --to values.yaml")
         .gives(4, OUTLINE, &[]);
     let next = format!(
-        "{OUTLINE}\nnext: rutter apply --from old.yaml --set 'a={{1,2}}' --component package.wasm --allow-commands\n"
+        "{OUTLINE}\nnext: {RUTTER} apply --from old.yaml --set 'a={{1,2}}' --component package.wasm --allow-commands\n"
     );
     let run = setting.run_with(
         &[
@@ -426,7 +445,7 @@ fn warnings_come_after_the_summary() {
     let run = setting.run("plan --from old.yaml -f values.yaml -o plan --allow-commands");
     run.gives(
         4,
-        &format!("{OUTLINE}\nnext: sh plan/run.sh\n"),
+        &format!("{OUTLINE}\nnext: {RUTTER} apply plan\n"),
         &["warning[no-plan]: a: be careful\n"],
     );
     let text = fs::read_to_string(setting.path("plan/plan.txt")).expect("a file");
@@ -474,6 +493,10 @@ fn wrong_command_lines_read_no_cluster() {
         ("apply --yes plan-dir --set a=1", "cannot be used with"),
         ("apply --yes plan-dir", "plan-dir is not the directory of a plan"),
         ("apply --yes --allow-commands", "the installed state is missing"),
+        (
+            "apply --live -f values.yaml --output json",
+            "`rutter plan --output json`",
+        ),
     ] {
         setting.run(arguments).gives(2, "", &[message]);
     }
@@ -499,7 +522,7 @@ fn a_cluster_is_read() {
     let setting = Setting::telling();
     let run = setting.run("plan --live -f values.yaml --output json");
     let value: Value = serde_json::from_str(&run.stderr).expect("JSON");
-    assert_eq!((run.code, value[0]["message"].as_str()), (1, Some(LIVE)));
+    assert_eq!((run.code, value[0]["message"].as_str()), (6, Some(LIVE)));
     let calls = setting.calls();
     assert!(
         calls.contains("--context=here get statefulsets.apps --namespace=shop --output=json\n"),
@@ -583,7 +606,7 @@ fn what_a_cluster_may_lack_is_left_out_only_if_it_does() {
     ] {
         setting.kubectl(&cases);
         let run = setting.run("plan --live -f values.yaml");
-        let code = if is_read { 1 } else { 3 };
+        let code = if is_read { 6 } else { 3 };
         assert_eq!((run.code, run.stdout.as_str()), (code, ""), "{cases}: {}", run.stderr);
         assert_eq!(run.stderr.contains("StatefulSet"), is_read, "{cases}: {}", run.stderr);
     }
@@ -617,7 +640,7 @@ fn only_observed_objects_are_handed_over() {
         let value: Value = serde_json::from_str(&run.stderr).expect("JSON");
         let told = value[0]["message"].as_str().expect("a text");
         assert!(
-            run.code == 1 && told.contains("StatefulSet") && told.contains("Secret"),
+            run.code == 6 && told.contains("StatefulSet") && told.contains("Secret"),
             "{told}"
         );
         assert!(!told.contains("hidden") && !told.contains("Event"), "{told}");
@@ -630,11 +653,11 @@ fn a_plan_is_carried_out() {
     let run = setting.run("apply --live -f values.yaml --yes --allow-commands");
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     assert!(
-        run.stdout.starts_with(OUTLINE) && run.stdout.ends_with("ok: done\n"),
+        run.stdout.starts_with(&live(OUTLINE)) && run.stdout.ends_with("ok: done\n"),
         "{}",
         run.stdout
     );
-    let folder = setting.path("state/rutter/plans/shop-orders-1");
+    let folder = setting.path("state/rutter/plans/shop.orders.uid-1.1");
     assert!(
         run.stdout
             .contains(&format!("the plan is in {}\n", folder.to_string_lossy())),
@@ -681,7 +704,7 @@ fn a_plan_in_a_directory_is_carried_out() {
     assert!(!setting.calls().contains(" do "), "{}", setting.calls());
     let run = setting.run("apply plan-dir --yes --step two");
     assert!(
-        run.code == 1 && run.stderr.contains("the step 01-one is not done"),
+        run.code == 6 && run.stderr.contains("the step 01-one is not done"),
         "{}",
         run.stderr
     );
@@ -716,6 +739,231 @@ fn a_plan_in_a_directory_is_carried_out() {
 fn nothing_to_do_asks_nobody() {
     let setting = Setting::new(&plan(Change::Nothing));
     let run = setting.run("apply --live -f values.yaml --yes --allow-commands");
-    run.gives(0, "shop/orders: 3 → 5 members\nnothing to do\n", &[]);
+    run.gives(0, &live("shop/orders: 3 → 5 members\nnothing to do\n"), &[]);
     assert!(!setting.path("state").exists());
+}
+
+#[test]
+fn drift_prints_what_differs() {
+    let mut plan = steps();
+    let difference = |object: &str, path: &str, installed: &str, desired: &str| Difference {
+        object: object.to_owned(),
+        path: path.to_owned(),
+        installed: installed.to_owned(),
+        desired: desired.to_owned(),
+    };
+    for number in (10..20).rev() {
+        plan.differences.push(difference(
+            "statefulset/orders",
+            &format!("spec.a{number}"),
+            "1",
+            "\"2\"",
+        ));
+    }
+    plan.differences
+        .push(difference("service/orders", "", "(absent)", "(present)"));
+    plan.differences
+        .push(difference("service/old", "", "(present)", "(absent)"));
+    let setting = Setting::new(&plan);
+    let list: Vec<String> = ["  service/old: no longer desired\n", "  service/orders: missing\n"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain((10..20).map(|number| format!("  statefulset/orders spec.a{number}: 1 → \"2\"\n")))
+        .collect();
+    let (headline, steps) = OUTLINE.split_once('\n').expect("lines");
+    let some = format!(
+        "{headline}\n12 differences\n{}  and 2 more: -v prints all\n{steps}",
+        list[..10].concat()
+    );
+    setting.run("drift --from old.yaml -f values.yaml").gives(4, &some, &[]);
+    let all = setting.run("drift --from old.yaml -f values.yaml -v").stdout;
+    assert!(
+        all.contains(&list.concat()) && !all.contains(" more") && all.contains("kubectl do one"),
+        "{all}"
+    );
+    let run = setting.run("drift --live -f values.yaml --output json");
+    let value: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(value["differences"][0]["path"], "spec.a19");
+    assert_eq!(value["context"], "here");
+    assert_eq!(value["cluster"], "uid-1");
+    assert_eq!(value["restarts"], serde_json::json!(["one", "two"]));
+    assert_eq!(value.get("prelude"), None);
+}
+
+#[test]
+fn a_refused_change_says_what_was_asked() {
+    let setting = Setting::telling();
+    setting.run("drift --live -f values.yaml").gives(
+        6,
+        "",
+        &["rutter: the change is refused, and nothing was changed (context here, namespace shop, no --name)\n"],
+    );
+    setting
+        .run("plan --from old.yaml -f values.yaml --name orders -n other")
+        .gives(
+            6,
+            "",
+            &["rutter: the change is refused, and nothing was changed (--from old.yaml, namespace other, name orders)\n"],
+        );
+}
+
+#[test]
+fn commands_are_printed_without_their_functions() {
+    let setting = Setting::new(&steps());
+    let run = setting.run("plan --from old.yaml -f values.yaml -v");
+    assert!(
+        run.stdout.contains("kubectl do one") && !run.stdout.contains("f() {"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn the_next_command_does_what_it_says() {
+    for (arguments, words) in [
+        (
+            "plan --live -f values.yaml --allow-commands -v",
+            "apply --live -f values.yaml --allow-commands -v",
+        ),
+        (
+            "plan --live --to values.yaml --allow-commands --output=text",
+            "apply --live --to values.yaml",
+        ),
+        (
+            "plan --from old.yaml -f values.yaml --allow-commands",
+            "apply --from old.yaml -f values.yaml",
+        ),
+        ("plan --live -f values.yaml --allow-commands -o new", "apply new\n"),
+        (
+            "plan --live -f values.yaml --allow-commands --kubeconfig config --context there -o new",
+            "apply new --kubeconfig config --context there\n",
+        ),
+    ] {
+        let setting = Setting::new(&steps());
+        let run = setting.run(arguments);
+        let (_, next) = run.stdout.split_once("\nnext: ").expect("a next command");
+        assert!(next.starts_with(&format!("{RUTTER} {words}")), "{next}");
+        let path = std::env::var("PATH").expect("a search path");
+        let output = Command::new("sh")
+            .args(["-c", &format!("{} --yes", next.trim_end())])
+            .current_dir(&setting.0)
+            .env("PATH", format!("{}:{path}", setting.path("bin").to_string_lossy()))
+            .env("CALLS", setting.path("calls"))
+            .env("XDG_STATE_HOME", setting.path("state"))
+            .output()
+            .expect("a shell");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{next}: {stderr}");
+        assert!(setting.calls().contains(" do two\n"), "{next}: {}", setting.calls());
+    }
+    // Standard input is there once.
+    let setting = Setting::new(&steps());
+    let run = setting.run_with(
+        &["plan", "--from", "-", "-f", "values.yaml", "--allow-commands"],
+        "a: 0\n",
+    );
+    assert!(!run.stdout.contains("next:"), "{}", run.stdout);
+}
+
+#[test]
+fn a_cluster_without_kube_system_is_known_by_the_namespace() {
+    let setting = Setting::new(&steps());
+    setting.kubectl(
+        "*kube-system*) echo 'Error from server (Forbidden): no' >&2; exit 1 ;;\n*'get namespace shop'*) printf uid-2 ;;\n",
+    );
+    let run = setting.run("apply --live -f values.yaml --yes --allow-commands");
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert!(
+        run.stderr.contains("note: you may not read the namespace kube-system"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stdout.contains("cluster namespace-uid-2, context here\n"),
+        "{}",
+        run.stdout
+    );
+    // kubectl's own errors have help.
+    setting.kubectl("*kube-system*) echo 'Unable to connect to the server: EOF' >&2; exit 1 ;;\n");
+    setting
+        .run("plan --live -f values.yaml")
+        .gives(3, "", &["\n  help: check the network, the VPN and the context"]);
+}
+
+#[test]
+fn a_place_for_the_plan_is_found_before_the_cluster_is_read() {
+    let setting = Setting::new(&steps());
+    // Root can write to a directory without the permission, and nobody below a file.
+    setting.file("state", b"");
+    setting.run("apply --live -f values.yaml --yes --allow-commands").gives(
+        3,
+        "",
+        &["state cannot be written to", "write --output-dir DIR"],
+    );
+    setting
+        .run("plan --live -f values.yaml --allow-commands -o state/plan")
+        .gives(2, "", &["state/plan is no directory to write to"]);
+    assert_eq!(setting.calls(), "");
+}
+
+#[test]
+fn old_plans_are_removed() {
+    let setting = Setting::new(&steps());
+    let plans = setting.path("state/rutter/plans");
+    let run = |fails: &str| {
+        setting.kubectl(fails);
+        setting.run("apply --live -f values.yaml --yes --allow-commands").code
+    };
+    assert_eq!(run("*'do two'*) exit 1 ;;\n"), 3);
+    fs::create_dir_all(plans.join("shop.orders.uid-2.1")).expect("a folder");
+    for _ in 0..7 {
+        assert_eq!(run(""), 0);
+    }
+    let mut left: Vec<String> = fs::read_dir(&plans)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    left.sort();
+    // That of another cluster, the one that is not finished, and the newest.
+    let expected = ["1.1", "1.4", "1.5", "1.6", "1.7", "1.8", "2.1"].map(|end| format!("shop.orders.uid-{end}"));
+    assert_eq!(left, expected);
+}
+
+#[test]
+fn help_fits_a_terminal_and_has_all_exit_codes() {
+    for arguments in ["--help", "plan --help", "apply --help", "drift --help", "plan -h"] {
+        let output = Command::new(RUTTER)
+            .args(arguments.split(' '))
+            .output()
+            .expect("a start");
+        let text = String::from_utf8(output.stdout).expect("text");
+        for line in text.lines() {
+            assert!(line.chars().count() <= 80, "{arguments}: {line}");
+        }
+        let is_top = arguments == "--help";
+        assert!(
+            !is_top || (1..=6).all(|code| text.contains(&format!("\n  {code}  "))),
+            "{text}"
+        );
+        assert!(
+            is_top || text.contains("--to") && text.contains("\n       rutter "),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_namespace_that_contradicts_an_object_is_an_error() {
+    let setting = Setting::new(&steps());
+    let object = "apiVersion: text\nkind: text\nmetadata: {name: orders, namespace: shop}\nspec: {a: 1}\n";
+    setting.file("object.yaml", object.as_bytes());
+    for source in ["--live", "--from old.yaml"] {
+        setting.run(&format!("plan {source} -f object.yaml -n other")).gives(
+            2,
+            "",
+            &["--namespace other contradicts the text, whose metadata.namespace is shop"],
+        );
+        let run = setting.run(&format!("plan {source} -f object.yaml -n shop"));
+        assert_eq!(run.code, 4, "{}", run.stderr);
+    }
 }

@@ -2,8 +2,8 @@
 //! Generated types stop here.
 
 use rutter::{
-    Change, ChangeRequest, Command, Description, Diagnostic, File, Manifest, ObjectKind, Plan, Position, Rendering,
-    Request, Severity, State, Step,
+    Change, ChangeRequest, Command, Description, Diagnostic, Difference, File, Manifest, ObjectKind, Plan, Position,
+    Rendering, Request, Severity, State, Step,
 };
 
 pub(crate) use self::world::PackagePre;
@@ -104,7 +104,17 @@ pub(crate) fn plan(plan: wit::Plan) -> Plan {
             wit::Change::Apply(apply) => Change::Apply(step(apply)),
             wit::Change::Steps(steps) => Change::Steps(steps.into_iter().map(step).collect()),
         },
+        differences: plan.differences.into_iter().map(difference).collect(),
         warnings: diagnostics(plan.warnings),
+    }
+}
+
+fn difference(difference: wit::Difference) -> Difference {
+    Difference {
+        object: difference.object,
+        path: difference.path,
+        installed: difference.installed,
+        desired: difference.desired,
     }
 }
 

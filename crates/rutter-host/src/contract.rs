@@ -65,6 +65,14 @@ pub(crate) fn check_plan(plan: &Plan) -> Result<(), Breach> {
     if plan.prelude.contains(|c: char| c.is_control() && c != '\n') {
         return Err(Breach::Prelude);
     }
+    check_lines(plan.differences.iter().flat_map(|difference| {
+        [
+            &difference.object,
+            &difference.path,
+            &difference.installed,
+            &difference.desired,
+        ]
+    }))?;
     for step in plan.change.steps() {
         if !is_plain_file_name(&step.name) {
             return Err(Breach::FileName(step.name.clone()));

@@ -211,6 +211,19 @@ impl Change {
     }
 }
 
+/// A difference between the installed and the desired objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The object: `statefulset/etcd`.
+    pub object: String,
+    /// The path of the value in it; empty if only one side has the object.
+    pub path: String,
+    /// The installed value, in one line.
+    pub installed: String,
+    /// The desired value, in one line.
+    pub desired: String,
+}
+
 /// The steps from one state to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -227,6 +240,8 @@ pub struct Plan {
     pub preflight: Vec<Command>,
     /// What it takes.
     pub change: Change,
+    /// The differences between the installed and the desired objects.
+    pub differences: Vec<Difference>,
     /// Diagnostics about the change.
     pub warnings: Vec<Diagnostic>,
 }

@@ -24,7 +24,7 @@ pub mod yaml;
 
 pub use annotate::BadManifest;
 pub use contract::{
-    CODES, Capabilities, Change, ChangeRequest, Command, Description, File, Manifest, NO_PLAN, ObjectKind, Package,
-    Plan, Release, Rendering, Request, State, Step,
+    CODES, Capabilities, Change, ChangeRequest, Command, Description, Difference, File, Manifest, NO_PLAN, ObjectKind,
+    Package, Plan, Release, Rendering, Request, State, Step,
 };
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Position, Severity};

@@ -327,13 +327,14 @@ impl Kubectl {
                 Some(context) => self.print(&format!("{context}\n")),
                 None => self.refuse("error: current-context is not set"),
             },
-            ["get", "namespace", "kube-system"] => {
+            ["get", "namespace", namespace] => {
                 let context = words
                     .iter()
                     .find_map(|word| word.strip_prefix("--context="))
                     .unwrap_or("none");
                 match self.read(&format!("uid-of-{context}")) {
-                    Some(uid) => self.print(&uid),
+                    Some(uid) if namespace == "kube-system" => self.print(&uid),
+                    Some(uid) => self.print(&format!("{uid}-{namespace}")),
                     None => self.refuse(&format!("error: context {context:?} does not exist")),
                 }
             }

@@ -146,8 +146,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation(
         "a cluster that does not answer is taken",
         &[(
-            "    || rutter_refuse \"the cluster of the context $rutter_where cannot be identified",
-            "    || : \"the cluster of the context $rutter_where cannot be identified",
+            "    || rutter_refuse_because \"$rutter_tmp/error\"",
+            "    || : \"$rutter_tmp/error\"",
         )],
         &["another_cluster_is_refused"],
     ),
@@ -300,8 +300,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation(
         "the keeper outlives its run",
         &[(
-            "    if ! rutter_is_alive \"$$\"; then\n      rm -rf",
-            "    if false; then\n      rm -rf",
+            "    if ! rutter_is_alive \"$$\"; then\n      #",
+            "    if false; then\n      #",
         )],
         &["a_killed_run_calls_nothing_more"],
     ),
@@ -310,7 +310,10 @@ const MUTATIONS: &[Mutation] = &[
         &[
             ("  rutter_is_alive \"$$\" || return 1\n", ""),
             // Where it is faster than the keeper, which takes the line's files away.
-            ("      rm -rf -- \"$rutter_tmp\"\n      exit 0", "      exit 0"),
+            (
+                "      rm -rf -- \"$rutter_tmp\" 2> /dev/null || continue\n",
+                "",
+            ),
         ],
         &["a_killed_run_calls_nothing_more"],
     ),
@@ -488,6 +491,44 @@ const MUTATIONS: &[Mutation] = &[
         &["a_dry_run_changes_nothing"],
     ),
     mutation(
+        "nobody is asked",
+        &[("    [ -z \"$rutter_asks\" ] || rutter_agree\n", "")],
+        &["it_asks_before_anything_is_changed"],
+    ),
+    mutation(
+        "an interrupt at the question is one of a command",
+        &[("  if [ -n \"$rutter_is_asking\" ]; then", "  if false; then")],
+        &["an_interrupt_at_the_question_changes_nothing"],
+    ),
+    mutation(
+        "a plan of kube-system is known by its namespace",
+        &[("  [ -z \"$rutter_cluster$rutter_kind\" ] || return 1\n", "")],
+        &["a_cluster_is_known_by_the_same_namespace"],
+    ),
+    mutation(
+        "any error is a forbidden namespace",
+        &[(
+            "*'(Forbidden)'*) ;; *) return 1 ;; esac\n  rutter_kind",
+            "*) ;; esac\n  rutter_kind",
+        )],
+        &["a_cluster_is_known_by_the_same_namespace"],
+    ),
+    mutation(
+        "the output of the command before is what is waited for",
+        &[("  : > \"$rutter_tmp/last\"\n  rutter_begun", "  rutter_begun")],
+        &["waits_have_their_own_output"],
+    ),
+    mutation(
+        "a plan that does not fit goes on",
+        &[("    *'make a new plan')\n", "    ' ')\n")],
+        &["a_plan_that_does_not_fit_is_made_again"],
+    ),
+    mutation(
+        "paths of the kubeconfig are the plan's",
+        &[("  rutter_keep_kubeconfig\n", "")],
+        &["restart_lines_have_all_options"],
+    ),
+    mutation(
         "a dry run takes the lock",
         &[(
             "  [ \"$rutter_mode\" = dry-run ] || rutter_take_lock",
@@ -507,7 +548,7 @@ const MUTATIONS: &[Mutation] = &[
     ),
     mutation(
         "a failing preflight is a failing step",
-        &[("rutter_failure=1\n", "rutter_failure=3\n")],
+        &[("rutter_failure=6\n", "rutter_failure=3\n")],
         &["a_failing_preflight_changes_nothing"],
     ),
     mutation(

@@ -52,6 +52,9 @@ pub(super) struct Change {
     /// Its path: `spec.template.spec.containers[etcd].image`.
     pub(super) path: String,
     pub(super) meaning: Meaning,
+    /// Both values, as texts of one line.
+    installed: String,
+    desired: String,
     /// Whether members restart for it.
     pub(super) is_in_template: bool,
 }
@@ -81,6 +84,29 @@ impl Changes {
     pub(super) fn of_set(&self) -> &[Change] {
         let set = self.objects.iter().find(|object| object.id.kind == "StatefulSet");
         set.and_then(|set| set.changes.as_deref()).unwrap_or_default()
+    }
+
+    /// All differences, for people.
+    pub(super) fn differences(&self) -> Vec<rutter::Difference> {
+        let mut found = Vec::new();
+        for object in &self.objects {
+            match &object.changes {
+                None => found.push(created(&object.id)),
+                Some(changes) => found.extend(changes.iter().map(|change| rutter::Difference {
+                    object: object_name(&object.id),
+                    path: change.path.clone(),
+                    installed: change.installed.clone(),
+                    desired: change.desired.clone(),
+                })),
+            }
+        }
+        found.extend(self.surplus.iter().map(|(resource, name)| rutter::Difference {
+            object: format!("{}/{name}", resource.split('.').next().unwrap_or_default()),
+            path: String::new(),
+            installed: PRESENT.to_owned(),
+            desired: ABSENT.to_owned(),
+        }));
+        found
     }
 
     /// Services and network policies that change who reaches the members, and where they differ.
@@ -390,6 +416,8 @@ impl Found {
         Change {
             path: self.path.clone(),
             meaning,
+            installed: self.installed.clone(),
+            desired: self.desired.clone(),
             is_in_template: self.path.starts_with("spec.template"),
         }
     }
@@ -403,8 +431,29 @@ fn of_another(id: &Id, owner: &str) -> Diagnostic {
 
 /// The name by which a person accepts a difference.
 fn accepted_name(id: &Id, path: &str) -> String {
-    format!("{}/{}:{path}", id.kind.to_lowercase(), id.name)
+    format!("{}:{path}", object_name(id))
 }
+
+/// An object as kubectl names it: `statefulset/etcd`.
+fn object_name(id: &Id) -> String {
+    format!("{}/{}", id.kind.to_lowercase(), id.name)
+}
+
+/// An object that only the desired state has.
+pub(super) fn created(id: &Id) -> rutter::Difference {
+    rutter::Difference {
+        object: object_name(id),
+        path: String::new(),
+        installed: ABSENT.to_owned(),
+        desired: PRESENT.to_owned(),
+    }
+}
+
+/// An object as a value.
+const PRESENT: &str = "(present)";
+
+/// The lack of a value, as `difference` writes it.
+const ABSENT: &str = "(absent)";
 
 fn not_understood(id: &Id, found: &Found, name: &str) -> Diagnostic {
     let message = format!(
@@ -669,7 +718,7 @@ fn strip_places(node: &Node) -> String {
 fn option_text(value: &Fact<String>) -> String {
     match value {
         Fact::Known(value) => quoted(&Options::readable(value)),
-        Fact::Absent => "absent".to_owned(),
+        Fact::Absent => ABSENT.to_owned(),
         Fact::Unknown(reason) => format!("unknown ({reason})"),
     }
 }

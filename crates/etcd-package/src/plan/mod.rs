@@ -100,6 +100,7 @@ pub(crate) fn plan(installed: &State, desired: &ChangeRequest) -> Result<Plan, V
         },
         preflight: planned.preflight.iter().map(|action| shell.command(action)).collect(),
         change,
+        differences: planned.differences,
         warnings: planned.warnings,
     })
 }
@@ -318,14 +319,20 @@ impl Located {
                         &*names.fullname, &*names.namespace
                     ),
                 )
-                .help("check the name, the namespace and the context; only for a new cluster: --install"),
+                .help(format!(
+                    "`kubectl get statefulsets -n {}` lists what is there: give --name and -n of the cluster, and --context; only \
+                     for a new cluster: --install",
+                    &*names.namespace
+                )),
             );
         }
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
             return Err(problems);
         }
+        let created = wanted.iter().filter(|object| self.installed.get(&object.id).is_none());
+        let created = created.map(|object| changes::created(&object.id)).collect();
         Ok((
-            planner::install(rendered, to, warnings),
+            planner::install(rendered, to, created, warnings),
             Shell::new(to, &rendered.cluster),
         ))
     }

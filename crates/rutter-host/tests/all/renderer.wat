@@ -32,9 +32,12 @@
   (field "name" string) (field "title" string) (field "reason" string) (field "effects" (list string))
   (field "manifests" (list $manifest)) (field "files" (list $file)) (field "commands" (list $command))))
 (type $change (variant (case "nothing") (case "apply" $step) (case "steps" (list $step))))
+(type $difference (record
+  (field "object" string) (field "path" string) (field "installed" string) (field "desired" string)))
 (type $way (record
   (field "name" string) (field "namespace" string) (field "summary" string) (field "prelude" string)
-  (field "preflight" (list $command)) (field "change" $change) (field "warnings" (list $diagnostic))))
+  (field "preflight" (list $command)) (field "change" $change) (field "differences" (list $difference))
+  (field "warnings" (list $diagnostic))))
 (func $describe (result $description)
   (canon lift (core func $core "describe") (memory (core memory $memory "memory"))))
 (func $text (result string)
@@ -56,7 +59,7 @@
   (export "request" (type $request)) (export "manifest" (type $manifest)) (export "rendering" (type $rendering))
   (export "state" (type $state)) (export "object-kind" (type $object-kind)) (export "change-request" (type $change-request))
   (export "file" (type $file)) (export "command" (type $command)) (export "step" (type $step))
-  (export "change" (type $change)) (export "way" (type $way)) (export "observes" (func $observes))
+  (export "change" (type $change)) (export "difference" (type $difference)) (export "way" (type $way)) (export "observes" (func $observes))
   (export "plan" (func $plan))
   (export "describe" (func $describe)) (export "schema" (func $schema)) (export "defaults" (func $text))
   (export "render" (func $render)))

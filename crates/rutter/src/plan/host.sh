@@ -1,10 +1,11 @@
 
 # The host's part. Its functions and variables start with `rutter_`. The lines of the plan may call `kubectl`, which is
-# pinned to the cluster and fails without the lock, and `say`, `fail`, `attempt` and `is_done`.
+# pinned to the cluster and fails without the lock, and `say`, `fail`, `attempt` and `is_done`. `rutter_remedy` is generated.
 
 rutter_usage() {
   cat <<'END'
-Usage: sh run.sh [--context NAME] [--step NAME] [--dry-run | --list | --help]
+Usage: sh run.sh [--context NAME] [--step NAME] [--ask | --dry-run]
+       sh run.sh --list | --help
 
 Carries out the plan in plan.txt by kubectl. It stops at the first failure. Steps that are done are left out, so you can
 start it again at any time, wherever it was stopped or killed.
@@ -12,13 +13,14 @@ start it again at any time, wherever it was stopped or killed.
   --context NAME  Use this context of the kubeconfig [default: the context that the plan was made for or first run with,
                   or else the current one]
   --step NAME     Carry out this step only; all steps before it must be done
+  --ask           Ask on standard input before anything is changed
   --dry-run       Print what is left to do and run the preflight checks. Changes nothing
   --list          Print the steps, and which of them are done
   --help          Print this
 
 Everything that is run, and what it prints, is added to run.log.
 
-Exit codes: 0 done, 1 refused before anything was changed, 2 wrong command line, 3 failed or stopped.
+Exit codes: 0 done, 2 wrong command line, 3 failed or stopped, 6 refused or declined before anything was changed.
 END
 }
 
@@ -51,7 +53,26 @@ rutter_last_line() { tail -n 1 -- "$1" 2> /dev/null | rutter_plain | cut -c 1-20
 rutter_refuse() {
   rutter_error "refused: $1"
   [ $# -lt 2 ] || rutter_error "  help: $2"
-  exit 1
+  exit 6
+}
+
+# Refuses to start because of an error of kubectl, whose text is in a file. Without a remedy that is known, gives this help.
+rutter_refuse_because() { # FILE TEXT HELP
+  rutter_help=$(rutter_remedy "$(cat -- "$1")")
+  rutter_refuse "$2: $(rutter_last_line "$1")" "${rutter_help:-$3}"
+}
+
+# A word as a shell reads it.
+rutter_word() {
+  case "$1" in
+    '' | *[!0-9A-Za-z_./:=@%+,-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;;
+    *) printf '%s' "$1" ;;
+  esac
+}
+
+# Seconds as people say them.
+rutter_span() {
+  if [ "$1" -ge 120 ] && [ $(($1 % 60)) -eq 0 ]; then printf '%s min' "$(($1 / 60))"; else printf '%s s' "$1"; fi
 }
 
 # What the lines of a plan may call.
@@ -116,6 +137,7 @@ rutter_read_arguments() {
         if [ "$1" = --context ]; then rutter_asked_context=$2; else rutter_asked_step=$2; fi
         shift
         ;;
+      --ask) rutter_asks=1 ;;
       --dry-run) rutter_mode=dry-run ;;
       --list) rutter_mode=list ;;
       *) rutter_wrong "unknown argument: $(printf '%s' "$1" | rutter_plain)" ;;
@@ -159,13 +181,15 @@ rutter_find_cluster() {
     rutter_context=$("$rutter_binary" config current-context 2> /dev/null) || rutter_context=
   fi
   rutter_where=$(printf '%s' "${rutter_context:-none}" | rutter_plain)
-  rutter_uid=$(rutter_kubectl get namespace kube-system --request-timeout=20s \
-    --output=go-template='{{.metadata.uid}}' 2> "$rutter_tmp/error") \
-    || rutter_refuse "the cluster of the context $rutter_where cannot be identified: $(rutter_last_line "$rutter_tmp/error")" \
-      'the plan needs permission to get the namespace kube-system, whose UID tells clusters apart; --context chooses another context'
+  rutter_kind=
+  case "$rutter_cluster" in namespace-*) rutter_kind=namespace- ;; esac
+  rutter_identify \
+    || rutter_refuse_because "$rutter_tmp/error" "the cluster of the context $rutter_where cannot be identified" \
+      "the plan needs permission to get the namespace ${rutter_of}, whose UID tells clusters apart; --context chooses another context"
   case "$rutter_uid" in
-    '' | *[!0-9a-zA-Z-]*) rutter_refuse "the cluster of the context $rutter_where gives no UID for its namespace kube-system" ;;
+    '' | *[!0-9a-zA-Z-]*) rutter_refuse "the cluster of the context $rutter_where gives no UID for its namespace $rutter_of" ;;
   esac
+  rutter_uid=$rutter_kind$rutter_uid
   if [ -n "$rutter_cluster" ] && [ "$rutter_cluster" != "$rutter_uid" ]; then
     rutter_refuse "the plan was $rutter_recorded the cluster $rutter_cluster, and the context $rutter_where is of the cluster $rutter_uid" \
       'choose a context of that cluster by --context, or make a plan for this one'
@@ -173,9 +197,24 @@ rutter_find_cluster() {
   rutter_state=$rutter_here/state/$rutter_uid-$rutter_plan
 }
 
+# Reads the UID of a namespace that identifies the cluster: that of kube-system, or of the plan's own namespace, where the
+# plan has the latter, or has none yet and kube-system may not be read.
+rutter_identify() {
+  rutter_of=kube-system
+  [ -z "$rutter_kind" ] || rutter_of=$rutter_namespace
+  if rutter_uid=$(rutter_kubectl get namespace "$rutter_of" --request-timeout=20s \
+    --output=go-template='{{.metadata.uid}}' 2> "$rutter_tmp/error"); then return 0; fi
+  [ -z "$rutter_cluster$rutter_kind" ] || return 1
+  case "$(cat -- "$rutter_tmp/error")" in *'(Forbidden)'*) ;; *) return 1 ;; esac
+  rutter_kind=namespace-
+  rutter_identify
+}
+
 # Remembers the cluster for later runs.
 rutter_record_cluster() {
-  mkdir -p -- "$rutter_state"
+  { mkdir -p -- "$rutter_state" && true >> run.log; } 2> "$rutter_tmp/error" \
+    || rutter_refuse "$rutter_shown_here cannot be written to: $(rutter_last_line "$rutter_tmp/error")" \
+      'copy the directory to a place where you can write, and start run.sh there'
   if [ -z "$rutter_cluster" ]; then
     printf '%s\n%s\n' "$rutter_uid" "$rutter_context" > "state/cluster.$$"
     mv -- "state/cluster.$$" state/cluster
@@ -201,11 +240,19 @@ rutter_put() {
   mv -- "$rutter_tmp/$1.new" "$rutter_tmp/$1"
 }
 
+# kubectl for the lease. Its error is in the file lease-error, which is whole whenever it is read.
+rutter_lease_kubectl() {
+  rutter_code=0
+  rutter_kubectl "$@" 2> "$rutter_tmp/lease-error.new" || rutter_code=$?
+  mv -- "$rutter_tmp/lease-error.new" "$rutter_tmp/lease-error"
+  return "$rutter_code"
+}
+
 # Reads the lease into rutter_version, rutter_renewed and rutter_holder.
 rutter_read_lease() {
-  rutter_answer=$(rutter_kubectl get leases.coordination.k8s.io "$rutter_lease" --namespace="$rutter_namespace" \
-    --request-timeout=10s --output=go-template='{{.metadata.resourceVersion}} {{or .spec.renewTime "-"}} {{or .spec.holderIdentity "-"}}' \
-    2> "$rutter_tmp/lease-error") || return 1
+  rutter_answer=$(rutter_lease_kubectl get leases.coordination.k8s.io "$rutter_lease" --namespace="$rutter_namespace" \
+    --request-timeout=10s --output=go-template='{{.metadata.resourceVersion}} {{or .spec.renewTime "-"}} {{or .spec.holderIdentity "-"}}') \
+    || return 1
   read -r rutter_version rutter_renewed rutter_holder << END
 $rutter_answer
 END
@@ -216,8 +263,8 @@ END
 rutter_replace_lease() { # HOLDER
   rutter_now=$(date +%s)
   rutter_version=$(rutter_lease_json "$1" "$rutter_version" \
-    | rutter_kubectl replace --request-timeout=10s --filename=- --output=go-template='{{.metadata.resourceVersion}}' \
-      2> "$rutter_tmp/lease-error") || return 1
+    | rutter_lease_kubectl replace --request-timeout=10s --filename=- --output=go-template='{{.metadata.resourceVersion}}') \
+    || return 1
   rutter_put version "$rutter_version"
   rutter_put renewed "$rutter_now"
 }
@@ -295,8 +342,8 @@ rutter_take_lock() {
 # Fails if another process was faster, and it is worth another try.
 rutter_try_lock() {
   rutter_now=$(date +%s)
-  if rutter_version=$(rutter_lease_json "$rutter_me" | rutter_kubectl create --request-timeout=20s --filename=- \
-    --output=go-template='{{.metadata.resourceVersion}}' 2> "$rutter_tmp/lease-error"); then
+  if rutter_version=$(rutter_lease_json "$rutter_me" | rutter_lease_kubectl create --request-timeout=20s --filename=- \
+    --output=go-template='{{.metadata.resourceVersion}}'); then
     rutter_put version "$rutter_version"
     rutter_put renewed "$rutter_now"
     return 0
@@ -304,8 +351,11 @@ rutter_try_lock() {
   case "$(cat -- "$rutter_tmp/lease-error")" in
     *AlreadyExists* | *'already exists'*) ;;
     *)
-      rutter_refuse "the lock cannot be taken: $(rutter_last_line "$rutter_tmp/lease-error")" \
-        "the plan needs permission to get, create and update leases.coordination.k8s.io in the namespace $rutter_namespace"
+      rutter_needs="the plan needs permission to get, create and update leases.coordination.k8s.io in the namespace $rutter_namespace"
+      case "$(cat -- "$rutter_tmp/lease-error")" in
+        *'(Forbidden)'*) rutter_refuse "the lock cannot be taken: $(rutter_last_line "$rutter_tmp/lease-error")" "$rutter_needs" ;;
+      esac
+      rutter_refuse_because "$rutter_tmp/lease-error" 'the lock cannot be taken' "$rutter_needs"
       ;;
   esac
   if ! rutter_read_lease; then
@@ -340,7 +390,8 @@ rutter_keep() {
   rutter_ticks=0
   while sleep 1 > /dev/null 2>&1; do
     if ! rutter_is_alive "$$"; then
-      rm -rf -- "$rutter_tmp"
+      # A line that is ending may still write to it.
+      rm -rf -- "$rutter_tmp" 2> /dev/null || continue
       exit 0
     fi
     rutter_ticks=$((rutter_ticks + 1))
@@ -357,15 +408,20 @@ rutter_keep() {
   done
 }
 
-# Prints how long the command has been running that runs, and the last line that it has printed.
+# Prints how long the command has been running that runs, its limit if it waits for something, and the last line that it has
+# printed.
 rutter_report_wait() {
   # There is none between commands.
-  { read -r rutter_from < "$rutter_tmp/started"; } 2> /dev/null || return 0
+  { read -r rutter_from rutter_most < "$rutter_tmp/started"; } 2> /dev/null || return 0
   rutter_seconds=$(($(date +%s) - rutter_from))
   [ "$rutter_seconds" -ge 10 ] || return 0
   rutter_line=$(rutter_last_line "$rutter_tmp/output")
   [ -n "$rutter_line" ] || rutter_line=$(rutter_last_line "$rutter_tmp/last")
-  rutter_print "    waiting for $rutter_seconds s${rutter_line:+: $rutter_line}"
+  if [ "$rutter_most" -gt 0 ]; then
+    rutter_print "    waiting for $rutter_seconds s of $(rutter_span "$rutter_most")${rutter_line:+: $rutter_line}"
+  else
+    rutter_print "    running for $rutter_seconds s${rutter_line:+: $rutter_line}"
+  fi
 }
 
 # Whether a line may call kubectl: the run is alive and holds the lock. While nobody knows, it waits.
@@ -391,6 +447,10 @@ rutter_may_go_on() {
 # --- Signals and the end
 
 rutter_interrupt() {
+  if [ -n "$rutter_is_asking" ]; then
+    printf '\n' >&2
+    rutter_declined stopped
+  fi
   if [ -n "$rutter_stop" ]; then
     rutter_error 'stopped at once; what kubectl was doing may still take effect'
     exit 3
@@ -401,9 +461,30 @@ rutter_interrupt() {
 }
 
 rutter_stopped() {
+  [ "$rutter_failure" -ne 6 ] || rutter_declined stopped
   rutter_error 'stopped'
-  rutter_error "  help: $rutter_again"
+  rutter_error "  help: to go on from here: $rutter_again"
   exit 3
+}
+
+# Ends before anything was changed, because the person wants that.
+rutter_declined() {
+  rutter_error "$1: nothing was changed"
+  exit 6
+}
+
+# Asks whether to go on. Anything but a yes is a no.
+rutter_agree() {
+  rutter_is_asking=1
+  rutter_question='Carry out these steps'
+  [ -z "$rutter_found" ] || rutter_question="Carry out the step $rutter_found"
+  printf '\n%s in the cluster of the context %s? [y/N] ' "$rutter_question" "$rutter_where" >&2
+  read -r rutter_answer || rutter_answer=
+  case "$rutter_answer" in
+    [yY] | [yY][eE][sS]) ;;
+    *) rutter_declined declined ;;
+  esac
+  rutter_is_asking=
 }
 
 # Sleeps, unless it is to stop.
@@ -431,9 +512,10 @@ rutter_end() {
 # --- Commands
 
 # Runs a function of the plan in a shell of its own, which an interrupt does not reach, and whose output goes to a file.
+# The log has its purpose, behind a text.
 # Sets rutter_status, and rutter_unsure if kubectl failed in it. It must not be called in a condition: there, shells forget
 # `set -e`.
-rutter_run() {
+rutter_run() { # FUNCTION TEXT
   : > "$rutter_tmp/output"
   rm -f -- "$rutter_tmp/failed"
   (
@@ -458,7 +540,7 @@ rutter_run() {
   fi
   # Most attempts of a command that waits print the same.
   if [ "$rutter_last_run" != "$1" ] || ! cmp -s "$rutter_tmp/output" "$rutter_tmp/last"; then
-    rutter_note "$1: exit code $rutter_status"
+    rutter_note "$2$rutter_purpose: exit code $rutter_status"
     rutter_plain < "$rutter_tmp/output" | sed 's/^/  | /' >> "$rutter_log"
   fi
   rutter_last_run=$1
@@ -471,7 +553,25 @@ rutter_failed() {
   [ -z "$rutter_stop" ] || rutter_stopped
   tail -n 20 -- "$rutter_tmp/output" | rutter_plain | sed 's/^/    | /' >&2 || :
   rutter_error "failed: $1"
-  rutter_error "  help: $rutter_again; run.log has all that was run"
+  rutter_help=$(rutter_remedy "$(cat -- "$rutter_tmp/output")")
+  [ -z "$rutter_help" ] || rutter_error "  help: $rutter_help"
+  case "$(rutter_last_line "$rutter_tmp/output")" in
+    # The line itself has found that it is not for this cluster.
+    *'make a new plan')
+      rutter_help='make a new plan: the cluster is not as it was when this one was made'
+      [ "$rutter_failure" -ne 6 ] || rutter_help="nothing was changed; $rutter_help"
+      rutter_error "  help: $rutter_help"
+      ;;
+    *)
+      if [ "$rutter_failure" -eq 6 ]; then
+        rutter_error "  help: nothing was changed; fix this, then: $rutter_again"
+        rutter_error '  help: if the cluster has changed since the plan was made, make a new plan instead'
+      else
+        rutter_error "  help: to go on from here: $rutter_again"
+        rutter_error "  help: $rutter_shown_here/run.log has all that was run"
+      fi
+      ;;
+  esac
   exit "$rutter_failure"
 }
 
@@ -483,8 +583,10 @@ rutter_do() { # ID PURPOSE SECONDS UNLESS
     rutter_print "  $2"
     return 0
   fi
+  # What the command before has printed is not what is waited for.
+  : > "$rutter_tmp/last"
   rutter_begun=$(date +%s)
-  rutter_put started "$rutter_begun"
+  rutter_put started "$rutter_begun 0"
   if [ -n "$4" ]; then
     rutter_ask "$1" "$3"
     if [ "$rutter_status" -eq 0 ]; then
@@ -493,11 +595,11 @@ rutter_do() { # ID PURPOSE SECONDS UNLESS
       return 0
     fi
   fi
-  rutter_print "  $2"
+  if [ "$3" -gt 0 ]; then rutter_print "  $2 (up to $(rutter_span "$3"))"; else rutter_print "  $2"; fi
   rutter_begun=$(date +%s)
-  rutter_put started "$rutter_begun"
+  rutter_put started "$rutter_begun $3"
   while :; do
-    rutter_run "rutter_line_$1"
+    rutter_run "rutter_line_$1" ''
     [ "$rutter_status" -ne 0 ] || [ -n "$rutter_unsure" ] || break
     rutter_seconds=$(($(date +%s) - rutter_begun))
     [ "$3" -gt 0 ] || rutter_failed "$2"
@@ -514,7 +616,7 @@ rutter_ask() { # ID SECONDS
   rutter_limit=60
   [ "$2" -le 60 ] || rutter_limit=$2
   while :; do
-    rutter_run "rutter_done_$1"
+    rutter_run "rutter_done_$1" 'was it done before: '
     if [ -z "$rutter_unsure" ] && [ "$rutter_status" -le 1 ]; then return 0; fi
     [ "$(($(date +%s) - rutter_begun))" -lt "$rutter_limit" ] \
       || rutter_failed "$rutter_purpose: the cluster does not answer whether this was done before"
@@ -527,6 +629,12 @@ rutter_ask() { # ID SECONDS
 rutter_count_step() {
   rutter_count=$1
   if [ -n "$rutter_state" ] && [ -e "$rutter_state/$2" ]; then rutter_done=$((rutter_done + 1)); fi
+}
+
+rutter_left_step() {
+  if [ -z "$rutter_found" ] || [ "$rutter_found" = "$2" ]; then
+    [ -e "$rutter_state/$2" ] || rutter_left="$rutter_left${rutter_left:+, }$2"
+  fi
 }
 
 rutter_list_step() { # NUMBER DIRECTORY TITLE EFFECTS
@@ -566,6 +674,21 @@ rutter_carry_out() { # NUMBER DIRECTORY TITLE EFFECTS
   rutter_print "  done in $(($(date +%s) - rutter_step_begun)) s"
 }
 
+# Paths in KUBECONFIG are those of the directory in which the script was started.
+rutter_keep_kubeconfig() {
+  [ -n "${KUBECONFIG-}" ] || return 0
+  rutter_paths=
+  rutter_rest=$KUBECONFIG:
+  while [ -n "$rutter_rest" ]; do
+    rutter_path=${rutter_rest%%:*}
+    rutter_rest=${rutter_rest#*:}
+    case "$rutter_path" in '' | /*) ;; *) rutter_path=$(pwd)/$rutter_path ;; esac
+    rutter_paths=$rutter_paths${rutter_paths:+:}$rutter_path
+  done
+  KUBECONFIG=$rutter_paths
+  export KUBECONFIG
+}
+
 rutter_main() {
   umask 077
   # Messages of other programs in English, bytes as bytes.
@@ -578,12 +701,23 @@ rutter_main() {
   unset CDPATH
   # Not the function.
   rutter_binary=$(unset -f kubectl && command -v kubectl) || rutter_binary=
+  rutter_keep_kubeconfig
+  # `rutter apply` has its own command, and has shown the plan.
+  rutter_is_shown=${RUTTER_AGAIN:+1}
+  rutter_again=${RUTTER_AGAIN-}
+  if [ -z "$rutter_again" ]; then
+    [ -z "${KUBECONFIG-}" ] || rutter_again="KUBECONFIG=$(rutter_word "$KUBECONFIG") "
+    rutter_again="${rutter_again}sh $(rutter_word "$0")"
+    for rutter_argument in "$@"; do rutter_again="$rutter_again $(rutter_word "$rutter_argument")"; done
+  fi
+  rutter_again=$(printf '%s' "$rutter_again" | rutter_plain)
   cd -- "$(dirname -- "$0")"
   rutter_here=$(pwd -P)
-  rutter_again="$(printf 'sh %s' "$0" | rutter_plain) goes on from here"
+  rutter_shown_here=$(rutter_word "$rutter_here" | rutter_plain)
+  rutter_asks='' rutter_is_asking='' rutter_left=''
   rutter_mode=run rutter_asked_context='' rutter_asked_step='' rutter_found='' rutter_log='' rutter_tmp='' rutter_state=''
   rutter_stop='' rutter_interrupted='' rutter_keeper='' rutter_locked='' rutter_lenient='' rutter_last_run='' rutter_purpose=''
-  rutter_is_shown_only='' rutter_reached='' rutter_count=0 rutter_done=0 rutter_failure=1
+  rutter_is_shown_only='' rutter_reached='' rutter_count=0 rutter_done=0 rutter_failure=6
   rutter_read_arguments "$@"
   if [ "$rutter_mode" = list ]; then
     if [ -z "$rutter_cluster" ] && [ -e state/cluster ]; then read -r rutter_cluster < state/cluster || :; fi
@@ -594,20 +728,16 @@ rutter_main() {
   fi
   trap rutter_end EXIT
   trap rutter_interrupt INT TERM HUP
-  rutter_tmp=$(mktemp -d "${TMPDIR:-/tmp}/rutter.XXXXXX")
+  rutter_tmp=$(mktemp -d "${TMPDIR:-/tmp}/rutter.XXXXXX") || {
+    rutter_tmp=
+    rutter_refuse "there is no place for temporary files in ${TMPDIR:-/tmp}" 'set TMPDIR to a directory where you can write'
+  }
   : > "$rutter_tmp/output"
   : > "$rutter_tmp/last"
   rutter_find_kubectl
   rutter_find_cluster
   rutter_each_step rutter_count_step
-  printf '%s\n' "$rutter_summary"
-  if [ "$rutter_mode" = dry-run ]; then
-    rutter_log=$rutter_tmp/log
-  else
-    rutter_record_cluster
-    rutter_log=$rutter_here/run.log
-    rutter_note "started: $rutter_summary"
-  fi
+  [ -n "$rutter_is_shown" ] || rutter_print "$rutter_summary"
   rutter_print "cluster $rutter_uid, context $rutter_where"
   if [ -n "$rutter_found" ]; then
     rutter_each_step rutter_check_before
@@ -615,15 +745,34 @@ rutter_main() {
     rutter_print 'nothing to do: all steps were done before'
     exit 0
   fi
+  if [ "$rutter_mode" = dry-run ]; then
+    rutter_log=$rutter_tmp/log
+  else
+    [ -z "$rutter_asks" ] || rutter_agree
+    rutter_record_cluster
+    rutter_log=$rutter_here/run.log
+    rutter_note "started: $rutter_summary"
+    rutter_note "cluster $rutter_uid, context $rutter_where"
+  fi
   [ "$rutter_mode" = dry-run ] || rutter_take_lock
   rutter_print 'preflight'
   rutter_preflight
   rutter_failure=3
   [ "$rutter_mode" != dry-run ] || rutter_is_shown_only=1
   rutter_each_step rutter_carry_out
+  rutter_each_step rutter_left_step
   if [ "$rutter_mode" = dry-run ]; then
+    rutter_print "left to do: $rutter_left"
     rutter_print 'ok: the preflight checks pass, and nothing was changed'
+    exit 0
+  fi
+  rutter_found=''
+  rutter_each_step rutter_left_step
+  if [ -n "$rutter_left" ]; then
+    rutter_print "ok: done; left to do: $rutter_left"
   else
+    # Whoever removes old plans knows by it that this one is finished.
+    : > "$rutter_state/finished"
     rutter_print 'ok: done'
   fi
 }

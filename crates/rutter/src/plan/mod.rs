@@ -17,6 +17,8 @@
 //!   `kubectl` fails, nothing is known: the line is repeated, and the run stops if it gets no answer in a minute.
 //! - `say TEXT` prints a line of ASCII to the person. What a line prints otherwise goes to the log, and is shown if it fails
 //!   or takes long.
+//! - A line that fails with `make a new plan` at the end of its output has found that the cluster is not as it was when the
+//!   plan was made. The person is told to plan again, rather than to start the script again.
 //! - `fail TEXT` ends the run, also where the command has `within`, from a pipe and from a subshell.
 //! - `is_done DIRECTORY` is true if the step of that directory is done.
 //! - `"$notes"` is a directory that belongs to the step and the cluster. Lines keep there what they have to remember, such as
@@ -26,11 +28,13 @@
 
 mod json;
 mod read;
+mod remedy;
 mod script;
 mod text;
 
 use crate::{Change, Plan, Step};
 pub use read::{desired, state};
+pub use remedy::remedy;
 
 /// A file of a plan's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +50,8 @@ pub struct File {
 pub struct Target {
     /// The context of the kubeconfig; none for a host that has no kubeconfig, such as a pod.
     pub context: Option<String>,
-    /// The UID of the namespace `kube-system`.
+    /// The UID of the namespace `kube-system`, or, where that may not be read, `namespace-` and the UID of the plan's own
+    /// namespace.
     pub cluster: String,
 }
 
@@ -56,10 +61,16 @@ pub enum Detail {
     /// The steps and their effects.
     Steps,
     /// Reasons and commands, too.
+    Commands,
+    /// The functions that the commands call, too.
     All,
 }
 
 impl Plan {
+    /// The exit code of a command that finds that there is no plan: the cluster is not in a state for it, or the change is
+    /// not understood or not safe.
+    pub const REFUSED: u8 = 6;
+
     /// The exit code of a command that plans: 0 if there is nothing to do or one apply is safe, 4 if it takes steps.
     #[must_use]
     pub fn exit_status(&self) -> u8 {

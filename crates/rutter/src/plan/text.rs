@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::Detail;
+use super::{Detail, Target};
 use crate::printable::{line, source_line};
-use crate::{Change, Command, Plan};
+use crate::{Change, Command, Difference, Plan};
 
 impl Plan {
     /// The first line of the text: what changes as a whole.
@@ -15,6 +15,45 @@ impl Plan {
         } else {
             line(&self.summary).into_owned()
         }
+    }
+
+    /// The first line, with the context of the cluster that was read: `shop/orders (context prod): 3 → 5 members`.
+    #[must_use]
+    pub fn headline_in(&self, target: Option<&Target>) -> String {
+        let headline = self.headline();
+        let Some(context) = target.and_then(|target| target.context.as_ref()) else {
+            return headline;
+        };
+        let place = format!("{}/{}", line(&self.namespace), line(&self.name));
+        match headline.strip_prefix(&place) {
+            Some(rest) if rest.is_empty() || rest.starts_with(':') => {
+                format!("{place} (context {}){rest}", line(context))
+            }
+            // The summary names the installation in another way.
+            _ => format!("{place} (context {}): {headline}", line(context)),
+        }
+    }
+
+    /// The differences, sorted, one a line: all of them, or this many.
+    #[must_use]
+    pub fn differences_text(&self, most: Option<usize>) -> String {
+        let mut lines: Vec<String> = self.differences.iter().map(difference).collect();
+        lines.sort();
+        lines.dedup();
+        let count = lines.len();
+        let shown = most.map_or(count, |most| most.min(count));
+        let mut text = match count {
+            0 => return String::new(),
+            1 => "1 difference\n".to_owned(),
+            _ => format!("{count} differences\n"),
+        };
+        for line in &lines[..shown] {
+            let _ = writeln!(text, "  {line}");
+        }
+        if shown < count {
+            let _ = writeln!(text, "  and {} more: -v prints all", count - shown);
+        }
+        text
     }
 
     /// The result of the plan in a few words: `safe in 3 steps`.
@@ -38,12 +77,12 @@ impl Plan {
     #[must_use]
     pub fn body(&self, detail: Detail) -> String {
         let mut text = format!("{}\n", self.verdict());
-        if detail == Detail::All && !self.preflight.is_empty() {
+        if detail != Detail::Steps && !self.preflight.is_empty() {
             text.push_str("\nbefore the first step\n");
             write_commands(&mut text, &self.preflight);
         }
         for (number, step) in (1..).zip(self.change.steps()) {
-            if detail == Detail::All || number == 1 {
+            if detail != Detail::Steps || number == 1 {
                 text.push('\n');
             }
             // Writing to a string cannot fail.
@@ -51,7 +90,7 @@ impl Plan {
             for effect in &step.effects {
                 let _ = writeln!(text, "   {}", line(effect));
             }
-            if detail == Detail::All {
+            if detail != Detail::Steps {
                 let _ = writeln!(text, "   reason: {}", line(&step.reason));
                 write_commands(&mut text, &step.commands);
             }
@@ -63,6 +102,20 @@ impl Plan {
             }
         }
         text
+    }
+}
+
+fn difference(difference: &Difference) -> String {
+    let object = line(&difference.object);
+    match (&*difference.path, &*difference.desired) {
+        ("", "(absent)") => format!("{object}: no longer desired"),
+        ("", _) => format!("{object}: missing"),
+        (path, desired) => format!(
+            "{object} {}: {} → {}",
+            line(path),
+            line(&difference.installed),
+            line(desired)
+        ),
     }
 }
 

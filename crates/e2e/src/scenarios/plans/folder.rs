@@ -17,11 +17,11 @@ use crate::stage::Stage;
 
 /// The exit codes of `rutter plan`.
 pub(super) const APPLY: i32 = 0;
-pub(super) const REFUSED: i32 = 1;
+pub(super) const REFUSED: i32 = 6;
 pub(super) const STEPS: i32 = 4;
 
 /// The exit codes of `run.sh`: refused before anything was changed, and stopped by a failure.
-pub(super) const NOT_STARTED: i32 = 1;
+pub(super) const NOT_STARTED: i32 = 6;
 pub(super) const STOPPED: i32 = 3;
 
 /// The kinds of objects that a plan reads.

@@ -1,6 +1,6 @@
 //! The first apply.
 
-use rutter::Diagnostic;
+use rutter::{Diagnostic, Difference};
 
 use super::super::action::Action;
 use super::super::observed::ObservedCluster;
@@ -9,7 +9,12 @@ use super::{Planned, PlannedStep, connected, healthy, preflight};
 use crate::Rendered;
 
 /// Plans to install a cluster.
-pub(in crate::plan) fn install(rendered: &Rendered, to: &ObservedCluster, warnings: Vec<Diagnostic>) -> Planned {
+pub(in crate::plan) fn install(
+    rendered: &Rendered,
+    to: &ObservedCluster,
+    differences: Vec<Difference>,
+    warnings: Vec<Diagnostic>,
+) -> Planned {
     let names = &rendered.cluster.names;
     let replicas = rendered.cluster.replicas;
     let members = to.members(replicas);
@@ -73,6 +78,7 @@ pub(in crate::plan) fn install(rendered: &Rendered, to: &ObservedCluster, warnin
         preflight,
         steps,
         is_one_apply: true,
+        differences,
         warnings,
     }
 }

@@ -25,7 +25,7 @@ pub(super) use self::install::install;
 use self::apply::Applying;
 use self::state::{State, Update};
 
-use rutter::{Diagnostic, Diagnostics, File, Manifest};
+use rutter::{Diagnostic, Diagnostics, Difference, File, Manifest};
 
 use super::action::Action;
 use super::changes::{Changes, get_mut};
@@ -65,6 +65,8 @@ pub struct Planned {
     pub steps: Vec<PlannedStep>,
     /// Whether the one step is a plain apply.
     pub is_one_apply: bool,
+    /// The differences between the installed and the desired objects.
+    pub differences: Vec<Difference>,
     /// Diagnostics about the change.
     pub warnings: Vec<Diagnostic>,
 }
@@ -185,6 +187,7 @@ impl Planner<'_> {
             preflight: self.preflight(&steps),
             steps,
             is_one_apply,
+            differences: self.changes.differences(),
             warnings: diagnostics.into_vec(),
         })
     }
