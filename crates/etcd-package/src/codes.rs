@@ -53,6 +53,7 @@ rutter::codes! {
     Error AUTHENTICATION = "authentication", "etcd's authentication is on, and the plan does not sign in";
     Error UNSAFE_APPLY = "unsafe-apply", "applied over what is installed, the values would do harm";
     Error REFUSED_ON_THE_WAY = "refused-on-the-way", "the values are not accepted by a version on the way";
+    Error FOREIGN_OBJECT = "foreign-object", "an object of this name exists, and nothing shows that it is part of the cluster";
     Error LABEL_TAKEN = "label-taken", "the label is the package's";
     Warning NO_SHELL = "no-shell", "etcd's image holds etcd's programs and nothing else";
     Warning LARGE_QUOTA = "large-quota", "etcd advises against databases of this size";
@@ -83,6 +84,8 @@ rutter::codes! {
     Warning UPDATE_OVERRIDDEN = "update-overridden", "on the way all pods are renewed, whatever update strategy is asked for";
     Warning WRITES_WAIT = "writes-wait", "on the way there are moments without a quorum";
     Warning CLIENTS_CUT_OFF = "clients-cut-off", "clients have to change with the cluster";
+    Warning REACH_CHANGES = "reach-changes", "other clients reach the members than before";
+    Warning SERVICE_STAYS = "service-stays", "a Service that leads to the members is no longer part of the cluster";
     Warning SINGLE_MEMBER = "single-member", "one member has no other to rely on";
     Warning PREPARE_SECRET = "prepare-secret", "a Secret has to hold for new members before they start";
     Warning VERSION_ASSUMED = "version-assumed", "only a label names the release that runs";

@@ -115,7 +115,7 @@ impl Change {
     /// The change and its plan, without commands.
     #[must_use]
     pub fn outline(&self) -> String {
-        let said = self.text();
+        let said = without_tls_disabled(&self.text());
         // Commands are indented deeper than reasons.
         let lines = said
             .lines()
@@ -153,4 +153,18 @@ impl Change {
         }
         crate::same("the plan", &fs::read_to_string(&path).unwrap_or_default(), text)
     }
+}
+
+/// A text without the warning that nearly all changes have, since their values have no TLS.
+fn without_tls_disabled(text: &str) -> String {
+    let mut is_left_out = false;
+    let mut kept = String::new();
+    for line in text.split_inclusive('\n') {
+        let continues = line.starts_with("  help: ") || line.starts_with("  --> ");
+        is_left_out = line.starts_with("warning[tls-disabled]") || (is_left_out && continues);
+        if !is_left_out {
+            kept.push_str(line);
+        }
+    }
+    kept
 }

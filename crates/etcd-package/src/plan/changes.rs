@@ -6,6 +6,7 @@ use rutter::{Diagnostic, Diagnostics, File, Severity};
 
 use super::difference::{Difference, Segment, differences};
 use super::fact::Fact;
+use super::foreign::Takeover;
 use super::objects::{Id, Object, Objects, items, scalar};
 use super::observed::{ObservedCluster, Options, quoted, text};
 use super::rules::{self, Meaning};
@@ -133,6 +134,8 @@ pub(super) struct Comparison<'a> {
     pub(super) desired: &'a Objects,
     /// The number of manifests that are the package's own. The user's come after them.
     pub(super) own_manifests: usize,
+    /// Whether the installed objects are a rendering of values.
+    pub(super) is_rendered: bool,
     pub(super) from: &'a ObservedCluster,
     pub(super) to: &'a ObservedCluster,
     /// Differences that the person has accepted.
@@ -143,7 +146,16 @@ impl Comparison<'_> {
     /// Compares all objects, and refuses what is not understood or what Kubernetes refuses.
     pub(super) fn changes(&self, diagnostics: &mut Diagnostics) -> Changes {
         let mut changes = Changes::default();
-        let mut used = Vec::new();
+        let mut used = Takeover {
+            installed: self.installed,
+            desired: self.desired,
+            own_manifests: self.own_manifests,
+            from: Some(self.from),
+            to: self.to,
+            accepted: self.accepted,
+            is_rendered: self.is_rendered,
+        }
+        .check(diagnostics);
         for (index, desired) in self.desired.iter().enumerate() {
             let Some(installed) = self.installed.get(&desired.id) else {
                 changes.objects.push(ObjectChange {
@@ -153,12 +165,6 @@ impl Comparison<'_> {
                 continue;
             };
             let of_user = index >= self.own_manifests;
-            if let Some(owner) = installed
-                .label(OWNERSHIP_LABEL)
-                .filter(|owner| *owner != self.from.fullname)
-            {
-                diagnostics.push(of_another(&desired.id, &owner));
-            }
             let found = self.differences(installed, desired);
             let mut of_object = Vec::new();
             for found in &found {
@@ -352,26 +358,26 @@ impl Comparison<'_> {
             && match object.label(OWNERSHIP_LABEL) {
                 // `kubectl expose` copies the labels of a Service to one of another name.
                 Some(owner) => {
-                    owner == self.from.fullname && (object.id.kind != "Service" || self.has_own_name(object))
+                    owner == self.from.fullname && (object.id.kind != "Service" || has_own_name(self.from, object))
                 }
-                None => self.from.is_own && self.is_own_before_the_label(object),
+                None => self.from.is_own && is_own_before_the_label(self.from, object),
             }
     }
+}
 
-    /// Whether an object without the label of ownership is of a release of this package that did not have it: it has the name
-    /// of this cluster and one of the endings that the package gives to its kind.
-    fn is_own_before_the_label(&self, object: &Object) -> bool {
-        let name = object.label("app.kubernetes.io/name");
-        // Hosts rewrite `managed-by`, and `instance` on what they apply.
-        name.as_deref() == Some("etcd") && self.has_own_name(object)
-    }
+/// Whether an object without the label of ownership is of a release of this package that did not have it: it has the name
+/// of this cluster and one of the endings that the package gives to its kind.
+pub(super) fn is_own_before_the_label(from: &ObservedCluster, object: &Object) -> bool {
+    let name = object.label("app.kubernetes.io/name");
+    // Hosts rewrite `managed-by`, and `instance` on what they apply.
+    name.as_deref() == Some("etcd") && has_own_name(from, object)
+}
 
-    /// Whether an object has the name of this cluster and one of the endings that the package gives.
-    fn has_own_name(&self, object: &Object) -> bool {
-        let ending = object.id.name.strip_prefix(&self.from.fullname);
-        let service = self.from.set.text("spec.serviceName");
-        ending.is_some_and(|ending| ENDINGS.contains(&ending)) || service.as_ref() == Some(&object.id.name)
-    }
+/// Whether an object has the name of this cluster and one of the endings that the package gives.
+fn has_own_name(from: &ObservedCluster, object: &Object) -> bool {
+    let ending = object.id.name.strip_prefix(&from.fullname);
+    let service = from.set.text("spec.serviceName");
+    ending.is_some_and(|ending| ENDINGS.contains(&ending)) || service.as_ref() == Some(&object.id.name)
 }
 
 /// Kinds that are deleted once they are no longer rendered. Neither claims, which hold data, nor what the whole
@@ -423,14 +429,8 @@ impl Found {
     }
 }
 
-fn of_another(id: &Id, owner: &str) -> Diagnostic {
-    let message = format!("the {} {} is part of the cluster {owner:?}", id.kind, id.name);
-    Diagnostic::new(&UNSAFE_CHANGE, "", message)
-        .help("write another name for it: a change here would change that cluster")
-}
-
 /// The name by which a person accepts a difference.
-fn accepted_name(id: &Id, path: &str) -> String {
+pub(super) fn accepted_name(id: &Id, path: &str) -> String {
     format!("{}:{path}", object_name(id))
 }
 

@@ -17,6 +17,7 @@ mod changes;
 #[doc(hidden)]
 pub mod difference;
 mod fact;
+mod foreign;
 mod objects;
 mod observed;
 mod planner;
@@ -32,6 +33,7 @@ pub use planner::{Planned, PlannedStep};
 use crate::codes::{FIXED_NAME, NOT_INSTALLED, OTHER_CLUSTER, UNKNOWN_CLUSTER, UNSAFE_APPLY};
 use crate::{Rendered, Source};
 use changes::Comparison;
+use foreign::Takeover;
 use objects::{Object, Objects, items};
 use observed::{ObservedCluster, runs_etcd};
 use planner::Planner;
@@ -145,6 +147,8 @@ pub(crate) fn check_apply(installed: &str, desired: &Request) -> Result<(), Vec<
 struct Located {
     request: Request,
     installed: Objects,
+    /// Whether the installed objects are a rendering of values.
+    is_rendered: bool,
     warnings: Vec<Diagnostic>,
 }
 
@@ -223,6 +227,7 @@ impl Located {
         Ok(Self {
             request,
             installed: objects,
+            is_rendered: matches!(installed, State::Values(_)),
             warnings: Vec::new(),
         })
     }
@@ -250,7 +255,8 @@ impl Located {
         let changes = Comparison {
             installed: &self.installed,
             desired: &wanted,
-            own_manifests: rendered.manifests.len() - rendered.cluster.extra_manifests.len(),
+            own_manifests: own_manifests(&rendered),
+            is_rendered: self.is_rendered,
             from: &from,
             to: &to,
             accepted: &desired.accept,
@@ -267,7 +273,11 @@ impl Located {
             snapshot: desired.snapshot,
             accepted: &desired.accept,
         };
-        Ok((planner.plan(diagnostics)?, Shell::of(&from, &to, &rendered.cluster)))
+        let mut planned = planner.plan(diagnostics)?;
+        if !planned.steps.is_empty() {
+            add_warnings(&mut planned.warnings, &rendered);
+        }
+        Ok((planned, Shell::of(&from, &to, &rendered.cluster)))
     }
 
     /// Plans the first apply, if an install is desired and nothing of the cluster exists.
@@ -282,10 +292,26 @@ impl Located {
         if let Err(found) = refusal::check_complete(&self.installed, wanted, to) {
             problems.extend(found);
         }
+        let mut diagnostics = Diagnostics::default();
+        Takeover {
+            installed: &self.installed,
+            desired: wanted,
+            own_manifests: own_manifests(rendered),
+            from: None,
+            to,
+            accepted: &desired.accept,
+            is_rendered: self.is_rendered,
+        }
+        .check(&mut diagnostics);
+        refusal::check_selector(&self.installed, None, to, &mut diagnostics);
+        let (errors, mut warnings): (Vec<_>, Vec<_>) = diagnostics
+            .into_vec()
+            .into_iter()
+            .partition(|diagnostic| diagnostic.severity == Severity::Error);
+        problems.extend(errors);
         let names = &rendered.cluster.names;
         let others: Vec<&Object> = self.installed.clusters().collect();
         let in_namespace = others.iter().find(|set| set.id.namespace == *names.namespace);
-        let mut warnings = Vec::new();
         if let Some(set) = in_namespace.or(others.first()) {
             let is_here = set.id.namespace == *names.namespace;
             let (path, message) = if is_here {
@@ -331,10 +357,26 @@ impl Located {
         }
         let created = wanted.iter().filter(|object| self.installed.get(&object.id).is_none());
         let created = created.map(|object| changes::created(&object.id)).collect();
+        add_warnings(&mut warnings, rendered);
         Ok((
             planner::install(rendered, to, created, warnings),
             Shell::new(to, &rendered.cluster),
         ))
+    }
+}
+
+/// The number of manifests that are the package's own. The user's come after them.
+fn own_manifests(rendered: &Rendered) -> usize {
+    rendered.manifests.len() - rendered.cluster.extra_manifests.len()
+}
+
+/// Adds the warnings of the desired values, unless the plan has one about the same.
+fn add_warnings(warnings: &mut Vec<Diagnostic>, rendered: &Rendered) {
+    for warning in &rendered.warnings {
+        let is_same = |other: &Diagnostic| (&other.code, &other.path) == (&warning.code, &warning.path);
+        if !warnings.iter().any(is_same) {
+            warnings.push(warning.clone());
+        }
     }
 }
 

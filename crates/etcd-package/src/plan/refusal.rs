@@ -3,10 +3,11 @@
 use rutter::{Code, Diagnostic, Diagnostics};
 
 use super::fact::Fact;
+use super::foreign::is_of_package;
 use super::objects::{Object, Objects, items, scalar};
-use super::observed::{ObservedCluster, PeerTls, quoted, runs_etcd, text};
+use super::observed::{ObservedCluster, PeerTls, map, quoted, runs_etcd, text};
 use crate::Rendered;
-use crate::cluster::{Cluster, Issuers, Purpose, RESTORE_VOLUME};
+use crate::cluster::{Cluster, Issuers, OWNERSHIP_LABEL, Purpose, RESTORE_VOLUME};
 use crate::codes::{AUTHENTICATION, CONTROLLED, FIXED_NAME, NOT_UNDERSTOOD, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
 
 /// Reports everything that keeps the installed cluster from becoming the desired one, whatever the steps.
@@ -445,6 +446,44 @@ pub(super) fn check_hooks(from: &ObservedCluster, accepted: &[String], diagnosti
     }
 }
 
+/// Refuses a selector that the pods of others match: they would be taken for members, or members for them.
+pub(super) fn check_selector(
+    installed: &Objects,
+    from: Option<&ObservedCluster>,
+    to: &ObservedCluster,
+    diagnostics: &mut Diagnostics,
+) {
+    if from.is_some_and(|from| from.selector == to.selector) {
+        return;
+    }
+    let members = from.map(|from| from.members(from.replicas)).unwrap_or_default();
+    let is_other = |object: &&Object| {
+        object.id.namespace == to.namespace
+            && !(object.id.kind == "StatefulSet" && object.id.name == to.fullname)
+            && ["StatefulSet", "Deployment", "DaemonSet", "CronJob", "Pod"].contains(&&*object.id.kind)
+            && !(object.id.kind == "Pod" && members.contains(&object.id.name))
+    };
+    let matches = |object: &&Object| {
+        let path = match &*object.id.kind {
+            "Pod" => "metadata.labels",
+            "CronJob" => "spec.jobTemplate.spec.template.metadata.labels",
+            _ => "spec.template.metadata.labels",
+        };
+        let labels = map(object.node.at(path));
+        to.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+    };
+    if let Some(other) = installed.iter().filter(is_other).find(matches) {
+        let message = format!(
+            "the selector would match pods of the {} {:?}",
+            other.id.kind, other.id.name
+        );
+        diagnostics.push(
+            Diagnostic::new(&UNSAFE_CHANGE, "naming.selectorLabels", message)
+                .help("write labels that no other pods of the namespace have"),
+        );
+    }
+}
+
 /// Refuses to take a cluster for a new one if its StatefulSet is missing among the objects.
 pub(super) fn check_complete(
     installed: &Objects,
@@ -452,13 +491,16 @@ pub(super) fn check_complete(
     to: &ObservedCluster,
 ) -> Result<(), Vec<Diagnostic>> {
     let mut problems = Vec::new();
-    // The user's own manifests may exist already.
-    let own = |object: &&Object| object.label(crate::cluster::OWNERSHIP_LABEL).is_some();
-    if let Some(object) = desired
-        .iter()
-        .filter(own)
-        .find(|object| installed.get(&object.id).is_some() && object.id.kind != "StatefulSet")
-    {
+    let is_left = |object: &&Object| {
+        let left = installed
+            .get(&object.id)
+            .filter(|left| match left.label(OWNERSHIP_LABEL) {
+                Some(owner) => owner == to.fullname,
+                None => is_of_package(left),
+            });
+        left.is_some() && object.id.kind != "StatefulSet"
+    };
+    if let Some(object) = desired.iter().find(is_left) {
         problems.push(
             Diagnostic::new(
                 &UNKNOWN_CLUSTER,

@@ -492,7 +492,7 @@ fn certificates(objects: &Objects, namespace: &str) -> BTreeMap<String, Certific
         .collect()
 }
 
-fn map(node: Option<&Node>) -> BTreeMap<String, String> {
+pub(super) fn map(node: Option<&Node>) -> BTreeMap<String, String> {
     let entries = node.and_then(Node::entries).unwrap_or_default().iter();
     entries
         .filter_map(|entry| Some((entry.key.scalar.text.clone(), scalar(&entry.value)?)))

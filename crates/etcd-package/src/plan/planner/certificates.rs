@@ -5,12 +5,12 @@ use rutter::{Diagnostic, Diagnostics, Manifest};
 use super::super::action::Action;
 use super::super::changes::Change;
 use super::super::fact::Fact;
-use super::super::objects::Object;
-use super::super::observed::{Certificate, ObservedCluster, PeerTls, issuer_name};
+use super::super::objects::{Object, items, scalar};
+use super::super::observed::{Certificate, ObservedCluster, PeerTls, issuer_name, quoted};
 use super::super::rules::Meaning;
 use super::{PlannedStep, Planner, State, Steps, healthy, ready, reversed};
 use crate::cluster::Issuers;
-use crate::codes::UNSAFE_CHANGE;
+use crate::codes::{NOT_UNDERSTOOD, UNSAFE_CHANGE};
 
 impl Planner<'_> {
     /// Whether clients and members get certificates of another CA in the Secret that they have.
@@ -177,6 +177,88 @@ impl Planner<'_> {
         }
     }
 
+    /// Refuses to let in only certificates with certain names, unless those that are shown are known to have one of them.
+    pub(super) fn check_allowed_names(&self, diagnostics: &mut Diagnostics) {
+        for (option, path) in ALLOWED {
+            let (old, new) = (self.from.options.get(option), self.to.options.get(option));
+            let Some(allowed) = allowed_names(&new).filter(|_| old != new) else {
+                continue;
+            };
+            let name = format!(
+                "statefulset/{}:spec.template.spec.containers[etcd].args[--{option}]",
+                self.from.fullname
+            );
+            let is_peers = option.starts_with("peer-");
+            let mut shown = Vec::new();
+            if is_peers {
+                let is_identity =
+                    |cluster: &ObservedCluster| matches!(cluster.peer_tls, Fact::Known(PeerTls::Identity(_)));
+                if !is_identity(self.to) {
+                    continue;
+                }
+                shown.push((self.to, self.to.peer_secret()));
+                // Names are only asked for once all members show the new certificate.
+                if is_identity(self.from) && !self.is_rotated() {
+                    shown.push((self.from, self.from.peer_secret()));
+                }
+            } else {
+                // etcdctl in the pods shows it.
+                shown.push((self.to, self.to.client_files.secret()));
+            }
+            let of_names = |names: &[String]| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+            for (cluster, secret) in shown {
+                let certificate = secret.and_then(|secret| cluster.certificates.get(secret));
+                let whose = secret.map_or_else(
+                    || "of the members".to_owned(),
+                    |secret| format!("in the Secret {}", quoted(secret)),
+                );
+                match certificate {
+                    Some(certificate) if has_allowed_name(certificate, option, &allowed) => {}
+                    Some(_) => {
+                        let message = format!(
+                            "members that have restarted let in only certificates for {}, and the one {whose} is not for any of them",
+                            of_names(&allowed)
+                        );
+                        diagnostics.push(
+                            Diagnostic::new(&UNSAFE_CHANGE, path, message)
+                                .help("have the certificate issued with such a name first, in a plan of its own"),
+                        );
+                    }
+                    None if self.accepted.contains(&name) => {}
+                    None => {
+                        let message = format!(
+                            "members that have restarted let in only certificates for {}, and whether the one {whose} is for one of \
+                             them is not known",
+                            of_names(&allowed)
+                        );
+                        diagnostics.push(Diagnostic::new(&NOT_UNDERSTOOD, path, message).help(format!(
+                            "read it (`openssl x509 -noout -subject -ext subjectAltName` prints its names); if each member's is for \
+                             one of them: --accept '{name}'"
+                        )));
+                        break;
+                    }
+                }
+            }
+            // Members that have not restarted ask for the old names.
+            let next = self
+                .to
+                .peer_secret()
+                .and_then(|secret| self.to.certificates.get(secret));
+            if let (true, Some(before), Some(next)) = (is_peers && !self.is_rotated(), allowed_names(&old), next)
+                && !has_allowed_name(next, option, &before)
+            {
+                let message = format!(
+                    "members that have not restarted let in only certificates for {}, and the new one is not for any of them",
+                    of_names(&before)
+                );
+                diagnostics.push(
+                    Diagnostic::new(&UNSAFE_CHANGE, path, message)
+                        .help("allow the old and the new names first, in a plan of its own"),
+                );
+            }
+        }
+    }
+
     /// Leads members from one CA to another: by a Secret in which both are trusted, first with the old certificate and then
     /// with the new one.
     pub(super) fn rotate(&self, start: State, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {
@@ -312,6 +394,55 @@ pub(super) fn certified<'m>(manifests: impl Iterator<Item = &'m Manifest>) -> Op
     let certificates = manifests.filter(|manifest| manifest.kind == "Certificate");
     let names: Vec<String> = certificates.map(|manifest| manifest.name.clone()).collect();
     (!names.is_empty()).then_some(Action::CertificatesReady { names })
+}
+
+/// Options with the names that a certificate must have to be let in, and the values behind them.
+const ALLOWED: [(&str, &str); 3] = [
+    ("peer-cert-allowed-cn", "tls.peer.allowedCommonNames"),
+    ("peer-cert-allowed-hostname", "tls.peer.allowedHostnames"),
+    ("client-cert-allowed-hostname", "tls.client.allowedHostnames"),
+];
+
+/// The names in such an option; none if every certificate of the CA is let in.
+fn allowed_names(option: &Fact<String>) -> Option<Vec<String>> {
+    let names = option.known()?.split(',').map(str::trim);
+    let names: Vec<String> = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    (!names.is_empty()).then_some(names)
+}
+
+fn has_allowed_name(certificate: &Certificate, option: &str, allowed: &[String]) -> bool {
+    if option.ends_with("-cn") {
+        let name = certificate.object.text("spec.commonName");
+        return name.is_some_and(|name| allowed.contains(&name));
+    }
+    let names = certified_names(certificate);
+    allowed.iter().any(|host| names.iter().any(|name| covers(name, host)))
+}
+
+/// The DNS names and addresses of a Certificate.
+pub(super) fn certified_names(certificate: &Certificate) -> Vec<String> {
+    let of = |path: &str| {
+        items(certificate.object.node.at(path))
+            .iter()
+            .filter_map(scalar)
+            .collect::<Vec<_>>()
+    };
+    let mut names = of("spec.dnsNames");
+    names.extend(of("spec.ipAddresses"));
+    names
+}
+
+/// Whether a name in a certificate, whose first label may be `*`, is that of a host.
+pub(super) fn covers(name: &str, host: &str) -> bool {
+    match name.strip_prefix("*.") {
+        Some(rest) => {
+            name == host
+                || host
+                    .split_once('.')
+                    .is_some_and(|(first, parent)| !first.is_empty() && parent == rest)
+        }
+        None => name == host,
+    }
 }
 
 /// The keys of a Secret that etcd's files have in what is rendered.

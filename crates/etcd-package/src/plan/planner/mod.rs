@@ -142,9 +142,10 @@ impl Planner<'_> {
             self.check_storage(&mut diagnostics);
             self.check_rotation(&mut diagnostics);
             self.check_tls_versions(&mut diagnostics);
-            self.check_selector(&mut diagnostics);
+            refusal::check_selector(self.installed, Some(self.from), self.to, &mut diagnostics);
             self.check_pruned(&mut diagnostics);
             self.check_policies(&mut diagnostics);
+            self.check_allowed_names(&mut diagnostics);
         }
         let is_nothing = self.changes.is_empty();
         self.check_health(is_nothing, &mut diagnostics);

@@ -1,6 +1,5 @@
-//! What is the cluster's own: objects that go with a change, and pods that a selector may match.
+//! Objects that go with a change.
 
-use rutter::yaml::Node;
 use rutter::{Diagnostic, Diagnostics, Manifest};
 
 use super::super::action::Action;
@@ -12,41 +11,6 @@ use crate::codes::UNSAFE_CHANGE;
 use crate::values::UpdateType;
 
 impl Planner<'_> {
-    /// Refuses a selector that the pods of others match: they would be taken for members, or members for them.
-    pub(super) fn check_selector(&self, diagnostics: &mut Diagnostics) {
-        if self.from.selector == self.to.selector {
-            return;
-        }
-        let is_other = |object: &&Object| {
-            object.id.namespace == self.from.namespace
-                && !(object.id.kind == "StatefulSet" && object.id.name == self.from.fullname)
-                && ["StatefulSet", "Deployment", "DaemonSet", "CronJob", "Pod"].contains(&&*object.id.kind)
-                && !(object.id.kind == "Pod" && self.from.members(self.from.replicas).contains(&object.id.name))
-        };
-        let matches = |object: &&Object| {
-            let path = match &*object.id.kind {
-                "Pod" => "metadata.labels",
-                "CronJob" => "spec.jobTemplate.spec.template.metadata.labels",
-                _ => "spec.template.metadata.labels",
-            };
-            let labels = object.node.at(path).and_then(Node::entries).unwrap_or_default();
-            self.to.selector.iter().all(|(key, value)| {
-                let label = labels.iter().find(|entry| entry.key.scalar.text == *key);
-                label.and_then(|entry| entry.value.as_str()) == Some(value.as_str())
-            })
-        };
-        if let Some(other) = self.installed.iter().filter(is_other).find(matches) {
-            let message = format!(
-                "the selector would match pods of the {} {:?}",
-                other.id.kind, other.id.name
-            );
-            diagnostics.push(
-                Diagnostic::new(&UNSAFE_CHANGE, "naming.selectorLabels", message)
-                    .help("write labels that no other pods of the namespace have"),
-            );
-        }
-    }
-
     /// Refuses to delete what pods of an earlier template refer to while the update leaves some of them.
     pub(super) fn check_pruned(&self, diagnostics: &mut Diagnostics) {
         let update = &self.rendered.cluster.update;

@@ -1,81 +1,513 @@
-//! Network policies, which may keep members from each other while their peer port changes.
+//! Network policies: who reaches the members, and whether members reach each other while some of them have changed.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use rutter::yaml::Node;
 use rutter::{Diagnostic, Diagnostics};
 
+use super::super::changes::resource;
 use super::super::objects::{Object, items, scalar};
-use super::super::observed::text;
+use super::super::observed::{ObservedCluster, map, quoted, text};
 use super::Planner;
 use crate::codes::UNSAFE_CHANGE;
 
-impl Planner<'_> {
-    /// Refuses to change the peer port while a policy lets in only one of the ports.
-    pub(super) fn check_policies(&self, diagnostics: &mut Diagnostics) {
-        let port = |url: Option<&String>| Some(url?.rsplit_once(':')?.1.trim_end_matches('/').to_owned());
-        let (old, new) = (self.from.peer_url(0), self.to.peer_url(0));
-        let (Some(old), Some(new)) = (port(old.known()), port(new.known())) else {
-            return;
-        };
-        if old == new {
-            return;
-        }
-        let installed = self.installed.of_kind("networking.k8s.io", "NetworkPolicy");
-        let desired = self.desired.of_kind("networking.k8s.io", "NetworkPolicy");
-        let pinned = installed.chain(desired).find(|policy| {
-            policy.id.namespace == self.from.namespace && self.selects(policy) && !lets_in_both(policy, &old, &new)
-        });
-        if let Some(policy) = pinned {
-            diagnostics.push(
-                Diagnostic::new(
-                    &UNSAFE_CHANGE,
-                    "ports.peer",
-                    format!(
-                        "the NetworkPolicy {:?} does not let in both peer ports {old} and {new}, and members use both while the \
-                         port changes",
-                        policy.id.name
-                    ),
-                )
-                .help("plan the change without the policy (networkPolicy: {enabled: false}), and then with it"),
-            );
+type Labels = BTreeMap<String, String>;
+
+/// A pod, as far as a policy sees it.
+struct Pod {
+    labels: Labels,
+    /// The numbers of its named ports.
+    ports: BTreeMap<String, u16>,
+    namespace: String,
+    /// The labels that make it a member.
+    selector: Labels,
+}
+
+/// A direction of traffic.
+#[derive(Clone, Copy)]
+enum Direction {
+    Ingress,
+    Egress,
+}
+
+impl Direction {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ingress => "Ingress",
+            Self::Egress => "Egress",
         }
     }
 
-    /// Whether a policy selects the members' pods, as far as it can be told: what is not known to miss them selects them.
-    fn selects(&self, policy: &Object) -> bool {
-        let selector = policy.node.at("spec.podSelector");
-        let labels = |node: &Node| -> Vec<(String, String)> {
-            let entries = node.entries().unwrap_or_default().iter();
-            entries
-                .filter_map(|entry| Some((entry.key.scalar.text.clone(), scalar(&entry.value)?)))
-                .collect()
-        };
-        let template = self
-            .from
-            .set
-            .node
-            .at("spec.template.metadata.labels")
-            .map(labels)
-            .unwrap_or_default();
-        let wanted = selector
-            .and_then(|selector| selector.get("matchLabels"))
-            .map(labels)
-            .unwrap_or_default();
-        wanted.iter().all(|label| template.contains(label))
+    /// The fields of a policy's rules, and of a rule's peers.
+    fn fields(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Ingress => ("spec.ingress", "from"),
+            Self::Egress => ("spec.egress", "to"),
+        }
     }
 }
 
-fn lets_in_both(policy: &Object, old: &str, new: &str) -> bool {
-    let types = items(policy.node.at("spec.policyTypes"));
-    let ingress = types.is_empty() || types.iter().filter_map(scalar).any(|kind| kind == "Ingress");
-    if !ingress {
-        return true;
+/// Whether traffic passes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Access {
+    Yes,
+    /// If one of these clauses lets it: their addresses and namespaces are not known.
+    Maybe(BTreeSet<String>),
+    No,
+}
+
+impl Access {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, other) => other,
+            (other, Self::Yes) => other,
+            (Self::Maybe(mut all), Self::Maybe(more)) => {
+                all.extend(more);
+                Self::Maybe(all)
+            }
+        }
     }
-    let rules = items(policy.node.at("spec.ingress"));
-    let lets_in = |port: &str| {
-        rules.iter().any(|rule| {
-            let ports = items(rule.get("ports"));
-            ports.is_empty() || ports.iter().any(|entry| text(entry, "port").as_deref() == Some(port))
+
+    /// Whether what passed before still passes.
+    fn is_kept_as(&self, after: &Self) -> bool {
+        match (self, after) {
+            // Policies that nobody enforces.
+            (Self::No, _) | (_, Self::Yes) => true,
+            (Self::Maybe(before), Self::Maybe(after)) => before.is_subset(after),
+            (Self::Yes | Self::Maybe(_), _) => false,
+        }
+    }
+}
+
+/// A port that members listen on.
+struct Port {
+    what: &'static str,
+    before: u16,
+    after: u16,
+}
+
+impl Pod {
+    fn of(cluster: &ObservedCluster) -> Self {
+        let containers = items(cluster.set.node.at("spec.template.spec.containers")).iter();
+        let ports = containers.flat_map(|container| items(container.get("ports")));
+        Self {
+            labels: map(cluster.set.node.at("spec.template.metadata.labels")),
+            ports: ports
+                .filter_map(|port| Some((text(port, "name")?, text(port, "containerPort")?.parse().ok()?)))
+                .collect(),
+            namespace: cluster.namespace.clone(),
+            selector: cluster.selector.clone(),
+        }
+    }
+}
+
+impl Planner<'_> {
+    /// Refuses a change while which policies keep members from each other.
+    pub(super) fn check_policies(&self, diagnostics: &mut Diagnostics) {
+        let (Some(old_port), Some(new_port)) = (
+            port_of(self.from.peer_url(0).known()),
+            port_of(self.to.peer_url(0).known()),
+        ) else {
+            return;
+        };
+        if self.from.replicas.max(self.to.replicas) < 2 {
+            return;
+        }
+        let (mut old, new) = (Pod::of(self.from), Pod::of(self.to));
+        let (before, during) = (self.policies_before(), self.policies_after());
+        let passed = reaches(&before, &old, &old, old_port);
+        // A new selector comes with its labels on pods that run.
+        old.labels.extend(self.to.selector.clone());
+        let pairs = [
+            (&old, &old, old_port),
+            (&old, &new, new_port),
+            (&new, &old, old_port),
+            (&new, &new, new_port),
+        ];
+        let is_kept = |policies: &[&Object]| {
+            pairs
+                .iter()
+                .all(|(from, to, port)| passed.is_kept_as(&reaches(policies, from, to, *port)))
+        };
+        if is_kept(&during) {
+            return;
+        }
+        let Some(policy) = during.iter().find(|policy| !is_kept(&[**policy])) else {
+            return;
+        };
+        let is_own = self.desired.get(&policy.id).is_some() || self.is_pruned(policy);
+        let (path, message) = if old_port == new_port {
+            (
+                "networkPolicy",
+                format!(
+                    "the NetworkPolicy {:?} would keep members that have changed and members that have not from each other, at \
+                     the peer port {old_port}",
+                    policy.id.name
+                ),
+            )
+        } else {
+            (
+                "ports.peer",
+                format!(
+                    "the NetworkPolicy {:?} does not let in both peer ports {old_port} and {new_port}, and members use both while the \
+                     port changes",
+                    policy.id.name
+                ),
+            )
+        };
+        let help = if is_own {
+            "plan the change without the policy (networkPolicy: {enabled: false}), and then with it"
+        } else {
+            "let the policy admit members with the labels and ports of before and of after first"
+        };
+        diagnostics.push(Diagnostic::new(&UNSAFE_CHANGE, path, message).help(help));
+    }
+
+    /// The change of who reaches which port of the members, if it changes.
+    pub(super) fn reach_change(&self) -> Option<String> {
+        let (old, new) = (Pod::of(self.from), Pod::of(self.to));
+        let (before, after) = (self.policies_before(), self.policies_desired());
+        let parts: Vec<String> = self
+            .listened_ports()
+            .into_iter()
+            .filter_map(|port| {
+                let was = who_reaches(&before, &old, port.before);
+                let is = who_reaches(&after, &new, port.after);
+                let what = format!("port {} ({})", port.after, port.what);
+                (was != is).then(|| {
+                    format!(
+                        "{what} is open to {} before, and to {} after",
+                        listed(&was),
+                        listed(&is)
+                    )
+                })
+            })
+            .collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// Policies of other pods that let these reach the members before the change and not after it: name and port.
+    pub(super) fn policies_of_clients(&self) -> Vec<(String, u16)> {
+        let (old, new) = (Pod::of(self.from), Pod::of(self.to));
+        let mut found = Vec::new();
+        for policy in self.policies_desired() {
+            // Whether members reach each other is checked by itself.
+            if selects(policy, &new) || !has_type(policy, Direction::Egress) {
+                continue;
+            }
+            for port in self.listened_ports().into_iter().filter(|port| port.what != PEERS) {
+                let was = passes(policy, Direction::Egress, &old, &old, port.before);
+                let is = passes(policy, Direction::Egress, &new, &new, port.after);
+                if was != Access::No && !was.is_kept_as(&is) {
+                    found.push((policy.id.name.clone(), port.before));
+                }
+            }
+        }
+        found
+    }
+
+    fn listened_ports(&self) -> Vec<Port> {
+        let of_option = |cluster: &ObservedCluster, option: &str| {
+            let urls = cluster.options.get(option);
+            let first = urls.known().and_then(|urls| urls.split(',').next().map(str::to_owned));
+            port_of(first.as_ref())
+        };
+        let both = |option: &str| Some((of_option(self.from, option)?, of_option(self.to, option)?));
+        let ports = [
+            (CLIENTS, both("listen-client-urls")),
+            (PEERS, both("listen-peer-urls")),
+            ("metrics", both("listen-metrics-urls")),
+        ];
+        ports
+            .into_iter()
+            .filter_map(|(what, ports)| {
+                let (before, after) = ports?;
+                Some(Port { what, before, after })
+            })
+            .collect()
+    }
+
+    /// The installed policies.
+    fn policies_before(&self) -> Vec<&Object> {
+        let installed = self.installed.of_kind("networking.k8s.io", "NetworkPolicy");
+        installed
+            .filter(|policy| policy.id.namespace == self.from.namespace)
+            .collect()
+    }
+
+    /// The policies from the first apply on. What is deleted goes last.
+    fn policies_after(&self) -> Vec<&Object> {
+        let desired = self.desired.of_kind("networking.k8s.io", "NetworkPolicy");
+        let stay = self.policies_before().into_iter();
+        desired
+            .filter(|policy| policy.id.namespace == self.from.namespace)
+            .chain(stay.filter(|policy| self.desired.get(&policy.id).is_none()))
+            .collect()
+    }
+
+    /// The policies after the last step.
+    fn policies_desired(&self) -> Vec<&Object> {
+        let mut policies = self.policies_after();
+        policies.retain(|policy| self.desired.get(&policy.id).is_some() || !self.is_pruned(policy));
+        policies
+    }
+
+    /// Whether an object goes with the change.
+    pub(super) fn is_pruned(&self, object: &Object) -> bool {
+        let pruned = (resource(&object.id), object.id.name.clone());
+        self.changes.surplus.contains(&pruned)
+    }
+}
+
+const CLIENTS: &str = "clients";
+const PEERS: &str = "peers";
+
+/// The port of a URL.
+fn port_of(url: Option<&String>) -> Option<u16> {
+    url?.rsplit_once(':')?.1.trim_end_matches('/').parse().ok()
+}
+
+/// Whether a pod reaches another.
+fn reaches(policies: &[&Object], from: &Pod, to: &Pod, port: u16) -> Access {
+    let passes_all = |direction: Direction, pod: &Pod| {
+        let mut selecting = policies
+            .iter()
+            .filter(|policy| has_type(policy, direction) && selects(policy, pod))
+            .peekable();
+        if selecting.peek().is_none() {
+            return Access::Yes;
+        }
+        // What one policy lets through, passes.
+        selecting.fold(Access::No, |found, policy| {
+            match (found, passes(policy, direction, from, to, port)) {
+                (Access::Yes, _) | (_, Access::Yes) => Access::Yes,
+                (Access::No, other) | (other, Access::No) => other,
+                (maybe, more) => maybe.and(more),
+            }
         })
     };
-    lets_in(old) && lets_in(new)
+    passes_all(Direction::Egress, from).and(passes_all(Direction::Ingress, to))
+}
+
+/// Whether a policy has rules for a direction (`networking/v1`, `NetworkPolicySpec.PolicyTypes`).
+fn has_type(policy: &Object, direction: Direction) -> bool {
+    let types = items(policy.node.at("spec.policyTypes"));
+    if types.is_empty() {
+        return match direction {
+            Direction::Ingress => true,
+            Direction::Egress => !items(policy.node.at("spec.egress")).is_empty(),
+        };
+    }
+    types.iter().filter_map(scalar).any(|kind| kind == direction.name())
+}
+
+/// Whether a policy selects a pod, as far as it can be told: what is not known to miss it selects it.
+fn selects(policy: &Object, pod: &Pod) -> bool {
+    policy
+        .node
+        .at("spec.podSelector")
+        .is_none_or(|selector| matches(selector, &pod.labels))
+}
+
+/// Whether a selector matches labels. An operator that is not known matches.
+fn matches(selector: &Node, labels: &Labels) -> bool {
+    let wanted = map(selector.get("matchLabels"));
+    let is_met = |requirement: &Node| {
+        let Some(key) = text(requirement, "key") else {
+            return true;
+        };
+        let value = labels.get(&key);
+        let is_in = || {
+            let values = items(requirement.get("values"));
+            value.is_some_and(|value| values.iter().filter_map(scalar).any(|other| other == *value))
+        };
+        match text(requirement, "operator").as_deref() {
+            Some("In") => is_in(),
+            Some("NotIn") => !is_in(),
+            Some("Exists") => value.is_some(),
+            Some("DoesNotExist") => value.is_none(),
+            _ => true,
+        }
+    };
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+        && items(selector.get("matchExpressions")).iter().all(is_met)
+}
+
+/// Whether a rule is about a port of a pod.
+fn has_port(rule: &Node, pod: &Pod, port: u16) -> bool {
+    let ports = items(rule.get("ports"));
+    ports.is_empty()
+        || ports.iter().any(|entry| {
+            let is_tcp = text(entry, "protocol").is_none_or(|protocol| protocol == "TCP");
+            let first = text(entry, "port");
+            let last = text(entry, "endPort").and_then(|port| port.parse::<u16>().ok());
+            is_tcp
+                && first.is_none_or(|first| match first.parse::<u16>() {
+                    Ok(number) => (number..=last.unwrap_or(number)).contains(&port),
+                    Err(_) => pod.ports.get(&first) == Some(&port),
+                })
+        })
+}
+
+/// Whether the rules of a policy let traffic between two pods pass.
+fn passes(policy: &Object, direction: Direction, from: &Pod, to: &Pod, port: u16) -> Access {
+    let (rules, peers) = direction.fields();
+    let other = match direction {
+        Direction::Ingress => from,
+        Direction::Egress => to,
+    };
+    let mut maybe = BTreeSet::new();
+    for rule in items(policy.node.at(rules)) {
+        if !has_port(rule, to, port) {
+            continue;
+        }
+        let peers = items(rule.get(peers));
+        if peers.is_empty() {
+            return Access::Yes;
+        }
+        for peer in peers {
+            match is_peer(peer, other) {
+                Some(true) => return Access::Yes,
+                Some(false) => {}
+                None => {
+                    maybe.insert(shown_peer(peer, other));
+                }
+            }
+        }
+    }
+    if maybe.is_empty() {
+        Access::No
+    } else {
+        Access::Maybe(maybe)
+    }
+}
+
+/// Whether a pod is one of a rule's peers; none if its address or the labels of its namespace decide.
+fn is_peer(peer: &Node, pod: &Pod) -> Option<bool> {
+    if let Some(block) = peer.get("ipBlock").filter(|block| !block.is_null()) {
+        let is_all = text(block, "cidr").is_some_and(|cidr| cidr == "0.0.0.0/0" || cidr == "::/0");
+        return (is_all && items(block.get("except")).is_empty()).then_some(true);
+    }
+    let pods = peer.get("podSelector").filter(|selector| !selector.is_null());
+    if pods.is_some_and(|selector| !matches(selector, &pod.labels)) {
+        return Some(false);
+    }
+    let Some(namespaces) = peer.get("namespaceSelector").filter(|selector| !selector.is_null()) else {
+        return pods.map(|_| true);
+    };
+    let is_empty =
+        map(namespaces.get("matchLabels")).is_empty() && items(namespaces.get("matchExpressions")).is_empty();
+    if is_empty {
+        return Some(true);
+    }
+    // The API server gives every namespace the label of its name.
+    let name = map(namespaces.get("matchLabels")).remove("kubernetes.io/metadata.name");
+    name.filter(|name| *name != pod.namespace).map(|_| false)
+}
+
+/// Who reaches a port of a pod: each of the peers, as text.
+fn who_reaches(policies: &[&Object], pod: &Pod, port: u16) -> BTreeSet<String> {
+    let mut selecting = policies
+        .iter()
+        .filter(|policy| has_type(policy, Direction::Ingress) && selects(policy, pod))
+        .peekable();
+    if selecting.peek().is_none() {
+        return [EVERYONE.to_owned()].into();
+    }
+    let mut found = BTreeSet::new();
+    for policy in selecting {
+        for rule in items(policy.node.at("spec.ingress")) {
+            if !has_port(rule, pod, port) {
+                continue;
+            }
+            let peers = items(rule.get("from"));
+            if peers.is_empty() {
+                return [EVERYONE.to_owned()].into();
+            }
+            found.extend(peers.iter().map(|peer| shown_peer(peer, pod)));
+        }
+    }
+    found
+}
+
+const EVERYONE: &str = "everyone";
+
+/// Most peers that a message lists.
+const MOST: usize = 6;
+
+fn listed(peers: &BTreeSet<String>) -> String {
+    let mut shown: Vec<&str> = peers.iter().take(MOST).map(String::as_str).collect();
+    let more = format!("{} more", peers.len().saturating_sub(MOST));
+    if peers.len() > MOST {
+        shown.push(&more);
+    }
+    if shown.is_empty() {
+        "nobody".to_owned()
+    } else {
+        shown.join(", ")
+    }
+}
+
+/// A peer of a rule, as a person calls it.
+fn shown_peer(peer: &Node, pod: &Pod) -> String {
+    if let Some(block) = peer.get("ipBlock").filter(|block| !block.is_null()) {
+        let cidr = plain(&text(block, "cidr").unwrap_or_default());
+        let except: Vec<String> = items(block.get("except"))
+            .iter()
+            .filter_map(scalar)
+            .map(|text| plain(&text))
+            .collect();
+        return if except.is_empty() {
+            cidr
+        } else {
+            format!("{cidr} without {}", except.join(" and "))
+        };
+    }
+    let pods = match peer.get("podSelector").filter(|selector| !selector.is_null()) {
+        Some(selector) if map(selector.get("matchLabels")) == pod.selector && !pod.selector.is_empty() => {
+            "the members".to_owned()
+        }
+        Some(selector) => shown_selector("pods", selector),
+        None => "all pods".to_owned(),
+    };
+    match peer.get("namespaceSelector").filter(|selector| !selector.is_null()) {
+        Some(namespaces) => format!("{pods} in {}", shown_selector("namespaces", namespaces)),
+        None if pods == "all pods" => format!("{pods} of the namespace"),
+        None => pods,
+    }
+}
+
+fn shown_selector(what: &str, selector: &Node) -> String {
+    let labels = map(selector.get("matchLabels"));
+    let mut parts: Vec<String> = labels
+        .iter()
+        .map(|(key, value)| format!("{}={}", plain(key), plain(value)))
+        .collect();
+    parts.extend(items(selector.get("matchExpressions")).iter().map(|requirement| {
+        let word = |field: &str| plain(&text(requirement, field).unwrap_or_default());
+        let values: Vec<String> = items(requirement.get("values"))
+            .iter()
+            .filter_map(scalar)
+            .map(|text| plain(&text))
+            .collect();
+        format!("{} {} {}", word("key"), word("operator"), values.join("|"))
+            .trim_end()
+            .to_owned()
+    }));
+    if parts.is_empty() {
+        format!("all {what}")
+    } else {
+        format!("{what} with {}", parts.join(" and "))
+    }
+}
+
+/// A text from outside: as it is if it is a plain word, else quoted.
+fn plain(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    if text.len() <= 80 && !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
 }

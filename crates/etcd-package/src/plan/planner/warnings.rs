@@ -1,14 +1,20 @@
 //! Warnings before the first step.
 
+use std::collections::BTreeMap;
+
 use rutter::Diagnostic;
 use rutter::quantity::Quantity;
+use rutter::yaml::Node;
 
+use super::super::changes::ObjectChange;
 use super::super::fact::Fact;
-use super::super::observed::{ObservedCluster, quoted, text};
+use super::super::objects::items;
+use super::super::observed::{Certificate, ObservedCluster, map, quoted, text};
+use super::certificates::{certified_names, covers};
 use super::{Planner, Rollout};
 use crate::codes::{
-    CLAIMS_DELETED, CLIENTS_CUT_OFF, FILE_OWNER_CHANGES, IMAGE_OF_STEPS, NO_SNAPSHOT, PREPARE_SECRET, SINGLE_MEMBER,
-    UPDATE_OVERRIDDEN, VERSION_ASSUMED, WRITES_WAIT,
+    CLAIMS_DELETED, CLIENTS_CUT_OFF, FILE_OWNER_CHANGES, IMAGE_OF_STEPS, NO_SNAPSHOT, PREPARE_SECRET, REACH_CHANGES,
+    SERVICE_STAYS, SINGLE_MEMBER, UPDATE_OVERRIDDEN, VERSION_ASSUMED, WRITES_WAIT,
 };
 use crate::etcd::Version;
 use crate::values::UpdateType;
@@ -186,12 +192,7 @@ impl Planner<'_> {
                 "let clients trust both CAs and hold certificates of both meanwhile, or expect errors",
             );
         }
-        let port = |cluster: &ObservedCluster| {
-            let urls = cluster.options.get("listen-client-urls");
-            let url = urls.known()?.split(',').next()?.to_owned();
-            Some(url.rsplit_once(':')?.1.trim_end_matches('/').to_owned())
-        };
-        if let (Some(old), Some(new)) = (port(from), port(to))
+        if let (Some(old), Some(new)) = (client_port(from), client_port(to))
             && old != new
         {
             warn(
@@ -243,14 +244,15 @@ impl Planner<'_> {
                 "let clients use another address first",
             );
         }
+        let reach_change = self.reach_change();
         for (object, paths) in self.changes.reach() {
+            let is_service = object.kind == "Service";
+            if !is_service && reach_change.is_some() {
+                continue;
+            }
             warn(
                 &CLIENTS_CUT_OFF,
-                if object.kind == "Service" {
-                    "service"
-                } else {
-                    "networkPolicy"
-                },
+                if is_service { "service" } else { "networkPolicy" },
                 format!(
                     "the {} {} changes who reaches the members: {paths}",
                     object.kind, object.name
@@ -258,6 +260,26 @@ impl Planner<'_> {
                 "check that clients, members and jobs are still let in",
             );
         }
+        if let Some(change) = reach_change {
+            warn(
+                &REACH_CHANGES,
+                "networkPolicy",
+                format!("network policies change who reaches the members: {change}"),
+                "let in who is missing (networkPolicy.clients, networkPolicy.metrics); TLS keeps out who should not be served",
+            );
+        }
+        for (policy, port) in self.policies_of_clients() {
+            warn(
+                &CLIENTS_CUT_OFF,
+                "networkPolicy",
+                format!(
+                    "the NetworkPolicy {policy:?} lets its pods out to the members at port {port}, and no longer after the change"
+                ),
+                "let it admit the ports and labels of the members before and after first",
+            );
+        }
+        self.warn_of_services(warn);
+        self.warn_of_certificates(warn);
         if let (Some(old), Some(new)) = (quota(from), quota(to))
             && new < old
         {
@@ -268,6 +290,136 @@ impl Planner<'_> {
                     "the quota shrinks from {old} to {new} bytes; a member whose database is larger takes no writes"
                 ),
                 "the plan asks for the size of the database first; compact and defragment it if it is larger",
+            );
+        }
+    }
+
+    /// Services of others that lead to the members, before or after.
+    fn warn_of_services(&self, warn: &mut impl FnMut(&'static rutter::Code, &str, String, &str)) {
+        let labels = |cluster: &ObservedCluster| map(cluster.set.node.at("spec.template.metadata.labels"));
+        let (old, new) = (labels(self.from), labels(self.to));
+        let ports = (client_port(self.from), client_port(self.to));
+        let mut stay = Vec::new();
+        for service in self.installed.of_kind("", "Service") {
+            let selector = map(service.node.at("spec.selector"));
+            if service.id.namespace != self.from.namespace
+                || selector.is_empty()
+                || self.desired.get(&service.id).is_some()
+                || self.is_pruned(service)
+            {
+                continue;
+            }
+            let name = &service.id.name;
+            let selects =
+                |labels: &BTreeMap<String, String>| selector.iter().all(|(key, value)| labels.get(key) == Some(value));
+            match (selects(&old), selects(&new)) {
+                (true, true) => stay.push(format!("{name:?}")),
+                (true, false) => warn(
+                    &CLIENTS_CUT_OFF,
+                    "pod.labels",
+                    format!(
+                        "the Service {name:?} does not select members that have restarted, and clients that use it find none"
+                    ),
+                    "change its selector first, or keep the label that it selects",
+                ),
+                (false, true) => warn(
+                    &CLIENTS_CUT_OFF,
+                    "pod.labels",
+                    format!("the Service {name:?} would lead its clients to the members"),
+                    "write labels that it does not select",
+                ),
+                (false, false) => continue,
+            }
+            let is_pinned = |entry: &Node| {
+                let target = text(entry, "targetPort").or_else(|| text(entry, "port"));
+                target.is_some() && target == ports.0
+            };
+            if ports.0 != ports.1 && items(service.node.at("spec.ports")).iter().any(is_pinned) {
+                warn(
+                    &CLIENTS_CUT_OFF,
+                    "ports.client",
+                    format!(
+                        "the Service {name:?} leads to the port {} of the members, which is another one after the change",
+                        ports.0.as_deref().unwrap_or_default()
+                    ),
+                    "write the name of the port as its targetPort first",
+                );
+            }
+        }
+        let is_new = |object: &ObjectChange| object.id.kind == "Service" && object.changes.is_none();
+        if !stay.is_empty() && self.changes.objects.iter().any(is_new) {
+            warn(
+                &SERVICE_STAYS,
+                "naming.clientService",
+                format!(
+                    "a Service of another name is created, and {} stays: clients that use it still reach the members, and no plan \
+                     changes or deletes it",
+                    stay.join(", ")
+                ),
+                "keep its name (naming.clientService), or let clients use the new one and delete it (kubectl delete service)",
+            );
+        }
+    }
+
+    /// Certificates that lose names, or that nobody renews any more.
+    fn warn_of_certificates(&self, warn: &mut impl FnMut(&'static rutter::Code, &str, String, &str)) {
+        let (from, to) = (self.from, self.to);
+        if let (Some(old), Some(new)) = (shown_to_clients(from), shown_to_clients(to)) {
+            let has = certified_names(new);
+            let is_gone = |name: &String| {
+                let first = name.split('.').next().unwrap_or_default();
+                let ordinal = first
+                    .strip_prefix(&*from.fullname)
+                    .and_then(|rest| rest.strip_prefix('-')?.parse::<u32>().ok());
+                // Members and Services that go are reported by themselves.
+                let goes = ordinal.is_some_and(|ordinal| ordinal >= to.replicas)
+                    || self.changes.surplus.contains(&("service".to_owned(), first.to_owned()));
+                !goes && !has.iter().any(|other| covers(other, name))
+            };
+            let gone: Vec<String> = certified_names(old).into_iter().filter(is_gone).collect();
+            if let Some(shown) = gone.get(..gone.len().min(MOST_NAMES)).filter(|shown| !shown.is_empty()) {
+                let more = match gone.len().saturating_sub(shown.len()) {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                let shown: Vec<String> = shown.iter().map(|name| quoted(name)).collect();
+                warn(
+                    &CLIENTS_CUT_OFF,
+                    "tls.certManager",
+                    format!(
+                        "the members' certificate for clients loses the names {}{more}, and clients that use them refuse it",
+                        shown.join(", ")
+                    ),
+                    "let clients use another name first, or keep these (tls.certManager.extraDnsNames, extraIpAddresses)",
+                );
+            }
+        }
+        if to.client_scheme == Fact::Known("http") {
+            return;
+        }
+        let listeners = [from.peer_secret(), from.client_files.secret()];
+        for (secret, certificate) in &from.certificates {
+            let object = &certificate.object;
+            let has_other_secret = self
+                .desired
+                .get(&object.id)
+                .is_some_and(|desired| desired.text("spec.secretName").as_ref() != Some(secret));
+            if !(self.is_pruned(object) || has_other_secret)
+                || object.text("spec.isCA").as_deref() == Some("true")
+                || listeners.contains(&Some(secret.as_str()))
+                || to.certificates.contains_key(secret)
+            {
+                continue;
+            }
+            warn(
+                &CLIENTS_CUT_OFF,
+                "tls.clientCertificates",
+                format!(
+                    "nobody renews the Secret {} of the Certificate {:?} any more: clients that show it are refused once it expires",
+                    quoted(secret),
+                    object.id.name
+                ),
+                "let its clients use another certificate before it expires, or keep it in tls.clientCertificates",
             );
         }
     }
@@ -287,3 +439,18 @@ pub(super) fn quota(cluster: &ObservedCluster) -> Option<i128> {
 }
 
 const DEFAULT_QUOTA: i128 = 2 << 30;
+
+/// Most names of a certificate that a message lists.
+const MOST_NAMES: usize = 8;
+
+/// The port that clients use.
+fn client_port(cluster: &ObservedCluster) -> Option<String> {
+    let urls = cluster.options.get("listen-client-urls");
+    let url = urls.known()?.split(',').next()?.to_owned();
+    Some(url.rsplit_once(':')?.1.trim_end_matches('/').to_owned())
+}
+
+/// The Certificate that members show to clients.
+fn shown_to_clients(cluster: &ObservedCluster) -> Option<&Certificate> {
+    cluster.certificates.get(cluster.client_files.secret()?)
+}
