@@ -93,6 +93,11 @@ fn main() -> Result<()> {
             Ok(meet_mishaps(&change).map_err(|error| format!("{error:#}"))?)
         }));
     }
+    for change in Change::all()? {
+        trials.push(Trial::test(format!("earlier pods start {}", change.name), move || {
+            Ok(earlier_pods_start(&change)?)
+        }));
+    }
     let conclusion = libtest_mimic::run(&arguments, trials);
     let found = found.lock().unwrap_or_else(PoisonError::into_inner);
     // Not where only some were asked for.
@@ -326,4 +331,52 @@ fn without_an_action(change: &Change) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Pods of the state before a step can start again while the step is carried out: what they read is still there.
+fn earlier_pods_start(change: &Change) -> Result<()> {
+    let Ok((State::Values(from), desired)) = change.asked() else {
+        return Ok(());
+    };
+    let (Ok(rendering), Ok(plan)) = (
+        EtcdPackage.render(&from),
+        planned(&State::Values(from.clone()), &desired),
+    ) else {
+        return Ok(());
+    };
+    let mut before = rendering.manifests;
+    for step in plan.steps.iter().filter(|step| !step.manifests.is_empty()) {
+        let objects = documents(&stream(&step.manifests))?;
+        for (name, key) in settings_of_pods(&documents(&stream(&before))?) {
+            let map = objects
+                .iter()
+                .find(|object| object["kind"] == "ConfigMap" && object["metadata"]["name"] == *name);
+            ensure!(
+                map.is_none_or(|map| map["data"].get(&key).is_some()),
+                "step {}: pods of the state before read {key} of {name}, which goes",
+                step.name
+            );
+        }
+        before = step.manifests.clone();
+    }
+    Ok(())
+}
+
+/// The ConfigMaps that pods cannot start without, and the keys that they read of them.
+fn settings_of_pods(objects: &[serde_json::Value]) -> Vec<(String, String)> {
+    let sets = objects.iter().filter(|object| object["kind"] == "StatefulSet");
+    let containers = sets.flat_map(|set| {
+        ["initContainers", "containers"].map(|list| set["spec"]["template"]["spec"][list].as_array().cloned())
+    });
+    let variables = containers
+        .flatten()
+        .flatten()
+        .filter_map(|container| container["env"].as_array().cloned())
+        .flatten();
+    variables
+        .filter_map(|variable| {
+            let source = &variable["valueFrom"]["configMapKeyRef"];
+            Some((source["name"].as_str()?.to_owned(), source["key"].as_str()?.to_owned()))
+        })
+        .collect()
 }

@@ -15,7 +15,7 @@ mod plan;
 pub mod prometheus_operator;
 pub mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rutter::yaml::{self, Node, Place};
 use rutter::{
@@ -115,14 +115,24 @@ impl<'a> Source<'a> {
 
     /// Renders the values with this change.
     fn render(&self, change: impl FnOnce(&mut Values)) -> Result<Rendered, Vec<Diagnostic>> {
+        self.render_keeping(change, BTreeMap::new())
+    }
+
+    /// The same with settings that only pods of an earlier template read.
+    fn render_keeping(
+        &self,
+        change: impl FnOnce(&mut Values),
+        kept: BTreeMap<String, String>,
+    ) -> Result<Rendered, Vec<Diagnostic>> {
         let mut values = self.values.clone();
         change(&mut values);
         let mut diagnostics = self.diagnostics.clone();
         let mut report = Report::new(&self.document, &mut diagnostics);
         let cluster = cluster::resolve(&self.request.name, &self.request.namespace, values, &mut report);
-        let Some(cluster) = cluster.filter(|_| !report.has_errors()) else {
+        let Some(mut cluster) = cluster.filter(|_| !report.has_errors()) else {
             return Err(diagnostics.into_vec());
         };
+        cluster.bootstrap.kept = kept;
         let manifests = manifests::all(&cluster)?;
         refuse_duplicates(&manifests, &cluster, &mut report);
         if report.has_errors() {

@@ -1,5 +1,7 @@
 //! How members find each other on their first start.
 
+use std::collections::BTreeMap;
+
 use super::{Names, Report, Restore};
 use crate::codes::{INVALID_DISCOVERY, INVALID_TOKEN};
 use crate::values::{self, BootstrapState, Discovery};
@@ -16,6 +18,8 @@ pub struct Bootstrap {
     pub token: String,
     /// Where they read who they are.
     pub discovery: Discovery,
+    /// Settings that only pods of an earlier template read. A plan keeps them until these pods are gone.
+    pub kept: BTreeMap<String, String>,
 }
 
 /// What `nslookup` of the helper image reads.
@@ -41,6 +45,7 @@ pub(super) fn resolve(
         state: bootstrap.state,
         token: with_restore(token(bootstrap.token, names, report), restore),
         discovery: bootstrap.discovery,
+        kept: BTreeMap::new(),
     }
 }
 

@@ -3,8 +3,6 @@
 //! It stands outside the pod template, so that a change of size touches the members that come or go and restarts no
 //! other.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::ConfigMap;
 
 use super::metadata;
@@ -23,7 +21,8 @@ pub(super) fn bootstrap(cluster: &Cluster) -> ConfigMap {
         BootstrapState::New => "new",
         BootstrapState::Existing => "existing",
     };
-    let mut data = BTreeMap::from([(INITIAL_CLUSTER_STATE.to_owned(), state.to_owned())]);
+    let mut data = cluster.bootstrap.kept.clone();
+    data.insert(INITIAL_CLUSTER_STATE.to_owned(), state.to_owned());
     let is_static = cluster.bootstrap.discovery == Discovery::Static;
     if is_static || cluster.restore.is_some() {
         data.insert(INITIAL_CLUSTER.to_owned(), cluster.initial_cluster());

@@ -43,7 +43,8 @@ impl Planner<'_> {
             && !self.has_other_urls()
             && !self.is_rotated()
             && !self.has_new_client_issuer()
-            && self.wider_tls().is_none();
+            && self.wider_tls().is_none()
+            && self.kept_settings().is_empty();
         let keeps_data = self.why_replaced().is_none() && (!self.is_ephemeral() || self.template_changes().is_empty());
         one_hop && stays && keeps_data
     }

@@ -1,9 +1,12 @@
 //! The states between two steps, and their manifests.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
 use rutter::{Diagnostic, Manifest};
 
+use super::super::objects::{Objects, items};
+use super::super::observed::{Health, map, text};
 use super::{Planner, certificates, version};
 use crate::codes::REFUSED_ON_THE_WAY;
 use crate::etcd::Version;
@@ -86,7 +89,7 @@ impl Planner<'_> {
                 values.tls.cert_manager.max_replicas = Some(largest);
             }
         };
-        match self.source.render(change) {
+        match self.source.render_keeping(change, self.kept_settings()) {
             Ok(rendered) => Ok(rendered.manifests),
             Err(problems) => Err(problems
                 .into_iter()
@@ -99,5 +102,33 @@ impl Planner<'_> {
                 })
                 .collect()),
         }
+    }
+
+    /// The settings of the bootstrap that pods of the installed template read and the desired ones do not. Without them, a
+    /// pod that restarts by itself before its turn could not start.
+    pub(super) fn kept_settings(&self) -> BTreeMap<String, String> {
+        if self.template_changes().is_empty() || self.from.health == Health::Stopped {
+            return BTreeMap::new();
+        }
+        let name = self.rendered.cluster.names.bootstrap();
+        let data = |objects: &Objects| {
+            let object = objects.named("", "ConfigMap", &self.from.namespace, &name);
+            map(object.and_then(|object| object.node.get("data")))
+        };
+        let desired = data(self.desired);
+        let pod = self.from.set.node.at("spec.template.spec");
+        let containers = ["containers", "initContainers"].map(|list| items(pod.and_then(|pod| pod.get(list))));
+        let variables = containers
+            .into_iter()
+            .flatten()
+            .flat_map(|container| items(container.get("env")));
+        let read: BTreeSet<String> = variables
+            .filter_map(|variable| variable.at("valueFrom.configMapKeyRef"))
+            .filter(|source| text(source, "name").as_ref() == Some(&name))
+            .filter_map(|source| text(source, "key"))
+            .collect();
+        let mut kept = data(self.installed);
+        kept.retain(|key, _| read.contains(key) && !desired.contains_key(key));
+        kept
     }
 }
