@@ -310,10 +310,7 @@ const MUTATIONS: &[Mutation] = &[
         &[
             ("  rutter_is_alive \"$$\" || return 1\n", ""),
             // Where it is faster than the keeper, which takes the line's files away.
-            (
-                "      rm -rf -- \"$rutter_tmp\" 2> /dev/null || continue\n",
-                "",
-            ),
+            ("      rm -rf -- \"$rutter_tmp\" 2> /dev/null || continue\n", ""),
         ],
         &["a_killed_run_calls_nothing_more"],
     ),
