@@ -166,7 +166,7 @@ const CHANGES: &[Scenario] = &[
             let mut etcd = stage.etcd("etcd", json!({}))?;
             let writer = etcd.writer()?;
             merge(&mut etcd.values, json!({"bootstrap": {"discovery": "Srv"}}));
-            change(stage, &etcd, Script, APPLY)?;
+            change(stage, &etcd, Script, STEPS)?;
             let report = writer.finish()?;
             stage.note(report.to_string());
             report.check_pause(TWO_ELECTIONS)
