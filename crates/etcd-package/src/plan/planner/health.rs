@@ -3,10 +3,14 @@
 use rutter::{Diagnostic, Diagnostics};
 
 use super::super::fact::Fact;
-use super::super::observed::{Health, Strategy};
-use super::Planner;
-use crate::codes::CLUSTER_NOT_HEALTHY;
+use super::super::objects::items;
+use super::super::observed::{Health, Strategy, text};
+use super::{Planner, Rollout};
+use crate::codes::{CLUSTER_NOT_HEALTHY, UNSAFE_CHANGE};
 use crate::values::UpdateType;
+
+/// The port that `connections` of the prelude asks.
+const METRICS_PORT: &str = "etcd-metrics";
 
 impl Planner<'_> {
     /// Refuses to change a cluster that is not healthy.
@@ -77,5 +81,30 @@ impl Planner<'_> {
         matches!(self.from.health, Health::Partly(_))
             && update.kind == UpdateType::RollingUpdate
             && u32::from(update.partition) < self.from.replicas
+    }
+
+    /// Refuses to change the peer URLs of two members of which the installed template shows no connections: whether the
+    /// second still reaches the first, which has moved, nobody could ask before it moves as well. Of more members a second
+    /// one shows it while the others have the quorum.
+    pub(super) fn check_connections(&self, diagnostics: &mut Diagnostics) {
+        let containers = items(self.from.set.node.at("spec.template.spec.containers")).iter();
+        let mut ports = containers.flat_map(|container| items(container.at("ports")));
+        let shows_connections = ports.any(|port| text(port, "name").as_deref() == Some(METRICS_PORT));
+        if self.from.replicas == 2 && self.rollout() == Rollout::UpdatePeerUrl && !shows_connections {
+            diagnostics.push(
+                Diagnostic::new(
+                    &UNSAFE_CHANGE,
+                    "replicas",
+                    format!(
+                        "the peer URLs of two members change, and their pods have no port {METRICS_PORT} that shows whether \
+                         they still reach each other; without that the quorum is lost"
+                    ),
+                )
+                .help(
+                    "keep the peer URLs as they are in this change (names, ports.peer, tls.peer), and change them in a plan \
+                     of their own after it",
+                ),
+            );
+        }
     }
 }
