@@ -176,6 +176,10 @@ const NEW_CA: &str = "-----BEGIN CERTIFICATE-----\nnew\n-----END CERTIFICATE----
 const FOUND: &str = "*get --filename manifests/a.yaml --ignore-not-found --output name";
 const APPLIED: &str = "*apply --dry-run=server --filename manifests/a.yaml --output jsonpath=*";
 const REPLACED: &str = "*replace --dry-run=server --filename manifests/a.yaml --output jsonpath=*";
+const OLD_KEYS: &str =
+    "*create --dry-run=client --validate=false --filename files/a.yaml --output go-template={{range*";
+const NEW_KEYS: &str =
+    "*create --dry-run=client --validate=false --filename manifests/a.yaml --output go-template={{range*";
 const LIVE: &str = "*get --filename manifests/a.yaml --output jsonpath=*";
 
 const REPLICAS: &str = "*get statefulset etcd --ignore-not-found --output go-template={{.spec.replicas}}";
@@ -184,6 +188,13 @@ const RESOURCES: &str = "api-resources --api-group cert-manager.io --output name
 #[allow(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<Case> {
     let list = |members| vec![says(LIST, members)];
+    let keys = |found| {
+        vec![
+            says(OLD_KEYS, "annotation old\n"),
+            says(NEW_KEYS, "label a\n"),
+            says("*get a --output go-template={{range*", found),
+        ]
+    };
     let connections = |members, metrics| {
         vec![
             says(PORT_0, "8080"),
@@ -686,6 +697,72 @@ fn cases() -> Vec<Case> {
             "the replacement is refused",
             "proven a.yaml",
             vec![says(FOUND, "service/a\n"), says(APPLIED, "{\"a\":1}"), fails(REPLACED)],
+            1,
+        ),
+        case("keys", "keys_in manifests/a.yaml", vec![says(NEW_KEYS, "label a\n")], 0).prints("label a\n"),
+        case("they cannot be read", "keys_in manifests/a.yaml", vec![fails(NEW_KEYS)], 1),
+        case("an object that stays as it is", "without_old_keys a.yaml k get a", vec![], 0),
+        case(
+            "an annotation goes",
+            "mkdir files; : > files/a.yaml; without_old_keys a.yaml k get a",
+            keys("label a\nannotation of-others\n"),
+            0,
+        ),
+        case(
+            "an annotation stays",
+            "mkdir files; : > files/a.yaml; without_old_keys a.yaml k get a",
+            keys("label a\nannotation old\n"),
+            1,
+        ),
+        case(
+            "a label is missing",
+            "mkdir files; : > files/a.yaml; without_old_keys a.yaml k get a",
+            keys("annotation a\n"),
+            1,
+        ),
+        case("nothing", "mkdir files; : > files/a.yaml; without_old_keys a.yaml k get a", keys(""), 1),
+        case("no value", "mkdir files; : > files/a.yaml; without_old_keys a.yaml k get a", keys("<no value>"), 1),
+        case(
+            "no answer",
+            "mkdir files; : > files/a.yaml; without_old_keys a.yaml k get a",
+            vec![says(OLD_KEYS, "annotation old\n"), says(NEW_KEYS, "label a\n"), fails("*get a --output*")],
+            1,
+        ),
+        case(
+            "the old ones cannot be read",
+            "mkdir files; : > files/a.yaml; without_old_keys a.yaml k get a",
+            vec![fails(OLD_KEYS)],
+            1,
+        ),
+        case(
+            "the new ones cannot be read",
+            "mkdir files; : > files/a.yaml; without_old_keys a.yaml k get a",
+            vec![says(OLD_KEYS, "annotation old\n"), fails(NEW_KEYS)],
+            1,
+        ),
+        case(
+            "it would keep an annotation",
+            "mkdir files; : > files/a.yaml; proven a.yaml",
+            vec![
+                says(FOUND, "service/a\n"),
+                says("*apply *{{range*", "label a\nannotation old\n"),
+                says(APPLIED, "{}"),
+                says(REPLACED, "{}"),
+                says(OLD_KEYS, "annotation old\n"),
+                says(NEW_KEYS, "label a\n"),
+            ],
+            1,
+        ),
+        case(
+            "it has kept an annotation",
+            "mkdir files; : > files/a.yaml; applied a.yaml",
+            vec![
+                says("*get *{{range*", "label a\nannotation old\n"),
+                says(LIVE, "{}"),
+                says(REPLACED, "{}"),
+                says(OLD_KEYS, "annotation old\n"),
+                says(NEW_KEYS, "label a\n"),
+            ],
             1,
         ),
         case("the same", "applied a.yaml", vec![says(LIVE, "{\"a\":1}"), says(REPLACED, "{\"a\":1}")], 0),

@@ -414,6 +414,32 @@ is_alone() (
   }
 )
 
+# The keys of an object's labels and annotations, one a line.
+etcd_keys='{{range $key, $value := .metadata.labels}}label {{$key}}{{"\n"}}{{end}}{{range $key, $value := .metadata.annotations}}annotation {{$key}}{{"\n"}}{{end}}'
+
+# keys_in FILE: the keys that a file has.
+keys_in() { k create --dry-run=client --validate=false --filename "$1" --output go-template="$etcd_keys"; }
+
+# without_old_keys FILE COMMAND...: whether the object that kubectl prints has the keys of a manifest, and none that only the
+# object had that was installed: that is in files/ if it has any. Others may have added theirs.
+without_old_keys() (
+  [ -e "files/$1" ] || exit 0
+  old=$(keys_in "files/$1") || exit 1
+  new=$(keys_in "manifests/$1") || exit 1
+  shift
+  found=$("$@" --output go-template="$etcd_keys") || exit 1
+  printf '%s\n' "$old" '--' "$new" '--' "$found" | awk '
+    $0 == "--" { part++; next }
+    part == 0 { old[$0] = 1; next }
+    part == 1 { new[$0] = 1; next }
+    { found[$0] = 1 }
+    END {
+      for (key in found) if ((key in old) && !(key in new)) { print "it keeps the " key; failed = 1 }
+      for (key in new) if (!(key in found)) { print "it has no " key; failed = 1 }
+      exit failed
+    }' >&2
+)
+
 # proven FILE...: whether applying each of these manifests gives what the manifest is, with nothing left of the live object.
 proven() (
   for file do
@@ -421,6 +447,7 @@ proven() (
     [ -n "$found" ] || continue
     applied=$(k apply --dry-run=server --filename "manifests/$file" --output "jsonpath=$etcd_fields") || exit 1
     is_alone "$file" "$applied" "applying $file would give" || exit 1
+    without_old_keys "$file" k apply --dry-run=server --filename "manifests/$file" || exit 1
   done
 )
 
@@ -429,6 +456,7 @@ applied() (
   for file do
     live=$(k get --filename "manifests/$file" --output "jsonpath=$etcd_fields") || exit 1
     is_alone "$file" "$live" "the object of $file is" || exit 1
+    without_old_keys "$file" k get --filename "manifests/$file" || exit 1
   done
 )
 
