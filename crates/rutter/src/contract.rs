@@ -227,7 +227,8 @@ pub struct Difference {
 /// The steps from one state to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The name of the installation.
+    /// The name of what it changes, which is unique in the namespace, whatever the installation is called. Hosts carry out one
+    /// plan of a name at a time.
     pub name: String,
     /// Its namespace.
     pub namespace: String,

@@ -92,7 +92,8 @@ pub(crate) fn plan(installed: &State, desired: &ChangeRequest) -> Result<Plan, V
         _ => Change::Steps(steps),
     };
     Ok(Plan {
-        name: located.request.name.clone(),
+        // Two installations of different names can be over the same objects.
+        name: shell.cluster.clone(),
         namespace: located.request.namespace.clone(),
         summary: planned.summary.clone(),
         prelude: if change == Change::Nothing {

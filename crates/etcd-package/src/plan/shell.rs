@@ -18,6 +18,8 @@ const PATIENCE: u32 = 300;
 /// The facts about the cluster that turn an action into a line.
 #[derive(Clone, Debug)]
 pub(super) struct Shell {
+    /// The name of the cluster, which is unique in its namespace.
+    pub(super) cluster: String,
     namespace: String,
     /// The container of etcd in pods that are not this package's, and how etcdctl reaches a member there.
     foreign: Option<(String, Vec<String>)>,
@@ -36,6 +38,7 @@ impl Shell {
         };
         let is_ours = installed.container == "etcd" && flags.is_empty();
         Self {
+            cluster: installed.fullname.clone(),
             namespace: installed.namespace.clone(),
             foreign: (!is_ours).then(|| (installed.container.clone(), flags)),
             is_usual: is_usual(desired) && [None, Some(USUAL)].contains(&installed.program().as_deref()),
@@ -46,6 +49,7 @@ impl Shell {
     /// The shell for a cluster that is to be made.
     pub(super) fn new(to: &ObservedCluster, desired: &Cluster) -> Self {
         Self {
+            cluster: desired.names.fullname.to_string(),
             namespace: desired.names.namespace.to_string(),
             foreign: None,
             is_usual: is_usual(desired),
@@ -120,17 +124,19 @@ impl Shell {
                 format!("check that the members run etcd {}", versions.join(" or ")),
                 format!("runs_version {}{}", word(&versions.join(" ")), words(members)),
             ),
-            Action::Snapshot { member, path, claim } => once(
-                format!("save a snapshot of the data in {member}, as {path}"),
-                match claim {
-                    Some(claim) => format!(
-                        "{} && {}",
-                        call("has_room", &[member, claim]),
-                        call("etcdctl_in", &[member, "snapshot", "save", path])
-                    ),
-                    None => call("etcdctl_in", &[member, "snapshot", "save", path]),
-                },
-            ),
+            Action::Snapshot { member, path, claim } => {
+                let room = claim.as_ref().map(|claim| call("has_room", &[member, claim]) + " && ");
+                let save = call("etcdctl_in", &[member, "snapshot", "save", path]);
+                let room = room.unwrap_or_default();
+                Command {
+                    // A later one would take its place, and would have what the first is to bring back no longer.
+                    unless: Some("test -s \"$notes/snapshot\"".to_owned()),
+                    ..once(
+                        format!("save a snapshot of the data in {member}, as {path}"),
+                        format!("{room}{save} && date > \"$notes/snapshot\""),
+                    )
+                }
+            }
             Action::TakeOver { files } => once(
                 "let kubectl know the fields of the installed objects, so that it removes those that go",
                 format!(
