@@ -17,9 +17,11 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, ensure};
+use etcd_package::EtcdPackage;
+use host_tests::request;
 use libtest_mimic::{Arguments, Trial};
 use rutter::plan::Target;
-use rutter::{Change, Command as Line, File, Manifest, Plan, Step};
+use rutter::{Change, ChangeRequest, Command as Line, File, Manifest, Package as _, Plan, Request, State, Step};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -56,6 +58,11 @@ const TESTS: &[(&str, Test)] = &[
     ("the_context_is_kept", the_context_is_kept),
     ("another_cluster_is_refused", another_cluster_is_refused),
     ("a_pinned_plan_keeps_its_cluster", a_pinned_plan_keeps_its_cluster),
+    (
+        "the_context_of_a_pinned_plan_is_kept",
+        the_context_of_a_pinned_plan_is_kept,
+    ),
+    ("the_lock_is_that_of_the_cluster", the_lock_is_that_of_the_cluster),
     ("a_held_lock_is_refused", a_held_lock_is_refused),
     ("an_expired_lock_is_taken_over", an_expired_lock_is_taken_over),
     (
@@ -64,6 +71,7 @@ const TESTS: &[(&str, Test)] = &[
     ),
     ("a_lost_lock_stops_the_run", a_lost_lock_stops_the_run),
     ("an_unreachable_lock_is_waited_for", an_unreachable_lock_is_waited_for),
+    ("a_clock_that_jumps_is_no_time", a_clock_that_jumps_is_no_time),
     (
         "a_lock_without_permission_is_refused",
         a_lock_without_permission_is_refused,
@@ -94,6 +102,7 @@ const TESTS: &[(&str, Test)] = &[
         failures_in_pipes_and_functions_stop_the_run,
     ),
     ("what_was_done_before_is_asked_for", what_was_done_before_is_asked_for),
+    ("an_answer_that_was_lost_is_noticed", an_answer_that_was_lost_is_noticed),
     ("errors_show_while_it_waits", errors_show_while_it_waits),
     ("waiting_ends", waiting_ends),
     (
@@ -658,6 +667,69 @@ fn a_pinned_plan_keeps_its_cluster(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
+fn the_context_of_a_pinned_plan_is_kept(shell: &Shell) -> Result<()> {
+    // It was made where there was no context, such as in a pod.
+    let target = Target {
+        context: None,
+        cluster: UID.to_owned(),
+    };
+    let setting = Setting::pinned(shell, &simple(), Some(&target))?;
+    setting.fake("rules", "do b\t1\t\tno such thing\n")?;
+    setting.run(&[])?.gives(3, &["context here\n"])?;
+    setting.fake("rules", "")?.fake("current-context", "there")?;
+    setting.run(&[])?.gives(0, &["context here\n", "ok: done"])?;
+    let calls = setting.calls("");
+    let is_pinned = |call: &String| {
+        ["--context=here ", "version", "config current-context"]
+            .iter()
+            .any(|beginning| call.starts_with(beginning))
+    };
+    ensure!(calls.iter().all(is_pinned), "{calls:?}");
+    // And is carried out there.
+    let setting = Setting::pinned(shell, &simple(), Some(&target))?;
+    fs::remove_file(setting.path("fake/current-context"))?;
+    setting.fake("uid-of-none", UID)?;
+    setting.run(&[])?.gives(0, &["context none\n", "ok: done"])?;
+    // An error is not the answer that there is none.
+    let setting = Setting::pinned(shell, &simple(), Some(&target))?;
+    setting.fake("uid-of-none", UID)?;
+    setting.fake(
+        "rules",
+        "config current-context\t1\t\terror: yaml: line 3: did not find ':'\n",
+    )?;
+    let run = setting.run(&[])?;
+    ensure!(
+        run.stderr
+            .contains("refused: the current context is not known: error: yaml"),
+        "{run}"
+    );
+    ensure!(setting.done().is_empty(), "{:?}", setting.done());
+    Ok(())
+}
+
+fn the_lock_is_that_of_the_cluster(_: &Shell) -> Result<()> {
+    let lease = |name: &str| -> Result<String> {
+        let values = "naming: {fullname: orders}\nreplicas: ";
+        let installed = Request {
+            name: name.to_owned(),
+            ..request(&format!("{values}1"))
+        };
+        let desired = ChangeRequest::new(format!("{values}3"));
+        let plan = EtcdPackage.plan(&State::Values(installed), &desired);
+        let plan = plan.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
+        let script = plan.files(None).into_iter().find(|file| file.path == "run.sh");
+        let script = script.context("run.sh")?.text;
+        let lease = script.lines().find(|line| line.starts_with("rutter_lease="));
+        Ok(lease.context("a lease")?.to_owned())
+    };
+    let (one, other) = (lease("orders")?, lease("events")?);
+    ensure!(
+        one == "rutter_lease='rutter-orders'" && other == one,
+        "{one} and {other}"
+    );
+    Ok(())
+}
+
 fn a_held_lock_is_refused(shell: &Shell) -> Result<()> {
     let setting = Setting::new(shell, &simple())?;
     setting.hold(20)?;
@@ -744,6 +816,30 @@ fn an_unreachable_lock_is_waited_for(shell: &Shell) -> Result<()> {
         .run(&[])?
         .gives(3, &["the lock cannot be renewed: no route to host"])?;
     ensure!(setting.done() == ["preflight", "slow"], "{:?}", setting.done());
+    Ok(())
+}
+
+fn a_clock_that_jumps_is_no_time(shell: &Shell) -> Result<()> {
+    // Set back while the lock cannot be renewed.
+    let setting = Setting::new(
+        shell,
+        &of_line("kubectl do back && kubectl do slow && kubectl do later"),
+    )?;
+    setting.fake(
+        "rules",
+        "do back\t0\tSTEP -3600\ndo slow\t0\tSLOW\nreplace\t1\t\trefused\nget leases\t1\t\tno route to host\n",
+    )?;
+    setting
+        .run(&[])?
+        .gives(3, &["the lock cannot be renewed: no route to host"])?;
+    ensure!(setting.done() == ["preflight", "back", "slow"], "{:?}", setting.done());
+    // Set forward while the lock of another is watched.
+    let setting = Setting::new(shell, &simple())?;
+    setting.hold(3600)?;
+    setting.fake("once", "get leases\t0\tSTEP 0\nget leases\t0\tSTEP 3600\n")?;
+    setting.run(&[])?.gives(0, &["ok: done"])?;
+    let taken = setting.times("replace");
+    ensure!(taken.first().is_some_and(|time| *time >= 60), "{taken:?}");
     Ok(())
 }
 
@@ -903,11 +999,18 @@ fn a_lock_of_another_machine_is_waited_for(shell: &Shell) -> Result<()> {
     });
     let holder = holder.context("the file of the holder")?;
     let text = fs::read_to_string(&holder)?;
-    let lines: Vec<&str> = text.lines().take(2).chain(["elsewhere"]).collect();
-    fs::write(&holder, lines.join("\n") + "\n")?;
-    setting
-        .run(&[])?
-        .gives(6, &["carries out a plan for shop/orders", "try again in a minute"])?;
+    let machine: Vec<&str> = text.lines().nth(2).context("a machine")?.split(' ').collect();
+    let [name, _, namespace] = machine[..] else {
+        anyhow::bail!("{machine:?}")
+    };
+    // Another name, and the same name on another machine.
+    for other in ["elsewhere".to_owned(), format!("{name} other {namespace}")] {
+        let lines: Vec<&str> = text.lines().take(2).chain([&*other]).collect();
+        fs::write(&holder, lines.join("\n") + "\n")?;
+        setting
+            .run(&[])?
+            .gives(6, &["carries out a plan for shop/orders", "try again in a minute"])?;
+    }
     ensure!(setting.done() == ["preflight", "a"], "{:?}", setting.done());
     Ok(())
 }
@@ -1039,6 +1142,38 @@ fn what_was_done_before_is_asked_for(shell: &Shell) -> Result<()> {
     setting.fake("once", "do ask\t1\t\tno answer\\n\n")?;
     setting.run(&[])?.gives(0, &["done before: purpose of x"])?;
     ensure!(setting.calls("do x").is_empty());
+    Ok(())
+}
+
+fn an_answer_that_was_lost_is_noticed(shell: &Shell) -> Result<()> {
+    let line = |condition: &str| Line {
+        unless: Some(condition.to_owned()),
+        ..within(60, ": > \"$notes/effect\"; kubectl do x")
+    };
+    let setting = Setting::new(shell, &plan(vec![step("one", vec![line("test -e \"$notes/effect\"")])]))?;
+    setting.fake("rules", "do x\t1\t\trequest timed out\n")?;
+    setting.run(&[])?.gives(0, &["ok: done"])?;
+    ensure!(setting.calls("do x").len() == 1, "{:?}", setting.calls("do x"));
+    // It had no effect. Why shows meanwhile, and at the end.
+    let setting = Setting::new(shell, &plan(vec![step("one", vec![line("echo not yet; false")])]))?;
+    setting.fake("rules", "do x\t1\t\trequest timed out\\n\n")?;
+    let run = setting.run(&[])?;
+    run.gives(
+        3,
+        &[
+            " s of 60 s: request timed out\n",
+            "    | request timed out\nfailed: purpose of x: gave up after 6",
+        ],
+    )?;
+    ensure!(!run.stdout.contains("not yet"), "{run}");
+    // Nobody knows whether it had.
+    let condition = "if mkdir \"$notes/asked\" 2> /dev/null; then false; else kubectl do ask; fi";
+    let setting = Setting::new(shell, &plan(vec![step("one", vec![line(condition)])]))?;
+    setting.fake("rules", "do ask\t1\t\tno answer\\n\ndo x\t1\n")?;
+    setting
+        .run(&[])?
+        .gives(3, &["does not answer whether this was done before"])?;
+    ensure!(setting.calls("do x").len() == 1, "{:?}", setting.calls("do x"));
     Ok(())
 }
 

@@ -102,12 +102,12 @@ impl Kubectl {
     fn target(&self, namespace: &str) -> Result<Target> {
         let context = match &self.context {
             Some(context) => Some(context.clone()),
-            // There is none in a pod.
-            None => self
-                .run(&["config", "current-context"])
-                .ok()
-                .map(|context| context.trim_end_matches('\n').to_owned())
-                .filter(|context| !context.is_empty()),
+            None => match self.run(&["config", "current-context"]) {
+                Ok(context) => Some(context.trim_end_matches('\n').to_owned()).filter(|context| !context.is_empty()),
+                // There is none in a pod.
+                Err(error) if format!("{error:#}").contains("current-context is not set") => None,
+                Err(error) => return Err(error.context("the current context is not known: write --context")),
+            },
         };
         let target = Target {
             context,

@@ -623,6 +623,23 @@ fn what_a_cluster_may_lack_is_left_out_only_if_it_does() {
 }
 
 #[test]
+fn a_context_that_is_not_known_is_an_error() {
+    let setting = Setting::new(&steps());
+    setting.kubectl("*'config current-context') echo 'error: did not find a colon' >&2; exit 1 ;;");
+    let run = setting.run("plan --live -f values.yaml");
+    assert!(
+        run.code == 3 && run.stderr.contains("the current context is not known"),
+        "{}{}",
+        run.stdout,
+        run.stderr
+    );
+    // There is none in a pod.
+    setting.kubectl("*'config current-context') echo 'error: current-context is not set' >&2; exit 1 ;;");
+    let run = setting.run("plan --live -f values.yaml");
+    assert_eq!(run.code, 4, "{}", run.stderr);
+}
+
+#[test]
 fn only_observed_objects_are_handed_over() {
     let setting = Setting::telling();
     let secret = "- apiVersion: v1\n  kind: Secret\n  metadata: {name: s}\n  data: {a: hidden}\n";

@@ -139,6 +139,30 @@ const MUTATIONS: &[Mutation] = &[
         &["another_cluster_is_refused"],
     ),
     mutation(
+        "the context of a pinned plan is not looked for",
+        &[(
+            "  elif [ -n \"$rutter_is_new\" ]; then",
+            "  elif [ -z \"$rutter_cluster\" ]; then",
+        )],
+        &["the_context_of_a_pinned_plan_is_kept"],
+    ),
+    mutation(
+        "the context of a pinned plan is not remembered",
+        &[(
+            "  if [ -n \"$rutter_is_new\" ]; then\n    printf",
+            "  if [ -z \"$rutter_cluster\" ]; then\n    printf",
+        )],
+        &["the_context_of_a_pinned_plan_is_kept"],
+    ),
+    mutation(
+        "a context that is not known is none",
+        &[(
+            "        *) rutter_refuse \"the current context",
+            "        *) : \"the current context",
+        )],
+        &["the_context_of_a_pinned_plan_is_kept"],
+    ),
+    mutation(
         "the context is not remembered",
         &[("      read -r rutter_context\n", "")],
         &["the_context_is_kept"],
@@ -230,6 +254,14 @@ const MUTATIONS: &[Mutation] = &[
         &["a_lock_of_another_machine_is_waited_for"],
     ),
     mutation(
+        "machines of one name are one",
+        &[(
+            "rutter_machine=\"$(uname -n) $rutter_boot $(",
+            "rutter_machine=\"$(uname -n) $(",
+        )],
+        &["a_lock_of_another_machine_is_waited_for"],
+    ),
+    mutation(
         "a zombie is alive",
         &[("    case \"${rutter_stat##*) }\" in Z* | X*) return 1 ;; esac", "    :")],
         &["it_goes_on_after_a_kill_that_nobody_has_seen"],
@@ -262,10 +294,7 @@ const MUTATIONS: &[Mutation] = &[
     ),
     mutation(
         "an old lock is not watched",
-        &[(
-            "-lt 60 ]; do\n      rutter_pause 5",
-            "-lt 0 ]; do\n      rutter_pause 5",
-        )],
+        &[("-lt 12 ]; do\n", "-lt 0 ]; do\n")],
         &["a_lock_that_is_renewed_is_not_taken_over"],
     ),
     mutation(
@@ -321,7 +350,28 @@ const MUTATIONS: &[Mutation] = &[
     ),
     mutation(
         "an old lock is enough",
-        &[("-ge 45 ] || return 0", "-ge 4500 ] || return 0")],
+        &[
+            ("-ge 45 ] || return 0", "-ge 4500 ] || return 0"),
+            ("|| : > \"$rutter_tmp/stale\"", "|| :"),
+        ],
+        &["an_unreachable_lock_is_waited_for"],
+    ),
+    mutation(
+        "an old lock is new after the clock was set back",
+        &[("|| : > \"$rutter_tmp/stale\"", "|| :")],
+        &["a_clock_that_jumps_is_no_time"],
+    ),
+    mutation(
+        "looks at a lock are counted by the clock",
+        &[(
+            "      rutter_looks=$((rutter_looks + 1))\n",
+            "      rutter_looks=$((($(date +%s) - rutter_now) / 5))\n",
+        )],
+        &["a_clock_that_jumps_is_no_time"],
+    ),
+    mutation(
+        "a lock that was old stays old",
+        &[("        rm -f -- \"$rutter_tmp/stale\"\n", "")],
         &["an_unreachable_lock_is_waited_for"],
     ),
     mutation(
@@ -441,6 +491,19 @@ const MUTATIONS: &[Mutation] = &[
         &["what_was_done_before_is_asked_for"],
     ),
     mutation(
+        "an answer that was lost is not noticed",
+        &[("    [ \"$rutter_status\" -ne 0 ] || break\n    cp", "    cp")],
+        &["an_answer_that_was_lost_is_noticed"],
+    ),
+    mutation(
+        "the error of a command is lost while it is tried again",
+        &[(
+            "  rutter_line=$(rutter_last_line \"$rutter_tmp/reason\")\n",
+            "  rutter_line=\n",
+        )],
+        &["an_answer_that_was_lost_is_noticed"],
+    ),
+    mutation(
         "steps before may be left out",
         &[("  if [ -z \"$rutter_reached\" ] && [ ! -e", "  if false && [ ! -e")],
         &["steps_can_be_run_one_by_one"],
@@ -512,7 +575,7 @@ const MUTATIONS: &[Mutation] = &[
     ),
     mutation(
         "the output of the command before is what is waited for",
-        &[("  : > \"$rutter_tmp/last\"\n  rutter_begun", "  rutter_begun")],
+        &[("  : > \"$rutter_tmp/last\"\n  rm", "  rm")],
         &["waits_have_their_own_output"],
     ),
     mutation(

@@ -167,18 +167,31 @@ rutter_find_kubectl() {
 # Finds the cluster, and checks that it is the one of this plan.
 rutter_find_cluster() {
   rutter_recorded='made for'
-  if [ -z "$rutter_cluster" ] && [ -e state/cluster ]; then
-    rutter_recorded='first run on'
+  if [ -z "$rutter_context" ] && [ -e state/cluster ]; then
     {
-      read -r rutter_cluster
+      read -r rutter_first
       read -r rutter_context
     } < state/cluster
+    if [ -z "$rutter_cluster" ]; then
+      rutter_recorded='first run on'
+      rutter_cluster=$rutter_first
+    fi
+    [ "$rutter_cluster" = "$rutter_first" ] || rutter_context=
   fi
+  # Without one, a line would follow whatever becomes the current context.
+  rutter_is_new=
+  [ -n "$rutter_context" ] || rutter_is_new=1
   if [ -n "$rutter_asked_context" ]; then
     rutter_context=$rutter_asked_context
-  elif [ -z "$rutter_cluster" ]; then
-    # There is none in a pod.
-    rutter_context=$("$rutter_binary" config current-context 2> /dev/null) || rutter_context=
+  elif [ -n "$rutter_is_new" ]; then
+    rutter_context=$("$rutter_binary" config current-context 2> "$rutter_tmp/error") || {
+      rutter_context=
+      # There is none in a pod.
+      case "$(cat -- "$rutter_tmp/error")" in
+        *'current-context is not set'*) ;;
+        *) rutter_refuse "the current context is not known: $(rutter_last_line "$rutter_tmp/error")" 'choose one by --context' ;;
+      esac
+    }
   fi
   rutter_where=$(printf '%s' "${rutter_context:-none}" | rutter_plain)
   rutter_kind=
@@ -215,7 +228,7 @@ rutter_record_cluster() {
   { mkdir -p -- "$rutter_state" && true >> run.log; } 2> "$rutter_tmp/error" \
     || rutter_refuse "$rutter_shown_here cannot be written to: $(rutter_last_line "$rutter_tmp/error")" \
       'copy the directory to a place where you can write, and start run.sh there'
-  if [ -z "$rutter_cluster" ]; then
+  if [ -n "$rutter_is_new" ]; then
     printf '%s\n%s\n' "$rutter_uid" "$rutter_context" > "state/cluster.$$"
     mv -- "state/cluster.$$" state/cluster
   fi
@@ -287,6 +300,7 @@ rutter_update_lease() { # HOLDER
 
 # Whether the holder of the lease was a process of this plan and cluster on this machine, and has ended.
 rutter_is_left_over() {
+  [ -n "$rutter_boot" ] || return 1
   case "${rutter_holder##*:}" in '' | *[!0-9A-Za-z._-]*) return 1 ;; esac
   rutter_file=$rutter_state/holder.${rutter_holder##*:}
   [ -e "$rutter_file" ] || return 1
@@ -318,7 +332,10 @@ rutter_age() {
 }
 
 rutter_take_lock() {
-  rutter_machine="$(uname -n) $(readlink /proc/self/ns/pid 2> /dev/null || :)"
+  # The names of machines can be equal, and so are the numbers of their namespaces.
+  rutter_boot=$(cat /proc/sys/kernel/random/boot_id 2> /dev/null) || rutter_boot=$(sysctl -n kern.bootsessionuuid 2> /dev/null) \
+    || rutter_boot=
+  rutter_machine="$(uname -n) $rutter_boot $(readlink /proc/self/ns/pid 2> /dev/null || :)"
   rutter_unique=$(basename -- "$rutter_tmp")
   rutter_me=$(printf '%s@%s:%s:%s' "$(id -un 2> /dev/null || id -u)" "$(uname -n)" "$$" "$rutter_unique" | tr -cd '0-9A-Za-z@._:-')
   rutter_acquired=$(rutter_micro_time)
@@ -372,11 +389,12 @@ rutter_try_lock() {
     rutter_seconds=$(rutter_age "$rutter_renewed") || rutter_seconds=60
     [ "$rutter_seconds" -ge 60 ] || rutter_refuse "$rutter_shown carries out a plan for $rutter_namespace/$rutter_name" \
       "wait until it has ended; if it was killed, try again in a minute"
-    # Clocks differ: only a minute without a change is sure to be one.
+    # Clocks differ, and jump: only a minute without a change is sure to be one, counted in looks.
     rutter_print "$rutter_shown has not renewed its lock for $rutter_seconds s; it is taken over in a minute"
     rutter_seen=$rutter_version
-    rutter_since=$(date +%s)
-    while [ "$(($(date +%s) - rutter_since))" -lt 60 ]; do
+    rutter_looks=0
+    while [ "$rutter_looks" -lt 12 ]; do
+      rutter_looks=$((rutter_looks + 1))
       rutter_pause 5
       rutter_read_lease || return 1
       [ "$rutter_version" = "$rutter_seen" ] || rutter_refuse "$rutter_shown still carries out a plan for $rutter_namespace/$rutter_name"
@@ -388,6 +406,8 @@ rutter_try_lock() {
 # Runs beside the lines: renews the lock, and prints what is being waited for.
 rutter_keep() {
   rutter_ticks=0
+  # The ticks since the lock was renewed, at least: a clock that was set back would make it seem new.
+  rutter_unrenewed=0
   while sleep 1 > /dev/null 2>&1; do
     if ! rutter_is_alive "$$"; then
       # A line that is ending may still write to it.
@@ -395,6 +415,8 @@ rutter_keep() {
       exit 0
     fi
     rutter_ticks=$((rutter_ticks + 1))
+    rutter_unrenewed=$((rutter_unrenewed + 1))
+    [ "$rutter_unrenewed" -lt 45 ] || : > "$rutter_tmp/stale"
     if [ $((rutter_ticks % 10)) -eq 0 ]; then
       rutter_code=0
       rutter_update_lease "$rutter_me" || rutter_code=$?
@@ -402,7 +424,14 @@ rutter_keep() {
         : > "$rutter_tmp/lost"
         exit 0
       fi
-      [ "$rutter_code" -eq 0 ] || rutter_put not-renewed "$(rutter_last_line "$rutter_tmp/lease-error")"
+      if [ "$rutter_code" -eq 0 ]; then
+        rutter_unrenewed=0
+        rm -f -- "$rutter_tmp/stale"
+      else
+        # Three calls, of up to 10 seconds.
+        rutter_unrenewed=$((rutter_unrenewed + 30))
+        rutter_put not-renewed "$(rutter_last_line "$rutter_tmp/lease-error")"
+      fi
     fi
     if [ $((rutter_ticks % 15)) -eq 0 ]; then rutter_report_wait || :; fi
   done
@@ -415,7 +444,8 @@ rutter_report_wait() {
   { read -r rutter_from rutter_most < "$rutter_tmp/started"; } 2> /dev/null || return 0
   rutter_seconds=$(($(date +%s) - rutter_from))
   [ "$rutter_seconds" -ge 10 ] || return 0
-  rutter_line=$(rutter_last_line "$rutter_tmp/output")
+  rutter_line=$(rutter_last_line "$rutter_tmp/reason")
+  [ -n "$rutter_line" ] || rutter_line=$(rutter_last_line "$rutter_tmp/output")
   [ -n "$rutter_line" ] || rutter_line=$(rutter_last_line "$rutter_tmp/last")
   if [ "$rutter_most" -gt 0 ]; then
     rutter_print "    waiting for $rutter_seconds s of $(rutter_span "$rutter_most")${rutter_line:+: $rutter_line}"
@@ -428,18 +458,18 @@ rutter_report_wait() {
 rutter_may_go_on() {
   rutter_is_alive "$$" || return 1
   [ -n "$rutter_locked" ] || return 0
-  rutter_patience=$(($(date +%s) + 300))
+  rutter_patience=150
   while :; do
     if [ -e "$rutter_tmp/lost" ]; then
       printf '%s\n' 'the lock was lost' >&2
       return 1
     fi
-    rutter_now=$(date +%s)
-    [ "$((rutter_now - $(cat -- "$rutter_tmp/renewed")))" -ge 45 ] || return 0
-    if [ "$rutter_now" -ge "$rutter_patience" ]; then
+    [ -e "$rutter_tmp/stale" ] || [ "$(($(date +%s) - $(cat -- "$rutter_tmp/renewed")))" -ge 45 ] || return 0
+    if [ "$rutter_patience" -eq 0 ]; then
       printf '%s\n' "the lock cannot be renewed: $(rutter_last_line "$rutter_tmp/not-renewed")" >&2
       return 1
     fi
+    rutter_patience=$((rutter_patience - 1))
     sleep 2 > /dev/null 2>&1
   done
 }
@@ -585,6 +615,7 @@ rutter_do() { # ID PURPOSE SECONDS UNLESS
   fi
   # What the command before has printed is not what is waited for.
   : > "$rutter_tmp/last"
+  rm -f -- "$rutter_tmp/reason"
   rutter_begun=$(date +%s)
   rutter_put started "$rutter_begun 0"
   if [ -n "$4" ]; then
@@ -605,6 +636,14 @@ rutter_do() { # ID PURPOSE SECONDS UNLESS
     [ "$3" -gt 0 ] || rutter_failed "$2"
     [ "$rutter_seconds" -lt "$3" ] || rutter_failed "$2: gave up after $rutter_seconds s"
     rutter_pause 2
+    [ -n "$4" ] || continue
+    # It may have taken effect, and its answer was lost. What it has printed stays what is waited for.
+    cp -- "$rutter_tmp/last" "$rutter_tmp/reason.new"
+    mv -- "$rutter_tmp/reason.new" "$rutter_tmp/reason"
+    rutter_ask "$1" "$3"
+    [ "$rutter_status" -ne 0 ] || break
+    cp -- "$rutter_tmp/reason" "$rutter_tmp/last"
+    rutter_last_run=rutter_line_$1
   done
   rm -f -- "$rutter_tmp/started"
   rutter_seconds=$(($(date +%s) - rutter_begun))
