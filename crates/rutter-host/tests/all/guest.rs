@@ -166,7 +166,7 @@ impl Memory {
     }
 
     /// What `plan` gives for steps of these names, each with one command of this line.
-    pub(crate) fn steps(&mut self, names: &[&str], line: &str) -> u32 {
+    pub(crate) fn steps(&mut self, names: &[&str], line: &str, value: &str) -> u32 {
         let ([text, length], line) = (self.string("text"), self.string(line));
         let command = [text, length, line[0], line[1], 0, 0, 0, 0, 0];
         let commands = self.list(&[command]);
@@ -194,7 +194,10 @@ impl Memory {
             .collect();
         let [steps, count] = self.list(&steps);
         let plan = [text, length, text, length, text, length, text, length, 0, 0];
-        self.record(&[&[0], &plan, &[2, steps, count], &[0; 12], &[0, 0]])
+        let value = self.string(value);
+        let difference = [text, length, text, length, value[0], value[1], text, length];
+        let differences = self.list(&[difference]);
+        self.record(&[&[0], &plan, &[2, steps, count], &[0; 12], &differences, &[0, 0]])
     }
 
     fn escaped(&self) -> String {

@@ -451,8 +451,8 @@ fn documents_cannot_become_others() {
 
 #[test]
 fn steps_of_plans_are_plain() {
-    let plan = |names: &[&str], line: &str| {
-        let package = load(Guest::plan(|memory| memory.steps(names, line)));
+    let plan_of = |names: &[&str], line: &str, value: &str| {
+        let package = load(Guest::plan(|memory| memory.steps(names, line, value)));
         let state = State::Objects(String::new());
         match package.plan(&state, &ChangeRequest::new("")) {
             Ok(plan) => Ok(plan.expect("a plan")),
@@ -460,7 +460,9 @@ fn steps_of_plans_are_plain() {
             Err(other) => panic!("{other:?}"),
         }
     };
+    let plan = |names: &[&str], line: &str| plan_of(names, line, "1");
     let good = plan(&["a", "b"], "true").expect("a plan");
+    assert_eq!(good.differences[0].installed, "1");
     let lines: Vec<_> = good.change.steps().iter().map(|step| &*step.commands[0].line).collect();
     assert_eq!(lines, ["true", "true"]);
     assert_eq!(plan(&["a", "../b"], "true"), Err(Breach::FileName("../b".to_owned())));
@@ -471,6 +473,10 @@ fn steps_of_plans_are_plain() {
     assert_eq!(
         plan(&["a"], "true\nfalse"),
         Err(Breach::SeveralLines("true\nfalse".to_owned()))
+    );
+    assert_eq!(
+        plan_of(&["a"], "true", "1\nforged"),
+        Err(Breach::SeveralLines("1\nforged".to_owned()))
     );
 }
 

@@ -70,6 +70,10 @@ mod tests {
     fn errors_of_kubectl_have_remedies() {
         for (error, help) in [
             (
+                "kubectl cannot be started: No such file or directory",
+                "install kubectl",
+            ),
+            (
                 "Unable to connect to the server: dial tcp: lookup x: no such host",
                 "check the network",
             ),
