@@ -262,6 +262,9 @@ fn cases() -> Vec<Case> {
         case("another count", "voters etcd-0 3", list(TWO_VOTERS), 1),
         case("learners", "voters etcd-0 4", list(MEMBERS), 1),
         case("so many beside learners", "voters etcd-0 2", list(MEMBERS), 1),
+        case("one of two counts", "voters etcd-0 3 2", list(TWO_VOTERS), 0),
+        case("none of two counts", "voters etcd-0 4 3", list(TWO_VOTERS), 1),
+        case("learners, by one of two counts", "voters etcd-0 5 4", list(MEMBERS), 1),
         case("one has not started", "voters etcd-0 2", list(UNSTARTED_VOTER), 1),
         case("no answer", "voters etcd-0 2", vec![fails(LIST)], 2),
         case(

@@ -64,6 +64,20 @@ impl CipherSuite {
         self.name
     }
 
+    /// Those that Go offers unasked, in all of its releases (`crypto/tls/defaults.go`).
+    pub(crate) fn defaults() -> impl Iterator<Item = Self> {
+        SUITES.into_iter().filter(|suite| suite.is_safe)
+    }
+
+    /// Whether it is the same, perhaps by its other name (`cipherSuites` in `client/pkg/tlsutil/cipher_suites.go`).
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        let name = |suite: Self| match suite.name.strip_suffix("_POLY1305") {
+            Some(_) => format!("{}_SHA256", suite.name),
+            None => suite.name.to_owned(),
+        };
+        name(self) == name(other)
+    }
+
     /// Whether Go takes it for safe.
     #[must_use]
     pub fn is_safe(self) -> bool {

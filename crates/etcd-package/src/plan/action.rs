@@ -18,12 +18,12 @@ pub enum Action {
         /// The members.
         members: Vec<String>,
     },
-    /// Waits until etcd knows so many members, and all of them are started and vote.
+    /// Waits until etcd knows one of these numbers of members, and all of them are started and vote.
     Voters {
         /// The member that is asked.
         asked: String,
-        /// Their number.
-        count: u32,
+        /// The numbers.
+        counts: Vec<u32>,
     },
     /// Checks that each of these members runs one of these releases.
     RunsVersion {

@@ -194,8 +194,9 @@ impl Comparison<'_> {
             }
         }
         changes.surplus = self.surplus();
-        // Hooks are no differences: they run when the installed pods end.
-        let is_unused = |name: &&String| name.contains(':') && !name.contains(".lifecycle.") && !used.contains(name);
+        // Hooks are no differences: they run when the installed pods end. Nor are claims that a StatefulSet has made.
+        let is_no_difference = |name: &str| name.contains(".lifecycle.") || name.starts_with("persistentvolumeclaim/");
+        let is_unused = |name: &&String| name.contains(':') && !is_no_difference(name) && !used.contains(name);
         for unused in self.accepted.iter().filter(is_unused) {
             let message = format!("--accept {unused:?} matches no difference");
             let mut diagnostic =
@@ -207,7 +208,7 @@ impl Comparison<'_> {
     }
 
     /// Returns the differences of one object, without those that hosts and controllers make.
-    fn differences(&self, installed: &Object, desired: &Object) -> Vec<Found> {
+    pub(super) fn differences(&self, installed: &Object, desired: &Object) -> Vec<Found> {
         let kind = &*desired.id.kind;
         let is_set = desired.id == self.to.set.id;
         let (mut before, mut after) = (installed.node.clone(), desired.node.clone());
@@ -216,11 +217,11 @@ impl Comparison<'_> {
             found.extend(self.option_differences(&before, &after));
             strip_options(&mut before, &self.from.container);
             strip_options(&mut after, &self.to.container);
-            if self.from.container != "etcd" {
+            if self.from.container != self.to.container {
                 found.push(Found {
                     path: format!("spec.template.spec.containers[{}].name", self.from.container),
                     installed: quoted(&self.from.container),
-                    desired: "etcd".to_owned(),
+                    desired: self.to.container.clone(),
                     meaning: Some(Meaning::Restart),
                 });
             }
@@ -410,11 +411,11 @@ const ENDINGS: [&str; 9] = [
 ];
 
 /// A difference, and what it means if anything says so.
-struct Found {
-    path: String,
-    installed: String,
-    desired: String,
-    meaning: Option<Meaning>,
+pub(super) struct Found {
+    pub(super) path: String,
+    pub(super) installed: String,
+    pub(super) desired: String,
+    pub(super) meaning: Option<Meaning>,
 }
 
 impl Found {

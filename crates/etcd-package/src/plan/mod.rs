@@ -51,7 +51,8 @@ pub(crate) fn observes() -> Vec<ObjectKind> {
 }
 
 /// Kinds whose objects decide what a change means.
-const OBSERVED: [(&str, &str); 18] = [
+const OBSERVED: [(&str, &str); 19] = [
+    ("apps", "controllerrevisions"),
     ("apps", "daemonsets"),
     ("apps", "deployments"),
     ("apps", "statefulsets"),

@@ -62,11 +62,19 @@ has_new() (
   printf '%s\n' "$list" | awk -F', ' -v url="$2" -v id="$3" '$4 == url && $1 != id { found = 1 } END { exit !found }'
 )
 
-# voters POD COUNT: whether etcd has so many members, all of them started and voting.
+# voters POD COUNT...: whether etcd has one of these numbers of members, all of them started and voting.
 voters() (
   list=$(members_of "$1") || exit 2
-  printf '%s\n' "$list" |
-    awk -F', ' -v count="$2" '$2 == "started" && $6 == "false" { n++ } END { exit !(NR == count && n == count) }'
+  shift
+  printf '%s\n' "$list" | awk -F', ' -v counts="$*" '
+    $6 != "false" { print "the member " $1 " (" $4 ") does not vote: go on with the plan that added it, or promote it (etcdctl member promote)" }
+    $6 == "false" && $2 != "started" { print "the member " $1 " (" $4 ") has not started" }
+    $6 == "false" && $2 == "started" { n++ }
+    END {
+      for (i = split(counts, count, " "); i > 0; i--) if (count[i] == NR) expected = 1
+      if (!expected) print "etcd has " NR " members, not " counts
+      exit !(expected && n == NR)
+    }' >&2
 )
 
 # promote POD URL: gives the learner with this peer URL its vote.

@@ -9,6 +9,8 @@ use super::observed::{ObservedCluster, PeerTls, map, quoted, runs_etcd, text};
 use crate::Rendered;
 use crate::cluster::{Cluster, Issuers, OWNERSHIP_LABEL, Purpose, RESTORE_VOLUME};
 use crate::codes::{AUTHENTICATION, CONTROLLED, FIXED_NAME, NOT_UNDERSTOOD, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
+use crate::etcd::CipherSuite;
+use crate::values::TlsVersion;
 
 /// Reports everything that keeps the installed cluster from becoming the desired one, whatever the steps.
 pub(super) fn check(
@@ -28,6 +30,7 @@ pub(super) fn check(
     check_secret_keys(from, to, &mut refuse);
     check_urls(from, to, &mut refuse);
     check_peers(from, to, &mut refuse);
+    check_cipher_suites(from, to, accepted, &mut refuse);
     check_timing(from, to, &mut refuse);
     check_self_signed(from, wanted, &mut refuse);
 }
@@ -113,7 +116,8 @@ fn check_understood(from: &ObservedCluster, accepted: &[String], refuse: &mut im
                 "the directory of the data is not known: {}",
                 reason(from.data.unknown(), "there is no --data-dir and no ETCD_DATA_DIR")
             ),
-            "give an edited copy of the objects as --from, with --data-dir in the container's args",
+            "give an edited copy of the objects as --from, with --data-dir in the container's args; or, if etcd's files are in \
+             several volumes, restore a snapshot in a new cluster",
         );
     } else if let Some(reason) = from.wal.unknown() {
         refuse(
@@ -328,26 +332,82 @@ fn check_peers(from: &ObservedCluster, to: &ObservedCluster, refuse: &mut impl F
         }
         _ => {}
     }
-    // Suites that no member of the other side has.
-    let suites = |cluster: &ObservedCluster| match cluster.options.get("cipher-suites") {
-        Fact::Known(text) if !text.is_empty() => Some(text.split(',').map(str::to_owned).collect::<Vec<_>>()),
-        _ => None,
+}
+
+/// Members of both sides need a cipher suite in common, for the keys of the certificates that both show. Those of TLS 1.3
+/// cannot be chosen, so that members that both take it have them all.
+fn check_cipher_suites(
+    from: &ObservedCluster,
+    to: &ObservedCluster,
+    accepted: &[String],
+    refuse: &mut impl FnMut(&Code, &str, String, &str),
+) {
+    let (old, new) = (from.options.get("cipher-suites"), to.options.get("cipher-suites"));
+    let highest = |cluster: &ObservedCluster| Some(cluster.tls_versions()?.1);
+    let has_1_3 = highest(from).min(highest(to)) == Some(TlsVersion::Tls13);
+    let is_plain = from.peer_tls.known() == Some(&PeerTls::Plain);
+    let path = "spec.template.spec.containers[etcd].args[--cipher-suites]";
+    let name = format!("statefulset/{}:{path}", from.fullname);
+    if old == new || has_1_3 || is_plain || accepted.contains(&name) || from.options.opaque().is_some() {
+        return;
+    }
+    let (Some(old), Some(new)) = (suites(&old), suites(&new)) else {
+        let message = "the cipher suites of members before and after are not known to have one in common".to_owned();
+        let help = "write cipherSuites with suites that `rutter explain tls.cipherSuites` lists";
+        return refuse(&UNSAFE_CHANGE, "tls.cipherSuites", message, help);
     };
-    if let (Some(old), Some(new)) = (suites(from), suites(to))
-        && !old.iter().any(|suite| new.contains(suite))
-        && !matches!(old_plain(from), Some(true))
-    {
+    let shown = [(from, &old), (to, &new)].map(|(cluster, suites)| has_rsa_key(cluster, suites));
+    let kinds = shown.into_iter().flatten();
+    let has_common = |is_for_rsa: bool| {
+        old.iter()
+            .any(|suite| suite.is_for_rsa() == is_for_rsa && new.iter().any(|other| other.is_same(*suite)))
+    };
+    if let Some(is_for_rsa) = kinds.into_iter().find(|is_for_rsa| !has_common(*is_for_rsa)) {
+        let kind = if is_for_rsa { "RSA" } else { "ECDSA" };
         refuse(
             &UNSAFE_CHANGE,
             "tls.cipherSuites",
-            "members that have restarted would have no cipher suite in common with those that have not".to_owned(),
-            "add the new suites first, and remove the old ones in a second change",
+            format!(
+                "members that have restarted would have no cipher suite for {kind} keys in common with those that have not, and \
+                 their TLS ends at 1.2"
+            ),
+            &format!(
+                "write the old and the new suites first, and remove the old ones in a second change; or, if no certificate of a \
+                 member has such a key: --accept '{name}'"
+            ),
         );
     }
 }
 
-fn old_plain(cluster: &ObservedCluster) -> Option<bool> {
-    Some(matches!(cluster.peer_tls.known()?, PeerTls::Plain))
+/// The cipher suites of TLS 1.2 that an option stands for; none if they are not known.
+fn suites(option: &Fact<String>) -> Option<Vec<CipherSuite>> {
+    match option {
+        Fact::Known(text) if !text.is_empty() => text.split(',').map(|name| name.parse().ok()).collect(),
+        Fact::Known(_) | Fact::Absent => Some(CipherSuite::defaults().collect()),
+        Fact::Unknown(_) => None,
+    }
+}
+
+/// The kinds of keys that a member's certificate may have, with these suites: whether RSA.
+fn has_rsa_key(cluster: &ObservedCluster, suites: &[CipherSuite]) -> Vec<bool> {
+    // etcd's own certificates have keys on elliptic curves (`SelfCert` in `client/pkg/transport/listener.go`).
+    if cluster.peer_tls.known() == Some(&PeerTls::Auto) {
+        return vec![false];
+    }
+    let certificate = cluster
+        .peer_secret()
+        .and_then(|secret| cluster.certificates.get(secret));
+    match certificate {
+        // RSA is cert-manager's default.
+        Some(certificate) => {
+            let algorithm = certificate.object.text("spec.privateKey.algorithm");
+            vec![algorithm.is_none_or(|algorithm| algorithm == "RSA")]
+        }
+        None => [true, false]
+            .into_iter()
+            .filter(|is_rsa| suites.iter().any(|suite| suite.is_for_rsa() == *is_rsa))
+            .collect(),
+    }
 }
 
 /// A leader whose heartbeats come more seldom than others' elections time out is voted out all the time.
@@ -427,7 +487,7 @@ pub(super) fn check_hooks(from: &ObservedCluster, accepted: &[String], diagnosti
         } else {
             quoted(&command.join(" "))
         };
-        diagnostics.push(
+        let found =
             Diagnostic::new(
                 &NOT_UNDERSTOOD,
                 "",
@@ -441,8 +501,11 @@ pub(super) fn check_hooks(from: &ObservedCluster, accepted: &[String], diagnosti
                 "make the hook harmless first, where a ConfigMap holds its script; or move the data to a new cluster by a \
                  snapshot and restore; or, if you know that it leaves the member alone: --accept '{}'",
                 path.replace('\'', r"'\''")
-            )),
-        );
+            ));
+        // Pods of several templates may have the same.
+        if diagnostics.iter().all(|other| *other != found) {
+            diagnostics.push(found);
+        }
     }
 }
 

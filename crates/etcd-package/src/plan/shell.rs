@@ -112,14 +112,17 @@ impl Shell {
                 format!("connected {}{}", self.steady, words(members)),
                 PATIENCE,
             ),
-            Action::Voters { asked, count } => until(
-                match count {
-                    1 => "wait until etcd has one member, which votes".to_owned(),
-                    _ => format!("wait until etcd has {count} members, all of which vote"),
-                },
-                call("voters", &[asked, &count.to_string()]),
-                PATIENCE,
-            ),
+            Action::Voters { asked, counts } => {
+                let counts: Vec<String> = counts.iter().map(u32::to_string).collect();
+                until(
+                    match counts.join(" or ").as_str() {
+                        "1" => "wait until etcd has one member, which votes".to_owned(),
+                        counts => format!("wait until etcd has {counts} members, all of which vote"),
+                    },
+                    format!("voters {}{}", word(asked), words(&counts)),
+                    PATIENCE,
+                )
+            }
             Action::RunsVersion { members, versions } => once(
                 format!("check that the members run etcd {}", versions.join(" or ")),
                 format!("runs_version {}{}", word(&versions.join(" ")), words(members)),

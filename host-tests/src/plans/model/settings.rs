@@ -181,6 +181,20 @@ const READ: [&str; 23] = [
     "wal-dir",
 ];
 
+/// What Go offers of TLS 1.2 if nobody chooses (`crypto/tls/defaults.go`).
+const DEFAULT_SUITES: [&str; 10] = [
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+];
+
 impl Settings {
     /// Reads the settings of a pod of this name, with these claims of the StatefulSet's templates.
     ///
@@ -318,12 +332,10 @@ impl Settings {
             )?,
             client: tls("auto-tls", "cert-file", "trusted-ca-file", &[])?,
             tls: (version("tls-min-version", 2)?, version("tls-max-version", 3)?),
-            suites: flag("cipher-suites")
-                .unwrap_or_default()
-                .split(',')
-                .filter(|suite| !suite.is_empty())
-                .map(str::to_owned)
-                .collect(),
+            suites: match flag("cipher-suites") {
+                Some(list) => list.split(',').map(str::to_owned).collect(),
+                None => DEFAULT_SUITES.map(str::to_owned).into(),
+            },
             heartbeat: number("heartbeat-interval", 100)?,
             election: number("election-timeout", 1000)?,
             snapshot_count: number("snapshot-count", 10_000)?,

@@ -55,8 +55,10 @@ impl Health {
         }
         let status = |field: &str| number(&format!("status.{field}"));
         let replicas = number("spec.replicas").or(replicas).unwrap_or(1);
-        let see =
-            format!("see `kubectl describe pod -n {namespace}` for why, and plan again once all members are ready");
+        let see = format!(
+            "see `kubectl describe pod -n {namespace}` for why, and plan again once all members are ready; if an earlier plan has \
+             stopped halfway, go on with its run.sh"
+        );
         let generation = (number("metadata.generation"), status("observedGeneration"));
         if let (Some(current), observed) = generation
             && observed.is_none_or(|observed| observed < current)

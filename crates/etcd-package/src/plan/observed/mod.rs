@@ -2,6 +2,7 @@
 //!
 //! Adopting, planning and diagnosing start from here. Nothing is guessed: what the objects do not show is unknown.
 
+mod earlier;
 mod health;
 mod mounts;
 mod options;
@@ -12,6 +13,7 @@ use std::str::FromStr as _;
 use rutter::quantity::Quantity;
 use rutter::yaml::Node;
 
+pub(super) use self::earlier::Earlier;
 pub(super) use self::health::{Health, Strategy};
 use self::mounts::Mounts;
 pub(super) use self::mounts::{Location, SecretKey, Storage};
@@ -21,6 +23,7 @@ use super::fact::Fact;
 use super::objects::{Id, Object, Objects, is_dns_name, items, scalar};
 use crate::cluster::OWNERSHIP_LABEL;
 use crate::etcd::Version;
+use crate::values::TlsVersion;
 
 /// A cluster of etcd, as its objects show it.
 #[derive(Clone, Debug)]
@@ -59,9 +62,8 @@ pub(super) struct ObservedCluster {
     pub(super) controller: Option<String>,
     /// Whether it comes from an API server.
     pub(super) is_live: bool,
-    /// The pods that are of another template in what a restart depends on, and what differs; unknown unless all pods are among
-    /// the objects.
-    pub(super) other_pods: Fact<Vec<String>>,
+    /// The members whose pods are of an earlier template, where an update has not reached all.
+    pub(super) earlier: Fact<Vec<Earlier>>,
     /// The way in which etcdctl in the container finds its member.
     pub(super) etcdctl: Etcdctl,
     pub(super) set: Object,
@@ -127,7 +129,14 @@ pub(super) struct Claim {
 impl ObservedCluster {
     /// Observes the cluster of the StatefulSet of that name, if there is one.
     pub(super) fn of(objects: &Objects, namespace: &str, fullname: &str) -> Option<Self> {
-        let set = objects.named("apps", "StatefulSet", namespace, fullname)?;
+        let mut cluster = Self::of_set(objects.named("apps", "StatefulSet", namespace, fullname)?, objects);
+        cluster.earlier = cluster.find_earlier(objects);
+        Some(cluster)
+    }
+
+    /// Observes the cluster of a StatefulSet, whose pods are all of its template.
+    fn of_set(set: &Object, objects: &Objects) -> Self {
+        let (namespace, fullname) = (&*set.id.namespace, &*set.id.name);
         let template = set.node.at("spec.template");
         let pod = set.node.at("spec.template.spec");
         let containers = items(pod.and_then(|pod| pod.get("containers")));
@@ -154,7 +163,7 @@ impl ObservedCluster {
         };
         let replicas = replicas(set, &options);
         let is_own = is_own(set, fullname);
-        let mut cluster = Self {
+        Self {
             fullname: fullname.to_owned(),
             namespace: namespace.to_owned(),
             replicas: replicas.unwrap_or_default(),
@@ -173,8 +182,9 @@ impl ObservedCluster {
                 &options,
                 files("peer-cert-file", "peer-key-file", "peer-trusted-ca-file"),
             ),
-            data: data_dir.and_then(|data| mounts.location(&data)),
-            wal: wal_dir.and_then(|wal| mounts.location(&wal)),
+            // etcd's files are below `member`.
+            data: data_dir.and_then(|data| mounts.whole(&data, "member", wal_dir.known().map(String::as_str))),
+            wal: wal_dir.and_then(|wal| mounts.whole(&wal, "", None)),
             claims,
             certificates: certificates(objects, namespace),
             selector: map(set.node.at("spec.selector.matchLabels")),
@@ -183,74 +193,10 @@ impl ObservedCluster {
             controller: controller(set),
             is_live: set.node.at("metadata.uid").is_some() || set.node.get("status").is_some(),
             etcdctl: etcdctl(&options),
-            other_pods: Fact::Absent,
+            earlier: Fact::Absent,
             options,
             set: set.clone(),
-        };
-        cluster.other_pods = cluster.find_other_pods(objects);
-        Some(cluster)
-    }
-
-    /// Compares the pods with the template, in what decides whether one can restart as the template has it.
-    fn find_other_pods(&self, objects: &Objects) -> Fact<Vec<String>> {
-        let mut others = Vec::new();
-        for ordinal in 0..self.replicas.min(MOST_PODS) {
-            let member = self.member(ordinal);
-            let Some(pod) = objects.named("", "Pod", &self.namespace, &member) else {
-                return Fact::Unknown(format!("the pod {member} is not among the objects"));
-            };
-            let spec = pod.node.get("spec");
-            let containers = items(spec.and_then(|spec| spec.get("containers")));
-            let Some(container) = containers
-                .iter()
-                .find(|container| text(container, "name").as_deref() == Some(&*self.container))
-            else {
-                others.push(format!("{member} has no container {}", quoted(&self.container)));
-                continue;
-            };
-            let options = Options::of(container, Some(&pod.node), &self.namespace, objects);
-            // A volume of the pod's own may have the name of a claim that came later.
-            let volumes = items(spec.and_then(|spec| spec.get("volumes")));
-            let is_claim = |name: &String| {
-                let named = volumes
-                    .iter()
-                    .find(|volume| text(volume, "name").as_deref() == Some(name));
-                named.is_none_or(|volume| volume.get("persistentVolumeClaim").is_some())
-            };
-            let names: Vec<String> = self
-                .claims
-                .iter()
-                .map(|claim| claim.name.clone())
-                .filter(is_claim)
-                .collect();
-            let mounts = Mounts::of(container, spec, &names, &options, &self.namespace, objects);
-            let location = |flag: &str| options.get(flag).and_then(|path| mounts.location(&path));
-            let own = |flag: &str| self.options.get(flag);
-            let mut differs = Vec::new();
-            for flag in [
-                "initial-advertise-peer-urls",
-                "peer-auto-tls",
-                "peer-cert-file",
-                "peer-trusted-ca-file",
-                "wal-dir",
-                "data-dir",
-            ] {
-                if options.get(flag) != own(flag) || own(flag).unknown().is_some() {
-                    differs.push(flag);
-                }
-            }
-            if location("data-dir") != self.data {
-                differs.push("the volume of the data");
-            }
-            let minor = |version: &Fact<Version>| version.known().map(|version| version.minor());
-            if minor(&image_version(container)) != minor(&self.version) {
-                differs.push("the minor version of etcd");
-            }
-            if !differs.is_empty() {
-                others.push(format!("{member} differs in {}", differs.join(", ")));
-            }
         }
-        Fact::Known(others)
     }
 
     /// A member and its pod.
@@ -277,9 +223,44 @@ impl ObservedCluster {
         self.claims.iter().map(name).collect()
     }
 
+    /// The claims of a member that hold etcd's files. Others that the StatefulSet has templates of are not the planner's.
+    pub(super) fn data_claims_of(&self, ordinal: u32) -> Vec<String> {
+        let member = self.member(ordinal);
+        let claims = self.claims.iter().filter(|claim| self.holds_data(&claim.name));
+        claims.map(|claim| format!("{}-{member}", claim.name)).collect()
+    }
+
+    /// Whether etcd's files are in the claims of a template.
+    pub(super) fn holds_data(&self, template: &str) -> bool {
+        let is_in = |place: &Fact<Location>| {
+            place
+                .known()
+                .is_some_and(|place| matches!(&place.volume, Storage::Claim(name) if name == template))
+        };
+        is_in(&self.data) || is_in(&self.wal)
+    }
+
     /// The release that it runs, as far as anything names it.
     pub(super) fn running(&self) -> Option<Version> {
         self.version.known().copied().or(self.labelled_version)
+    }
+
+    /// The lowest and the highest version of TLS that its members take, as far as that is known.
+    pub(super) fn tls_versions(&self) -> Option<(TlsVersion, TlsVersion)> {
+        let version = |flag: &str, default: TlsVersion| match self.options.get(flag) {
+            Fact::Known(text) if text == "TLS1.2" => Some(TlsVersion::Tls12),
+            Fact::Known(text) if text == "TLS1.3" => Some(TlsVersion::Tls13),
+            Fact::Known(text) if !text.is_empty() => None,
+            Fact::Known(_) | Fact::Absent => Some(default),
+            Fact::Unknown(_) => None,
+        };
+        // Releases without the flag end at TLS 1.2.
+        let has_flag = self.running()?.has_flag("tls-max-version");
+        let highest = if has_flag { TlsVersion::Tls13 } else { TlsVersion::Tls12 };
+        Some((
+            version("tls-min-version", TlsVersion::Tls12)?,
+            version("tls-max-version", highest)?,
+        ))
     }
 
     /// The container of etcd.
@@ -303,9 +284,6 @@ impl ObservedCluster {
         }
     }
 }
-
-/// Most pods that are compared: a rendering has no more members.
-const MOST_PODS: u32 = 1000;
 
 /// Whether a container is one that etcd runs in: by its name, its program, its image or its variables.
 pub(super) fn runs_etcd(container: &Node) -> bool {

@@ -94,13 +94,13 @@ impl Mounts {
                 volume(source, namespace, objects)
             };
             Some(Mount {
-                path: text(mount, "mountPath")?,
+                path: normal(&text(mount, "mountPath")?),
                 sub_path,
                 volume,
             })
         });
         let mut mounts: Vec<Mount> = mounts.collect();
-        mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.trim_end_matches('/').len()));
+        mounts.sort_by_key(|mount| std::cmp::Reverse(mount.path.len()));
         Self(mounts)
     }
 
@@ -108,8 +108,24 @@ impl Mounts {
         self.0.iter().find(|mount| is_in(path, &mount.path))
     }
 
+    /// The place of a directory that holds files, all of them: unknown if another volume is mounted where some of them are,
+    /// unless that is in `except`.
+    pub(super) fn whole(&self, path: &str, files: &str, except: Option<&str>) -> Fact<Location> {
+        let files = normal(&format!("{path}/{files}"));
+        let is_excepted = |mount: &str| except.is_some_and(|except| is_in(mount, &normal(except)));
+        let mut inside = self.0.iter().map(|mount| &*mount.path);
+        match inside.find(|mount| *mount != normal(path) && is_in(mount, &files) && !is_excepted(mount)) {
+            Some(mount) => Fact::Unknown(format!("another volume is mounted inside of it, at {}", quoted(mount))),
+            None => self.location(path),
+        }
+    }
+
     /// The place of a directory.
-    pub(super) fn location(&self, path: &str) -> Fact<Location> {
+    fn location(&self, path: &str) -> Fact<Location> {
+        if let Some(reason) = why_relative(path) {
+            return Fact::Unknown(reason);
+        }
+        let path = &normal(path);
         let Some(mount) = self.around(path) else {
             return Fact::Known(Location {
                 volume: Storage::Other("the container's own file system".to_owned()),
@@ -135,6 +151,10 @@ impl Mounts {
 
     /// The key of a Secret that a file is; absent if the file is in no Secret.
     pub(super) fn secret_key(&self, file: &str) -> Fact<SecretKey> {
+        if let Some(reason) = why_relative(file) {
+            return Fact::Unknown(reason);
+        }
+        let file = &normal(file);
         let Some(mount) = self.around(file) else {
             return Fact::Absent;
         };
@@ -223,6 +243,24 @@ fn volume(source: Option<&Node>, namespace: &str, objects: &Objects) -> Volume {
         Some(kind) if is_plain(kind) => format!("a volume of the kind {kind}"),
         _ => "a volume of an unknown kind".to_owned(),
     })
+}
+
+/// The reason why the place of a path is not known, if it does not begin at the root.
+fn why_relative(path: &str) -> Option<String> {
+    (!path.starts_with('/')).then(|| format!("{} begins in the working directory of its image", quoted(path)))
+}
+
+/// A path from the root, in the one way to write it.
+fn normal(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 fn is_in(path: &str, directory: &str) -> bool {

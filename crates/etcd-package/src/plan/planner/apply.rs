@@ -40,6 +40,7 @@ impl Planner<'_> {
         };
         let stays = self.from.replicas == self.to.replicas
             && !self.is_recreated()
+            && self.grown().is_empty()
             && !self.has_other_urls()
             && !self.is_rotated()
             && !self.has_new_client_issuer()
@@ -67,6 +68,10 @@ impl Planner<'_> {
         let mut restarts = Vec::new();
         let title = if is_stopped {
             actions.extend(self.settled(replicas));
+            actions.push(Action::Voters {
+                asked: from.member(0),
+                counts: vec![replicas],
+            });
             "apply, which starts the members".to_owned()
         } else if template.is_empty() || waits {
             if self.finishes_update() {

@@ -7,10 +7,10 @@ use super::{PlannedStep, Planner, warnings};
 use crate::etcd::Version;
 
 impl Planner<'_> {
-    /// Has the first step ask the members for their release: the cluster may be another one by the time a plan is carried out,
-    /// anyone can change a label, and a member whose data another release has written ends in a crash loop. A step that was
-    /// interrupted has updated some members.
-    pub(super) fn add_version_check(&self, running: Version, versions: &[Version], steps: &mut [PlannedStep]) {
+    /// Has the first step ask whether all members vote, and for their release: the cluster may be another one by the time a
+    /// plan is carried out, anyone can change a label, and a member whose data another release has written ends in a crash
+    /// loop. A step that was interrupted has updated some members.
+    pub(super) fn add_members_check(&self, running: Version, versions: &[Version], steps: &mut [PlannedStep]) {
         if self.from.health == Health::Stopped {
             return;
         }
@@ -26,6 +26,15 @@ impl Planner<'_> {
             members: self.staying(step),
             versions: accepted,
         };
+        // A plan that was killed may have left a member that does not vote. A step that adds one finds it by itself.
+        let adds = |action: &Action| matches!(action, Action::AddLearner { .. });
+        let after = self.replicas_after(step).unwrap_or(self.from.replicas);
+        let mut counts = vec![self.from.replicas, after];
+        counts.dedup();
+        step.insert_behind_health((!step.actions.iter().any(adds)).then(|| Action::Voters {
+            asked: self.from.member(0),
+            counts,
+        }));
         step.insert_behind_health(Some(check));
     }
 
@@ -126,6 +135,7 @@ impl Planner<'_> {
                     Action::HasReplicas { .. }
                         | Action::Healthy { .. }
                         | Action::RunsVersion { .. }
+                        | Action::Voters { .. }
                         | Action::FitsQuota { .. }
                         | Action::NoteReplaced { .. }
                 )

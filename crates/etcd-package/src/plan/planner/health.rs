@@ -2,11 +2,14 @@
 
 use rutter::{Diagnostic, Diagnostics};
 
-use super::super::fact::Fact;
+use super::super::changes::Change;
 use super::super::objects::items;
-use super::super::observed::{Health, Strategy, text};
+use super::super::observed::{Health, text};
+use super::super::refusal;
+use super::super::rules::Meaning;
 use super::{Planner, Rollout};
 use crate::codes::{CLUSTER_NOT_HEALTHY, UNSAFE_CHANGE};
+use crate::etcd::Version;
 use crate::values::UpdateType;
 
 /// The port that `connections` of the prelude asks.
@@ -24,55 +27,54 @@ impl Planner<'_> {
                 }
                 diagnostic
             })),
-            Health::Partly(strategy) if !self.template_changes().is_empty() => {
-                let (name, namespace) = (&self.from.fullname, &self.from.namespace);
-                diagnostics.push(
-                    Diagnostic::new(&CLUSTER_NOT_HEALTHY, "", "some pods are of an earlier template").help(
-                        match strategy {
-                            Strategy::Partition => {
-                                "finish the update that is under way first: plan it with update.partition: 0".to_owned()
-                            }
-                            Strategy::OnDelete => format!(
-                                "delete these pods first, one at a time (`kubectl get pods -n {namespace} -L \
-                             controller-revision-hash` shows which; the current one is .status.updateRevision of \
-                             statefulset/{name})"
-                            ),
-                        },
-                    ),
-                );
-            }
-            Health::Partly(_) if self.finishes_update() && self.is_ephemeral() => diagnostics.push(
-                Diagnostic::new(
-                    &CLUSTER_NOT_HEALTHY,
-                    "",
-                    "some pods are of an earlier template, and a member that restarts loses its data",
-                )
-                .help("an earlier plan has stopped halfway: go on with its run.sh"),
-            ),
-            Health::Partly(_) if self.finishes_update() => match &self.from.other_pods {
-                Fact::Known(others) if others.is_empty() => {}
-                Fact::Known(others) => diagnostics.push(
-                    Diagnostic::new(
-                        &CLUSTER_NOT_HEALTHY,
-                        "",
-                        format!(
-                            "pods of an earlier template would not restart as they are: {}",
-                            others.join("; ")
-                        ),
-                    )
-                    .help("an earlier plan has stopped halfway: go on with its run.sh"),
-                ),
-                Fact::Absent | Fact::Unknown(_) => diagnostics.push(
-                    Diagnostic::new(
-                        &CLUSTER_NOT_HEALTHY,
-                        "",
-                        "some pods are of an earlier template, which is not known",
-                    )
-                    .help("give the pods as well (--live does)"),
-                ),
-            },
-            Health::Healthy | Health::Partly(_) | Health::Unknown | Health::Stopped => {}
+            Health::Partly(strategy) => self.check_earlier(*strategy, is_nothing, diagnostics),
+            Health::Healthy | Health::Unknown | Health::Stopped => {}
         }
+    }
+
+    /// Refuses the hooks of pods that end, unless they are understood.
+    pub(super) fn check_hooks(&self, diagnostics: &mut Diagnostics) {
+        let ends_pods = !self.template_changes().is_empty()
+            || self.from.replicas != self.to.replicas
+            || self.is_recreated()
+            || self.finishes_update()
+            || self.is_rotated()
+            || self.has_new_client_issuer();
+        if !ends_pods {
+            return;
+        }
+        refusal::check_hooks(self.from, self.accepted, diagnostics);
+        for earlier in self.from.earlier.known().into_iter().flatten() {
+            refusal::check_hooks(&earlier.cluster, self.accepted, diagnostics);
+        }
+    }
+
+    /// Why members that are stopped have to run before the change, if they have to: nothing shows what they had when they ran
+    /// last, unless it stays.
+    pub(super) fn why_started(&self, versions: &[Version], is_one_apply: bool) -> Option<String> {
+        if self.from.health != Health::Stopped {
+            return None;
+        }
+        if !is_one_apply {
+            return Some("the change takes steps".to_owned());
+        }
+        let running = self.from.version.known();
+        if running.is_none_or(|running| versions.iter().any(|version| version.minor() != running.minor())) {
+            return Some("nothing shows which release has written its data".to_owned());
+        }
+        let text = |path: &str| self.from.set.text(path);
+        let is_rolling = text("spec.updateStrategy.type").is_none_or(|kind| kind == "RollingUpdate");
+        let partition = text("spec.updateStrategy.rollingUpdate.partition");
+        if !is_rolling || partition.is_some_and(|partition| partition != "0") {
+            return Some("its members may have been of earlier templates".to_owned());
+        }
+        let restarts = |change: &&Change| matches!(change.meaning, Meaning::Nothing | Meaning::Restart);
+        let mut of_template = self.changes.of_set().iter().filter(|change| change.is_in_template);
+        let other = of_template.find(|change| !restarts(change))?;
+        Some(format!(
+            "nothing shows what its members had before the change of {}",
+            other.path
+        ))
     }
 
     /// Whether an apply goes on with an update that has reached some pods only.

@@ -50,7 +50,7 @@ pub(in crate::plan) fn install(
     actions.extend(connected(members));
     actions.push(Action::Voters {
         asked: to.member(0),
-        count: replicas,
+        counts: vec![replicas],
     });
     let steps = vec![PlannedStep {
         name: "install".to_owned(),

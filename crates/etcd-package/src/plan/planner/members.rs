@@ -84,7 +84,10 @@ impl Planner<'_> {
         let members = self.from.members(replicas);
         let mut actions = vec![healthy(members.clone())];
         actions.extend(connected(members));
-        actions.push(Action::Voters { asked, count: replicas });
+        actions.push(Action::Voters {
+            asked,
+            counts: vec![replicas],
+        });
         actions
     }
 
@@ -174,7 +177,7 @@ impl Planner<'_> {
         });
         actions.extend(then);
         actions.push(Action::PodGone { member: member.clone() });
-        let claims = self.from.claims_of(ordinal);
+        let claims = self.from.data_claims_of(ordinal);
         if !claims.is_empty() && !self.retains_claims() {
             actions.push(Action::DeleteClaims { claims });
         }

@@ -6,6 +6,7 @@
 
 mod apply;
 mod certificates;
+mod earlier;
 mod guards;
 mod health;
 mod install;
@@ -31,7 +32,7 @@ use super::action::Action;
 use super::changes::{Changes, get_mut};
 use super::difference::differences;
 use super::objects::{Object, Objects};
-use super::observed::{Health, ObservedCluster};
+use super::observed::ObservedCluster;
 use super::refusal;
 use crate::codes::UNKNOWN_CLUSTER;
 use crate::etcd::Version;
@@ -148,37 +149,31 @@ impl Planner<'_> {
             self.check_allowed_names(&mut diagnostics);
             self.check_connections(&mut diagnostics);
         }
-        let is_nothing = self.changes.is_empty();
+        let is_nothing = self.changes.is_empty() && self.grown().is_empty();
         self.check_health(is_nothing, &mut diagnostics);
-        // The hook of a pod runs when the pod ends.
-        if !self.template_changes().is_empty() || self.from.replicas != self.to.replicas || self.is_recreated() {
-            refusal::check_hooks(self.from, self.accepted, &mut diagnostics);
+        if !is_nothing {
+            self.check_hooks(&mut diagnostics);
         }
         let (Some(versions), Some(running), false) = (versions, self.from.running(), diagnostics.has_errors()) else {
             return Err(diagnostics.into_vec());
         };
         let is_one_apply = is_nothing || self.is_one_apply(&versions, running);
+        if let Some(why) = self.why_started(&versions, is_one_apply) {
+            diagnostics.push(
+                Diagnostic::new(&UNKNOWN_CLUSTER, "", format!("the cluster is stopped, and {why}")).help(format!(
+                    "start it first: kubectl scale statefulset/{} -n {} --replicas={}",
+                    self.from.fullname, self.from.namespace, self.from.replicas
+                )),
+            );
+            return Err(diagnostics.into_vec());
+        }
         let mut steps = match (is_nothing, is_one_apply) {
             (true, _) => Vec::new(),
             (false, true) => vec![self.apply()],
-            (false, false) if self.from.health == Health::Stopped => {
-                diagnostics.push(
-                    Diagnostic::new(
-                        &UNKNOWN_CLUSTER,
-                        "",
-                        "the cluster is stopped, and the change takes steps",
-                    )
-                    .help(format!(
-                        "start it first: kubectl scale statefulset/{} -n {} --replicas={}",
-                        self.from.fullname, self.from.namespace, self.from.replicas
-                    )),
-                );
-                return Err(diagnostics.into_vec());
-            }
             (false, false) => self.steps(&versions, running)?,
         };
         self.add_quota_check(&mut steps);
-        self.add_version_check(running, &versions, &mut steps);
+        self.add_members_check(running, &versions, &mut steps);
         self.add_replicas_checks(&mut steps);
         self.add_snapshot(running, &versions, &mut steps);
         if !is_nothing {
@@ -470,6 +465,10 @@ impl Planner<'_> {
 
     /// Applies the desired state, unless it is applied already, and deletes what is no longer part of it.
     fn finish(&self, steps: &mut Steps) {
+        // Only claims grow.
+        if self.changes.is_empty() {
+            return;
+        }
         let pruned: Vec<Action> = self.pruned().chain(self.pruned_between(&steps.steps)).collect();
         if steps.applied == self.rendered.manifests {
             if let Some(last) = steps.steps.last_mut() {
@@ -480,6 +479,7 @@ impl Planner<'_> {
         let replicas = self.to.replicas;
         let restarts = match steps.before() {
             Some(applied) => self.restarted_between(applied, &self.rendered.manifests, replicas),
+            None if self.template_changes().is_empty() => Vec::new(),
             None => reversed(self.from.members(replicas)),
         };
         let (mut actions, files) = self.applying(&self.rendered.manifests, steps.before()).all();

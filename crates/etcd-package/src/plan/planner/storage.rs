@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use rutter::quantity::Quantity;
 use rutter::{Diagnostic, Diagnostics};
 
 use super::super::action::Action;
 use super::super::fact::Fact;
-use super::super::observed::{Location, Storage};
+use super::super::objects::Object;
+use super::super::observed::{Claim, Location, Storage, quoted};
 use super::{PlannedStep, Planner, Rollout, State, Steps, Update, healthy};
 use crate::codes::{CLAIMS_DELETED, UNSAFE_CHANGE};
 
@@ -49,6 +51,8 @@ impl Planner<'_> {
     /// Refuses directories that the desired cluster would not find, and to replace a member whose data no other has.
     pub(super) fn check_storage(&self, diagnostics: &mut Diagnostics) {
         self.check_directories(diagnostics);
+        self.check_claims(diagnostics);
+        self.check_left_over(diagnostics);
         let reason = self.why_replaced();
         let restarts = self.has_other_version() || !self.template_changes().is_empty() || self.has_new_client_issuer();
         let dies = self.is_ephemeral() && restarts;
@@ -86,6 +90,122 @@ impl Planner<'_> {
         }
     }
 
+    /// Refuses claims that are not what their template says, and that no step changes.
+    fn check_claims(&self, diagnostics: &mut Diagnostics) {
+        if self.why_replaced().is_some() {
+            return;
+        }
+        for (claim, new, object) in self.kept_claims() {
+            let value = if self
+                .to
+                .data
+                .known()
+                .is_some_and(|data| data.volume == Storage::Claim(new.name.clone()))
+            {
+                "storage.data"
+            } else {
+                "storage.wal"
+            };
+            let mut refuse = |field: &str, value: String, is: &str, desired: &str| {
+                let name = format!("persistentvolumeclaim/{claim}:{field}");
+                if !self.accepted.contains(&name) {
+                    diagnostics.push(
+                        Diagnostic::new(
+                            &UNSAFE_CHANGE,
+                            value.clone(),
+                            format!("{field} of the claim {claim} is {}, and would be {}", quoted(is), quoted(desired)),
+                        )
+                        .help(format!(
+                            "if an earlier plan has stopped halfway, go on with its run.sh; else write what it has as {value}, or, \
+                             to leave it as it is: --accept '{name}'"
+                        )),
+                    );
+                }
+            };
+            let class = object.text("spec.storageClassName").unwrap_or_default();
+            if let Some(desired) = new.class.as_ref().filter(|desired| **desired != class) {
+                refuse(
+                    "spec.storageClassName",
+                    format!("{value}.storageClassName"),
+                    &class,
+                    desired,
+                );
+            }
+            let size = object.text("spec.resources.requests.storage").unwrap_or_default();
+            let parsed = size.parse::<Quantity>();
+            if let Some(desired) = &new.size
+                && parsed.map_or(true, |size| size.value() > desired.value())
+            {
+                refuse(
+                    "spec.resources.requests.storage",
+                    format!("{value}.size"),
+                    &size,
+                    &desired.to_string(),
+                );
+            }
+        }
+    }
+
+    /// The claims of members that stay: names, what they are to be, and what they are, as far as they are among the objects.
+    fn kept_claims(&self) -> impl Iterator<Item = (String, &Claim, &Object)> {
+        let of = |new: &'_ Claim, ordinal: u32| format!("{}-{}", new.name, self.from.member(ordinal));
+        let stays = |new: &&Claim| self.from.claims.iter().any(|old| old.name == new.name);
+        let claims = self.to.claims.iter().filter(stays);
+        claims.flat_map(move |new| {
+            (0..self.kept()).filter_map(move |ordinal| {
+                let claim = of(new, ordinal);
+                let object = self
+                    .installed
+                    .named("", "PersistentVolumeClaim", &self.from.namespace, &claim)?;
+                Some((claim, new, object))
+            })
+        })
+    }
+
+    /// Refuses to have members take claims that hold something else, or that earlier members have left.
+    fn check_left_over(&self, diagnostics: &mut Diagnostics) {
+        let mut left_over = Vec::new();
+        for new in &self.to.claims {
+            let old = self.from.claims.iter().find(|old| old.name == new.name);
+            if old.is_some() && !self.from.holds_data(&new.name) {
+                diagnostics.push(
+                    Diagnostic::new(
+                        &UNSAFE_CHANGE,
+                        "naming.dataClaim",
+                        format!(
+                            "the claims of the template {} do not hold etcd's files, and would",
+                            quoted(&new.name)
+                        ),
+                    )
+                    .help("write a name that no template of claims has"),
+                );
+            }
+            // Those of members that stay are new if their template is.
+            let first = if old.is_some() { self.kept() } else { 0 };
+            let names = (first..self.to.replicas).map(|ordinal| format!("{}-{}", new.name, self.from.member(ordinal)));
+            let is_left = |name: &String| {
+                let claim = self
+                    .installed
+                    .named("", "PersistentVolumeClaim", &self.from.namespace, name);
+                claim.is_some()
+            };
+            left_over.extend(names.filter(is_left));
+        }
+        if !left_over.is_empty() {
+            diagnostics.push(
+                Diagnostic::new(
+                    &UNSAFE_CHANGE,
+                    "storage",
+                    format!(
+                        "claims of earlier members are left, and etcd does not start on their data: {}",
+                        left_over.join(", ")
+                    ),
+                )
+                .help("save what you need of them, and delete them"),
+            );
+        }
+    }
+
     /// Whether the values say that claims of removed members stay. The default says so as well, and nobody chose it.
     pub(super) fn retains_claims(&self) -> bool {
         self.source
@@ -107,6 +227,16 @@ impl Planner<'_> {
             ),
         ];
         for (old, new, value, what) in pairs {
+            if let Fact::Unknown(reason) = new {
+                diagnostics.push(
+                    Diagnostic::new(
+                        &UNSAFE_CHANGE,
+                        "storage",
+                        format!("{what} would not be known: {reason}"),
+                    )
+                    .help("mount it elsewhere"),
+                );
+            }
             let (Fact::Known(old), Fact::Known(new)) = (old, new) else {
                 continue;
             };
@@ -156,8 +286,16 @@ impl Planner<'_> {
         from.filter_map(|old| {
             let new = self.to.claims.iter().find(|new| new.name == old.name)?;
             let (was, size) = (old.size.as_ref()?, new.size.as_ref()?);
+            let is_smaller = |claim: &String| {
+                let object = self
+                    .installed
+                    .named("", "PersistentVolumeClaim", &self.from.namespace, claim);
+                let request = object.and_then(|claim| claim.text("spec.resources.requests.storage")?.parse().ok());
+                size.value() > request.map_or_else(|| was.value(), |request: Quantity| request.value())
+            };
             let claims = (0..self.kept()).map(|ordinal| format!("{}-{}", old.name, self.from.member(ordinal)));
-            (size.value() > was.value()).then(|| (claims.collect(), size.to_string()))
+            let claims: Vec<String> = claims.filter(is_smaller).collect();
+            (!claims.is_empty()).then(|| (claims, size.to_string()))
         })
         .collect()
     }
@@ -242,7 +380,7 @@ impl Planner<'_> {
             };
             let url = self.url(ordinal)?;
             // The old claims go. Those of the same names that it gets are new.
-            let claims = self.from.claims_of(ordinal);
+            let claims = self.from.data_claims_of(ordinal);
             let others: Vec<String> = members.iter().filter(|other| **other != member).cloned().collect();
             let mut actions: Vec<Action> = (!others.is_empty()).then(|| healthy(others)).into_iter().collect();
             actions.extend([
@@ -287,7 +425,7 @@ impl Planner<'_> {
             });
             actions.push(Action::Voters {
                 asked,
-                count: state.replicas,
+                counts: vec![state.replicas],
             });
             steps.push(PlannedStep {
                 name: format!("replace-{member}-{}", state.version),

@@ -2,8 +2,6 @@
 
 use rutter::{Diagnostic, Diagnostics};
 
-use super::super::fact::Fact;
-use super::super::observed::ObservedCluster;
 use super::{Planner, State, Steps};
 use crate::codes::UNSAFE_CHANGE;
 use crate::values::TlsVersion;
@@ -11,20 +9,7 @@ use crate::values::TlsVersion;
 impl Planner<'_> {
     /// The TLS versions that members of both sides take, if the sides have none in common.
     pub(super) fn wider_tls(&self) -> Option<(TlsVersion, TlsVersion)> {
-        let range = |cluster: &ObservedCluster| {
-            let version = |flag: &str, default: TlsVersion| match cluster.options.get(flag) {
-                Fact::Known(text) if text == "TLS1.2" => Some(TlsVersion::Tls12),
-                Fact::Known(text) if text == "TLS1.3" => Some(TlsVersion::Tls13),
-                Fact::Known(text) if !text.is_empty() => None,
-                Fact::Known(_) | Fact::Absent => Some(default),
-                Fact::Unknown(_) => None,
-            };
-            Some((
-                version("tls-min-version", TlsVersion::Tls12)?,
-                version("tls-max-version", TlsVersion::Tls13)?,
-            ))
-        };
-        let (old, new) = (range(self.from)?, range(self.to)?);
+        let (old, new) = (self.from.tls_versions()?, self.to.tls_versions()?);
         let is_12 = |range: (TlsVersion, TlsVersion)| range.1 == TlsVersion::Tls12;
         let is_13 = |range: (TlsVersion, TlsVersion)| range.0 == TlsVersion::Tls13;
         ((is_12(old) && is_13(new)) || (is_13(old) && is_12(new))).then_some((TlsVersion::Tls12, TlsVersion::Tls13))
