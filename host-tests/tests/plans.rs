@@ -281,7 +281,7 @@ fn meet_mishaps(change: &Change) -> Result<()> {
     let mut stopped = 0;
     for pace in [Pace::Eager, Pace::Lazy] {
         let mut model = Model::healthy(&before.manifests, &last.manifests, pace)?;
-        let mishaps = [Mishap::Down(0), Mishap::Down(1), Mishap::Learner];
+        let mishaps = [Mishap::Down(0), Mishap::Down(1), Mishap::Voter, Mishap::Learner];
         stopped += model.meet(&plan, &mishaps).with_context(|| format!("{pace:?}"))?;
     }
     ensure!(stopped > 0 || plan.is_one_apply, "no mishap stops the plan");

@@ -352,7 +352,14 @@ impl Model {
         self.needs_snapshot = false;
         let mut stopped = 0;
         for step in &planned.steps {
+            // Members whose certificates have another CA before they restart cannot be asked.
+            let asks = |action: &Action| !matches!(action, Action::HasReplicas { .. } | Action::Ready { .. });
+            let is_asked = step.actions.iter().find(|action| asks(action));
+            let is_asked = is_asked.is_some_and(|action| matches!(action, Action::Healthy { .. }));
             for mishap in mishaps {
+                if *mishap == Mishap::Voter && !is_asked {
+                    continue;
+                }
                 let mut met = self.clone();
                 met.happen(*mishap)?;
                 // A cluster that the mishap alone leaves without its quorum has nothing to lose.

@@ -7,10 +7,10 @@ use super::{PlannedStep, Planner, warnings};
 use crate::etcd::Version;
 
 impl Planner<'_> {
-    /// Has the first step ask whether all members vote, and for their release: the cluster may be another one by the time a
-    /// plan is carried out, anyone can change a label, and a member whose data another release has written ends in a crash
-    /// loop. A step that was interrupted has updated some members.
-    pub(super) fn add_members_check(&self, running: Version, versions: &[Version], steps: &mut [PlannedStep]) {
+    /// Has the first step ask the members for their release: the cluster may be another one by the time a plan is carried out,
+    /// anyone can change a label, and a member whose data another release has written ends in a crash loop. A step that was
+    /// interrupted has updated some members.
+    pub(super) fn add_version_check(&self, running: Version, versions: &[Version], steps: &mut [PlannedStep]) {
         if self.from.health == Health::Stopped {
             return;
         }
@@ -26,16 +26,29 @@ impl Planner<'_> {
             members: self.staying(step),
             versions: accepted,
         };
-        // A plan that was killed may have left a member that does not vote. A step that adds one finds it by itself.
-        let adds = |action: &Action| matches!(action, Action::AddLearner { .. });
-        let after = self.replicas_after(step).unwrap_or(self.from.replicas);
-        let mut counts = vec![self.from.replicas, after];
-        counts.dedup();
-        step.insert_behind_health((!step.actions.iter().any(adds)).then(|| Action::Voters {
-            asked: self.from.member(0),
-            counts,
-        }));
         step.insert_behind_health(Some(check));
+    }
+
+    /// Has each step that asks the members ask as well whether all of them vote. A voter that no pod is takes part in the
+    /// quorum: one of three that restarts would be the second of four that is missing. A plan that was killed may have left
+    /// one, or a member that does not vote.
+    pub(super) fn add_voters_checks(&self, steps: &mut [PlannedStep]) {
+        let mut before = self.from.replicas;
+        for step in steps {
+            let after = self.replicas_after(step).unwrap_or(before);
+            // Those that add or replace a member find it by themselves, also one that an earlier run has added.
+            let has_own = |action: &Action| matches!(action, Action::AddLearner { .. } | Action::AddReplacement { .. });
+            let asks = matches!(step.actions.first(), Some(Action::Healthy { .. }));
+            if asks && !step.actions.iter().any(has_own) {
+                let mut counts = vec![before, after];
+                counts.dedup();
+                step.insert_behind_health(Some(Action::Voters {
+                    asked: self.from.member(0),
+                    counts,
+                }));
+            }
+            before = after;
+        }
     }
 
     /// Has the first step check the databases against a quota that shrinks.

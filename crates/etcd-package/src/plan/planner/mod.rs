@@ -173,7 +173,8 @@ impl Planner<'_> {
             (false, false) => self.steps(&versions, running)?,
         };
         self.add_quota_check(&mut steps);
-        self.add_members_check(running, &versions, &mut steps);
+        self.add_version_check(running, &versions, &mut steps);
+        self.add_voters_checks(&mut steps);
         self.add_replicas_checks(&mut steps);
         self.add_snapshot(running, &versions, &mut steps);
         if !is_nothing {

@@ -23,7 +23,7 @@ impl Planner<'_> {
             let Some(new) = to.claims.iter().find(|new| new.name == old.name) else {
                 continue;
             };
-            if old.class != new.class {
+            if new.class.is_some() && self.installed_class(old) != new.class {
                 return Some("a claim keeps its storage class, so that members get new claims");
             }
             if old.modes != new.modes {
@@ -36,6 +36,23 @@ impl Planner<'_> {
             }
         }
         None
+    }
+
+    /// The storage class of the claims that a template has made. A template without one has the default class of the time.
+    fn installed_class(&self, template: &Claim) -> Option<String> {
+        let of_claims = || {
+            let classes: BTreeSet<Option<String>> = (0..self.kept())
+                .map(|ordinal| {
+                    let claim = format!("{}-{}", template.name, self.from.member(ordinal));
+                    let namespace = &self.from.namespace;
+                    let object = self.installed.named("", "PersistentVolumeClaim", namespace, &claim)?;
+                    object.text("spec.storageClassName")
+                })
+                .collect();
+            let mut classes = classes.into_iter();
+            classes.next().filter(|_| classes.next().is_none()).flatten()
+        };
+        template.class.clone().or_else(of_claims)
     }
 
     /// Whether a pod that is deleted has lost its data.
@@ -92,20 +109,26 @@ impl Planner<'_> {
 
     /// Refuses claims that are not what their template says, and that no step changes.
     fn check_claims(&self, diagnostics: &mut Diagnostics) {
+        for old in &self.from.claims {
+            let new = self.to.claims.iter().find(|new| new.name == old.name);
+            if let (Some(class), Some(None)) = (&old.class, new.map(|new| &new.class)) {
+                let value = format!("{}.storageClassName", self.value_of(&old.name));
+                let message = format!(
+                    "the claims {} have the class {}, and nothing shows which one the default is",
+                    quoted(&old.name),
+                    quoted(class)
+                );
+                diagnostics.push(
+                    Diagnostic::new(&UNSAFE_CHANGE, value, message)
+                        .help("write this class, or that which the claims are to have"),
+                );
+            }
+        }
         if self.why_replaced().is_some() {
             return;
         }
         for (claim, new, object) in self.kept_claims() {
-            let value = if self
-                .to
-                .data
-                .known()
-                .is_some_and(|data| data.volume == Storage::Claim(new.name.clone()))
-            {
-                "storage.data"
-            } else {
-                "storage.wal"
-            };
+            let value = self.value_of(&new.name);
             let mut refuse = |field: &str, value: String, is: &str, desired: &str| {
                 let name = format!("persistentvolumeclaim/{claim}:{field}");
                 if !self.accepted.contains(&name) {
@@ -143,6 +166,16 @@ impl Planner<'_> {
                     &desired.to_string(),
                 );
             }
+        }
+    }
+
+    /// The value that a template of claims is rendered from.
+    fn value_of(&self, template: &str) -> &'static str {
+        let is_data = |data: &Location| data.volume == Storage::Claim(template.to_owned());
+        if self.to.data.known().is_some_and(is_data) {
+            "storage.data"
+        } else {
+            "storage.wal"
         }
     }
 
