@@ -3,6 +3,9 @@
 
 #![cfg(unix)]
 
+#[path = "prelude/mutations.rs"]
+mod mutations;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,9 +14,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use etcd_package::EtcdPackage;
+use host_tests::plans::Change;
 use host_tests::request;
 use libtest_mimic::{Arguments, Trial};
-use rutter::{ChangeRequest, Package as _, State};
+use rutter::{ChangeRequest, Diagnostic, Package as _, Plan, State};
 
 /// An answer of kubectl to calls whose words match a pattern of the shell.
 struct Answer {
@@ -44,6 +48,15 @@ const fn fails(pattern: &'static str) -> Answer {
     Answer {
         pattern,
         output: "",
+        code: 1,
+    }
+}
+
+/// kubectl fails behind an answer, as it does where its connection breaks.
+const fn breaks(pattern: &'static str, output: &'static str) -> Answer {
+    Answer {
+        pattern,
+        output,
         code: 1,
     }
 }
@@ -226,6 +239,7 @@ fn cases() -> Vec<Case> {
             list("a1, started, etcd-0, http://a:2380,http://b:2380, http://a:2379,http://b:2379, false\n"),
             0,
         ),
+        case("a broken connection", "members_of etcd-0", vec![breaks(LIST, MEMBERS)], 2),
         case("by name", "id_where etcd-0 3 etcd-1", list(MEMBERS), 0).prints("b2\n"),
         case("by URL", "id_where etcd-0 4 http://etcd-3:2380", list(MEMBERS), 0).prints("d4\n"),
         case("part of a name", "id_where etcd-0 3 etcd", list(MEMBERS), 1),
@@ -333,6 +347,12 @@ fn cases() -> Vec<Case> {
         case("no leader in it", "does_not_lead etcd-0", vec![says(FIELDS, "\"MemberID\" : 1\n")], 2),
         case("no answer", "does_not_lead etcd-0", vec![fails(FIELDS)], 2),
         case(
+            "a broken connection",
+            "does_not_lead etcd-0",
+            vec![breaks(FIELDS, "\"MemberID\" : 1\n\"Leader\" : 2\n")],
+            2,
+        ),
+        case(
             "moves",
             "move_leader etcd-0 etcd-1",
             vec![says(LIST, MEMBERS), says("*etcdctl move-leader b2", "")],
@@ -352,7 +372,9 @@ fn cases() -> Vec<Case> {
             vec![says(FORWARD_0, FORWARDING), says(METRICS_0, PEER_OF_0)],
             0,
         )
-        .prints(PEER_OF_0),
+        .prints(PEER_OF_0)
+        // Once more, so that the forwarding ends.
+        .calling("get --raw /metrics\n--context= --kubeconfig=/dev/null --server=http://127.0.0.1:40001 get --raw /metrics\n"),
         case("not forwarded", "metrics_of etcd-0 8080", vec![fails(FORWARD_0)], 1),
         case(
             "forwarded to no port",
@@ -388,6 +410,23 @@ fn cases() -> Vec<Case> {
             1,
         ),
         case("no pod", "connections etcd-0", vec![fails(PORT_0)], 1),
+        case(
+            "no pod, and another",
+            "connections etcd-1 etcd-0",
+            [vec![fails(PORT_1)], connections(TWO_VOTERS, PEER_OF_0)].into_iter().flatten().collect(),
+            1,
+        ),
+        case(
+            "a broken connection",
+            "connections etcd-0",
+            vec![
+                says(PORT_0, "8080"),
+                says(LIST, TWO_VOTERS),
+                says(FORWARD_0, FORWARDING),
+                breaks(METRICS_0, PEER_OF_0),
+            ],
+            1,
+        ),
         case(
             "nobody shows any",
             "connections etcd-0 etcd-1",
@@ -452,6 +491,30 @@ fn cases() -> Vec<Case> {
             vec![says(FIELDS, "\"MemberID\" : 1\n\"Leader\" : 3\n\"MemberID\" : 2\n\"Leader\" : 3\n")],
             2,
         ),
+        case(
+            "a second look, some time later",
+            "sleep() { [ \"$1\" = 7 ] && mkdir slept; }; connections() { if mkdir looked 2> /dev/null || [ -d slept ]; then echo a b 0 0 1; fi; }; connected 7 etcd-0",
+            vec![],
+            0,
+        ),
+        case(
+            "one more at the second look",
+            "connections() { echo a b 0 0 1; mkdir looked 2> /dev/null || echo a c 0 0 1; }; connected 0 etcd-0",
+            vec![],
+            1,
+        ),
+        case(
+            "the first look fails",
+            "connections() { echo a b 0 0 1; ! mkdir looked 2> /dev/null; }; connected 0 etcd-0",
+            vec![],
+            1,
+        ),
+        case(
+            "the second look fails",
+            "connections() { echo a b 0 0 1; mkdir looked 2> /dev/null; }; connected 0 etcd-0",
+            vec![],
+            1,
+        ),
         case("it runs", "runs_version 3.6.14 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
         case("one of two", "runs_version '3.6.10 3.6.14' etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
         case("another", "runs_version 3.6.14 etcd-0", vec![says(STATUS_0, STATUS_3_5)], 1),
@@ -465,6 +528,7 @@ fn cases() -> Vec<Case> {
         ),
         case("an empty answer", "runs_version 3.6.14 etcd-0", vec![says(STATUS_0, "")], 1),
         case("no answer", "runs_version 3.6.14 etcd-0", vec![fails(STATUS_0)], 1),
+        case("a broken connection", "runs_version 3.6.14 etcd-0", vec![breaks(STATUS_0, STATUS_3_6)], 1),
         case("the format", "stored_as 3.6 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
         case("an older one", "stored_as 3.6 etcd-0", vec![says(STATUS_0, STATUS_BACK)], 1),
         case("on the way back", "stored_as 3.5 etcd-0", vec![says(STATUS_0, STATUS_BACK)], 0),
@@ -473,16 +537,19 @@ fn cases() -> Vec<Case> {
         case("not yet back", "stored_as 3.5 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 1),
         case("nothing is told", "stored_as 3.6 etcd-0", vec![says(STATUS_0, STATUS_EMPTY)], 1),
         case("no answer", "stored_as 3.6 etcd-0", vec![fails(STATUS_0)], 1),
+        case("a broken connection", "stored_as 3.6 etcd-0", vec![breaks(STATUS_0, STATUS_3_6)], 1),
         case("under way", "downgrading etcd-0 3.5", vec![says(STATUS_0, STATUS_BACK)], 0),
         case("done", "downgrading etcd-0 3.5", vec![says(STATUS_0, STATUS_3_5)], 0),
         case("not begun", "downgrading etcd-0 3.5", vec![says(STATUS_0, STATUS_3_6)], 1),
         case("no answer", "downgrading etcd-0 3.5", vec![fails(STATUS_0)], 2),
         case("an empty answer", "downgrading etcd-0 3.5", vec![says(STATUS_0, "")], 2),
+        case("a broken connection", "downgrading etcd-0 3.5", vec![breaks(STATUS_0, STATUS_BACK)], 2),
         case("it fits", "fits_quota 20481 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
         case("as large", "fits_quota 20480 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 1),
         case("larger", "fits_quota 2048 etcd-0", vec![says(STATUS_0, STATUS_3_6)], 1),
         case("not told", "fits_quota 20481 etcd-0", vec![says(STATUS_0, STATUS_EMPTY)], 1),
         case("no answer", "fits_quota 20481 etcd-0", vec![fails(STATUS_0)], 1),
+        case("a broken connection", "fits_quota 20481 etcd-0", vec![breaks(STATUS_0, STATUS_3_6)], 1),
         case(
             "the second is larger",
             "fits_quota 20481 etcd-0 etcd-1",
@@ -499,6 +566,18 @@ fn cases() -> Vec<Case> {
         case("no claim", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_3_6), fails(CLAIM)], 1),
         case("no size", "has_room etcd-0 data-etcd-0", vec![says(STATUS_0, STATUS_EMPTY), says(CLAIM, "8Gi")], 1),
         case("no answer", "has_room etcd-0 data-etcd-0", vec![fails(STATUS_0), says(CLAIM, "8Gi")], 1),
+        case(
+            "a broken connection to the member",
+            "has_room etcd-0 data-etcd-0",
+            vec![breaks(STATUS_0, STATUS_3_6), says(CLAIM, "8Gi")],
+            1,
+        ),
+        case(
+            "a broken connection to the API server",
+            "has_room etcd-0 data-etcd-0",
+            vec![says(STATUS_0, STATUS_3_6), breaks(CLAIM, "8Gi")],
+            1,
+        ),
         case("there", "exists secret s", vec![says("*get secret s --ignore-not-found --output name", "secret/s\n")], 0),
         case("not there", "exists secret s", vec![says("*get secret s --ignore-not-found --output name", "")], 1),
         case("forbidden", "exists secret s", vec![fails("*get secret s*")], 2),
@@ -545,6 +624,18 @@ fn cases() -> Vec<Case> {
             vec![says("*delete pod etcd-0 *", "")],
             0,
         ),
+        case(
+            "it is deleted by something else",
+            "uid_of() { if mkdir looked 2> /dev/null; then echo 1; else echo 2; fi; }; delete_pod etcd-0",
+            vec![fails("*delete pod etcd-0 *")],
+            1,
+        ),
+        case(
+            "no answer behind it",
+            "uid_of() { mkdir looked 2> /dev/null && echo 1; }; delete_pod etcd-0",
+            vec![says("*delete pod etcd-0 *", "")],
+            1,
+        ),
         case("none is there", "delete_pod etcd-0", vec![says(UID_OF, "")], 0).calling("!delete"),
         case("it stays", "delete_pod etcd-0", vec![says(UID_OF, "1-a"), says("*delete pod etcd-0 *", "")], 1),
         case("it may not be deleted", "delete_pod etcd-0", vec![says(UID_OF, "1-a"), fails("*delete pod etcd-0 *")], 1),
@@ -560,6 +651,18 @@ fn cases() -> Vec<Case> {
         ),
         case("no pod", "of_revision etcd etcd-0", vec![says(REVISION, "etcd-5d"), fails(POD_REVISION)], 1),
         case("no set", "of_revision etcd etcd-0", vec![fails(REVISION)], 1),
+        case(
+            "a broken connection for the set",
+            "of_revision etcd etcd-0",
+            vec![breaks(REVISION, "etcd-5d"), says(POD_REVISION, "etcd-5d")],
+            1,
+        ),
+        case(
+            "a broken connection for the pod",
+            "of_revision etcd etcd-0",
+            vec![says(REVISION, "etcd-5d"), breaks(POD_REVISION, "etcd-5d")],
+            1,
+        ),
         case("issued", "issued server", vec![says(CERTIFICATE, "3=3")], 0),
         case("of the generation before", "issued server", vec![says(CERTIFICATE, "2=3")], 1),
         case("not ready", "issued server", vec![says(CERTIFICATE, "=3")], 1),
@@ -568,10 +671,12 @@ fn cases() -> Vec<Case> {
         case("an empty answer", "issued server", vec![says(CERTIFICATE, "")], 1),
         case("nothing on both sides", "issued server", vec![says(CERTIFICATE, "=")], 1),
         case("no certificate", "issued server", vec![fails(CERTIFICATE)], 1),
+        case("a broken connection", "issued server", vec![breaks(CERTIFICATE, "3=3")], 1),
         case("the keys", "secret_has s tls.crt tls.key", vec![says(KEY_OF, "yes")], 0),
         case("a key is empty", "secret_has s tls.crt", vec![says(KEY_OF, "")], 1),
         case("no value", "secret_has s tls.crt", vec![says(KEY_OF, "<no value>")], 1),
         case("forbidden", "secret_has s tls.crt", vec![fails(KEY_OF)], 1),
+        case("a broken connection", "secret_has s tls.crt", vec![breaks(KEY_OF, "yes")], 1),
         case(
             "the second key is missing",
             "secret_has s tls.crt ca.crt",
@@ -610,6 +715,7 @@ fn cases() -> Vec<Case> {
         case("no value", "ca_of s", vec![says(CA_OF, "<no value>")], 1),
         case("an empty one", "ca_of s", vec![says(CA_OF, "")], 1),
         case("forbidden", "ca_of s", vec![fails(CA_OF)], 1),
+        case("a broken connection", "ca_of s", vec![breaks(CA_OF, OLD_CA)], 1),
         case(
             "adds",
             "trust_both s o",
@@ -621,6 +727,27 @@ fn cases() -> Vec<Case> {
         case("it is there", "trust_both s o", vec![says(CA_OF, OLD_CA), says(CA_OF_OTHER, OLD_CA)], 0).calling("!patch"),
         case("no CA", "trust_both s o", vec![says(CA_OF, OLD_CA), says(CA_OF_OTHER, "")], 1).calling("!patch"),
         case("no old CA", "trust_both s o", vec![says(CA_OF, ""), says(CA_OF_OTHER, NEW_CA)], 1).calling("!patch"),
+        case(
+            "base64 fails",
+            "base64() { cat; return 1; }; trust_both s o",
+            vec![says(CA_OF, OLD_CA), says(CA_OF_OTHER, NEW_CA)],
+            1,
+        )
+        .calling("!patch"),
+        case(
+            "base64 writes nothing",
+            "base64() { cat > /dev/null; }; trust_both s o",
+            vec![says(CA_OF, OLD_CA), says(CA_OF_OTHER, NEW_CA)],
+            1,
+        )
+        .calling("!patch"),
+        case(
+            "tr fails",
+            "tr() { cat; return 1; }; trust_both s o",
+            vec![says(CA_OF, OLD_CA), says(CA_OF_OTHER, NEW_CA)],
+            1,
+        )
+        .calling("!patch"),
         case(
             "it cannot be changed",
             "trust_both s o",
@@ -646,6 +773,16 @@ fn cases() -> Vec<Case> {
         )
         .calling("!patch"),
         case(
+            "it is gone meanwhile",
+            "take_certificate s o",
+            vec![
+                says("*get secret o --output go-template={{with*", "yes"),
+                fails("*get secret o --output go-template={\"data\"*"),
+            ],
+            1,
+        )
+        .calling("!patch"),
+        case(
             "it cannot be changed",
             "take_certificate s o",
             vec![
@@ -655,7 +792,8 @@ fn cases() -> Vec<Case> {
             ],
             1,
         ),
-        case("writes", "fill_log etcd-0 3", vec![says("*etcdctl del rutter.dev/no-such-key", "0\n")], 0),
+        case("writes", "fill_log etcd-0 2", vec![says("*etcdctl del rutter.dev/no-such-key", "0\n")], 0)
+            .calling("no-such-key\n--namespace default exec etcd-0 --container etcd -- etcdctl del rutter.dev/no-such-key\n"),
         case("it fails", "fill_log etcd-0 3", vec![fails("*etcdctl del rutter.dev/no-such-key")], 1),
         case(
             "the note of a restart",
@@ -676,6 +814,14 @@ fn cases() -> Vec<Case> {
         case("its fields", "is_alone a.yaml '{\"a\":1}' it", vec![says(REPLACED, "{\"a\":1}")], 0),
         case("a field more", "is_alone a.yaml '{\"a\":1,\"b\":2}' it", vec![says(REPLACED, "{\"a\":1}")], 1),
         case("it is refused", "is_alone a.yaml '{\"a\":1}' it", vec![fails(REPLACED)], 1),
+        case("a broken connection", "is_alone a.yaml '{\"a\":1}' it", vec![breaks(REPLACED, "{\"a\":1}")], 1),
+        case("no fields, and no answer", "is_alone a.yaml '' it", vec![fails(REPLACED)], 1),
+        case(
+            "sed fails",
+            "sed() { command sed \"$@\"; ! mkdir once 2> /dev/null; }; is_alone a.yaml '{\"a\":1}' it",
+            vec![says(REPLACED, "{\"a\":1}")],
+            1,
+        ),
         case(
             "the same",
             "proven a.yaml",
@@ -844,6 +990,13 @@ fn cases() -> Vec<Case> {
         case("no, with success", "allowed create services", vec![says("*auth can-i create services", "no\n")], 1),
         case("no answer", "allowed create services", vec![fails("*auth can-i create services")], 1),
         case("an empty answer", "allowed create services", vec![says("*auth can-i create services", "")], 1),
+        case("a broken connection", "allowed create services", vec![breaks("*can-i create services", "yes\n")], 1),
+        case(
+            "a broken connection for a part",
+            "allowed create pods/exec",
+            vec![breaks("*can-i create pods --subresource=exec", "yes\n")],
+            1,
+        ),
         case(
             "the first is not",
             "allowed create secrets services",
@@ -874,9 +1027,55 @@ fn cases() -> Vec<Case> {
         ),
         case("none", "served certificates.cert-manager.io", vec![says(RESOURCES, "")], 1),
         case("no answer", "served certificates.cert-manager.io", vec![fails(RESOURCES)], 1),
+        case(
+            "a broken connection",
+            "served certificates.cert-manager.io",
+            vec![breaks(RESOURCES, "certificates.cert-manager.io\n")],
+            1,
+        ),
         case("calls", "etcdctl_in etcd-0 member list", vec![says(LIST, "a\n")], 0).prints("a\n"),
         case("fails", "etcdctl_in etcd-0 member list", vec![fails(LIST)], 1),
         case("calls", "k get pods", vec![says("--namespace default get pods", "p\n")], 0).prints("p\n"),
+    ]
+}
+
+/// Calls of `etcdctl_in` where pods that are installed are another's.
+fn foreign_cases() -> Vec<Case> {
+    const ENDPOINTS: &str = "*get pod etcd-0 --output jsonpath=*ETCDCTL_ENDPOINTS*";
+    const PROGRAM: &str = "*get pod etcd-0 --output jsonpath=*command[0]}";
+    const OURS: &str = "*exec etcd-0 --container etcd -- etcdctl member list";
+    const FOREIGN: &str = "*exec etcd-0 --container * -- etcdctl -* member list";
+    let case = |name, answers, code| case(name, "etcdctl_in etcd-0 member list", answers, code);
+    vec![
+        case("a foreign pod", vec![says(ENDPOINTS, ""), says(FOREIGN, "a\n")], 0).prints("a\n"),
+        case(
+            "a pod of this package",
+            vec![
+                says(ENDPOINTS, "ETCDCTL_ENDPOINTS"),
+                says(PROGRAM, ""),
+                says(OURS, "a\n"),
+            ],
+            0,
+        )
+        .prints("a\n"),
+        case(
+            "a pod with its programs elsewhere",
+            vec![
+                says(ENDPOINTS, "ETCDCTL_ENDPOINTS"),
+                says(PROGRAM, "/opt/bin/etcd"),
+                says("*exec etcd-0 --container etcd -- /opt/bin/etcdctl member list", "a\n"),
+            ],
+            0,
+        )
+        .prints("a\n"),
+        case("no pod", vec![fails(ENDPOINTS)], 2).calling("!exec"),
+        case(
+            "the pod is gone meanwhile",
+            vec![says(ENDPOINTS, "ETCDCTL_ENDPOINTS"), fails(PROGRAM)],
+            2,
+        )
+        .calling("!exec"),
+        case("it fails", vec![says(ENDPOINTS, ""), fails(FOREIGN)], 1),
     ]
 }
 
@@ -898,27 +1097,44 @@ fn shells() -> Vec<(&'static str, Vec<&'static str>)> {
 
 fn prelude() -> Result<String> {
     let installed = State::Values(request("replicas: 1"));
-    let plan = EtcdPackage.plan(&installed, &ChangeRequest::new("replicas: 3"));
+    of_plan(EtcdPackage.plan(&installed, &ChangeRequest::new("replicas: 3")))
+}
+
+/// The prelude of a plan for a cluster that something else has made.
+fn foreign_prelude() -> Result<String> {
+    of_plan(Change::named("adopt-chart-whole")?.plan())
+}
+
+fn of_plan(plan: Result<Plan, Vec<Diagnostic>>) -> Result<String> {
     let plan = plan.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
     ensure!(!plan.prelude.is_empty(), "the plan has no prelude");
     Ok(plan.prelude)
 }
 
+fn functions(prelude: &str) -> BTreeSet<&str> {
+    let names = prelude.lines().filter_map(|line| Some(line.split_once("()")?.0));
+    names
+        .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+        .collect()
+}
+
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
-    let prelude = prelude()?;
     let mut trials = Vec::new();
+    let (prelude, foreign) = (prelude()?, foreign_prelude()?);
     for (shell, words) in shells() {
-        for case in cases() {
+        let of_foreign = foreign_cases().into_iter().map(|case| (&foreign, "foreign ", case));
+        for (prelude, of, case) in cases().into_iter().map(|case| (&prelude, "", case)).chain(of_foreign) {
             let function = case
                 .call
                 .split(' ')
                 .find(|word| !word.ends_with(';') && !word.contains(['(', '{', '[', '"', '=', ']', '}']));
-            let name = format!("{shell}::{}: {}", function.unwrap_or(case.call), case.name);
+            let name = format!("{shell}::{of}{}: {}", function.unwrap_or(case.call), case.name);
             let (words, prelude) = (words.clone(), prelude.clone());
             trials.push(Trial::test(name, move || Ok(run(&words, &prelude, &case)?)));
         }
     }
+    trials.extend(mutations::trials(&prelude, &foreign));
     trials.push(Trial::test("each function is seen succeeding and failing", move || {
         Ok(each_function_has_cases(&prelude)?)
     }));
@@ -927,11 +1143,7 @@ fn main() -> Result<()> {
 
 /// A function without a case in which it succeeds, and one in which it does not, is not tested.
 fn each_function_has_cases(prelude: &str) -> Result<()> {
-    let functions: BTreeSet<&str> = prelude
-        .lines()
-        .filter_map(|line| Some(line.split_once("()")?.0))
-        .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
-        .collect();
+    let functions = functions(prelude);
     ensure!(functions.len() > 30, "only {functions:?} are found");
     let cases = cases();
     for function in functions {
