@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::oracles::{check, documents};
 use crate::payloads;
+use crate::plans::injection;
 use crate::{Case, WASMTIME, request, root, yaml_1_1};
 
 /// A kind of input.
@@ -33,7 +34,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target {
         name: "values",
         run: values,
@@ -55,6 +56,10 @@ pub const TARGETS: [Target; 6] = [
         name: "plan",
         run: plan,
     },
+    Target {
+        name: "payloads",
+        run: injection::fuzz,
+    },
 ];
 
 impl Target {
@@ -74,6 +79,7 @@ impl Target {
             "resource_list" => Ok(Case::functions()?.into_iter().map(|case| case.input).collect()),
             "set" => set_seeds(),
             "plan" => plan_seeds(),
+            "payloads" => injection::seeds(),
             _ => Ok(Case::all()?.into_iter().map(|case| case.input).collect()),
         }
     }

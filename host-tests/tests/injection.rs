@@ -3,98 +3,212 @@
 
 #![cfg(unix)]
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use etcd_package::EtcdPackage;
+use etcd_package::{Action, EtcdPackage, planned};
 use host_tests::plans::Change;
-use host_tests::plans::injection::{PAYLOADS, check, check_lines, objects, places, replaced};
+use host_tests::plans::injection::{PAYLOADS, Place, Scripts, actions, objects, places, replaced};
 use libtest_mimic::{Arguments, Trial};
-use rutter::{Change as Planned, Package as _};
+use rutter::{Change as Planned, ChangeRequest, Command, Package as _, Plan};
+use serde_json::Value;
 
-/// Of all places and payloads one in so many is tried, always the same ones; all where the code is fast.
-// FIXME: each input starts a shell; try more of them where the code is fast.
-const ONE_IN: usize = 9973;
+/// Of all places, payloads and ways to put one there, one in so many is tried, always the same ones. Beside these, each kind
+/// of place is tried once.
+const ONE_IN: usize = if cfg!(debug_assertions) { 4999 } else { 7 };
+
+/// The installed objects of a case, and what is put where.
+struct Injection {
+    case: String,
+    objects: Value,
+    to: ChangeRequest,
+    tries: Vec<Try>,
+}
+
+struct Try {
+    place: Place,
+    payload: (&'static str, &'static str),
+    is_behind: bool,
+}
 
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
-    let cases = Change::all()?.into_iter();
-    let mut trials: Vec<Trial> = cases
-        .map(|case| Trial::test(case.name.clone(), move || Ok(inject(&case)?)))
-        .collect();
+    let mut trials = Vec::new();
+    let (mut kinds, mut number) = (HashSet::new(), 0);
+    for case in Change::all()? {
+        let Some((objects, to)) = objects(&EtcdPackage, &case)? else {
+            continue;
+        };
+        let mut tries = Vec::new();
+        for place in places(&objects) {
+            let is_new = kinds.insert(place.kind(&objects));
+            let ways = PAYLOADS
+                .iter()
+                .flat_map(|payload| [(*payload, false), (*payload, true)]);
+            for (way, (payload, is_behind)) in ways.enumerate() {
+                number += 1;
+                if number % ONE_IN == 0 || is_new && way == kinds.len() % (2 * PAYLOADS.len()) {
+                    tries.push(Try {
+                        place: place.clone(),
+                        payload,
+                        is_behind,
+                    });
+                }
+            }
+        }
+        let injection = Injection {
+            case: case.name.clone(),
+            objects,
+            to,
+            tries,
+        };
+        trials.push(Trial::test(case.name, move || {
+            inject(&injection).map_err(|error| format!("{error:#}").into())
+        }));
+    }
+    ensure!(
+        trials.len() > 90 && kinds.len() > 500,
+        "only {} cases with {} kinds of places are found",
+        trials.len(),
+        kinds.len()
+    );
+    trials.push(Trial::test("each text of each action", || {
+        each_action().map_err(|error| format!("{error:#}").into())
+    }));
     trials.push(Trial::test("what is run is found", || Ok(what_is_run_is_found()?)));
     libtest_mimic::run(&arguments, trials).exit()
 }
 
-/// A line, a condition and a preflight check that hold a payload which no quotes keep from a shell.
+fn inject(injection: &Injection) -> Result<()> {
+    let Injection {
+        case,
+        objects,
+        to,
+        tries,
+    } = injection;
+    let mut scripts = Scripts::default();
+    // As it is, it runs.
+    scripts.plan(&EtcdPackage, objects, to, case)?;
+    for Try {
+        place,
+        payload: (name, payload),
+        is_behind,
+    } in tries
+    {
+        let behind = if *is_behind { ", behind what is there" } else { "" };
+        let what = format!("{name} at {}{behind}", place.text());
+        let changed = replaced(objects, place, payload, *is_behind);
+        let planned = scripts.plan(&EtcdPackage, &changed, to, &what);
+        planned.with_context(|| what.clone())?;
+    }
+    scripts.run()
+}
+
+/// Each text of each action that a case has, whatever is refused before there are actions.
+fn each_action() -> Result<()> {
+    let mut all = BTreeMap::new();
+    for case in Change::all()? {
+        if let Ok((from, to)) = case.asked()
+            && let Ok(planned) = planned(&from, &to)
+        {
+            for action in actions(&planned) {
+                let name = format!("{action:?}").split(' ').next().unwrap_or_default().to_owned();
+                all.entry(name).or_insert(action);
+            }
+        }
+    }
+    ensure!(all.len() > 40, "only {:?} are found", all.keys());
+    let all: Vec<_> = all.into_values().collect();
+    let run = |actions: &[Action], text: &str| {
+        let mut scripts = Scripts::default();
+        scripts.actions(actions, text, "")?;
+        scripts.run()?;
+        ensure!(scripts.count() == 1, "nothing is run");
+        Ok(())
+    };
+    for (name, payload) in PAYLOADS {
+        for text in [payload.to_owned(), format!("etcd-0{payload}")] {
+            let Err(error) = run(&all, &text) else { continue };
+            // One alone says which it is.
+            for action in &all {
+                run(std::slice::from_ref(action), &text).with_context(|| format!("{name} in {action:?}: {text:?}"))?;
+            }
+            return Err(error.context(format!("{name}: {text:?}")));
+        }
+    }
+    Ok(())
+}
+
+/// Lines, words of lines and other texts of a plan that hold what no quotes keep from a shell, or what no quotes help against.
 fn what_is_run_is_found() -> Result<()> {
-    let case = Change::all()?.into_iter().find(|case| case.name == "scale-1-to-3");
-    let (from, to) = case
-        .context("a case")?
+    let (from, to) = Change::named("scale-1-to-3")?
         .asked()
         .map_err(|problems| anyhow!("{problems:?}"))?;
     let plan = EtcdPackage
         .plan(&from, &to)
         .map_err(|problems| anyhow!("{problems:?}"))?;
-    check_lines(&plan)?;
-    let mut of_preflight = plan.clone();
-    let first = of_preflight.preflight.first_mut().context("a check")?;
-    first.line.push_str(" $(touch pwned)");
-    let mut of_step = plan.clone();
-    let mut of_condition = plan;
-    for (plan, is_condition) in [(&mut of_step, false), (&mut of_condition, true)] {
-        let Planned::Steps(steps) = &mut plan.change else {
-            bail!("no steps")
-        };
-        let commands = steps.iter_mut().flat_map(|step| &mut step.commands);
-        let command = commands
-            .filter(|command| command.unless.is_some())
-            .last()
-            .context("a command")?;
-        let line = if is_condition {
-            command.unless.as_mut().context("a condition")?
-        } else {
-            &mut command.line
-        };
-        line.push_str(" `touch pwned`");
-    }
-    for plan in [of_preflight, of_step, of_condition] {
-        ensure!(check_lines(&plan).is_err(), "a payload was run, and nobody has seen it");
+    runs(&plan)?;
+    for (what, text) in [
+        ("a command", " $(touch pwned)"),
+        ("a command in backquotes", " `touch pwned`"),
+        ("a list", "; touch pwned"),
+        ("a program", " && no-such-program"),
+        ("a file", " > made"),
+        ("a file among the notes", " > \"$notes/made\""),
+        ("a quote", " '"),
+        ("an end", "; exit 0"),
+        ("output", "; echo forged"),
+        ("a variable", " $no_such_variable"),
+        ("an option", " '--all'"),
+        ("an option with a value", " --namespace=other"),
+    ] {
+        let mut of_preflight = plan.clone();
+        let first = of_preflight.preflight.first_mut().context("a check")?;
+        first.line.push_str(text);
+        let (mut of_line, mut of_condition, mut of_prelude) = (plan.clone(), plan.clone(), plan.clone());
+        last(&mut of_line)?.line.push_str(text);
+        last(&mut of_condition)?
+            .unless
+            .as_mut()
+            .context("a condition")?
+            .push_str(text);
+        of_prelude.prelude =
+            of_prelude
+                .prelude
+                .replacen("etcdctl_in() (\n", &format!("etcdctl_in() (\nk x{text}\n"), 1);
+        for (place, plan) in [
+            ("preflight", of_preflight),
+            ("a line", of_line),
+            ("a condition", of_condition),
+            ("the prelude", of_prelude),
+        ] {
+            // The function that it ends is one that prints nothing.
+            let is_hidden = (what, place) == ("an end", "the prelude");
+            ensure!(
+                is_hidden || runs(&plan).is_err(),
+                "{what} in {place} was run, and nobody has seen it"
+            );
+        }
     }
     Ok(())
 }
 
-fn inject(case: &Change) -> Result<()> {
-    let Some((objects, to)) = objects(&EtcdPackage, case)? else {
-        return Ok(());
-    };
-    let mut seen = HashSet::new();
-    // As it is, it runs.
-    check(&EtcdPackage, &objects, &to, &mut seen)?;
-    let places = places(&objects);
-    // A list of nothing has nothing to replace.
-    ensure!(
-        places.is_empty() || !objects.as_array().is_none_or(Vec::is_empty),
-        "no place is found"
-    );
-    let mut number = case.name.len();
-    for place in &places {
-        for (name, payload) in PAYLOADS {
-            for is_behind in [false, true] {
-                number += 1;
-                if !number.is_multiple_of(ONE_IN) {
-                    continue;
-                }
-                let changed = replaced(&objects, place, payload, is_behind);
-                check(&EtcdPackage, &changed, &to, &mut seen).with_context(|| {
-                    format!(
-                        "{name} at {}{}",
-                        place.text(),
-                        if is_behind { ", behind what is there" } else { "" }
-                    )
-                })?;
-            }
-        }
-    }
+fn runs(plan: &Plan) -> Result<()> {
+    let mut scripts = Scripts::default();
+    scripts.add(plan, "", false)?;
+    scripts.run()?;
+    ensure!(scripts.count() == 1, "nothing is run");
     Ok(())
+}
+
+/// The last command of a plan that has a condition.
+fn last(plan: &mut Plan) -> Result<&mut Command> {
+    let Planned::Steps(steps) = &mut plan.change else {
+        bail!("no steps")
+    };
+    let commands = steps.iter_mut().flat_map(|step| &mut step.commands);
+    commands
+        .filter(|command| command.unless.is_some())
+        .last()
+        .context("a command")
 }

@@ -25,7 +25,7 @@ use rutter::{
 
 use cluster::{Cluster, Report};
 #[doc(hidden)]
-pub use plan::{Action, Planned, PlannedStep, difference, planned};
+pub use plan::{Action, Planned, PlannedStep, difference, lines, planned};
 use values::Values;
 
 /// The package itself.

@@ -16,7 +16,7 @@ use crate::command;
 use crate::workspace::{Workspace, set_rustc_flags};
 
 /// What is fuzzed, by the names of the programs in `fuzz/`.
-const TARGETS: [&str; 6] = ["values", "stream", "resource_list", "helm", "set", "plan"];
+const TARGETS: [&str; 7] = ["values", "stream", "resource_list", "helm", "set", "plan", "payloads"];
 
 /// How long all targets together are fuzzed in `cargo xtask test`: what is kept in the corpus is tried, and a little
 /// more.

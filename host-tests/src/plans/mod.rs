@@ -38,24 +38,35 @@ impl Change {
     pub fn all() -> Result<Vec<Self>> {
         let mut changes = Vec::new();
         for entry in fs::read_dir(crate::root().join("host-tests/plans"))? {
-            let folder = entry?.path();
-            let read = |name: &str| {
-                fs::read_to_string(folder.join(name)).with_context(|| folder.join(name).display().to_string())
-            };
-            changes.push(Self {
-                name: folder.file_name().context("a name")?.to_string_lossy().into_owned(),
-                from: read("from.yaml")?,
-                to: read("to.yaml")?,
-                args: if folder.join("args").exists() {
-                    read("args")?.lines().map(str::to_owned).collect()
-                } else {
-                    Vec::new()
-                },
-                folder,
-            });
+            changes.push(Self::read(entry?.path())?);
         }
         changes.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(changes)
+    }
+
+    /// The one of this name.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn named(name: &str) -> Result<Self> {
+        Self::read(crate::root().join("host-tests/plans").join(name))
+    }
+
+    fn read(folder: PathBuf) -> Result<Self> {
+        let read =
+            |name: &str| fs::read_to_string(folder.join(name)).with_context(|| folder.join(name).display().to_string());
+        Ok(Self {
+            name: folder.file_name().context("a name")?.to_string_lossy().into_owned(),
+            from: read("from.yaml")?,
+            to: read("to.yaml")?,
+            args: if folder.join("args").exists() {
+                read("args")?.lines().map(str::to_owned).collect()
+            } else {
+                Vec::new()
+            },
+            folder,
+        })
     }
 
     /// The plan, made natively.

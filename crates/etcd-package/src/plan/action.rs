@@ -400,4 +400,78 @@ impl Action {
                 | Self::EnableDowngrade { .. }
         )
     }
+
+    /// Returns every text of it, for tests of what reaches a shell.
+    #[doc(hidden)]
+    pub fn texts(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::Healthy { members, before_adding } => members.iter_mut().chain(before_adding.iter_mut()).collect(),
+            Self::Connected { members } => members.iter_mut().collect(),
+            Self::Voters { asked, counts: _ } => vec![asked],
+            Self::RunsVersion { members, versions } => members.iter_mut().chain(versions.iter_mut()).collect(),
+            Self::Snapshot { member, path, claim } => [member, path].into_iter().chain(claim.iter_mut()).collect(),
+            Self::TakeOver { files } | Self::Prove { files } | Self::ApplyFiles { files } | Self::Applied { files } => {
+                files.iter_mut().collect()
+            }
+            Self::Apply => Vec::new(),
+            Self::FitsQuota { members, bytes: _ } => members.iter_mut().collect(),
+            Self::RolledOut { set, replicas: _ } => vec![set],
+            Self::OfNewSet { set, members } => [set].into_iter().chain(members.iter_mut()).collect(),
+            Self::NotInstalled { set, claims } => [set].into_iter().chain(claims.iter_mut()).collect(),
+            Self::Ready { member } | Self::PodGone { member } => vec![member],
+            Self::NoOldClaims {
+                member,
+                url,
+                asked,
+                claims,
+            }
+            | Self::DeleteReplacedClaims {
+                member,
+                url,
+                asked,
+                claims,
+            } => [member, url, asked].into_iter().chain(claims.iter_mut()).collect(),
+            Self::AddLearner { member, url, asked }
+            | Self::Promote { member, url, asked }
+            | Self::DeleteReplacedPod { member, url, asked }
+            | Self::AddReplacement { member, url, asked }
+            | Self::UpdatePeerUrl { member, url, asked } => vec![member, url, asked],
+            Self::Remove { member, asked }
+            | Self::NoteReplaced { member, asked }
+            | Self::RemoveReplaced { member, asked } => vec![member, asked],
+            Self::MoveLeader { from, to } => vec![from, to],
+            Self::DeleteClaims { claims } => claims.iter_mut().collect(),
+            Self::DeleteSetOnly { set } | Self::Restart { set } => vec![set],
+            Self::LabelPods { members, labels } => members
+                .iter_mut()
+                .chain(labels.iter_mut().flat_map(|(key, value)| [key, value]))
+                .collect(),
+            Self::GrowClaim { claim, size } => vec![claim, size],
+            Self::StoredAs { members, minor } => [minor].into_iter().chain(members.iter_mut()).collect(),
+            Self::ValidateDowngrade { asked, minor } | Self::EnableDowngrade { asked, minor } => vec![asked, minor],
+            Self::CertificatesReady { names } => names.iter_mut().collect(),
+            Self::SecretHasKeys { secret, keys } => [secret].into_iter().chain(keys.iter_mut()).collect(),
+            Self::CopyCertificate { from, keys, to } => [from, to].into_iter().chain(keys.iter_mut()).collect(),
+            Self::TrustBoth { to, from } | Self::TakeCertificate { to, from } => vec![to, from],
+            Self::FillLog { asked, entries: _ } => vec![asked],
+            Self::Prune { resource, name } => vec![resource, name],
+            Self::Allowed { verb, resources } => [verb].into_iter().chain(resources.iter_mut()).collect(),
+            Self::Served { resource } => vec![resource],
+            Self::StorageClass { name } => vec![name],
+            Self::HasReplicas {
+                set,
+                counts: _,
+                may_be_missing: _,
+            } => vec![set],
+            Self::DryRun {
+                directory,
+                except,
+                replaced,
+            } => [directory]
+                .into_iter()
+                .chain(except.iter_mut())
+                .chain(replaced.iter_mut())
+                .collect(),
+        }
+    }
 }

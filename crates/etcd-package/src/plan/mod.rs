@@ -25,7 +25,9 @@ mod refusal;
 mod rules;
 mod shell;
 
-use rutter::{Change, ChangeRequest, Diagnostic, Diagnostics, ObjectKind, Plan, Request, Severity, State, Step};
+use rutter::{
+    Change, ChangeRequest, Command, Diagnostic, Diagnostics, ObjectKind, Plan, Request, Severity, State, Step,
+};
 
 pub use action::Action;
 pub use planner::{Planned, PlannedStep};
@@ -117,6 +119,17 @@ pub(crate) fn plan(installed: &State, desired: &ChangeRequest) -> Result<Plan, V
 pub fn planned(installed: &State, desired: &ChangeRequest) -> Result<Planned, Vec<Diagnostic>> {
     let located = Located::find(installed, desired)?;
     Ok(located.plan(desired)?.0)
+}
+
+/// The functions and the commands of actions on a cluster that something else has made: for tests of what reaches a shell.
+#[doc(hidden)]
+#[must_use]
+pub fn lines(namespace: &str, container: &str, flags: &[String], actions: &[Action]) -> (String, Vec<Command>) {
+    let shell = Shell::foreign(namespace, container, flags);
+    (
+        shell.prelude(),
+        actions.iter().map(|action| shell.command(action)).collect(),
+    )
 }
 
 /// Refuses to apply the desired manifests at once over the installed objects, if that takes steps or is not safe at all.

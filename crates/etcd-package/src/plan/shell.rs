@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use rutter::Command;
+use rutter::{Command, printable};
 
 use super::action::Action;
 use super::fact::Fact;
@@ -54,6 +54,17 @@ impl Shell {
             foreign: None,
             is_usual: is_usual(desired),
             steady: steady(to),
+        }
+    }
+
+    /// The shell for a cluster that something else has made, with etcd in this container.
+    pub(super) fn foreign(namespace: &str, container: &str, flags: &[String]) -> Self {
+        Self {
+            cluster: container.to_owned(),
+            namespace: namespace.to_owned(),
+            foreign: Some((container.to_owned(), flags.to_vec())),
+            is_usual: true,
+            steady: TWO_ROUND_TRIPS,
         }
     }
 
@@ -499,8 +510,8 @@ fn word(text: &str) -> String {
     if text.starts_with(|c: char| c.is_ascii_alphanumeric() || "./-".contains(c)) && text.chars().all(is_plain) {
         return text.to_owned();
     }
-    // A plan's lines have no control characters. None of the types that reach this place has any.
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    // A plan's lines show as what they are. None of the types that reach this place has other characters.
+    let text: String = text.chars().filter(|c| printable::is_printable(*c)).collect();
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
@@ -541,6 +552,7 @@ mod tests {
             ("~root", "'~root'"),
             ("a;b", "'a;b'"),
             ("a\nb", "'ab'"),
+            ("a\u{202e}b", "'ab'"),
             ("{\"a\":1}", "'{\"a\":1}'"),
         ] {
             assert_eq!(word(text), expected);

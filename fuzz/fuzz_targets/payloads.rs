@@ -1,0 +1,5 @@
+//! See `host_tests::fuzz`.
+
+#![no_main]
+
+fuzz::target!("payloads");
