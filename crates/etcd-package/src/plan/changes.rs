@@ -1,5 +1,7 @@
 //! The change of each object, and its meaning.
 
+use std::collections::BTreeMap;
+
 use rutter::quantity::Quantity;
 use rutter::yaml::{self, Entry, Node, Value};
 use rutter::{Diagnostic, Diagnostics, File, Severity};
@@ -7,9 +9,9 @@ use rutter::{Diagnostic, Diagnostics, File, Severity};
 use super::difference::{Difference, Segment, differences};
 use super::fact::Fact;
 use super::foreign::Takeover;
-use super::objects::{Id, Object, Objects, items, scalar};
-use super::observed::{ObservedCluster, Options, quoted, text};
-use super::rules::{self, Meaning};
+use super::objects::{Id, Object, Objects, items, scalar, strip_places};
+use super::observed::{ObservedCluster, Options, Setting, quoted, text};
+use super::rules::{self, Meaning, Refusal};
 use crate::cluster::OWNERSHIP_LABEL;
 use crate::codes::{NOT_UNDERSTOOD, UNSAFE_CHANGE, UNUSED_VALUE};
 
@@ -175,15 +177,17 @@ impl Comparison<'_> {
                     None if of_user => Some(Meaning::Nothing),
                     None => None,
                 };
-                if self.accepted.contains(&name) {
-                    used.push(name);
-                    of_object.push(found.change(meaning.unwrap_or(Meaning::Restart)));
-                    continue;
-                }
+                let is_accepted = self.accepted.contains(&name);
                 match meaning {
-                    None => diagnostics.push(not_understood(&desired.id, found, &name)),
+                    // Whoever accepts it, Kubernetes refuses it, or the steps would be wrong.
                     Some(Meaning::Immutable) => diagnostics.push(immutable(&desired.id, found)),
+                    Some(Meaning::Refused(reason)) => diagnostics.push(refused(&desired.id, found, reason)),
                     Some(meaning) => of_object.push(found.change(meaning)),
+                    None if is_accepted => of_object.push(found.change(Meaning::Restart)),
+                    None => diagnostics.push(not_understood(&desired.id, found, &name)),
+                }
+                if is_accepted {
+                    used.push(name);
                 }
             }
             if !found.is_empty() {
@@ -277,13 +281,30 @@ impl Comparison<'_> {
     /// The differences of etcd's options, whether they are flags or variables.
     fn option_differences(&self, installed: &Node, desired: &Node) -> Vec<Found> {
         // One refusal says that none of them is known.
-        if self.from.options.opaque().is_some() {
+        if self.from.options.opaque().or(self.to.options.opaque()).is_some() {
             return Vec::new();
         }
+        // Members of the installed template read options in a ConfigMap or a Secret whenever they start, whatever the steps.
+        let options = self.from.options_among(&self.desired.over(self.installed));
+        let early = different(&self.from.options, &options).into_iter().map(|option| {
+            let meaning = option.is_known().then_some(Meaning::Refused(&rules::READ_AT_ANY_START));
+            option.found("options", meaning)
+        });
+        let restarting: Vec<Found> = different(&options, &self.to.options)
+            .into_iter()
+            .map(|option| {
+                let is_known = option.is_known();
+                let meaning = match rules::meaning_of_flag(&option.name) {
+                    Some(Meaning::Membership | Meaning::Data) if !is_known => Some(Meaning::Refused(&rules::NOT_KNOWN)),
+                    meaning => meaning.filter(|_| is_known),
+                };
+                option.found("spec.template.spec.containers[etcd].args", meaning)
+            })
+            .collect();
+        let is_same = restarting.is_empty();
+        let mut found: Vec<Found> = early.chain(restarting).collect();
         let words = |set: &Node, container: &str| words_of_options(set, container);
-        let is_same_text = words(installed, &self.from.container) == words(desired, &self.to.container);
-        let mut found = self.meanings_of_options(is_same_text);
-        if !is_same_text && found.is_empty() {
+        if is_same && words(installed, &self.from.container) != words(desired, &self.to.container) {
             // The same options, said in another way.
             found.push(Found {
                 path: "spec.template.spec.containers[etcd].args".to_owned(),
@@ -293,51 +314,6 @@ impl Comparison<'_> {
             });
         }
         found
-    }
-
-    fn meanings_of_options(&self, is_same_text: bool) -> Vec<Found> {
-        // Options in a ConfigMap or a Secret may change without a restart. Members read them at their next start, and no plan
-        // depends on it.
-        if is_same_text {
-            return Vec::new();
-        }
-        let (before, after) = (self.from.options.set(), self.to.options.set());
-        let names = before
-            .keys()
-            .chain(after.keys().filter(|name| !before.contains_key(*name)));
-        let mut found = Vec::new();
-        for name in names {
-            let absent = Fact::Absent;
-            let (installed, desired) = (before.get(name).unwrap_or(&absent), after.get(name).unwrap_or(&absent));
-            // Members with data do not read these.
-            if BOOTSTRAP.contains(&name.as_str()) || SIGNS.contains(&name.as_str()) {
-                continue;
-            }
-            let is_unknown = installed.unknown().is_some() || desired.unknown().is_some();
-            if installed == desired && (!is_unknown || self.is_same_source(name)) {
-                continue;
-            }
-            found.push(Found {
-                path: format!("spec.template.spec.containers[etcd].args[--{name}]"),
-                installed: option_text(installed),
-                desired: option_text(desired),
-                meaning: rules::meaning_of_flag(name).filter(|_| !is_unknown),
-            });
-        }
-        found
-    }
-
-    /// Whether a variable whose value is not known comes from the same place.
-    fn is_same_source(&self, flag: &str) -> bool {
-        let variable = format!("ETCD_{}", flag.replace('-', "_").to_uppercase());
-        let source = |cluster: &ObservedCluster| {
-            let variables = items(cluster.etcd()?.get("env"));
-            let found = variables
-                .iter()
-                .find(|node| text(node, "name").as_deref() == Some(&*variable))?;
-            found.get("valueFrom").map(strip_places)
-        };
-        source(self.from).is_some() && source(self.from) == source(self.to)
     }
 
     /// Own objects that are rendered no longer. Only kinds that hold no data and that only this cluster uses are among them.
@@ -467,6 +443,14 @@ fn not_understood(id: &Id, found: &Found, name: &str) -> Diagnostic {
     ))
 }
 
+fn refused(id: &Id, found: &Found, reason: &Refusal) -> Diagnostic {
+    let message = format!(
+        "{} {}: {} is {} and would be {}, and {}",
+        id.kind, id.name, found.path, found.installed, found.desired, reason.why
+    );
+    Diagnostic::new(&UNSAFE_CHANGE, "", message).help(reason.help)
+}
+
 fn immutable(id: &Id, found: &Found) -> Diagnostic {
     let message = format!(
         "Kubernetes refuses to change {} of the {} {} from {} to {}",
@@ -559,7 +543,6 @@ impl LastApplied {
     }
 }
 
-/// An object as if `kubectl apply` had made it from a manifest, without the notes of hosts.
 /// Returns the file by which `kubectl apply` learns of the fields that go, if it does not know them.
 pub(super) fn take_over(installed: &Object, desired: &Object, is_live: bool, file_name: &str) -> Option<File> {
     let of_kind = |before: &Node| {
@@ -589,6 +572,7 @@ pub(super) fn take_over(installed: &Object, desired: &Object, is_live: bool, fil
     })
 }
 
+/// An object as if `kubectl apply` had made it from a manifest, without the notes of hosts.
 fn as_applied(installed: &Object, desired: &Node) -> Node {
     let mut node = installed.node.clone();
     let Value::Mapping(fields) = &mut node.value else {
@@ -698,22 +682,47 @@ fn words_of_options(set: &Node, container: &str) -> Vec<String> {
     words
 }
 
-/// A text that is equal for equal nodes, wherever they stand.
-fn strip_places(node: &Node) -> String {
-    match &node.value {
-        Value::Scalar(scalar) => format!("{:?}", scalar.text),
-        Value::Sequence(items) => format!("[{}]", items.iter().map(strip_places).collect::<Vec<_>>().join(",")),
-        Value::Mapping(entries) => {
-            let mut entries: Vec<String> = entries
-                .iter()
-                // An API server adds it to references of fields.
-                .filter(|entry| entry.key.scalar.text != "apiVersion" && !entry.value.is_null())
-                .map(|entry| format!("{:?}:{}", entry.key.scalar.text, strip_places(&entry.value)))
-                .collect();
-            entries.sort();
-            format!("{{{}}}", entries.join(","))
+/// An option that differs.
+struct OtherOption {
+    /// Its flag, without dashes.
+    name: String,
+    installed: Setting,
+    desired: Setting,
+}
+
+impl OtherOption {
+    fn is_known(&self) -> bool {
+        let unknown = self.installed.value.unknown().or(self.desired.value.unknown());
+        unknown.is_none()
+    }
+
+    fn found(&self, place: &str, meaning: Option<Meaning>) -> Found {
+        Found {
+            path: format!("{place}[--{}]", self.name),
+            installed: option_text(&self.installed.value),
+            desired: option_text(&self.desired.value),
+            meaning,
         }
     }
+}
+
+/// The options that differ. Members with data do not read those of the bootstrap.
+fn different(installed: &Options, desired: &Options) -> Vec<OtherOption> {
+    let (before, after) = (installed.set(), desired.set());
+    let added = after.keys().filter(|name| !before.contains_key(*name));
+    let is_read = |name: &&String| !BOOTSTRAP.contains(&name.as_str()) && !SIGNS.contains(&name.as_str());
+    let of = |settings: &BTreeMap<String, Setting>, name: &str| settings.get(name).cloned().unwrap_or(Setting::ABSENT);
+    before
+        .keys()
+        .chain(added)
+        .filter(is_read)
+        .map(|name| OtherOption {
+            name: name.clone(),
+            installed: of(&before, name),
+            desired: of(&after, name),
+        })
+        .filter(|option| !option.installed.is_same(&option.desired))
+        .collect()
 }
 
 fn option_text(value: &Fact<String>) -> String {

@@ -211,3 +211,21 @@ pub(super) fn items(node: Option<&Node>) -> &[Node] {
         _ => &[],
     }
 }
+
+/// A text that is equal for equal nodes, wherever they are.
+pub(super) fn strip_places(node: &Node) -> String {
+    match &node.value {
+        Value::Scalar(scalar) => format!("{:?}", scalar.text),
+        Value::Sequence(items) => format!("[{}]", items.iter().map(strip_places).collect::<Vec<_>>().join(",")),
+        Value::Mapping(entries) => {
+            let mut entries: Vec<String> = entries
+                .iter()
+                // An API server adds it to references of fields.
+                .filter(|entry| entry.key.scalar.text != "apiVersion" && !entry.value.is_null())
+                .map(|entry| format!("{:?}:{}", entry.key.scalar.text, strip_places(&entry.value)))
+                .collect();
+            entries.sort();
+            format!("{{{}}}", entries.join(","))
+        }
+    }
+}

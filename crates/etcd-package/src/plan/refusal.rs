@@ -25,6 +25,7 @@ pub(super) fn check(
     };
     let wanted = &rendered.cluster;
     check_understood(from, accepted, &mut refuse);
+    check_options(to, &mut refuse);
     check_restore(from, to, wanted, &mut refuse);
     check_certificates(from, to, &mut refuse);
     check_secret_keys(from, to, &mut refuse);
@@ -65,7 +66,7 @@ fn check_understood(from: &ObservedCluster, accepted: &[String], refuse: &mut im
              --accept authentication",
         );
     }
-    if from.options.is_on("force-new-cluster") == Fact::Known(true) {
+    if from.options.is_on(FORCE_NEW_CLUSTER) == Fact::Known(true) {
         refuse(
             &UNKNOWN_CLUSTER,
             "",
@@ -128,6 +129,38 @@ fn check_understood(from: &ObservedCluster, accepted: &[String], refuse: &mut im
         );
     }
 }
+
+/// Checks the options that the values cannot show: those in ConfigMaps and Secrets.
+fn check_options(to: &ObservedCluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
+    const PATH: &str = "extraEnvFrom";
+    if let Some(reason) = to.options.opaque() {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            PATH,
+            format!("etcd's options would not be known: {reason}"),
+            "give it among the installed objects (--live does) or in extraManifests, or write its variables in extraEnv",
+        );
+    }
+    if to.options.is_on(FORCE_NEW_CLUSTER) == Fact::Known(true) {
+        refuse(
+            &UNSAFE_CHANGE,
+            PATH,
+            "ETCD_FORCE_NEW_CLUSTER has each member forget the other members when it starts".to_owned(),
+            "remove the variable",
+        );
+    }
+    for flag in to.options.set_twice() {
+        refuse(
+            &UNSAFE_CHANGE,
+            PATH,
+            format!("--{flag} is given as a variable as well, and etcd does not start with both"),
+            "remove the variable, or the value that it doubles",
+        );
+    }
+}
+
+/// The flag by which a member forgets the others.
+const FORCE_NEW_CLUSTER: &str = "force-new-cluster";
 
 /// The name by which a person takes on that etcd's authentication is off, whatever the objects show.
 const AUTHENTICATION_ACCEPTED: &str = "authentication";

@@ -25,7 +25,33 @@ pub(super) enum Meaning {
     Recreate,
     /// Kubernetes refuses to change it.
     Immutable,
+    /// No steps are right with it, whoever accepts it.
+    Refused(&'static Refusal),
 }
+
+/// The reason why no steps are right with a difference, and what to do instead.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Refusal {
+    pub(super) why: &'static str,
+    pub(super) help: &'static str,
+}
+
+const OTHER_ORDINALS: Refusal = Refusal {
+    why: "the members that a plan knows are numbered from 0: Kubernetes would delete and create others",
+    help: "keep the cluster as it is, or restore a snapshot of it in a new cluster",
+};
+
+/// Of an option in a ConfigMap or a Secret that keeps its name.
+pub(super) const READ_AT_ANY_START: Refusal = Refusal {
+    why: "members read it at any start, before a step restarts them or without one",
+    help: "give the ConfigMap or the Secret that holds it another name, so that members read it when their pods are replaced",
+};
+
+/// Of an option that decides which members there are, or where their data are.
+pub(super) const NOT_KNOWN: Refusal = Refusal {
+    why: "the steps depend on its value",
+    help: "give an edited copy of the objects as --from, with the value written out in the container's args",
+};
 
 /// Whose removals a rule covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +96,7 @@ const RULES: &[Rule] = &[
     rule("Service", "metadata.annotations.*", Meaning::Reach),
     rule("*", "metadata.annotations.*", Meaning::Nothing),
     rule("StatefulSet", "spec.replicas", Meaning::Membership),
+    rule("StatefulSet", "spec.ordinals.**", Meaning::Refused(&OTHER_ORDINALS)),
     rule("StatefulSet", "spec.selector.matchLabels.*", Meaning::Recreate),
     rule("StatefulSet", "spec.serviceName", Meaning::Recreate),
     rule("StatefulSet", "spec.podManagementPolicy", Meaning::Recreate),

@@ -18,7 +18,7 @@ pub(super) use self::health::{Health, Strategy};
 use self::mounts::Mounts;
 pub(super) use self::mounts::{Location, SecretKey, Storage};
 use self::options::MEMBER;
-pub(super) use self::options::Options;
+pub(super) use self::options::{Options, Setting};
 use super::fact::Fact;
 use super::objects::{Id, Object, Objects, is_dns_name, items, scalar};
 use crate::cluster::OWNERSHIP_LABEL;
@@ -269,6 +269,13 @@ impl ObservedCluster {
         containers
             .iter()
             .find(|container| text(container, "name").as_deref() == Some(&*self.container))
+    }
+
+    /// The options of its pods, if these are the ConfigMaps and Secrets that they read.
+    pub(super) fn options_among(&self, objects: &Objects) -> Options {
+        let nothing = Node::empty(self.set.node.place);
+        let template = self.set.node.at("spec.template");
+        Options::of(self.etcd().unwrap_or(&nothing), template, &self.namespace, objects)
     }
 
     /// The program that the container of etcd runs, if its command names one.

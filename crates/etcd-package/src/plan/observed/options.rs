@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rutter::yaml::Node;
 
 use super::super::fact::Fact;
-use super::super::objects::{Objects, items, scalar};
+use super::super::objects::{Objects, items, scalar, strip_places};
 use super::text;
 
 /// Stands for the name of a member in a text that all members share. No text from outside has it: see [`readable`].
@@ -17,13 +17,54 @@ const LONGEST: usize = 16 << 10;
 /// Programs that run a script.
 const SHELLS: [&str; 6] = ["sh", "bash", "ash", "dash", "busybox", "tini"];
 
+/// A value of an option or a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::plan) struct Setting {
+    pub(in crate::plan) value: Fact<String>,
+    /// The place that an unknown value comes from, as a text; none if that is not known either.
+    origin: Option<String>,
+}
+
+impl Setting {
+    pub(in crate::plan) const ABSENT: Self = Self {
+        value: Fact::Absent,
+        origin: None,
+    };
+
+    fn known(value: String) -> Self {
+        Self {
+            value: Fact::Known(value),
+            origin: None,
+        }
+    }
+
+    fn unknown(reason: impl Into<String>, origin: impl Into<String>) -> Self {
+        Self {
+            value: Fact::Unknown(reason.into()),
+            origin: Some(origin.into()),
+        }
+    }
+
+    /// Whether both are the same value. Unknown ones are if they come from the same place.
+    pub(in crate::plan) fn is_same(&self, other: &Self) -> bool {
+        match (self.value.unknown(), other.value.unknown()) {
+            (None, None) => self.value == other.value,
+            (Some(_), Some(_)) => self.origin.is_some() && self.origin == other.origin,
+            _ => false,
+        }
+    }
+}
+
+/// The variables of a container.
+type Variables = BTreeMap<String, Setting>;
+
 /// etcd's options.
 #[derive(Clone, Debug)]
 pub(in crate::plan) struct Options {
     /// The flags, without dashes, with the values that they are given.
-    flags: BTreeMap<String, Fact<String>>,
-    /// All variables of the container.
-    variables: BTreeMap<String, Fact<String>>,
+    flags: BTreeMap<String, Setting>,
+    /// All variables of the container, but for those of etcd that are empty.
+    variables: Variables,
     /// Why options may be set elsewhere, if they may.
     opaque: Option<String>,
 }
@@ -56,6 +97,9 @@ impl Options {
         if opaque.is_none() || !words.iter().any(|word| word.contains(char::is_whitespace)) {
             read_flags(&words, &variables, &mut flags);
         }
+        // etcd takes an empty variable for none (`SetFlagsFromEnv` in `pkg/flags/flag.go`).
+        let is_empty = |setting: &Setting| setting.value.known().is_some_and(String::is_empty);
+        variables.retain(|name, setting| !(name.starts_with("ETCD_") && is_empty(setting)));
         if flags.contains_key("config-file") || variables.contains_key("ETCD_CONFIG_FILE") {
             // etcd ignores every other flag then (`server/etcdmain/config.go`, `parse`).
             opaque = Some("its options are in a file".to_owned());
@@ -70,9 +114,9 @@ impl Options {
 
     /// The value of a flag, whether it is set as a flag or as a variable.
     pub(in crate::plan) fn get(&self, flag: &str) -> Fact<String> {
-        let variable = format!("ETCD_{}", flag.replace('-', "_").to_uppercase());
+        let variable = variable_of(flag);
         match (self.flags.get(flag), self.variables.get(&variable), &self.opaque) {
-            (Some(value), ..) | (None, Some(value), _) => value.clone(),
+            (Some(setting), ..) | (None, Some(setting), _) => setting.value.clone(),
             (None, None, Some(reason)) => Fact::Unknown(reason.clone()),
             (None, None, None) => Fact::Absent,
         }
@@ -89,18 +133,25 @@ impl Options {
 
     /// The value of a variable.
     pub(in crate::plan) fn variable(&self, name: &str) -> Option<&Fact<String>> {
-        self.variables.get(name)
+        self.variables.get(name).map(|setting| &setting.value)
     }
 
     /// All flags that are set, by whatever means: without dashes, or as the variable if no flag has its name.
-    pub(in crate::plan) fn set(&self) -> BTreeMap<String, Fact<String>> {
-        let of_variables = self.variables.iter().filter_map(|(name, value)| {
+    pub(in crate::plan) fn set(&self) -> BTreeMap<String, Setting> {
+        let of_variables = self.variables.iter().filter_map(|(name, setting)| {
             let flag = name.strip_prefix("ETCD_")?;
-            Some((flag.replace('_', "-").to_lowercase(), value.clone()))
+            Some((flag.replace('_', "-").to_lowercase(), setting.clone()))
         });
-        let mut set: BTreeMap<String, Fact<String>> = of_variables.collect();
-        set.extend(self.flags.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let mut set: BTreeMap<String, Setting> = of_variables.collect();
+        set.extend(self.flags.iter().map(|(name, setting)| (name.clone(), setting.clone())));
         set
+    }
+
+    /// The flags that a variable sets as well. etcd does not start with both.
+    pub(in crate::plan) fn set_twice(&self) -> impl Iterator<Item = &String> {
+        self.flags
+            .keys()
+            .filter(|flag| self.variables.contains_key(&variable_of(flag)))
     }
 
     /// The reason why options may be set elsewhere, if they may.
@@ -110,8 +161,13 @@ impl Options {
 
     /// Replaces `$(VARIABLE)`, as the kubelet does.
     pub(super) fn expand(&self, text: &str) -> Fact<String> {
-        expand(text, &self.variables)
+        expand(text, &self.variables).value
     }
+}
+
+/// The variable that stands for a flag.
+fn variable_of(flag: &str) -> String {
+    format!("ETCD_{}", flag.replace('-', "_").to_uppercase())
 }
 
 /// The reason why the words are a script and not etcd's flags, if they are.
@@ -134,11 +190,7 @@ fn script(command: &[String], args: &[String]) -> Option<String> {
     })
 }
 
-fn read_flags(
-    words: &[String],
-    variables: &BTreeMap<String, Fact<String>>,
-    flags: &mut BTreeMap<String, Fact<String>>,
-) {
+fn read_flags(words: &[String], variables: &Variables, flags: &mut BTreeMap<String, Setting>) {
     for (index, word) in words.iter().enumerate() {
         let Some(flag) = word.strip_prefix("--").or(word.strip_prefix('-')) else {
             continue;
@@ -156,12 +208,7 @@ fn read_flags(
 }
 
 /// Reads the variables of an `envFrom`.
-fn read_source(
-    source: &Node,
-    namespace: &str,
-    objects: &Objects,
-    variables: &mut BTreeMap<String, Fact<String>>,
-) -> Result<(), String> {
+fn read_source(source: &Node, namespace: &str, objects: &Objects, variables: &mut Variables) -> Result<(), String> {
     let prefix = text(source, "prefix").unwrap_or_default();
     let is_optional = |kind: &str| text(source, &format!("{kind}.optional")).as_deref() == Some("true");
     if let Some(name) = text(source, "configMapRef.name") {
@@ -172,11 +219,11 @@ fn read_source(
             ));
         };
         for entry in map.node.get("data").and_then(Node::entries).unwrap_or_default() {
-            let value = match scalar(&entry.value) {
+            let setting = match scalar(&entry.value) {
                 Some(value) => readable(value),
-                None => Fact::Unknown("the ConfigMap does not hold a text".to_owned()),
+                None => Setting::unknown("the ConfigMap does not hold a text", strip_places(&entry.value)),
             };
-            variables.insert(format!("{prefix}{}", entry.key.scalar.text), value);
+            variables.insert(format!("{prefix}{}", entry.key.scalar.text), setting);
         }
         return Ok(());
     }
@@ -192,8 +239,8 @@ fn read_source(
         };
         for map in ["data", "stringData"] {
             for entry in secret.node.get(map).and_then(Node::entries).unwrap_or_default() {
-                let name = format!("{prefix}{}", entry.key.scalar.text);
-                variables.insert(name, Fact::Unknown("its value is in a Secret".to_owned()));
+                let key = &entry.key.scalar.text;
+                variables.insert(format!("{prefix}{key}"), of_secret(objects, namespace, &name, key));
             }
         }
         return Ok(());
@@ -201,26 +248,41 @@ fn read_source(
     Err("its variables come from where the planner does not read".to_owned())
 }
 
+/// A value in a Secret. Values of live Secrets never reach the planner, so that it knows two for the same only by their place.
+/// That of one that is rendered is part of it.
+fn of_secret(objects: &Objects, namespace: &str, name: &str, key: &str) -> Setting {
+    let secret = objects.named("", "Secret", namespace, name);
+    let values: Vec<String> = ["data", "stringData"]
+        .iter()
+        .filter_map(|map| Some(strip_places(secret?.node.get(map)?.get(key)?)))
+        .collect();
+    Setting::unknown(
+        "its value is in a Secret",
+        format!("Secret {name:?} {key:?} {}", values.join(" ")),
+    )
+}
+
 fn variable_value(
     variable: &Node,
     template: Option<&Node>,
     namespace: &str,
     objects: &Objects,
-    before: &BTreeMap<String, Fact<String>>,
-) -> Fact<String> {
+    before: &Variables,
+) -> Setting {
     let Some(source) = variable.get("valueFrom").filter(|source| !source.is_null()) else {
         return expand(&text(variable, "value").unwrap_or_default(), before);
     };
     if let Some(path) = text(source, "fieldRef.fieldPath") {
+        let unknown = || Setting::unknown("its value is a field of the pod", strip_places(source));
         return match path.as_str() {
-            "metadata.name" => Fact::Known(MEMBER.to_owned()),
-            "metadata.namespace" => Fact::Known(namespace.to_owned()),
+            "metadata.name" => Setting::known(MEMBER.to_owned()),
+            "metadata.namespace" => Setting::known(namespace.to_owned()),
             // `metadata.annotations['a']`, of the pod.
             _ if path.starts_with("metadata.labels[") || path.starts_with("metadata.annotations[") => {
                 let value = template.and_then(|template| text(template, &path.replace('\'', "\"")));
-                value.map_or_else(|| Fact::Unknown("its value is a field of the pod".to_owned()), readable)
+                value.map_or_else(unknown, readable)
             }
-            _ => Fact::Unknown("its value is a field of the pod".to_owned()),
+            _ => unknown(),
         };
     }
     if let (Some(name), Some(key)) = (
@@ -231,22 +293,35 @@ fn variable_value(
         let value = map.and_then(|map| scalar(map.node.get("data")?.get(&key)?));
         return match value {
             Some(value) => readable(value),
-            None => Fact::Unknown(format!(
-                "its value is in the ConfigMap {}, which is not among the objects",
-                super::quoted(&name)
-            )),
+            None => Setting::unknown(
+                format!(
+                    "its value is in the ConfigMap {}, which is not among the objects",
+                    super::quoted(&name)
+                ),
+                strip_places(source),
+            ),
         };
     }
-    Fact::Unknown("its value is in a Secret".to_owned())
+    if let (Some(name), Some(key)) = (text(source, "secretKeyRef.name"), text(source, "secretKeyRef.key")) {
+        return of_secret(objects, namespace, &name, &key);
+    }
+    Setting::unknown(
+        "its value comes from where the planner does not read",
+        strip_places(source),
+    )
 }
 
 /// Expands `$(VARIABLE)` as the kubelet does: unknown names stay, `$$` is a dollar
 /// (`third_party/forked/golang/expansion` in Kubernetes).
-fn expand(text: &str, variables: &BTreeMap<String, Fact<String>>) -> Fact<String> {
-    let Fact::Known(text) = readable(text.to_owned()) else {
-        return Fact::Unknown("its value has control characters".to_owned());
+fn expand(text: &str, variables: &Variables) -> Setting {
+    let setting = readable(text.to_owned());
+    let Fact::Known(text) = setting.value else {
+        return setting;
     };
     let mut expanded = String::new();
+    // The first reason why the value is not known. The places of unknown parts stand in the text then.
+    let mut unknown = None;
+    let mut has_origin = true;
     let mut rest = text.as_str();
     while let Some(dollar) = rest.find('$') {
         expanded.push_str(&rest[..dollar]);
@@ -256,9 +331,22 @@ fn expand(text: &str, variables: &BTreeMap<String, Fact<String>>) -> Fact<String
             rest = after;
         } else if let Some((name, after)) = rest.strip_prefix("$(").and_then(|inner| inner.split_once(')')) {
             match variables.get(name) {
-                Some(Fact::Known(value)) => expanded.push_str(value),
-                Some(Fact::Unknown(reason)) => return Fact::Unknown(reason.clone()),
-                Some(Fact::Absent) | None => {
+                Some(Setting {
+                    value: Fact::Known(value),
+                    ..
+                }) => expanded.push_str(value),
+                Some(Setting {
+                    value: Fact::Unknown(reason),
+                    origin,
+                }) => {
+                    unknown.get_or_insert_with(|| reason.clone());
+                    has_origin &= origin.is_some();
+                    expanded.push_str(&format!("$({origin:?})"));
+                }
+                Some(Setting {
+                    value: Fact::Absent, ..
+                })
+                | None => {
                     expanded.push_str("$(");
                     expanded.push_str(name);
                     expanded.push(')');
@@ -270,22 +358,31 @@ fn expand(text: &str, variables: &BTreeMap<String, Fact<String>>) -> Fact<String
             rest = &rest[1..];
         }
         if expanded.len() > LONGEST {
-            return Fact::Unknown("its value is too long".to_owned());
+            break;
         }
     }
     expanded.push_str(rest);
     if expanded.len() > LONGEST {
-        return Fact::Unknown("its value is too long".to_owned());
+        return Setting {
+            value: Fact::Unknown("its value is too long".to_owned()),
+            origin: None,
+        };
     }
-    Fact::Known(expanded)
+    match unknown {
+        None => Setting::known(expanded),
+        Some(reason) => Setting {
+            value: Fact::Unknown(reason),
+            origin: has_origin.then_some(expanded),
+        },
+    }
 }
 
 /// A text without control characters. No option of etcd has any.
-fn readable(text: String) -> Fact<String> {
+fn readable(text: String) -> Setting {
     if text.contains(char::is_control) {
-        Fact::Unknown("its value has control characters".to_owned())
+        Setting::unknown("its value has control characters", text)
     } else {
-        Fact::Known(text)
+        Setting::known(text)
     }
 }
 
