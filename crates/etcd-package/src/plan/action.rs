@@ -388,6 +388,87 @@ impl Action {
         }
     }
 
+    /// The permissions that it requires, as verbs and resources, besides those for its manifests.
+    pub(super) fn needs(&self) -> Vec<Permission> {
+        const EXEC: [(&str, &str); 2] = [("get", "pods"), ("create", "pods/exec")];
+        const CLAIMS: &str = "persistentvolumeclaims";
+        const SETS: &str = "statefulsets.apps";
+        // kubectl waits for objects, and for their deletion, by a list and a watch.
+        const WATCH: [&str; 3] = ["get", "list", "watch"];
+        const DELETE: [&str; 4] = ["get", "list", "watch", "delete"];
+        const CHANGE: [&str; 2] = ["get", "patch"];
+        let all = |verbs: &[&'static str], resource: &str| -> Vec<Permission> {
+            verbs.iter().map(|verb| (*verb, resource.to_owned())).collect()
+        };
+        let exec = || EXEC.map(|(verb, resource)| (verb, resource.to_owned())).to_vec();
+        let mut needs = Vec::new();
+        match self {
+            Self::Healthy { .. }
+            | Self::Voters { .. }
+            | Self::RunsVersion { .. }
+            | Self::FitsQuota { .. }
+            | Self::AddLearner { .. }
+            | Self::Promote { .. }
+            | Self::Remove { .. }
+            | Self::NoteReplaced { .. }
+            | Self::RemoveReplaced { .. }
+            | Self::AddReplacement { .. }
+            | Self::UpdatePeerUrl { .. }
+            | Self::MoveLeader { .. }
+            | Self::StoredAs { .. }
+            | Self::ValidateDowngrade { .. }
+            | Self::EnableDowngrade { .. }
+            | Self::FillLog { .. }
+            | Self::Snapshot { claim: None, .. } => needs.extend(exec()),
+            Self::Connected { .. } => {
+                needs.extend(exec());
+                needs.extend(all(&["create"], "pods/portforward"));
+            }
+            Self::Snapshot { claim: Some(_), .. } | Self::NoOldClaims { .. } => {
+                needs.extend(exec());
+                needs.extend(all(&["get"], CLAIMS));
+            }
+            Self::DeleteReplacedClaims { .. } => {
+                needs.extend(exec());
+                needs.extend(all(&["get", "delete"], CLAIMS));
+            }
+            Self::DeleteReplacedPod { .. } => {
+                needs.extend(exec());
+                needs.extend(all(&DELETE, "pods"));
+            }
+            Self::RolledOut { .. } => needs.extend(all(&WATCH, SETS)),
+            Self::OfNewSet { .. } => {
+                needs.extend(all(&["get"], SETS));
+                needs.extend(all(&["get"], "pods"));
+            }
+            Self::Ready { .. } | Self::PodGone { .. } => needs.extend(all(&WATCH, "pods")),
+            Self::DeleteClaims { .. } => needs.extend(all(&DELETE, CLAIMS)),
+            Self::DeleteSetOnly { .. } => needs.extend(all(&DELETE, SETS)),
+            Self::LabelPods { .. } => needs.extend(all(&CHANGE, "pods")),
+            Self::GrowClaim { .. } => needs.extend(all(&CHANGE, CLAIMS)),
+            Self::Restart { .. } => needs.extend(all(&CHANGE, SETS)),
+            Self::CertificatesReady { .. } => needs.extend(all(&["get"], "certificates.cert-manager.io")),
+            Self::SecretHasKeys { .. } => needs.extend(all(&["get"], "secrets")),
+            Self::CopyCertificate { .. } => needs.extend(all(&["get", "create"], "secrets")),
+            Self::TrustBoth { .. } | Self::TakeCertificate { .. } => needs.extend(all(&CHANGE, "secrets")),
+            Self::Prune { resource, .. } => needs.extend(all(&DELETE, &plural(resource))),
+            Self::HasReplicas { .. } => needs.extend(all(&["get"], SETS)),
+            Self::NotInstalled { .. } => {
+                needs.extend(all(&["get"], SETS));
+                needs.extend(all(&["get"], CLAIMS));
+            }
+            // Those for the manifests.
+            Self::TakeOver { .. }
+            | Self::Prove { .. }
+            | Self::Apply
+            | Self::ApplyFiles { .. }
+            | Self::Applied { .. } => {}
+            // They come before the first step, and fail by themselves.
+            Self::Allowed { .. } | Self::Served { .. } | Self::StorageClass { .. } | Self::DryRun { .. } => {}
+        }
+        needs
+    }
+
     /// Whether nothing can revert it. A snapshot of the data comes first.
     #[must_use]
     pub fn is_irreversible(&self) -> bool {
@@ -473,5 +554,20 @@ impl Action {
                 .chain(replaced.iter_mut())
                 .collect(),
         }
+    }
+}
+
+/// A verb and a resource: `get` and `statefulsets.apps`.
+pub(super) type Permission = (&'static str, String);
+
+/// The plural of a resource in the singular: `service`, `networkpolicy.networking.k8s.io`.
+fn plural(resource: &str) -> String {
+    let (kind, group) = match resource.split_once('.') {
+        Some((kind, group)) => (kind, format!(".{group}")),
+        None => (resource, String::new()),
+    };
+    match kind.strip_suffix('y') {
+        Some(stem) => format!("{stem}ies{group}"),
+        None => format!("{kind}s{group}"),
     }
 }

@@ -1379,7 +1379,41 @@ impl Model {
                 self.downgrade == Some(minor) || process.settings.release.minor == minor
             }
             Action::CopyCertificate { to, .. } => self.trust.secrets.contains_key(to),
-            _ => false,
+            // Their commands have no `unless`.
+            Action::Healthy {
+                before_adding: None, ..
+            }
+            | Action::Connected { .. }
+            | Action::Voters { .. }
+            | Action::RunsVersion { .. }
+            | Action::Snapshot { .. }
+            | Action::TakeOver { .. }
+            | Action::Prove { .. }
+            | Action::Apply
+            | Action::ApplyFiles { .. }
+            | Action::FitsQuota { .. }
+            | Action::Applied { .. }
+            | Action::RolledOut { .. }
+            | Action::OfNewSet { .. }
+            | Action::Ready { .. }
+            | Action::PodGone { .. }
+            | Action::DeleteClaims { .. }
+            | Action::DeleteSetOnly { .. }
+            | Action::LabelPods { .. }
+            | Action::GrowClaim { .. }
+            | Action::StoredAs { .. }
+            | Action::Restart { .. }
+            | Action::CertificatesReady { .. }
+            | Action::SecretHasKeys { .. }
+            | Action::TrustBoth { .. }
+            | Action::TakeCertificate { .. }
+            | Action::FillLog { .. }
+            | Action::Prune { .. }
+            | Action::Allowed { .. }
+            | Action::Served { .. }
+            | Action::StorageClass { .. }
+            | Action::HasReplicas { .. }
+            | Action::DryRun { .. } => false,
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rutter::Manifest;
 
-use super::super::action::Action;
+use super::super::action::{Action, Permission};
 use super::super::observed::ObservedCluster;
 use super::certificates::TLS_KEYS;
 use super::{PlannedStep, Planner};
@@ -77,55 +77,14 @@ pub(super) fn of_manifests(steps: &[PlannedStep], to: &ObservedCluster) -> Vec<A
                 resource: resource.clone(),
             }),
     );
-    let all = || steps.iter().flat_map(|step| &step.actions);
-    let mut needs: BTreeSet<(&str, String)> = BTreeSet::new();
-    needs.extend(
-        resources
-            .iter()
-            // What a manifest is alone is asked by way of an update (`replace --dry-run=server`).
-            .flat_map(|resource| ["create", "patch", "update"].map(|verb| (verb, resource.clone()))),
-    );
-    needs.insert(("create", "pods/exec".to_owned()));
-    for action in all() {
-        match action {
-            Action::Connected { .. } => {
-                needs.insert(("create", "pods/portforward".to_owned()));
-            }
-            Action::DeleteClaims { .. } | Action::DeleteReplacedClaims { .. } => {
-                needs.insert(("delete", "persistentvolumeclaims".to_owned()));
-            }
-            Action::Snapshot { claim: Some(_), .. } => {
-                needs.insert(("get", "persistentvolumeclaims".to_owned()));
-            }
-            Action::GrowClaim { .. } => {
-                needs.insert(("patch", "persistentvolumeclaims".to_owned()));
-            }
-            Action::DeleteReplacedPod { .. } => {
-                needs.insert(("delete", "pods".to_owned()));
-            }
-            Action::LabelPods { .. } => {
-                needs.insert(("patch", "pods".to_owned()));
-            }
-            Action::DeleteSetOnly { .. } => {
-                needs.insert(("delete", "statefulsets.apps".to_owned()));
-            }
-            Action::CopyCertificate { .. } => {
-                needs.insert(("create", "secrets".to_owned()));
-                needs.insert(("get", "secrets".to_owned()));
-            }
-            Action::SecretHasKeys { .. } => {
-                needs.insert(("get", "secrets".to_owned()));
-            }
-            Action::TrustBoth { .. } | Action::TakeCertificate { .. } => {
-                needs.insert(("patch", "secrets".to_owned()));
-            }
-            Action::Prune { resource, .. } => {
-                needs.insert(("delete", plural(resource)));
-            }
-            _ => {}
-        }
-    }
-    for verb in ["get", "create", "patch", "update", "delete"] {
+    // What a manifest is alone is asked by way of an update (`replace --dry-run=server`).
+    let of_manifest = ["get", "create", "patch", "update"];
+    let of_manifests = resources
+        .iter()
+        .flat_map(|resource| of_manifest.map(|verb| (verb, resource.clone())));
+    let of_actions = steps.iter().flat_map(|step| &step.actions).flat_map(Action::needs);
+    let needs: BTreeSet<Permission> = of_manifests.chain(of_actions).collect();
+    for verb in ["get", "list", "watch", "create", "patch", "update", "delete"] {
         let of_verb = needs.iter().filter(|(other, _)| *other == verb);
         let resources: Vec<String> = of_verb.map(|(_, resource)| resource.clone()).collect();
         if !resources.is_empty() {
@@ -205,16 +164,4 @@ fn resource(manifest: &Manifest) -> Option<String> {
         }
         .to_owned(),
     )
-}
-
-/// The plural of a resource in the singular: `service`, `networkpolicy.networking.k8s.io`.
-fn plural(resource: &str) -> String {
-    let (kind, group) = match resource.split_once('.') {
-        Some((kind, group)) => (kind, format!(".{group}")),
-        None => (resource, String::new()),
-    };
-    match kind.strip_suffix('y') {
-        Some(stem) => format!("{stem}ies{group}"),
-        None => format!("{kind}s{group}"),
-    }
 }

@@ -11,24 +11,82 @@ impl PlannedStep {
         if !self.restarts.is_empty() {
             effects.push(format!("restarts {}", self.restarts.join(", ")));
         }
-        for action in &self.actions {
-            effects.extend(match action {
-                Action::AddLearner { member, .. } => Some(format!("adds the member {member}")),
-                Action::Remove { member, .. } => Some(format!("removes the member {member}")),
-                Action::RemoveReplaced { member, .. } => Some(format!("replaces the member {member}")),
-                Action::DeleteClaims { claims } | Action::DeleteReplacedClaims { claims, .. } => {
-                    Some(format!("deletes the volumes {}", claims.join(", ")))
-                }
-                Action::DeleteSetOnly { set } => {
-                    Some(format!("deletes and creates the StatefulSet {set}, not its pods"))
-                }
-                Action::GrowClaim { claim, size } => Some(format!("grows {claim} to {size}")),
-                Action::Prune { resource, name } => Some(format!("deletes {resource} {name}")),
-                Action::Snapshot { member, path, .. } => Some(format!("saves a snapshot in {member}: {path}")),
-                _ => None,
-            });
-        }
+        effects.extend(self.actions.iter().filter_map(|action| effect(action).text));
         effects
+    }
+}
+
+/// The effect of an action on members, volumes and objects.
+#[derive(Default)]
+struct Effect {
+    text: Option<String>,
+    /// Whether a pod with new volumes follows.
+    adds_member: bool,
+    deleted_volumes: usize,
+}
+
+fn effect(action: &Action) -> Effect {
+    let only = |text: String| Effect {
+        text: Some(text),
+        ..Effect::default()
+    };
+    match action {
+        Action::AddLearner { member, .. } => Effect {
+            adds_member: true,
+            ..only(format!("adds the member {member}"))
+        },
+        Action::AddReplacement { .. } => Effect {
+            adds_member: true,
+            ..Effect::default()
+        },
+        Action::Remove { member, .. } => only(format!("removes the member {member}")),
+        Action::RemoveReplaced { member, .. } => only(format!("replaces the member {member}")),
+        Action::DeleteClaims { claims } | Action::DeleteReplacedClaims { claims, .. } => Effect {
+            deleted_volumes: claims.len(),
+            ..only(format!("deletes the volumes {}", claims.join(", ")))
+        },
+        Action::DeleteSetOnly { set } => only(format!("deletes and creates the StatefulSet {set}, not its pods")),
+        Action::GrowClaim { claim, size } => only(format!("grows {claim} to {size}")),
+        Action::Prune { resource, name } => only(format!("deletes {resource} {name}")),
+        Action::Snapshot { member, path, .. } => only(format!("saves a snapshot in {member}: {path}")),
+        // Restarts and applies are told by the step itself.
+        Action::Healthy { .. }
+        | Action::Connected { .. }
+        | Action::Voters { .. }
+        | Action::RunsVersion { .. }
+        | Action::TakeOver { .. }
+        | Action::Prove { .. }
+        | Action::Apply
+        | Action::ApplyFiles { .. }
+        | Action::FitsQuota { .. }
+        | Action::Applied { .. }
+        | Action::RolledOut { .. }
+        | Action::OfNewSet { .. }
+        | Action::Ready { .. }
+        | Action::NoOldClaims { .. }
+        | Action::Promote { .. }
+        | Action::NoteReplaced { .. }
+        | Action::DeleteReplacedPod { .. }
+        | Action::UpdatePeerUrl { .. }
+        | Action::MoveLeader { .. }
+        | Action::PodGone { .. }
+        | Action::LabelPods { .. }
+        | Action::StoredAs { .. }
+        | Action::ValidateDowngrade { .. }
+        | Action::EnableDowngrade { .. }
+        | Action::Restart { .. }
+        | Action::CertificatesReady { .. }
+        | Action::SecretHasKeys { .. }
+        | Action::CopyCertificate { .. }
+        | Action::TrustBoth { .. }
+        | Action::TakeCertificate { .. }
+        | Action::FillLog { .. }
+        | Action::Allowed { .. }
+        | Action::Served { .. }
+        | Action::StorageClass { .. }
+        | Action::NotInstalled { .. }
+        | Action::HasReplicas { .. }
+        | Action::DryRun { .. } => Effect::default(),
     }
 }
 
@@ -101,14 +159,9 @@ impl Planner<'_> {
         let (mut created, mut deleted, mut restarts) = (0, 0, 0);
         for step in steps {
             restarts += step.restarts.len();
-            for action in &step.actions {
-                match action {
-                    Action::AddLearner { .. } | Action::AddReplacement { .. } => created += to.claims.len(),
-                    Action::DeleteClaims { claims } | Action::DeleteReplacedClaims { claims, .. } => {
-                        deleted += claims.len()
-                    }
-                    _ => {}
-                }
+            for effect in step.actions.iter().map(effect) {
+                created += usize::from(effect.adds_member) * to.claims.len();
+                deleted += effect.deleted_volumes;
             }
         }
         format!(
