@@ -5,7 +5,7 @@ use rutter::{Code, Diagnostic, Diagnostics};
 use super::fact::Fact;
 use super::foreign::is_of_package;
 use super::objects::{Object, Objects, items, scalar};
-use super::observed::{ObservedCluster, PeerTls, map, quoted, runs_etcd, text};
+use super::observed::{MOST_MEMBERS, ObservedCluster, PeerTls, map, quoted, runs_etcd, text};
 use crate::Rendered;
 use crate::cluster::{Cluster, Issuers, OWNERSHIP_LABEL, Purpose, RESTORE_VOLUME};
 use crate::codes::{AUTHENTICATION, CONTROLLED, FIXED_NAME, NOT_UNDERSTOOD, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
@@ -74,12 +74,44 @@ fn check_understood(from: &ObservedCluster, accepted: &[String], refuse: &mut im
             "remove the flag first, one member at a time",
         );
     }
-    if from.replicas == 0 {
+    let replicas = from.set.text("spec.replicas").unwrap_or_default();
+    if from.replicas == 0 && replicas == "0" {
         refuse(
             &UNKNOWN_CLUSTER,
             "replicas",
             "the StatefulSet is scaled to 0, and how many members there are is not known".to_owned(),
             "scale it back first (kubectl scale --replicas=N), or give the ConfigMap of the bootstrap as well",
+        );
+    } else if from.replicas == 0 {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "replicas",
+            format!(
+                "spec.replicas of the StatefulSet is {}, and a plan follows 1 to {MOST_MEMBERS} members",
+                quoted(&replicas)
+            ),
+            "scale it to the members that etcd has (`etcdctl member list`), and plan again",
+        );
+    }
+    if let [_, _, ..] = from.candidates().as_slice() {
+        let names: Vec<String> = from.candidates().iter().map(|name| quoted(name)).collect();
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "",
+            format!("the member may run in each of the containers {}", names.join(" and ")),
+            "give an edited copy of the objects as --from, with --data-dir in the args of the member's container only",
+        );
+    }
+    if let Some(endpoints) = from.other_endpoints() {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            "",
+            format!(
+                "etcdctl in the installed pods asks {endpoints}, by ETCDCTL_ENDPOINTS: its answers would not be those of one \
+                 member"
+            ),
+            "set the variable to the pod's own member, such as http://127.0.0.1:2379, or remove it; and plan again once all pods \
+             have restarted with it",
         );
     }
     let reason = |fact: Option<&str>, absent: &str| fact.map_or_else(|| absent.to_owned(), str::to_owned);

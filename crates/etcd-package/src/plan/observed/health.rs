@@ -1,7 +1,7 @@
 //! The health of a cluster, as its live objects show it.
 
 use super::super::objects::{Object, Objects, items};
-use super::text;
+use super::{MOST_MEMBERS, text};
 
 /// Whether a cluster can be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,9 @@ impl Health {
                 (true, false) => Self::Unknown,
                 (false, _) => Self::Sick(problems),
             };
+        }
+        if number("spec.replicas").is_some_and(|replicas| replicas > MOST_MEMBERS) {
+            return Self::Unknown;
         }
         let status = |field: &str| number(&format!("status.{field}"));
         let replicas = number("spec.replicas").or(replicas).unwrap_or(1);

@@ -140,11 +140,8 @@ impl ObservedCluster {
         let template = set.node.at("spec.template");
         let pod = set.node.at("spec.template.spec");
         let containers = items(pod.and_then(|pod| pod.get("containers")));
-        let container = containers
-            .iter()
-            .find(|container| runs_etcd(container))
-            .or(containers.first());
         let nothing = Node::empty(set.node.place);
+        let container = member_containers(containers).first().copied().or(containers.first());
         let container = container.unwrap_or(&nothing);
         let options = Options::of(container, template, namespace, objects);
         let claims = claims(&set.node);
@@ -278,6 +275,23 @@ impl ObservedCluster {
         Options::of(self.etcd().unwrap_or(&nothing), template, &self.namespace, objects)
     }
 
+    /// The names of the containers that a member may run in. There is one if it is known.
+    pub(super) fn candidates(&self) -> Vec<String> {
+        let containers = items(self.set.node.at("spec.template.spec.containers"));
+        let name = |container: &&Node| text(container, "name").unwrap_or_default();
+        member_containers(containers).iter().map(name).collect()
+    }
+
+    /// The endpoints that etcdctl in the container asks by its variables, unless it is the pod's own member.
+    pub(super) fn other_endpoints(&self) -> Option<String> {
+        match self.options.variable(ENDPOINTS)? {
+            Fact::Known(endpoints) if is_own_endpoint(endpoints) => None,
+            Fact::Known(endpoints) => Some(quoted(&Options::readable(endpoints))),
+            Fact::Unknown(reason) => Some(format!("endpoints that are not known: {reason}")),
+            Fact::Absent => None,
+        }
+    }
+
     /// The program that the container of etcd runs, if its command names one.
     pub(super) fn program(&self) -> Option<String> {
         items(self.etcd()?.get("command")).first().and_then(scalar)
@@ -290,6 +304,27 @@ impl ObservedCluster {
             PeerTls::Plain | PeerTls::Auto => None,
         }
     }
+}
+
+/// The containers that a member may run in. Others may run etcd's programs beside it, without a member's options.
+fn member_containers(containers: &[Node]) -> Vec<&Node> {
+    const FLAGS: [&str; 2] = ["--initial-advertise-peer-urls", "--data-dir"];
+    const VARIABLES: [&str; 2] = ["ETCD_INITIAL_ADVERTISE_PEER_URLS", "ETCD_DATA_DIR"];
+    let has_options = |container: &&Node| {
+        let words = items(container.get("command"))
+            .iter()
+            .chain(items(container.get("args")));
+        let variables = items(container.get("env")).iter();
+        words
+            .filter_map(scalar)
+            .any(|word| FLAGS.iter().any(|flag| word.contains(flag)))
+            || variables
+                .filter_map(|variable| text(variable, "name"))
+                .any(|name| VARIABLES.contains(&&*name))
+    };
+    let all: Vec<&Node> = containers.iter().filter(|container| runs_etcd(container)).collect();
+    let with_options: Vec<&Node> = all.iter().copied().filter(has_options).collect();
+    if with_options.is_empty() { all } else { with_options }
 }
 
 /// Whether a container is one that etcd runs in: by its name, its program, its image or its variables.
@@ -316,16 +351,20 @@ pub(super) fn runs_etcd(container: &Node) -> bool {
             .any(|word| word.contains("--initial-advertise-peer-urls"))
 }
 
-/// The number of members. A StatefulSet that is scaled to none has those of its bootstrap list, if that is known.
+/// Most members that a plan follows: a rendering has no more, and no etcd either.
+pub(super) const MOST_MEMBERS: u32 = 1000;
+
+/// The number of members, if a plan can follow so many. A StatefulSet that is scaled to none has those of its bootstrap list,
+/// if that is known.
 fn replicas(set: &Object, options: &Options) -> Option<u32> {
     // The default of Kubernetes.
-    let replicas = set.text("spec.replicas").map_or(Some(1), |text| text.parse().ok())?;
-    if replicas > 0 {
-        return Some(replicas);
+    let mut replicas = set.text("spec.replicas").map_or(Some(1), |text| text.parse().ok())?;
+    if replicas == 0 {
+        let list = options.get("initial-cluster");
+        let count = list.known()?.split(',').filter(|member| !member.is_empty()).count();
+        replicas = u32::try_from(count).ok()?;
     }
-    let list = options.get("initial-cluster");
-    let count = list.known()?.split(',').filter(|member| !member.is_empty()).count();
-    u32::try_from(count).ok().filter(|count| *count > 0)
+    (1..=MOST_MEMBERS).contains(&replicas).then_some(replicas)
 }
 
 fn peer_url(url: String) -> Fact<String> {
@@ -358,9 +397,22 @@ fn peer_tls(options: &Options, files: TlsFiles) -> Fact<PeerTls> {
     }
 }
 
+/// The variable that etcdctl takes its endpoints from.
+const ENDPOINTS: &str = "ETCDCTL_ENDPOINTS";
+
+/// Whether etcdctl asks the member of its own pod, and no other, by this list of endpoints.
+fn is_own_endpoint(endpoints: &str) -> bool {
+    let address = endpoints.split_once("://").map_or(endpoints, |(_, address)| address);
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    !endpoints.contains(',')
+        && (["127.0.0.1", "localhost", "[::1]"].contains(&host)
+            || host == MEMBER
+            || host.strip_prefix(MEMBER).is_some_and(|rest| rest.starts_with('.')))
+}
+
 /// The flags by which etcdctl reaches the member of its own pod, unless variables say it.
 fn etcdctl(options: &Options) -> Etcdctl {
-    if options.variable("ETCDCTL_ENDPOINTS").is_some() {
+    if options.variable(ENDPOINTS).is_some() {
         return Etcdctl::Environment;
     }
     let known = |flag: &str| {
@@ -391,6 +443,15 @@ fn etcdctl(options: &Options) -> Etcdctl {
             flags.push("--insecure-skip-tls-verify".to_owned());
         }
     }
+    // etcdctl ends where a flag and its variable are given (`SetPflagsFromEnv` in `pkg/flags/flag.go`).
+    let has_variable = |flag: &String| {
+        let name = flag.trim_start_matches('-').split('=').next().unwrap_or_default();
+        let variable = format!("ETCDCTL_{}", name.replace('-', "_").to_uppercase());
+        options
+            .variable(&variable)
+            .is_some_and(|value| value.known().is_none_or(|value| !value.is_empty()))
+    };
+    flags.retain(|flag| !has_variable(flag));
     Etcdctl::Flags(flags)
 }
 
