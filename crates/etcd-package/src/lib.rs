@@ -57,10 +57,14 @@ impl Package for EtcdPackage {
         let Rendered {
             cluster,
             manifests,
-            warnings,
+            mut warnings,
         } = Source::read(request)?.render(|_| {})?;
         if let Some(installed) = &request.installed {
-            plan::check_apply(installed, request)?;
+            for warning in plan::check_apply(installed, request)? {
+                if !warnings.contains(&warning) {
+                    warnings.push(warning);
+                }
+            }
         }
         Ok(Rendering {
             manifests,

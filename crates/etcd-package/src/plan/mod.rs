@@ -32,13 +32,13 @@ use rutter::{
 pub use action::Action;
 pub use planner::{Planned, PlannedStep};
 
-use crate::codes::{FIXED_NAME, NOT_INSTALLED, OTHER_CLUSTER, UNKNOWN_CLUSTER, UNSAFE_APPLY};
+use crate::codes::{FIXED_NAME, NOT_INSTALLED, NOT_PRUNED, OTHER_CLUSTER, UNKNOWN_CLUSTER, UNSAFE_APPLY};
 use crate::{Rendered, Source};
 use changes::Comparison;
 use foreign::Takeover;
 use objects::{Object, Objects, items};
 use observed::{ObservedCluster, runs_etcd};
-use planner::Planner;
+use planner::{Guard, Planner};
 use shell::Shell;
 
 /// The kinds of objects that a plan reads.
@@ -132,8 +132,9 @@ pub fn lines(namespace: &str, container: &str, flags: &[String], actions: &[Acti
     )
 }
 
-/// Refuses to apply the desired manifests at once over the installed objects, if that takes steps or is not safe at all.
-pub(crate) fn check_apply(installed: &str, desired: &Request) -> Result<(), Vec<Diagnostic>> {
+/// Refuses to apply the desired manifests at once over the installed objects, if that takes steps, requires what only the
+/// commands of a plan do, or is not safe at all. Returns the warnings about the change.
+pub(crate) fn check_apply(installed: &str, desired: &Request) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let change = ChangeRequest {
         name: Some(desired.name.clone()),
         namespace: Some(desired.namespace.clone()),
@@ -144,18 +145,49 @@ pub(crate) fn check_apply(installed: &str, desired: &Request) -> Result<(), Vec<
     };
     let installed = State::Objects(installed.to_owned());
     let planned = planned(&installed, &change)?;
-    if planned.is_one_apply || planned.steps.is_empty() {
-        return Ok(());
-    }
+    let refused = |message: String, titles: String| {
+        Err(vec![Diagnostic::new(&UNSAFE_APPLY, "", message).help(format!(
+            "`rutter plan --from INSTALLED -f VALUES -o DIR` writes down the steps that are, for `sh DIR/run.sh`: {titles}"
+        ))])
+    };
     let titles = (1..)
         .zip(&planned.steps)
         .map(|(number, step)| format!("{number}. {}", step.title));
     let titles = titles.collect::<Vec<_>>().join("; ");
-    Err(vec![
-        Diagnostic::new(&UNSAFE_APPLY, "", "this change is not safe in one apply").help(format!(
-            "`rutter plan --from INSTALLED -f VALUES -o DIR` writes down the steps that are, for `sh DIR/run.sh`: {titles}"
-        )),
-    ])
+    if !planned.is_one_apply {
+        return refused("this change is not safe in one apply".to_owned(), titles);
+    }
+    // Whoever makes releases knows the fields and the objects of the last one.
+    let has_release = desired.release.is_some();
+    let lacking = planned.guards.iter().filter_map(|guard| match guard {
+        Guard::Quota => Some("that no database is larger than the new quota"),
+        Guard::Version => Some("that the members run the release that a label names"),
+        Guard::Fields if has_release => None,
+        Guard::Fields => Some("that no fields stay that another tool has written"),
+    });
+    let lacking: Vec<&str> = lacking.collect();
+    if !lacking.is_empty() {
+        let message = format!(
+            "this change is safe in one apply only if somebody checks {}",
+            lacking.join(", ")
+        );
+        return refused(message, titles);
+    }
+    let mut warnings = planned.warnings;
+    let actions = planned.steps.iter().flat_map(|step| &step.actions);
+    let left: Vec<String> = actions
+        .filter_map(|action| match action {
+            Action::Prune { resource, name } => Some(format!("{resource} {name}")),
+            _ => None,
+        })
+        .collect();
+    if !has_release && !left.is_empty() {
+        let message = format!("an apply leaves what is no longer rendered: {}", left.join(", "));
+        warnings.push(
+            Diagnostic::new(&NOT_PRUNED, "", message).help("delete it afterwards, unless the tool that applies prunes"),
+        );
+    }
+    Ok(warnings)
 }
 
 /// An installation that was found, or that is to be made.
@@ -164,7 +196,6 @@ struct Located {
     installed: Objects,
     /// Whether the installed objects are a rendering of values.
     is_rendered: bool,
-    warnings: Vec<Diagnostic>,
 }
 
 impl Located {
@@ -243,7 +274,6 @@ impl Located {
             request,
             installed: objects,
             is_rendered: matches!(installed, State::Values(_)),
-            warnings: Vec::new(),
         })
     }
 
@@ -266,7 +296,6 @@ impl Located {
             return self.install(desired, &wanted, &to, &rendered);
         };
         let mut diagnostics = Diagnostics::default();
-        diagnostics.extend(self.warnings.iter().cloned());
         let changes = Comparison {
             installed: &self.installed,
             desired: &wanted,

@@ -8,7 +8,7 @@ use super::super::difference::differences;
 use super::super::objects::Object;
 use super::super::observed::Health;
 use super::certificates::certified;
-use super::{PlannedStep, Planner, healthy};
+use super::{Guard, PlannedStep, Planner, healthy};
 use crate::etcd::{Version, needs_snapshot};
 use crate::values::UpdateType;
 
@@ -99,6 +99,26 @@ impl Planner<'_> {
             files,
             actions,
         }
+    }
+
+    /// What the commands of the steps make sure of, and an apply by other tools does not.
+    pub(super) fn guards(&self, steps: &[PlannedStep], versions: &[Version]) -> Vec<Guard> {
+        let has = |is: fn(&Action) -> bool| steps.iter().flat_map(|step| &step.actions).any(is);
+        // The label of an own cluster says what its values said, as does its image.
+        let is_assumed = self.from.version.known().is_none() && (!self.from.is_own || !versions.is_empty());
+        let guards = [
+            (has(|action| matches!(action, Action::FitsQuota { .. })), Guard::Quota),
+            (is_assumed && !steps.is_empty(), Guard::Version),
+            // Manifests do not show which tool has applied them.
+            (
+                self.from.is_live && has(|action| matches!(action, Action::TakeOver { .. })),
+                Guard::Fields,
+            ),
+        ];
+        guards
+            .into_iter()
+            .filter_map(|(is, guard)| is.then_some(guard))
+            .collect()
     }
 
     /// Applies the manifests of a state, after another that was applied or over what is installed: certificates that are new

@@ -79,6 +79,7 @@ pub(in crate::plan) fn install(
         steps,
         is_one_apply: true,
         differences,
+        guards: Vec::new(),
         warnings,
     }
 }

@@ -68,8 +68,21 @@ pub struct Planned {
     pub is_one_apply: bool,
     /// The differences between the installed and the desired objects.
     pub differences: Vec<Difference>,
+    /// What its commands make sure of, and an apply by other tools does not.
+    pub(in crate::plan) guards: Vec<Guard>,
     /// Diagnostics about the change.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// Something that the commands of a plan make sure of before an apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::plan) enum Guard {
+    /// No database is larger than the new quota.
+    Quota,
+    /// The members run the release that only a label names.
+    Version,
+    /// kubectl removes the fields that go of objects that another tool has made.
+    Fields,
 }
 
 /// A step, before it becomes lines of a shell.
@@ -183,6 +196,7 @@ impl Planner<'_> {
         Ok(Planned {
             summary: self.summary(&steps),
             preflight: self.preflight(&steps),
+            guards: self.guards(&steps, &versions),
             steps,
             is_one_apply,
             differences: self.changes.differences(),
