@@ -81,7 +81,7 @@ impl Kubectl {
         self.command(arguments)
             .stdin(Stdio::null())
             .output()
-            .context("kubectl cannot be started: https://kubernetes.io/docs/tasks/tools")
+            .context("kubectl cannot be started")
     }
 
     /// Returns the output of kubectl.
@@ -211,7 +211,7 @@ impl Kubectl {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .context("kubectl cannot be started: https://kubernetes.io/docs/tasks/tools")?;
+            .context("kubectl cannot be started")?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let complaint = thread::spawn(move || {
             let mut text = Vec::new();
