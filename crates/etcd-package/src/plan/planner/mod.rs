@@ -193,6 +193,7 @@ impl Planner<'_> {
         if !is_nothing {
             diagnostics.extend(self.warnings(&versions, !is_one_apply));
         }
+        diagnostics.extend(self.services_stay());
         Ok(Planned {
             summary: self.summary(&steps),
             preflight: self.preflight(&steps),

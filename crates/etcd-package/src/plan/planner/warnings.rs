@@ -8,10 +8,11 @@ use rutter::yaml::Node;
 
 use super::super::changes::ObjectChange;
 use super::super::fact::Fact;
-use super::super::objects::items;
+use super::super::objects::{Object, items};
 use super::super::observed::{Certificate, ObservedCluster, map, quoted, text};
 use super::certificates::{certified_names, covers};
 use super::{Planner, Rollout};
+use crate::cluster::OWNERSHIP_LABEL;
 use crate::codes::{
     CLAIMS_DELETED, CLIENTS_CUT_OFF, FILE_OWNER_CHANGES, IMAGE_OF_STEPS, NO_SNAPSHOT, PREPARE_SECRET, REACH_CHANGES,
     SERVICE_STAYS, SINGLE_MEMBER, UPDATE_OVERRIDDEN, VERSION_ASSUMED, WRITES_WAIT,
@@ -299,7 +300,6 @@ impl Planner<'_> {
         let labels = |cluster: &ObservedCluster| map(cluster.set.node.at("spec.template.metadata.labels"));
         let (old, new) = (labels(self.from), labels(self.to));
         let ports = (client_port(self.from), client_port(self.to));
-        let mut stay = Vec::new();
         for service in self.installed.of_kind("", "Service") {
             let selector = map(service.node.at("spec.selector"));
             if service.id.namespace != self.from.namespace
@@ -313,7 +313,7 @@ impl Planner<'_> {
             let selects =
                 |labels: &BTreeMap<String, String>| selector.iter().all(|(key, value)| labels.get(key) == Some(value));
             match (selects(&old), selects(&new)) {
-                (true, true) => stay.push(format!("{name:?}")),
+                (true, true) => {}
                 (true, false) => warn(
                     &CLIENTS_CUT_OFF,
                     "pod.labels",
@@ -346,19 +346,47 @@ impl Planner<'_> {
                 );
             }
         }
-        let is_new = |object: &ObjectChange| object.id.kind == "Service" && object.changes.is_none();
-        if !stay.is_empty() && self.changes.objects.iter().any(is_new) {
-            warn(
-                &SERVICE_STAYS,
-                "naming.clientService",
-                format!(
-                    "a Service of another name is created, and {} stays: clients that use it still reach the members, and no plan \
-                     changes or deletes it",
-                    stay.join(", ")
-                ),
-                "keep its name (naming.clientService), or let clients use the new one and delete it (kubectl delete service)",
-            );
-        }
+    }
+
+    /// Services that lead to the members and that the values do not have, although the client Service has changed its name
+    /// or is gone.
+    pub(super) fn services_stay(&self) -> Option<Diagnostic> {
+        let client_service = self.rendered.cluster.names.client_service.to_string();
+        let is_new = |object: &ObjectChange| {
+            object.id.kind == "Service" && object.id.name == client_service && object.changes.is_none()
+        };
+        let is_renamed = self.changes.objects.iter().any(is_new);
+        let is_off = self.rendered.cluster.services.client.is_none();
+        let labels = [self.from, self.to].map(|cluster| map(cluster.set.node.at("spec.template.metadata.labels")));
+        let stays = |service: &&Object| {
+            let selector = map(service.node.at("spec.selector"));
+            let is_own = service.label(OWNERSHIP_LABEL).as_ref() == Some(&self.from.fullname);
+            service.id.namespace == self.from.namespace
+                && !selector.is_empty()
+                && labels
+                    .iter()
+                    .all(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
+                && self.desired.get(&service.id).is_none()
+                && !self.is_pruned(service)
+                // Others may have made one that has nothing to do with the change.
+                && (is_renamed || is_off && is_own)
+        };
+        let names: Vec<String> = self
+            .installed
+            .of_kind("", "Service")
+            .filter(stays)
+            .map(|service| format!("{:?}", service.id.name))
+            .collect();
+        let message = format!(
+            "the values do not have the Service {}, which stays: clients that use it still reach the members, and no plan changes \
+             or deletes it",
+            names.join(" and ")
+        );
+        let warning = Diagnostic::new(&SERVICE_STAYS, "naming.clientService", message).help(
+            "keep it by its name (naming.clientService), or let clients use another address and delete it (kubectl delete \
+             service)",
+        );
+        (!names.is_empty()).then_some(warning)
     }
 
     /// Certificates that lose names, or that nobody renews any more.
