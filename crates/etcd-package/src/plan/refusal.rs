@@ -25,7 +25,14 @@ pub(super) fn check(
     };
     let wanted = &rendered.cluster;
     check_understood(from, accepted, &mut refuse);
-    check_options(to, &mut refuse);
+    if let Some(reason) = to.options.opaque() {
+        refuse(
+            &UNKNOWN_CLUSTER,
+            ENV_FROM,
+            format!("etcd's options would not be known: {reason}"),
+            "give it among the installed objects (--live does) or in extraManifests, or write its variables in extraEnv",
+        );
+    }
     check_restore(from, to, wanted, &mut refuse);
     check_certificates(from, to, &mut refuse);
     check_secret_keys(from, to, &mut refuse);
@@ -163,33 +170,22 @@ fn check_understood(from: &ObservedCluster, accepted: &[String], refuse: &mut im
 }
 
 /// Checks the options that the values cannot show: those in ConfigMaps and Secrets.
-fn check_options(to: &ObservedCluster, refuse: &mut impl FnMut(&Code, &str, String, &str)) {
-    const PATH: &str = "extraEnvFrom";
-    if let Some(reason) = to.options.opaque() {
-        refuse(
-            &UNKNOWN_CLUSTER,
-            PATH,
-            format!("etcd's options would not be known: {reason}"),
-            "give it among the installed objects (--live does) or in extraManifests, or write its variables in extraEnv",
-        );
-    }
+pub(super) fn check_options(to: &ObservedCluster, diagnostics: &mut Diagnostics) {
     if to.options.is_on(FORCE_NEW_CLUSTER) == Fact::Known(true) {
-        refuse(
-            &UNSAFE_CHANGE,
-            PATH,
-            "ETCD_FORCE_NEW_CLUSTER has each member forget the other members when it starts".to_owned(),
-            "remove the variable",
-        );
+        let message = "ETCD_FORCE_NEW_CLUSTER has each member forget the other members when it starts";
+        diagnostics.push(Diagnostic::new(&UNSAFE_CHANGE, ENV_FROM, message).help("remove the variable"));
     }
     for flag in to.options.set_twice() {
-        refuse(
-            &UNSAFE_CHANGE,
-            PATH,
-            format!("--{flag} is given as a variable as well, and etcd does not start with both"),
-            "remove the variable, or the value that it doubles",
+        let message = format!("--{flag} is given as a variable as well, and etcd does not start with both");
+        diagnostics.push(
+            Diagnostic::new(&UNSAFE_CHANGE, ENV_FROM, message)
+                .help("remove the variable, or the value that it doubles"),
         );
     }
 }
+
+/// The value by which members read options elsewhere.
+const ENV_FROM: &str = "extraEnvFrom";
 
 /// The flag by which a member forgets the others.
 const FORCE_NEW_CLUSTER: &str = "force-new-cluster";

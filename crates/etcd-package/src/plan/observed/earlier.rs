@@ -17,9 +17,6 @@ pub(in crate::plan) struct Earlier {
     pub(in crate::plan) other_claims: Option<Vec<String>>,
 }
 
-/// Most pods that are looked for: a rendering has no more members.
-const MOST_PODS: u32 = 1000;
-
 impl ObservedCluster {
     /// Finds the members of earlier templates. They are unknown unless all pods, and the templates that their labels name, are
     /// among the objects.
@@ -28,9 +25,6 @@ impl ObservedCluster {
             return Fact::Absent;
         }
         let unknown = |reason: String| Fact::Unknown(reason);
-        if self.replicas > MOST_PODS {
-            return unknown(format!("there are more than {MOST_PODS} members"));
-        }
         let own: Vec<String> = self.claims.iter().map(|claim| claim.name.clone()).collect();
         let current = self.set.text("status.updateRevision");
         let mut found: Vec<(String, Vec<String>, Earlier)> = Vec::new();

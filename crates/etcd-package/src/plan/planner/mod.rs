@@ -150,6 +150,7 @@ impl Planner<'_> {
     /// Finds the steps, or why there are no safe ones.
     pub(super) fn plan(&self, mut diagnostics: Diagnostics) -> Result<Planned, Vec<Diagnostic>> {
         refusal::check(self.from, self.to, self.rendered, self.accepted, &mut diagnostics);
+        refusal::check_options(self.to, &mut diagnostics);
         let versions = self.versions(&mut diagnostics);
         // Of a cluster that is not understood this would only be noise.
         if !diagnostics.has_errors() {
