@@ -3,12 +3,13 @@
 use std::env;
 use std::io::{self, Read as _};
 use std::path::{self, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::thread;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::{self, JoinHandle};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use rutter::ObjectKind;
 use rutter::plan::Target;
+use rutter::stream;
 
 use crate::args::Cluster;
 use crate::observed::{self, Problem};
@@ -18,6 +19,10 @@ pub(crate) const OF_NAMESPACE: &str = "namespace-";
 
 /// The number of kinds that are read at once.
 const AT_ONCE: usize = 4;
+
+/// The most bytes of kubectl's error messages that are kept, and that are read.
+const KEPT_MESSAGES: u64 = 8 << 10;
+const READ_MESSAGES: u64 = 1 << 20;
 
 /// kubectl for one cluster.
 #[derive(Clone, Debug)]
@@ -72,16 +77,54 @@ impl Kubectl {
         command.env("LC_ALL", "C");
         // No options of the person's own: a selector of `get` would hide objects.
         command.env("KUBERC", "off").env("KUBECTL_KUBERC", "false");
+        // kubectl waits for an API server forever.
+        command.args((arguments.first() == Some(&"get")).then_some("--request-timeout=60s"));
         command.args(self.context.as_ref().map(|context| format!("--context={context}")));
         command.args(arguments);
         command
     }
 
-    fn output(&self, arguments: &[&str]) -> Result<Output> {
-        self.command(arguments)
+    /// Starts kubectl, and reads its error messages.
+    fn start(&self, arguments: &[&str]) -> Result<(Child, JoinHandle<Vec<u8>>)> {
+        let mut child = self
+            .command(arguments)
             .stdin(Stdio::null())
-            .output()
-            .context("kubectl cannot be started")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("kubectl cannot be started")?;
+        let stderr = child.stderr.take();
+        let messages = thread::spawn(move || {
+            let mut text = Vec::new();
+            if let Some(stderr) = stderr {
+                let mut stderr = stderr.take(READ_MESSAGES);
+                // What cannot be read is not printed.
+                let _ = stderr.by_ref().take(KEPT_MESSAGES).read_to_end(&mut text);
+                let _ = io::copy(&mut stderr, &mut io::sink());
+            }
+            text
+        });
+        Ok((child, messages))
+    }
+
+    fn output(&self, arguments: &[&str]) -> Result<Output> {
+        let (mut child, messages) = self.start(arguments)?;
+        let mut text = Vec::new();
+        if let Some(stdout) = child.stdout.take() {
+            let most = u64::try_from(stream::MAX_BYTES + 1).unwrap_or(u64::MAX);
+            stdout.take(most).read_to_end(&mut text).context("kubectl")?;
+        }
+        let status = child.wait().context("kubectl")?;
+        ensure!(
+            text.len() <= stream::MAX_BYTES,
+            "kubectl printed more than the {} MiB accepted",
+            stream::MAX_BYTES >> 20
+        );
+        Ok(Output {
+            status,
+            stdout: text,
+            stderr: messages.join().unwrap_or_default(),
+        })
     }
 
     /// Returns the output of kubectl.
@@ -205,27 +248,19 @@ impl Kubectl {
             };
         }
         arguments.push("--output=json");
-        let mut child = self
-            .command(&arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("kubectl cannot be started")?;
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let complaint = thread::spawn(move || {
-            let mut text = Vec::new();
-            let read = stderr.map(|stderr| stderr.take(1 << 20).read_to_end(&mut text));
-            read.map(|_| text).unwrap_or_default()
-        });
+        let (mut child, messages) = self.start(&arguments)?;
+        let stdout = child.stdout.take();
         let objects = stdout.map(|stdout| observed::read_json(stdout, std::slice::from_ref(kind)));
         let status = child.wait().context("kubectl")?;
         let output = Output {
             status,
             stdout: Vec::new(),
-            stderr: complaint.join().unwrap_or_default(),
+            stderr: messages.join().unwrap_or_default(),
         };
-        if !output.status.success() {
+        // A signal ends it if its output is not read to the end.
+        let is_cut = output.status.code().is_none() && output.stderr.is_empty();
+        let is_cut = is_cut && matches!(objects, Some(Err(Problem::Refused(_))));
+        if !output.status.success() && !is_cut {
             return self.excuse(kind, failed(&output));
         }
         match objects {
@@ -233,7 +268,10 @@ impl Kubectl {
             Some(Err(Problem::Unreadable(error))) => Err(error.into()),
             Some(Err(Problem::Refused(problems))) => {
                 let problems = problems.iter().map(|problem| problem.message.clone());
-                bail!("{}", problems.collect::<Vec<_>>().join("; "))
+                bail!(
+                    "kubectl did not print a list of them: {}",
+                    problems.collect::<Vec<_>>().join("; ")
+                )
             }
             None => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
         }

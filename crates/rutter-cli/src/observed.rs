@@ -78,13 +78,16 @@ fn read_beyond(whole: usize, mut reader: impl Read, kinds: &[ObjectKind]) -> Res
     Ok(Installed::Objects(kept.finish()))
 }
 
-/// Keeps the observed objects of a JSON text, as kubectl writes it.
+/// Keeps the objects of an answer of kubectl about these kinds: one list or object in JSON.
 ///
 /// # Errors
 ///
-/// As for [`read`].
+/// As for [`read`], and if the answer is empty or about anything else. It would be taken for no objects.
 pub(crate) fn read_json(reader: impl Read, kinds: &[ObjectKind]) -> Result<String, Problem> {
-    let mut kept = Kept::new(kinds);
+    let mut kept = Kept {
+        is_answer: true,
+        ..Kept::new(kinds)
+    };
     json::read(reader, &mut kept)?;
     Ok(kept.text)
 }
@@ -122,6 +125,8 @@ pub(crate) fn to_stream(objects: String) -> String {
 struct Kept<'a> {
     kinds: &'a [ObjectKind],
     text: String,
+    /// Whether nothing may be left out.
+    is_answer: bool,
 }
 
 impl<'a> Kept<'a> {
@@ -129,6 +134,7 @@ impl<'a> Kept<'a> {
         Self {
             kinds,
             text: String::new(),
+            is_answer: false,
         }
     }
 
@@ -356,6 +362,46 @@ mod tests {
             (text[..text.len() - 4].to_owned(), "from.yaml:2:"),
         ] {
             refuses(wrong.as_bytes(), message);
+        }
+    }
+
+    #[test]
+    fn an_answer_is_one_list_of_what_was_asked_for() {
+        let set = r#"{"apiVersion": "apps/v1", "kind": "StatefulSet"}"#;
+        let list = |items: &str| format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{items}]}}"#);
+        let read = |text: &str| read_json(text.as_bytes(), &kinds()[..1]);
+        for (right, count) in [
+            (list(""), 0),
+            (list(set), 1),
+            (list(&list(set)), 1),
+            (set.to_owned() + "\n", 1),
+        ] {
+            let objects = read(&right).expect("objects");
+            assert_eq!(objects.matches("StatefulSet").count(), count, "{objects}");
+        }
+        for (wrong, message) in [
+            (String::new(), "is empty"),
+            (" \n".to_owned(), "is empty"),
+            (list(set) + &list(set), "more than one"),
+            (list(&set.replace("StatefulSet", "Event")), "is of the kind Event"),
+            (list(&set.replace("apps/v1", "v1")), "is of the kind StatefulSet of v1"),
+            (
+                list(&list(&set.replace("StatefulSet", "Event"))),
+                "is of the kind Event",
+            ),
+            (
+                r#"{"apiVersion": "v1", "kind": "Status"}"#.to_owned(),
+                "is of the kind Status",
+            ),
+        ] {
+            let Err(Problem::Refused(problems)) = read(&wrong) else {
+                panic!("{wrong} is read")
+            };
+            assert!(
+                problems[0].message.contains(message),
+                "{wrong}: {}",
+                problems[0].message
+            );
         }
     }
 

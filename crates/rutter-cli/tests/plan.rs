@@ -15,6 +15,10 @@ use rutter::{Change, Command as Line, Diagnostic, Difference, File, Manifest, Pl
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../../../host-tests/src/payloads.rs"]
+mod payloads;
+
 /// The memory of a package that is written by hand, in the layout of the canonical ABI.
 #[derive(Default)]
 struct Memory(Vec<u8>);
@@ -620,6 +624,80 @@ fn what_a_cluster_may_lack_is_left_out_only_if_it_does() {
         ],
     );
     fs::remove_file(setting.path("bin/kubectl")).expect("a file");
+}
+
+/// Answers of kubectl that are none: a case of its script, and a text of the error.
+#[rustfmt::skip]
+const WRONG_ANSWERS: [(&str, &str); 28] = [
+    // Sets, as JSON.
+    ("*'get statefulsets'*) ;;", "statefulsets.apps: kubectl did not print a list of them: the answer is empty"),
+    ("*'get statefulsets'*) echo ;;", "the answer is empty"),
+    ("*'get statefulsets'*) echo 'No resources found in shop namespace.' ;;", "expected value at line 1 column 1"),
+    ("*'get statefulsets'*) printf '\\033[2J\\nFORGED\\n' ;;", "expected value at line 1 column 1"),
+    ("*'get statefulsets'*) printf '\\377\\376' ;;", "expected value at line 1 column 1"),
+    ("*'get statefulsets'*) printf '{\"kind\": \"List\", \"apiVersion\": \"v1\", \"items\": [' ;;", "EOF while parsing"),
+    ("*'get statefulsets'*) printf '{\"kind\": \"List\", \"apiVersion\": \"v1\", \"items\": [7]}' ;;", "expected a Kubernetes object"),
+    ("*'get statefulsets'*) printf '{\"kind\": \"List\", \"apiVersion\": \"v1\", \"items\": []}x' ;;", "more than one object"),
+    ("*'get statefulsets'*) printf '[]' ;;", "invalid type: sequence"),
+    ("*'get statefulsets'*) printf '{}' ;;", "an object has no `apiVersion`"),
+    ("*'get statefulsets'*) printf '{\"kind\": \"Status\", \"apiVersion\": \"v1\", \"code\": 200}' ;;", "an object is of the kind Status of v1"),
+    ("*'get statefulsets'*) printf '{\"kind\": \"Secret\", \"apiVersion\": \"v1\", \"data\": {\"a\": \"hidden\"}}' ;;", "an object is of the kind Secret of v1"),
+    ("*'get statefulsets'*) printf '{\"kind\": \"\\\\u001b[2J\\\\nFORGED\", \"apiVersion\": \"v1\"}' ;;", "an object is of the kind \\u{1b}[2J"),
+    ("*'get statefulsets'*) exec yes '{\"kind\": \"List\", \"apiVersion\": \"v1\", \"items\": []}' ;;", "more than one object"),
+    ("*'get statefulsets'*) exec yes ' ' ;;", "an object has more than the 8388608 bytes"),
+    ("*'get statefulsets'*) exec cat /dev/zero ;;", "expected value at line 1 column 1"),
+    ("*'get statefulsets'*) printf '{\"a\": \"'; exec tr '\\0' a < /dev/zero ;;", "an object has more than the 8388608 bytes"),
+    ("*'get statefulsets'*) printf '{\"kind\": \"List\", \"items\": ['; x=$(head -c 100000 /dev/zero | tr '\\0' x); exec yes '{\"kind\": \"StatefulSet\", \"apiVersion\": \"apps/v1\", \"x\": \"'\"$x\"'\"},' ;;", "larger than the 64 MiB accepted"),
+    ("*'get statefulsets'*) kill -9 $$ ;;", "the answer is empty"),
+    ("*'get statefulsets'*) exit 1 ;;", "statefulsets.apps: kubectl failed: exit status: 1"),
+    ("*'get statefulsets'*) printf 'error: \\033[2J\\033]52;c;eA==\\007\\nFORGED\\n' >&2; exit 1 ;;", "error: \\u{1b}[2J"),
+    ("*'get statefulsets'*) exec yes 'no such host' >&2 ;;", "no such host"),
+    // Keys of Secrets, as YAML.
+    ("*'get secrets'*) exec yes -- --- ;;", "secrets: kubectl printed more than the 64 MiB accepted"),
+    ("*'get secrets'*) printf '\\377' ;;", "secrets: kubectl printed what is not UTF-8"),
+    ("*'get secrets'*) printf 'error: \\033[2J\\nFORGED\\n' >&2; exit 1 ;;", "error: \\u{1b}[2J"),
+    // The cluster.
+    ("*'get namespace kube-system'*) ;;", "the namespace kube-system has no UID"),
+    ("*'get namespace kube-system'*) printf 'uid\\033[2J' ;;", "the namespace kube-system has no UID"),
+    ("*'get namespace kube-system'*) exec yes ;;", "kubectl printed more than the 64 MiB accepted"),
+];
+
+#[test]
+fn answers_of_kubectl_that_are_none_end_a_command() {
+    let setting = Setting::new(&steps());
+    for (number, (case, message)) in WRONG_ANSWERS.into_iter().enumerate() {
+        setting.kubectl(case);
+        // They read a cluster in the same way.
+        let command = [
+            "plan --live -f values.yaml --output json",
+            "drift --live -f values.yaml",
+            "apply --live -f values.yaml --yes --allow-commands",
+        ][number % 3];
+        let Run { code, stdout, stderr } = setting.run(command);
+        assert_eq!((code, stdout.as_str()), (3, ""), "{case}: {stderr}");
+        assert!(stderr.contains(message), "{case}: {message:?} is missing in {stderr}");
+        payloads::check_lines(&stderr).unwrap_or_else(|found| panic!("{case}: {found}"));
+        assert!(stderr.len() < payloads::MOST, "{case}: {} bytes", stderr.len());
+        assert!(!stderr.contains("hidden"), "{case}: {stderr}");
+    }
+    assert!(!setting.path("state").exists(), "something was carried out");
+    // No call waits for an API server forever.
+    let calls = setting.calls();
+    let mut of_server = calls.lines().filter(|call| call.contains(" get "));
+    assert!(of_server.clone().count() > WRONG_ANSWERS.len());
+    assert!(of_server.all(|call| call.contains("--request-timeout=")), "{calls}");
+}
+
+#[test]
+fn names_in_a_cluster_are_printed_escaped() {
+    let setting = Setting::telling();
+    setting.kubectl(
+        "*'get statefulsets'*) printf '%s' '{\"kind\": \"StatefulSet\", \"apiVersion\": \"apps/v1\", \"metadata\": {\"name\": \"a\\u001b[2J\\nFORGED\"}}' ;;",
+    );
+    let run = setting.run("plan --live -f values.yaml");
+    assert_eq!((run.code, run.stdout.as_str()), (6, ""), "{}", run.stderr);
+    assert!(run.stderr.contains("StatefulSet"), "{}", run.stderr);
+    payloads::check_lines(&run.stderr).unwrap_or_else(|found| panic!("{found}"));
 }
 
 #[test]

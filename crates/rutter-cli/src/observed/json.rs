@@ -19,25 +19,35 @@ pub(super) fn read(reader: impl Read, kept: &mut Kept<'_>) -> Result<(), Problem
     let mut problem = None;
     let reader = BufReader::new(Metered { reader, left: &left });
     let mut deserializer = Deserializer::from_reader(reader);
-    loop {
+    for number in 0_u64.. {
+        left.set(WHOLE);
+        // Blanks between objects, and the end.
+        match deserializer.end() {
+            Ok(()) if kept.is_answer && number == 0 => return Err(foreign("the answer is empty".to_owned())),
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_io() => return Err(unreadable(&left, error)),
+            Err(_) if kept.is_answer && number > 0 => {
+                return Err(foreign("the answer has more than one object".to_owned()));
+            }
+            Err(_) => {}
+        }
         let mut document = Document {
             kept: &mut *kept,
             left: &left,
             problem: &mut problem,
         };
-        left.set(WHOLE);
-        // Blanks between objects, and the end.
-        match deserializer.end() {
-            Ok(()) => return Ok(()),
-            Err(error) if error.is_io() => return Err(unreadable(&left, error)),
-            Err(_) => {}
-        }
         let read = (&mut deserializer).deserialize_any(&mut document);
         if let Some(problem) = problem.take() {
             return Err(problem);
         }
         read.map_err(|error| unreadable(&left, error))?;
     }
+    Ok(())
+}
+
+/// An answer that is not about what was asked for.
+fn foreign(message: String) -> Problem {
+    Diagnostic::new(&WRONG_TYPE, "", message).into()
 }
 
 fn unreadable(left: &Cell<usize>, error: serde_json::Error) -> Problem {
@@ -101,6 +111,9 @@ impl Document<'_, '_> {
         }
         if !self.kept.kinds.is_empty() {
             match observed(&api_version, &kind, self.kept.kinds) {
+                None if self.kept.is_answer => {
+                    return Err(foreign(format!("an object is of the kind {kind} of {api_version}")));
+                }
                 None => return Ok(()),
                 Some(kind) if kind.keys_only => keep_keys(&mut object),
                 Some(_) => {}
