@@ -222,7 +222,13 @@ fn try_pair(from: &str, to: &str) -> Result<Outcome> {
                 "refused without help: {}",
                 shown(&diagnostics)
             );
-            ensure!(from != to, "refused to change nothing: {}", shown(&diagnostics));
+            // Of what is not known nothing shows that it does not change.
+            let is_unknown = |diagnostic: &Diagnostic| diagnostic.code == "unknown-cluster";
+            ensure!(
+                from != to || diagnostics.iter().any(is_unknown),
+                "refused to change nothing: {}",
+                shown(&diagnostics)
+            );
             return Ok(REFUSED);
         }
     };

@@ -498,7 +498,7 @@ replaceable() (
 # object of the same name last.
 creatable() (
   if is_done "$1"; then exit 0; fi
-  if answer=$(k create --dry-run=server --filename "$1/manifests/$2" 2>&1); then exit 0; fi
+  if answer=$(attempt k create --dry-run=server --filename "$1/manifests/$2" 2>&1); then exit 0; fi
   printf '%s\n' "$answer" | grep -q '^Error from server (AlreadyExists): ' || {
     printf '%s\n' "$answer" >&2
     exit 1

@@ -15,6 +15,9 @@ use crate::cluster::Cluster;
 /// Seconds to wait for a member that starts, or for a state of all of them.
 const PATIENCE: u32 = 300;
 
+/// Seconds to wait for an answer of members that serve. An interrupted step may be restarting them.
+const ANSWER: u32 = 60;
+
 /// The facts about the cluster that turn an action into a line.
 #[derive(Clone, Debug)]
 pub(super) struct Shell {
@@ -134,9 +137,10 @@ impl Shell {
                     PATIENCE,
                 )
             }
-            Action::RunsVersion { members, versions } => once(
+            Action::RunsVersion { members, versions } => until(
                 format!("check that the members run etcd {}", versions.join(" or ")),
                 format!("runs_version {}{}", word(&versions.join(" ")), words(members)),
+                ANSWER,
             ),
             Action::Snapshot { member, path, claim } => {
                 let room = claim.as_ref().map(|claim| call("has_room", &[member, claim]) + " && ");
@@ -170,9 +174,10 @@ impl Shell {
                     words(files)
                 ),
             ),
-            Action::FitsQuota { members, bytes } => once(
+            Action::FitsQuota { members, bytes } => until(
                 format!("check that no database is larger than {bytes} bytes"),
                 format!("fits_quota {bytes}{}", words(members)),
+                ANSWER,
             ),
             Action::Applied { files } => once(
                 "check that the live objects are what the manifests are",
