@@ -15,8 +15,8 @@ use rutter::{Change, Command as Line, Diagnostic, Difference, File, Manifest, Pl
 use serde_json::Value;
 use tempfile::TempDir;
 
-#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../../../host-tests/src/payloads.rs"]
+#[allow(dead_code, unreachable_pub, reason = "another crate's module")]
 mod payloads;
 
 /// The memory of a package that is written by hand, in the layout of the canonical ABI.
