@@ -474,7 +474,7 @@ static SCRIPTS: LazyLock<Mutex<Scripts>> = LazyLock::new(Mutex::default);
 ///
 /// # Errors
 ///
-/// As for [`check`].
+/// Returns what does not hold, as for [`Scripts::plan`].
 pub fn fuzz(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     let Ok(text) = str::from_utf8(bytes) else {
         return Ok(String::new());
