@@ -1258,7 +1258,13 @@ fn an_interrupt_at_the_question_changes_nothing(shell: &Shell) -> Result<()> {
         text.extend(byte);
     }
     let pid = child.id().to_string();
-    Command::new("kill").args(["-INT", &pid]).status()?;
+    // A shell cannot take back that it was started with interrupts ignored, as a job in the background is.
+    let ignored = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = ignored.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let is_ignored = ignored.is_some_and(|mask| mask & 0b10 != 0);
+    let signal = if is_ignored { "-TERM" } else { "-INT" };
+    Command::new("kill").args([signal, &pid]).status()?;
     // Its standard input stays open.
     let stdin = child.stdin.take();
     let mut run = Run::of(child.wait_with_output()?)?;
