@@ -201,7 +201,12 @@ impl Planner<'_> {
             guards: self.guards(&steps, &versions),
             steps,
             is_one_apply,
-            differences: self.changes.differences(),
+            differences: self
+                .changes
+                .differences()
+                .into_iter()
+                .chain(self.claim_differences())
+                .collect(),
             warnings: diagnostics.into_vec(),
         })
     }

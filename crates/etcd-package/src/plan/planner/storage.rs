@@ -333,6 +333,18 @@ impl Planner<'_> {
         .collect()
     }
 
+    /// The claims that are smaller than they are to be, beside the template that made them.
+    pub(super) fn claim_differences(&self) -> impl Iterator<Item = rutter::Difference> {
+        let grown: BTreeSet<String> = self.grown().into_iter().flat_map(|(claims, _)| claims).collect();
+        let claims = self.kept_claims().filter(move |(claim, ..)| grown.contains(claim));
+        claims.map(|(claim, new, object)| rutter::Difference {
+            object: format!("persistentvolumeclaim/{claim}"),
+            path: "spec.resources.requests[\"storage\"]".to_owned(),
+            installed: quoted(&object.text("spec.resources.requests.storage").unwrap_or_default()),
+            desired: new.size.as_ref().map(ToString::to_string).unwrap_or_default(),
+        })
+    }
+
     /// Grows the claims that exist. The templates of a StatefulSet count for those that it creates.
     pub(super) fn grow(&self, steps: &mut Steps) {
         let grown = self.grown();
