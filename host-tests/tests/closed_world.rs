@@ -150,14 +150,17 @@ const DEFAULTS: [(&str, &str); 16] = [
 ];
 
 /// Fields whose differences may be named by another word than theirs: what their path contains, and the word.
-const NAMED_BY: [(&str, &str); 11] = [
+const NAMED_BY: [(&str, &str); 15] = [
     ("metadata.deletionTimestamp", "is being deleted"),
     ("metadata.ownerReferences", "is owned by"),
     // Options are compared, however they are written.
     ("containers[].command[]", "containers[etcd].args"),
     // The peer URLs have it.
     ("env[].valueFrom.fieldRef.fieldPath", "peer URLs"),
-    ("env[].valueFrom", "a variable has no name"),
+    ("env[].value", "a variable has no name"),
+    // A variable that others refer to.
+    ("env[].name", "$(HOSTNAME)"),
+    ("envFrom[]", "its variables"),
     ("spec.secretName", "the Certificate of the Secret"),
     // It is made again as a whole.
     (
@@ -167,6 +170,8 @@ const NAMED_BY: [(&str, &str); 11] = [
     // Without what identifies it, an item is another one.
     ("ontainers[].name", "ontainers[\"\"]"),
     ("volumeMounts[].mountPath", "volumeMounts"),
+    ("volumeMounts[].mountPath", "the container's own file system"),
+    ("volumeMounts[].subPath", "naming.dataPath"),
     ("volumeClaimTemplate.spec.volumeName", "volumeClaimTemplate"),
     ("spec.updateStrategy.type", "spec.updateStrategy"),
 ];
@@ -386,6 +391,7 @@ fn passed_over(objects: &[Value], index: usize, steps: &[Step]) -> Option<String
                     .iter()
                     .flat_map(|step| [&step.title, &step.reason].into_iter().chain(&step.effects))
                     .chain(plan.warnings.iter().map(|warning| &warning.message))
+                    .chain(plan.differences.iter().map(|difference| &difference.path))
                     .map(|text| format!("{text}; "))
                     .collect();
                 (!names(&said)).then(|| format!("steps, which do not name it: {said}"))

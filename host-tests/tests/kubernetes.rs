@@ -114,7 +114,17 @@ mod for_real {
             for step in change.plan().iter().flat_map(|plan| plan.change.steps()) {
                 for manifest in &step.manifests {
                     let read = documents(&manifest.document)?;
-                    objects.extend(read.into_iter().filter(|object| KINDS.contains(&kind(object))));
+                    let mut read: Vec<Value> = read
+                        .into_iter()
+                        .filter(|object| KINDS.contains(&kind(object)))
+                        .collect();
+                    for object in &mut read {
+                        // kubectl applies the user's own manifests to the namespace of the plan.
+                        if object["metadata"]["namespace"].is_null() {
+                            object["metadata"]["namespace"] = "default".into();
+                        }
+                    }
+                    objects.extend(read);
                 }
             }
         }
