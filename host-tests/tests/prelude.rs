@@ -878,6 +878,16 @@ fn cases() -> Vec<Case> {
             1,
         ),
         case(
+            "an answer, and a failure",
+            "mkdir files; : > files/a.yaml; without_old_keys a.yaml k get a",
+            vec![
+                says(OLD_KEYS, "annotation old\n"),
+                says(NEW_KEYS, "label a\n"),
+                refuses("*get a --output*", "label a\n"),
+            ],
+            1,
+        ),
+        case(
             "the old ones cannot be read",
             "mkdir files; : > files/a.yaml; without_old_keys a.yaml k get a",
             vec![fails(OLD_KEYS)],
