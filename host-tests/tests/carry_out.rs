@@ -129,7 +129,7 @@ const TESTS: &[(&str, Test)] = &[
         "places_that_cannot_be_written_to_are_found_first",
         places_that_cannot_be_written_to_are_found_first,
     ),
-    ("errors_of_kubectl_have_remedies", errors_of_kubectl_have_remedies),
+    ("errors_of_kubectl_have_help", errors_of_kubectl_have_help),
     ("marks_of_other_plans_do_not_count", marks_of_other_plans_do_not_count),
     ("texts_are_no_commands", texts_are_no_commands),
     ("lines_have_what_they_are_promised", lines_have_what_they_are_promised),
@@ -1384,7 +1384,7 @@ fn places_that_cannot_be_written_to_are_found_first(shell: &Shell) -> Result<()>
     Ok(())
 }
 
-fn errors_of_kubectl_have_remedies(shell: &Shell) -> Result<()> {
+fn errors_of_kubectl_have_help(shell: &Shell) -> Result<()> {
     for (error, help) in [
         (
             "Unable to connect to the server: dial tcp: lookup x: no such host",

@@ -1,4 +1,4 @@
-//! What `rutter drift` prints of each kind of change: every plan lists what differs.
+//! The differences that `rutter drift` prints: every plan lists them.
 
 use anyhow::{Context as _, Result, ensure};
 use host_tests::plans::Change;

@@ -300,20 +300,38 @@ const UNSEEN: [(&str, &str, &str); 5] = [
     ),
 ];
 
+/// A plan between values, and the manifests before and after it; none where something else is installed, nothing is to do or
+/// there is no plan.
+struct OnModel {
+    plan: Planned,
+    before: Vec<Manifest>,
+    last: Vec<Manifest>,
+    has_snapshot: bool,
+}
+
+impl OnModel {
+    fn of(change: &Change) -> Option<Self> {
+        let Ok((State::Values(from), desired)) = change.asked() else {
+            return None;
+        };
+        let plan = planned(&State::Values(from.clone()), &desired).ok()?;
+        Some(Self {
+            before: EtcdPackage.render(&from).ok()?.manifests,
+            last: plan.steps.last()?.manifests.clone(),
+            has_snapshot: desired.snapshot,
+            plan,
+        })
+    }
+}
+
 /// No step of a plan does harm where the cluster is not as it was when the plan was made.
 fn meet_mishaps(change: &Change) -> Result<()> {
-    let Ok((State::Values(from), desired)) = change.asked() else {
-        return Ok(());
-    };
-    let Ok(plan) = planned(&State::Values(from.clone()), &desired) else {
-        return Ok(());
-    };
-    let (Ok(before), Some(last)) = (EtcdPackage.render(&from), plan.steps.last()) else {
+    let Some(OnModel { plan, before, last, .. }) = OnModel::of(change) else {
         return Ok(());
     };
     let mut stopped = 0;
     for pace in [Pace::Eager, Pace::Lazy] {
-        let mut model = Model::healthy(&before.manifests, &last.manifests, pace)?;
+        let mut model = Model::healthy(&before, &last, pace)?;
         let mishaps = [Mishap::Down(0), Mishap::Down(1), Mishap::Voter, Mishap::Learner];
         stopped += model.meet(&plan, &mishaps).with_context(|| format!("{pace:?}"))?;
     }
@@ -342,22 +360,22 @@ impl LeftOut {
 
 /// Each action of a plan, left out, makes the plan fail on the model, unless the model cannot see it.
 fn without_an_action(change: &Change, left_out: &Mutex<LeftOut>) -> Result<()> {
-    let Ok((State::Values(from), desired)) = change.asked() else {
-        return Ok(());
-    };
-    let Ok(plan) = planned(&State::Values(from.clone()), &desired) else {
-        return Ok(());
-    };
-    let (Ok(before), Some(last)) = (EtcdPackage.render(&from), plan.steps.last()) else {
+    let Some(OnModel {
+        plan,
+        before,
+        last,
+        has_snapshot,
+    }) = OnModel::of(change)
+    else {
         return Ok(());
     };
     let is_fine = |plan: &Planned| {
         [Pace::Eager, Pace::Lazy].into_iter().all(|pace| {
-            let model = Model::healthy(&before.manifests, &last.manifests, pace);
+            let model = Model::healthy(&before, &last, pace);
             model.is_ok_and(|mut model| {
                 model
-                    .carry_out_undisturbed(plan, desired.snapshot)
-                    .and_then(|()| model.is(&last.manifests))
+                    .carry_out_undisturbed(plan, has_snapshot)
+                    .and_then(|()| model.is(&last))
                     .is_ok()
             })
         })

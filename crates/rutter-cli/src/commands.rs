@@ -62,7 +62,7 @@ pub(crate) fn tell(failure: &Failure, sources: &Sources, format: OutputFormat, r
         Failure::BadExpression(diagnostic) => report::write(std::slice::from_ref(diagnostic), sources, format, None),
         Failure::NoPlan(diagnostics, asked) => report::write(diagnostics, sources, format, Some(asked)),
         Failure::BadCommandLine(error) | Failure::Host(error) => {
-            let help = rutter::plan::remedy(&format!("{error:#}"));
+            let help = rutter::plan::kubectl_help(&format!("{error:#}"));
             let help = help.map(|help| format!("  help: {help}\n"));
             report::lines_to_stderr(&(report::error(error) + &help.unwrap_or_default()));
         }

@@ -200,7 +200,7 @@ const OPTIONS: [&str; 19] = [
     "--wait",
 ];
 
-/// What lines write.
+/// The files that lines write.
 const NOTES: [&str; 4] = ["notes", "notes/replaced", "notes/snapshot", "notes/installing"];
 
 /// The scripts of plans. One shell runs many of them.
@@ -212,7 +212,7 @@ pub struct Scripts {
 
 #[derive(Debug)]
 struct Script {
-    /// What it is of.
+    /// The case or action that it is of.
     what: String,
     text: String,
     /// Whether its words can be any option: the texts of actions are checked before there are actions.

@@ -1,4 +1,4 @@
-//! What the prelude must not lose: each of its checks is made one that cannot fail, or succeeds where it failed, and a case
+//! Mutations of the prelude: each of its checks is made one that cannot fail, or succeeds where it failed, and a case
 //! must see that.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 
 use super::{Case, cases, foreign_cases, functions, run, shells};
 
-/// What is replaced in a line, wherever it is found, and by what.
+/// Texts that are replaced in a line wherever they are found, and their replacements.
 const REPLACED: [(&str, &str); 32] = [
     ("|| exit 0", "|| :"),
     ("|| exit 1", "|| :"),

@@ -5,7 +5,7 @@ use rutter::{Diagnostic, Diagnostics, Severity};
 use super::changes::{accepted_name, is_own_before_the_label};
 use super::difference::{Difference, Segment, differences};
 use super::objects::{Object, Objects, items};
-use super::observed::{ObservedCluster, map, quoted, text};
+use super::observed::{ObservedCluster, has_labels, map, quoted, shortened, text};
 use crate::cluster::OWNERSHIP_LABEL;
 use crate::codes::{FOREIGN_OBJECT, UNSAFE_CHANGE};
 
@@ -118,14 +118,10 @@ impl Takeover<'_> {
             .map(|difference| difference.path.to_string())
             .collect();
         let (before, after) = (labels(installed), labels(desired));
-        let is_named = !after.is_empty() && after.iter().all(|(key, value)| before.get(key) == Some(value));
-        if let (Some(first), false) = (replaced.first(), is_named) {
-            let more = match replaced.len() {
-                1 => String::new(),
-                count => format!(" and {} more", count - 1),
-            };
-            let message =
-                format!("{what} exists, nothing shows who has made it, and an apply replaces its {first}{more}");
+        let is_named = !after.is_empty() && has_labels(&before, &after);
+        if !(replaced.is_empty() || is_named) {
+            let replaced = shortened(&replaced, 1);
+            let message = format!("{what} exists, nothing shows who has made it, and an apply replaces its {replaced}");
             let mut diagnostic = Diagnostic::new(&FOREIGN_OBJECT, "extraManifests", message)
                 .help("make sure that it is this cluster's, or write another name for it");
             diagnostic.severity = Severity::Warning;
@@ -306,6 +302,5 @@ fn selects(object: &Object, from: &ObservedCluster) -> bool {
         _ => return false,
     };
     let selector = map(object.node.at(path));
-    let pods = map(from.set.node.at("spec.template.metadata.labels"));
-    !selector.is_empty() && selector.iter().all(|(key, value)| pods.get(key) == Some(value))
+    !selector.is_empty() && has_labels(&from.pod_labels(), &selector)
 }

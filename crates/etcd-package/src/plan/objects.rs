@@ -183,6 +183,11 @@ impl Object {
     }
 }
 
+/// Whether two manifests of this cluster are of the same object.
+pub(super) fn is_same_object(manifest: &Manifest, other: &Manifest) -> bool {
+    (&manifest.kind, &manifest.name) == (&other.kind, &other.name)
+}
+
 /// Whether this is a name as Kubernetes has them: of letters, digits, `.`, `_`, `:` and `-`.
 pub(super) fn is_plain(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);

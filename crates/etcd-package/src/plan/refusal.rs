@@ -5,7 +5,7 @@ use rutter::{Code, Diagnostic, Diagnostics};
 use super::fact::Fact;
 use super::foreign::is_of_package;
 use super::objects::{Object, Objects, items, scalar};
-use super::observed::{MOST_MEMBERS, ObservedCluster, PeerTls, map, quoted, runs_etcd, text};
+use super::observed::{MOST_MEMBERS, ObservedCluster, PeerTls, has_labels, map, quoted, runs_etcd, text};
 use crate::Rendered;
 use crate::cluster::{Cluster, Issuers, OWNERSHIP_LABEL, Purpose, RESTORE_VOLUME};
 use crate::codes::{AUTHENTICATION, CONTROLLED, FIXED_NAME, NOT_UNDERSTOOD, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
@@ -594,7 +594,7 @@ pub(super) fn check_selector(
             _ => "spec.template.metadata.labels",
         };
         let labels = map(object.node.at(path));
-        to.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        has_labels(&labels, &to.selector)
     };
     if let Some(other) = installed.iter().filter(is_other).find(matches) {
         let message = format!(

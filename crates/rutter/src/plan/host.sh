@@ -1,6 +1,6 @@
 
 # The host's part. Its functions and variables start with `rutter_`. The lines of the plan may call `kubectl`, which is
-# pinned to the cluster and fails without the lock, and `say`, `fail`, `attempt` and `is_done`. `rutter_remedy` is generated.
+# pinned to the cluster and fails without the lock, and `say`, `fail`, `attempt` and `is_done`. `rutter_kubectl_help` is generated.
 
 rutter_usage() {
   cat <<'END'
@@ -56,9 +56,9 @@ rutter_refuse() {
   exit 6
 }
 
-# Refuses to start because of an error of kubectl, whose text is in a file. Without a remedy that is known, gives this help.
+# Refuses to start because of an error of kubectl, whose text is in a file. Gives this help if that text is not known.
 rutter_refuse_because() { # FILE TEXT HELP
-  rutter_help=$(rutter_remedy "$(cat -- "$1")")
+  rutter_help=$(rutter_kubectl_help "$(cat -- "$1")")
   rutter_refuse "$2: $(rutter_last_line "$1")" "${rutter_help:-$3}"
 }
 
@@ -583,7 +583,7 @@ rutter_failed() {
   [ -z "$rutter_stop" ] || rutter_stopped
   tail -n 20 -- "$rutter_tmp/output" | rutter_plain | sed 's/^/    | /' >&2 || :
   rutter_error "failed: $1"
-  rutter_help=$(rutter_remedy "$(cat -- "$rutter_tmp/output")")
+  rutter_help=$(rutter_kubectl_help "$(cat -- "$rutter_tmp/output")")
   [ -z "$rutter_help" ] || rutter_error "  help: $rutter_help"
   case "$(rutter_last_line "$rutter_tmp/output")" in
     # The line itself has found that it is not for this cluster.
@@ -810,7 +810,7 @@ rutter_main() {
   if [ -n "$rutter_left" ]; then
     rutter_print "ok: done; left to do: $rutter_left"
   else
-    # Whoever removes old plans knows by it that this one is finished.
+    # It marks a finished plan for the removal of old ones.
     : > "$rutter_state/finished"
     rutter_print 'ok: done'
   fi

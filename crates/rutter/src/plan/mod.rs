@@ -27,14 +27,14 @@
 //! Names that start with `rutter_` are the host's.
 
 mod json;
+mod kubectl_help;
 mod read;
-mod remedy;
 mod script;
 mod text;
 
 use crate::{Change, Plan, Step};
+pub use kubectl_help::kubectl_help;
 pub use read::{desired, state};
-pub use remedy::remedy;
 
 /// A file of a plan's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]

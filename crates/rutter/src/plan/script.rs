@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::remedy::REMEDIES;
+use super::kubectl_help::KUBECTL_HELP;
 use super::{File, Target};
 use crate::{Command, Plan, printable};
 
@@ -38,7 +38,7 @@ pub(super) fn write(plan: &Plan, files: &[File], target: Option<&Target>) -> Str
         let _ = writeln!(script, "rutter_{name}={}", quote(&value));
     }
     script.push_str(HOST);
-    script.push_str(&remedies());
+    script.push_str(&kubectl_help_function());
     script.push_str(&body);
     // The shell has read all of it by then, so that nothing changes under a run.
     script.push_str("\nrutter_main \"$@\"\nexit\n");
@@ -46,9 +46,9 @@ pub(super) fn write(plan: &Plan, files: &[File], target: Option<&Target>) -> Str
 }
 
 /// The function that prints what to do about an error of kubectl, if that is known.
-fn remedies() -> String {
-    let mut script = "\nrutter_remedy() { # TEXT\n  case \"$1\" in\n".to_owned();
-    for (signs, help) in REMEDIES {
+fn kubectl_help_function() -> String {
+    let mut script = "\nrutter_kubectl_help() { # TEXT\n  case \"$1\" in\n".to_owned();
+    for (signs, help) in KUBECTL_HELP {
         let signs: Vec<String> = signs.iter().map(|sign| format!("*{}*", quote(sign))).collect();
         let _ = writeln!(script, "    {}) printf '%s\\n' {} ;;", signs.join(" | "), quote(help));
     }

@@ -51,7 +51,7 @@ pub struct World {
     pub down: BTreeSet<String>,
 }
 
-/// What may have happened to a healthy cluster by the time a step runs.
+/// Something that may have happened to a healthy cluster by the time a step runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mishap {
     /// The node of the member with this ordinal is down.

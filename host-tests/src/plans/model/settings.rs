@@ -181,7 +181,7 @@ const READ: [&str; 23] = [
     "wal-dir",
 ];
 
-/// What Go offers of TLS 1.2 if nobody chooses (`crypto/tls/defaults.go`).
+/// The suites that Go offers for TLS 1.2 by default (`crypto/tls/defaults.go`).
 const DEFAULT_SUITES: [&str; 10] = [
     "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",

@@ -201,6 +201,11 @@ impl ObservedCluster {
         format!("{}-{ordinal}", self.fullname)
     }
 
+    /// The labels of pods of the template.
+    pub(super) fn pod_labels(&self) -> BTreeMap<String, String> {
+        map(self.set.node.at("spec.template.metadata.labels"))
+    }
+
     /// The members of so many, from the lowest ordinal on.
     pub(super) fn members(&self, replicas: u32) -> Vec<String> {
         (0..replicas).map(|ordinal| self.member(ordinal)).collect()
@@ -536,6 +541,21 @@ fn certificates(objects: &Objects, namespace: &str) -> BTreeMap<String, Certific
             Some((object.text("spec.secretName")?, certificate))
         })
         .collect()
+}
+
+/// Whether labels have all of these.
+pub(super) fn has_labels(labels: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+/// As many texts as a message has room for, and the number of the others.
+pub(super) fn shortened(texts: &[impl AsRef<str>], most: usize) -> String {
+    let shown: Vec<&str> = texts.iter().take(most).map(AsRef::as_ref).collect();
+    let more = match texts.len().saturating_sub(most) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(", "))
 }
 
 pub(super) fn map(node: Option<&Node>) -> BTreeMap<String, String> {

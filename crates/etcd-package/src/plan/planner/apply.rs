@@ -5,7 +5,7 @@ use rutter::{File, Manifest};
 use super::super::action::Action;
 use super::super::changes::take_over;
 use super::super::difference::differences;
-use super::super::objects::Object;
+use super::super::objects::{Object, is_same_object};
 use super::super::observed::Health;
 use super::certificates::certified;
 use super::{Guard, PlannedStep, Planner, healthy};
@@ -101,7 +101,7 @@ impl Planner<'_> {
         }
     }
 
-    /// What the commands of the steps make sure of, and an apply by other tools does not.
+    /// Returns the checks of the steps' commands that an apply by other tools lacks.
     pub(super) fn guards(&self, steps: &[PlannedStep], versions: &[Version]) -> Vec<Guard> {
         let has = |is: fn(&Action) -> bool| steps.iter().flat_map(|step| &step.actions).any(is);
         // The label of an own cluster says what its values said, as does its image.
@@ -125,18 +125,12 @@ impl Planner<'_> {
     /// first, and each object proven before and after.
     pub(super) fn applying(&self, manifests: &[Manifest], applied: Option<&[Manifest]>) -> Applying {
         let mut before = Vec::new();
-        let changed: Vec<String> = match applied {
-            None => manifests
-                .iter()
-                .filter(|manifest| self.is_changed(manifest))
-                .map(|manifest| manifest.file_name.clone())
-                .collect(),
-            Some(applied) => manifests
-                .iter()
-                .filter(|manifest| !applied.contains(manifest))
-                .map(|manifest| manifest.file_name.clone())
-                .collect(),
+        let is_changed = |manifest: &&Manifest| match applied {
+            None => self.is_changed(manifest),
+            Some(applied) => !applied.contains(manifest),
         };
+        let changed = manifests.iter().filter(is_changed);
+        let changed: Vec<String> = changed.map(|manifest| manifest.file_name.clone()).collect();
         // A claim's fields are fixed, and the API server adds some: it cannot be replaced as it was written.
         let proven: Vec<String> = manifests
             .iter()
@@ -145,8 +139,8 @@ impl Planner<'_> {
             .collect();
         // kubectl learns of the fields that go when it applies an object for the first time.
         let is_first = |manifest: &&Manifest| {
-            let is_same = |other: &Manifest| (&other.kind, &other.name) == (&manifest.kind, &manifest.name);
-            changed.contains(&manifest.file_name) && !applied.is_some_and(|applied| applied.iter().any(is_same))
+            let was_applied = |applied: &[Manifest]| applied.iter().any(|other| is_same_object(manifest, other));
+            changed.contains(&manifest.file_name) && !applied.is_some_and(was_applied)
         };
         let files: Vec<File> = manifests
             .iter()

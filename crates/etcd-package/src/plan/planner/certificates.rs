@@ -5,7 +5,7 @@ use rutter::{Diagnostic, Diagnostics, Manifest};
 use super::super::action::Action;
 use super::super::changes::Change;
 use super::super::fact::Fact;
-use super::super::objects::{Object, items, scalar};
+use super::super::objects::{Object, is_same_object, items, scalar};
 use super::super::observed::{Certificate, ObservedCluster, PeerTls, issuer_name, quoted};
 use super::super::rules::Meaning;
 use super::{PlannedStep, Planner, State, Steps, healthy, ready, reversed};
@@ -34,11 +34,7 @@ impl Planner<'_> {
         applied: Option<&[Manifest]>,
     ) -> Vec<&'m Manifest> {
         let is_new = |manifest: &&Manifest| {
-            let in_steps = applied.is_some_and(|applied| {
-                applied
-                    .iter()
-                    .any(|other| other.kind == manifest.kind && other.name == manifest.name)
-            });
+            let in_steps = applied.is_some_and(|applied| applied.iter().any(|other| is_same_object(manifest, other)));
             let is_installed = self
                 .from
                 .certificates

@@ -1,4 +1,4 @@
-//! What the steps check before they change anything, and the snapshot before what cannot be undone.
+//! Checks of the steps before they change anything, and the snapshot before what cannot be undone.
 
 use super::super::action::Action;
 use super::super::objects::Object;

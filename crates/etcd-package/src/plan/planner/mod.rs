@@ -68,7 +68,7 @@ pub struct Planned {
     pub is_one_apply: bool,
     /// The differences between the installed and the desired objects.
     pub differences: Vec<Difference>,
-    /// What its commands make sure of, and an apply by other tools does not.
+    /// The checks of its commands that an apply by other tools lacks.
     pub(in crate::plan) guards: Vec<Guard>,
     /// Diagnostics about the change.
     pub warnings: Vec<Diagnostic>,

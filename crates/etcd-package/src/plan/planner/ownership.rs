@@ -1,10 +1,10 @@
 //! Objects that go with a change.
 
-use rutter::{Diagnostic, Diagnostics, Manifest};
+use rutter::{Diagnostic, Diagnostics};
 
 use super::super::action::Action;
 use super::super::changes::resource;
-use super::super::objects::Object;
+use super::super::objects::{Object, is_same_object};
 use super::super::observed::Health;
 use super::{PlannedStep, Planner};
 use crate::codes::UNSAFE_CHANGE;
@@ -38,14 +38,16 @@ impl Planner<'_> {
 
     /// Deletes objects that only the steps between have, such as the budget of two members on the way to one.
     pub(super) fn pruned_between(&self, steps: &[PlannedStep]) -> Vec<Action> {
-        let is_same =
-            |manifest: &Manifest, other: &Manifest| (&manifest.kind, &manifest.name) == (&other.kind, &other.name);
         let mut actions = Vec::new();
         for manifest in steps.iter().flat_map(|step| &step.manifests) {
             let Some(object) = Object::of_manifest(manifest, &self.from.namespace) else {
                 continue;
             };
-            let is_desired = self.rendered.manifests.iter().any(|other| is_same(manifest, other));
+            let is_desired = self
+                .rendered
+                .manifests
+                .iter()
+                .any(|other| is_same_object(manifest, other));
             if is_desired || self.installed.get(&object.id).is_some() {
                 continue;
             }

@@ -7,7 +7,7 @@ use rutter::{Diagnostic, Diagnostics};
 
 use super::super::changes::resource;
 use super::super::objects::{Object, items, scalar};
-use super::super::observed::{ObservedCluster, map, quoted, text};
+use super::super::observed::{ObservedCluster, has_labels, map, quoted, text};
 use super::Planner;
 use crate::codes::UNSAFE_CHANGE;
 
@@ -92,7 +92,7 @@ impl Pod {
         let containers = items(cluster.set.node.at("spec.template.spec.containers")).iter();
         let ports = containers.flat_map(|container| items(container.get("ports")));
         Self {
-            labels: map(cluster.set.node.at("spec.template.metadata.labels")),
+            labels: cluster.pod_labels(),
             ports: ports
                 .filter_map(|port| Some((text(port, "name")?, text(port, "containerPort")?.parse().ok()?)))
                 .collect(),
@@ -330,8 +330,7 @@ fn matches(selector: &Node, labels: &Labels) -> bool {
             _ => true,
         }
     };
-    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
-        && items(selector.get("matchExpressions")).iter().all(is_met)
+    has_labels(labels, &wanted) && items(selector.get("matchExpressions")).iter().all(is_met)
 }
 
 /// Whether a rule is about a port of a pod.
@@ -406,7 +405,7 @@ fn is_peer(peer: &Node, pod: &Pod) -> Option<bool> {
     name.filter(|name| *name != pod.namespace).map(|_| false)
 }
 
-/// Who reaches a port of a pod: each of the peers, as text.
+/// Returns the peers that reach a port of a pod, as text.
 fn who_reaches(policies: &[&Object], pod: &Pod, port: u16) -> BTreeSet<String> {
     let mut selecting = policies
         .iter()

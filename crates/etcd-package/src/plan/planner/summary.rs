@@ -1,6 +1,7 @@
 //! A change in one line, and what each step does to members and volumes.
 
 use super::super::action::Action;
+use super::super::observed::shortened;
 use super::{PlannedStep, Planner};
 
 impl PlannedStep {
@@ -94,15 +95,6 @@ impl Planner<'_> {
     /// The differences behind a step, in one line.
     pub(super) fn reason(&self, template: &[String]) -> String {
         const MOST: usize = 4;
-        let shown = |paths: &[&str]| {
-            let more = paths.len().saturating_sub(MOST);
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
-            format!("{}{more}", paths[..paths.len().min(MOST)].join(", "))
-        };
         // Objects that change at the same paths are named together.
         let mut changes: Vec<(String, Vec<String>)> = Vec::new();
         for object in &self.changes.objects {
@@ -115,7 +107,7 @@ impl Planner<'_> {
                     if paths.is_empty() {
                         "changes".to_owned()
                     } else {
-                        format!("changes {} of", shown(&paths))
+                        format!("changes {} of", shortened(&paths, MOST))
                     }
                 }
             };
@@ -135,7 +127,7 @@ impl Planner<'_> {
             let prefix = "spec.template.";
             let paths = template.iter().map(|path| path.strip_prefix(prefix).unwrap_or(path));
             let paths: Vec<&str> = paths.collect();
-            parts.push(format!("the pods' template differs in {}", shown(&paths)));
+            parts.push(format!("the pods' template differs in {}", shortened(&paths, MOST)));
         }
         parts.join("; ")
     }

@@ -1,7 +1,5 @@
 //! Warnings before the first step.
 
-use std::collections::BTreeMap;
-
 use rutter::Diagnostic;
 use rutter::quantity::Quantity;
 use rutter::yaml::Node;
@@ -9,7 +7,7 @@ use rutter::yaml::Node;
 use super::super::changes::ObjectChange;
 use super::super::fact::Fact;
 use super::super::objects::{Object, items};
-use super::super::observed::{Certificate, ObservedCluster, map, quoted, text};
+use super::super::observed::{Certificate, ObservedCluster, has_labels, map, quoted, shortened, text};
 use super::certificates::{certified_names, covers};
 use super::{Planner, Rollout};
 use crate::cluster::OWNERSHIP_LABEL;
@@ -297,8 +295,7 @@ impl Planner<'_> {
 
     /// Services of others that lead to the members, before or after.
     fn warn_of_services(&self, warn: &mut impl FnMut(&'static rutter::Code, &str, String, &str)) {
-        let labels = |cluster: &ObservedCluster| map(cluster.set.node.at("spec.template.metadata.labels"));
-        let (old, new) = (labels(self.from), labels(self.to));
+        let (old, new) = (self.from.pod_labels(), self.to.pod_labels());
         let ports = (client_port(self.from), client_port(self.to));
         for service in self.installed.of_kind("", "Service") {
             let selector = map(service.node.at("spec.selector"));
@@ -310,9 +307,7 @@ impl Planner<'_> {
                 continue;
             }
             let name = &service.id.name;
-            let selects =
-                |labels: &BTreeMap<String, String>| selector.iter().all(|(key, value)| labels.get(key) == Some(value));
-            match (selects(&old), selects(&new)) {
+            match (has_labels(&old, &selector), has_labels(&new, &selector)) {
                 (true, true) => {}
                 (true, false) => warn(
                     &CLIENTS_CUT_OFF,
@@ -357,15 +352,13 @@ impl Planner<'_> {
         };
         let is_renamed = self.changes.objects.iter().any(is_new);
         let is_off = self.rendered.cluster.services.client.is_none();
-        let labels = [self.from, self.to].map(|cluster| map(cluster.set.node.at("spec.template.metadata.labels")));
+        let labels = [self.from.pod_labels(), self.to.pod_labels()];
         let stays = |service: &&Object| {
             let selector = map(service.node.at("spec.selector"));
             let is_own = service.label(OWNERSHIP_LABEL).as_ref() == Some(&self.from.fullname);
             service.id.namespace == self.from.namespace
                 && !selector.is_empty()
-                && labels
-                    .iter()
-                    .all(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
+                && labels.iter().all(|labels| has_labels(labels, &selector))
                 && self.desired.get(&service.id).is_none()
                 && !self.is_pruned(service)
                 // Others may have made one that has nothing to do with the change.
@@ -405,18 +398,14 @@ impl Planner<'_> {
                 !goes && !has.iter().any(|other| covers(other, name))
             };
             let gone: Vec<String> = certified_names(old).into_iter().filter(is_gone).collect();
-            if let Some(shown) = gone.get(..gone.len().min(MOST_NAMES)).filter(|shown| !shown.is_empty()) {
-                let more = match gone.len().saturating_sub(shown.len()) {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                };
-                let shown: Vec<String> = shown.iter().map(|name| quoted(name)).collect();
+            if !gone.is_empty() {
+                let gone: Vec<String> = gone.iter().map(|name| quoted(name)).collect();
                 warn(
                     &CLIENTS_CUT_OFF,
                     "tls.certManager",
                     format!(
-                        "the members' certificate for clients loses the names {}{more}, and clients that use them refuse it",
-                        shown.join(", ")
+                        "the members' certificate for clients loses the names {}, and clients that use them refuse it",
+                        shortened(&gone, MOST_NAMES)
                     ),
                     "let clients use another name first, or keep these (tls.certManager.extraDnsNames, extraIpAddresses)",
                 );

@@ -1,8 +1,8 @@
-//! What to do about errors of kubectl itself.
+//! Help for errors of kubectl itself.
 
 /// Texts that kubectl prints, and what to do about them. The first row counts that has one of its texts in the error. What
 /// programs in a container print is not kubectl's.
-pub(super) const REMEDIES: &[(&[&str], &str)] = &[
+pub(super) const KUBECTL_HELP: &[(&[&str], &str)] = &[
     (
         &["kubectl cannot be started"],
         "install kubectl 1.24 or later, and have it on the PATH: https://kubernetes.io/docs/tasks/tools",
@@ -54,11 +54,11 @@ pub(super) const REMEDIES: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// What to do about an error of kubectl, if its text is known.
+/// Returns the help for an error of kubectl, if its text is known.
 #[must_use]
-pub fn remedy(error: &str) -> Option<&'static str> {
+pub fn kubectl_help(error: &str) -> Option<&'static str> {
     let is_known = |signs: &&[&str]| signs.iter().any(|sign| error.contains(sign));
-    let (_, help) = REMEDIES.iter().find(|(signs, _)| is_known(signs))?;
+    let (_, help) = KUBECTL_HELP.iter().find(|(signs, _)| is_known(signs))?;
     Some(help)
 }
 
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_kubectl_have_remedies() {
+    fn errors_of_kubectl_have_help() {
         for (error, help) in [
             (
                 "kubectl cannot be started: No such file or directory",
@@ -104,9 +104,15 @@ mod tests {
                 "check certificate-authority",
             ),
         ] {
-            assert!(remedy(error).is_some_and(|found| found.starts_with(help)), "{error}");
+            assert!(
+                kubectl_help(error).is_some_and(|found| found.starts_with(help)),
+                "{error}"
+            );
         }
         // etcd's own errors are about members.
-        assert_eq!(remedy("dial tcp 127.0.0.1:2379: connect: connection refused"), None);
+        assert_eq!(
+            kubectl_help("dial tcp 127.0.0.1:2379: connect: connection refused"),
+            None
+        );
     }
 }
