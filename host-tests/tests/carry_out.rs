@@ -12,11 +12,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use etcd_package::EtcdPackage;
 use host_tests::request;
 use libtest_mimic::{Arguments, Trial};
@@ -44,6 +46,9 @@ fn main() -> Result<()> {
     trials.extend(mutations::trials());
     libtest_mimic::run(&arguments, trials).exit()
 }
+
+/// No run takes nearly as long, on the clock of the machine.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// At which calls a run is killed: at each where the tests of hosts run.
 const KILLED_EVERY: usize = if cfg!(feature = "hosts") { 1 } else { 2 };
@@ -186,7 +191,27 @@ struct Run {
 }
 
 impl Run {
-    fn of(output: Output) -> Result<Self> {
+    /// Runs a command of [`Setting::script`] to its end.
+    fn of(command: &mut Command) -> Result<Self> {
+        Self::end(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
+    }
+
+    /// Waits for the end of a script, and ends one that waits for ever, with all that it has started: such a run is the
+    /// only sign of some mutations, and of them not always.
+    fn end(child: Child) -> Result<Self> {
+        let group = format!("-{}", child.id());
+        let (has_ended, end) = mpsc::channel::<()>();
+        let watch = std::thread::spawn(move || {
+            let is_late = end.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout);
+            if is_late {
+                Command::new("kill").args(["-KILL", "--", &group]).status()?;
+            }
+            Ok::<_, std::io::Error>(is_late)
+        });
+        let output = child.wait_with_output();
+        drop(has_ended);
+        let is_late = watch.join().map_err(|_| anyhow!("the watch panicked"))??;
+        let output = output?;
         let run = Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout)?,
@@ -194,6 +219,7 @@ impl Run {
         };
         let is_plain = |text: &str| !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t');
         ensure!(is_plain(&run.stdout) && is_plain(&run.stderr), "{run}");
+        ensure!(!is_late, "it did not end within {LIMIT:?}: {run}");
         Ok(run)
     }
 
@@ -332,12 +358,13 @@ impl Setting {
             .env("PATH", format!("{}:{path}", self.path("bin").display()))
             .env("FAKE_TOOLS", self.path("fake"))
             .env("TMPDIR", self.path("tmp"))
+            .process_group(0)
             .stdin(Stdio::null());
         command
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Run> {
-        Run::of(self.script("plan", arguments).output()?)
+        Run::of(&mut self.script("plan", arguments))
     }
 
     /// Runs it with `--ask`, and gives an answer.
@@ -352,7 +379,7 @@ impl Setting {
         // It may end without having read.
         let _ = stdin.write_all(answer.as_bytes());
         drop(stdin);
-        Run::of(child.wait_with_output()?)
+        Run::end(child)
     }
 
     fn start(&self, plan: &str) -> Result<Child> {
@@ -572,7 +599,8 @@ fn kubectl_is_required(shell: &Shell) -> Result<()> {
         .map(|folder| folder.join(words[0]))
         .find(|path| path.exists());
     let run = || -> Result<Run> {
-        let output = Command::new(found.as_ref().context("a shell")?)
+        let mut command = Command::new(found.as_ref().context("a shell")?);
+        command
             .args(&words[1..])
             .arg("plan/run.sh")
             .current_dir(setting.folder.path())
@@ -580,8 +608,8 @@ fn kubectl_is_required(shell: &Shell) -> Result<()> {
             .env("PATH", setting.path("bin"))
             .env("TMPDIR", setting.path("tmp"))
             .env("FAKE_TOOLS", setting.path("fake"))
-            .output()?;
-        Run::of(output)
+            .process_group(0);
+        Run::of(&mut command)
     };
     run()?.gives(6, &["refused: there is no kubectl on the PATH"])?;
     // And with kubectl nothing more is needed.
@@ -891,7 +919,7 @@ fn one_of_two_runs_wins(shell: &Shell) -> Result<()> {
         let runs = ["plan", "plan", "copy"].map(|plan| setting.start(plan));
         let mut codes = Vec::new();
         for run in runs {
-            let run = Run::of(run?.wait_with_output()?)?;
+            let run = Run::end(run?)?;
             if run.code == 6 {
                 run.gives(6, &["carries out a plan for shop/orders"])?;
             }
@@ -918,7 +946,7 @@ fn it_goes_on_after_each(shell: &Shell, kill: &str) -> Result<()> {
         number += KILLED_EVERY;
         let setting = Setting::new(shell, &simple())?;
         setting.fake(kill, &number.to_string())?;
-        let first = Run::of(setting.script("plan", &[]).output()?)?;
+        let first = Run::of(&mut setting.script("plan", &[]))?;
         let was_killed = !setting.path("fake").join(kill).exists();
         if !was_killed {
             first.gives(0, &[])?;
@@ -984,7 +1012,7 @@ fn it_goes_on_after_a_kill_that_nobody_has_seen(shell: &Shell) -> Result<()> {
     let run = setting.run(&[])?;
     run.gives(0, &["ok: done"])?;
     ensure!(!run.stdout.contains("has not renewed"), "{run}");
-    ensure!(Run::of(child.wait_with_output()?)?.code == -1);
+    ensure!(Run::end(child)?.code == -1);
     Ok(())
 }
 
@@ -1267,7 +1295,7 @@ fn an_interrupt_at_the_question_changes_nothing(shell: &Shell) -> Result<()> {
     Command::new("kill").args([signal, &pid]).status()?;
     // Its standard input stays open.
     let stdin = child.stdin.take();
-    let mut run = Run::of(child.wait_with_output()?)?;
+    let mut run = Run::end(child)?;
     drop(stdin);
     stderr.read_to_string(&mut run.stderr)?;
     run.gives(6, &["\nstopped: nothing was changed\n"])?;
@@ -1349,7 +1377,7 @@ fn restart_lines_have_all_options(shell: &Shell) -> Result<()> {
     let run = |again: &str| {
         let mut command = setting.script("plan", &["--context", "here", "--step=one"]);
         command.env("KUBECONFIG", "kube config").env("RUTTER_AGAIN", again);
-        Run::of(command.output()?)
+        Run::of(&mut command)
     };
     run("")?.gives(
         3,
@@ -1379,7 +1407,7 @@ fn places_that_cannot_be_written_to_are_found_first(shell: &Shell) -> Result<()>
     )?;
     let mut command = setting.script("plan", &["--dry-run"]);
     command.env("TMPDIR", setting.path("none"));
-    Run::of(command.output()?)?.gives(6, &["set TMPDIR to a directory where you can write"])?;
+    Run::of(&mut command)?.gives(6, &["set TMPDIR to a directory where you can write"])?;
     ensure!(setting.done().is_empty() && setting.calls("create").is_empty());
     Ok(())
 }
@@ -1418,7 +1446,7 @@ fn a_plan_can_move(shell: &Shell) -> Result<()> {
     setting.fake("rules", "")?;
     let name = "a 'plan' $(touch pwned)\n-x";
     fs::rename(setting.path("plan"), setting.path(name))?;
-    Run::of(setting.script(name, &[]).output()?)?.gives(0, &["title of one: done before", "ok: done"])?;
+    Run::of(&mut setting.script(name, &[]))?.gives(0, &["title of one: done before", "ok: done"])?;
     ensure!(
         setting.done() == ["preflight", "a", "b", "c", "preflight", "c", "d"],
         "{:?}",
@@ -1441,7 +1469,7 @@ fn marks_of_other_plans_do_not_count(shell: &Shell) -> Result<()> {
         .arg(setting.path("plan/state"))
         .arg(setting.path("other/state"))
         .status()?;
-    Run::of(setting.script("other", &[]).output()?)?.gives(0, &["ok: done"])?;
+    Run::of(&mut setting.script("other", &[]))?.gives(0, &["ok: done"])?;
     ensure!(setting.done().len() == 10, "{:?}", setting.done());
     // Nor those of another cluster.
     fs::remove_file(setting.path("plan/state/cluster"))?;
