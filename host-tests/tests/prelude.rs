@@ -809,6 +809,19 @@ fn cases() -> Vec<Case> {
             0,
         )
         .prints("{\"annotations\":{\"a\":\"b\"}}\n"),
+        case(
+            "a conflict",
+            "k() { ! mkdir once 2> /dev/null || return 1; kubectl --namespace shop \"$@\"; }; replaced manifests/a.yaml",
+            vec![says("*replace --dry-run=server --filename manifests/a.yaml", "a\n")],
+            0,
+        )
+        .prints("a\n"),
+        case(
+            "it is refused",
+            "replaced manifests/a.yaml",
+            vec![fails("*replace --dry-run=server --filename manifests/a.yaml")],
+            1,
+        ),
         case("a manifest", "alone a.yaml", vec![says(REPLACED, "{\"a\":1}")], 0).prints("{\"a\":1}\n"),
         case("it is refused", "alone a.yaml", vec![fails(REPLACED)], 1),
         case("its fields", "is_alone a.yaml '{\"a\":1}' it", vec![says(REPLACED, "{\"a\":1}")], 0),

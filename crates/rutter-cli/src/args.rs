@@ -102,8 +102,8 @@ changed; 1 invalid input; 2 wrong command line; 3 failed or stopped.";
 const DRIFT_EXAMPLES: &str = "\
 Examples:
   rutter drift --live -n shop -f values.yaml
-  kubectl get statefulset,service,configmap,serviceaccount,poddisruptionbudget \\
-    -n shop -o yaml | rutter drift --from - -f values.yaml -n shop
+  kubectl get all,controllerrevision,configmap,serviceaccount,pdb -n shop -o yaml \\
+    | rutter drift --from - -f values.yaml -n shop
 
 It prints the paths that differ, with the installed and the desired value.
 

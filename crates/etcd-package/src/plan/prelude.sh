@@ -406,9 +406,21 @@ comparable() {
   printf '%s\n' "$1" | sed 's/"kubectl\.kubernetes\.io\/restartedAt":"[^"]*",\{0,1\}//g; s/,}/}/g; s/"annotations":{},//g'
 }
 
-# alone FILE: what the API server makes of a manifest that replaces the live object.
+# replaced FILE [OPTION...]: what the API server makes of a manifest in the place of the live object. kubectl reads the object
+# first, and a change in between is a conflict: the controller of a StatefulSet changes its status with each pod.
+replaced() (
+  for _ in 1 2 3 4; do
+    if object=$(attempt k replace --dry-run=server --filename "$@" 2> /dev/null); then
+      printf '%s\n' "$object"
+      exit 0
+    fi
+  done
+  k replace --dry-run=server --filename "$@"
+)
+
+# alone FILE: the fields that a manifest has in the place of the live object.
 alone() (
-  object=$(k replace --dry-run=server --filename "manifests/$1" --output "jsonpath=$etcd_fields") || exit 1
+  object=$(replaced "manifests/$1" --output "jsonpath=$etcd_fields") || exit 1
   comparable "$object"
 )
 
@@ -490,7 +502,7 @@ replaceable() (
   directory=$1
   shift
   for file do
-    k replace --dry-run=server --filename "$directory/manifests/$file" || exit 1
+    replaced "$directory/manifests/$file" || exit 1
   done
 )
 

@@ -99,7 +99,7 @@ impl Plan {
         // Their places are in texts that are not here.
         let warnings = self.warnings.iter().map(|warning| warning.clone().at(None));
         let warnings: String = warnings.map(|warning| warning.display("").to_string()).collect();
-        let text = format!("{}\n{warnings}{}", self.headline(), self.body(Detail::All));
+        let text = format!("{}\n{warnings}{}", self.headline_in(target), self.body(Detail::All));
         let script = script::write(self, &files, target);
         files.extend([("plan.txt", text), ("run.sh", script)].map(|(path, text)| File {
             path: path.to_owned(),

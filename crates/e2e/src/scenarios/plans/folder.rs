@@ -26,7 +26,7 @@ pub(super) const STOPPED: i32 = 3;
 
 /// The kinds of objects that a plan reads.
 const KINDS: &str = "statefulsets,deployments,daemonsets,horizontalpodautoscalers,services,configmaps,serviceaccounts,\
-                     poddisruptionbudgets,networkpolicies,cronjobs,persistentvolumeclaims,pods,secrets,\
+                     poddisruptionbudgets,networkpolicies,cronjobs,persistentvolumeclaims,pods,controllerrevisions,secrets,\
                      certificates.cert-manager.io,issuers.cert-manager.io";
 
 /// How a plan is made and carried out.
