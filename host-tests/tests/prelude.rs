@@ -388,15 +388,46 @@ fn cases() -> Vec<Case> {
             vec![says(FORWARD_0, FORWARDING), fails(METRICS_0)],
             1,
         ),
-        case("a connection", "connections etcd-0", connections(TWO_VOTERS, PEER_OF_0), 0).prints("etcd-0 etcd-1 0 0 7\n"),
+        case("a connection", "connections etcd-0", connections(TWO_VOTERS, PEER_OF_0), 0).prints("etcd-0 etcd-1 0 0 7 open\n"),
         case("one that was lost before", "connections etcd-0", connections(TWO_VOTERS, LOST_BEFORE), 0)
-            .prints("etcd-0 etcd-1 3 4 7\n"),
+            .prints("etcd-0 etcd-1 3 4 7 open\n"),
         case("two of which one is left over", "connections etcd-0", connections(TWO_VOTERS, TWO_CONNECTIONS), 0)
-            .prints("etcd-0 etcd-1 0 0 7\n"),
-        case("none to the peer", "connections etcd-0", connections(TWO_VOTERS, OTHER_PEER), 1),
-        case("a lost one", "connections etcd-0", connections(TWO_VOTERS, LOST_PEER), 1),
-        case("none to a member without a name", "connections etcd-0", connections(UNSTARTED_VOTER, OTHER_PEER), 1),
-        case("no metrics", "connections etcd-0", connections(TWO_VOTERS, ""), 1),
+            .prints("etcd-0 etcd-1 0 0 7 open\n"),
+        case("none to the peer", "connections etcd-0", connections(TWO_VOTERS, OTHER_PEER), 0)
+            .prints("etcd-0 etcd-1 0 0 7 closed\n"),
+        case("a lost one", "connections etcd-0", connections(TWO_VOTERS, LOST_PEER), 0)
+            .prints("etcd-0 etcd-1 0 0 7 closed\n"),
+        case("none to a member without a name", "connections etcd-0", connections(UNSTARTED_VOTER, OTHER_PEER), 0)
+            .prints("etcd-0 b2 0 0 7 closed\n"),
+        case("no metrics", "connections etcd-0", connections(TWO_VOTERS, ""), 0).prints("etcd-0 etcd-1 0 0 7 closed\n"),
+        case(
+            "awk fails",
+            "awk() { command awk \"$@\" && mkdir once 2> /dev/null; }; connections etcd-0",
+            connections(TWO_VOTERS, PEER_OF_0),
+            1,
+        ),
+        case("an open one", "answered 'a b 0 4 100 open'", vec![], 0),
+        case("a closed one", "answered 'a b 0 4 100 closed' || cat \"$notes/closed\"", vec![], 0).prints("a b 4 100\n"),
+        case("a closed one", "answered 'a b 0 4 100 closed'", vec![], 1),
+        case("answers", "echo a b 4 100 > \"$notes/closed\"; answered 'a b 0 6 150 closed'", vec![], 0),
+        case("answers for less than 50 s", "echo a b 4 100 > \"$notes/closed\"; answered 'a b 0 6 149 closed'", vec![], 1),
+        case("answers to another", "echo a c 4 100 > \"$notes/closed\"; answered 'a b 0 6 150 closed'", vec![], 1),
+        case("no round trip", "echo a b 4 100 > \"$notes/closed\"; answered 'a b 0 4 150 closed'", vec![], 1),
+        case(
+            "a round trip in 5 seconds",
+            "echo a b 4 100 > \"$notes/closed\"; answered 'a b 0 9 150 closed' || cat \"$notes/closed\"",
+            vec![],
+            0,
+        )
+        .prints("a b 9 150\n"),
+        case("a restart", "echo a b 4 100 > \"$notes/closed\"; answered 'a b 0 2 150 closed'", vec![], 1),
+        case(
+            "answers of one of two",
+            "echo a c 4 100 > \"$notes/closed\"; answered 'a b 0 6 150 closed\na c 0 6 150 closed'",
+            vec![],
+            1,
+        ),
+        case("nothing can be kept", "notes=none; answered 'a b 0 4 100 open'", vec![], 1),
         case(
             "metrics are forbidden",
             "connections etcd-0",
@@ -437,45 +468,63 @@ fn cases() -> Vec<Case> {
         case("a lost one", "connected 0 etcd-0", connections(TWO_VOTERS, LOST_PEER), 1),
         case(
             "one that is looked at",
-            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100; else echo etcd-0 etcd-1 3 6 112; fi; }; connected 0 etcd-0",
+            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100 open; else echo etcd-0 etcd-1 3 6 112 open; fi; }; connected 0 etcd-0",
             vec![],
             0,
         ),
         case(
             "one that is looked at for long",
-            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100; else echo etcd-0 etcd-1 3 8 131; fi; }; connected 0 etcd-0",
+            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100 open; else echo etcd-0 etcd-1 3 8 131 open; fi; }; connected 0 etcd-0",
             vec![],
             0,
         ),
         case(
             "one that is lost meanwhile",
-            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100; else echo etcd-0 etcd-1 4 4 112; fi; }; connected 0 etcd-0",
+            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100 open; else echo etcd-0 etcd-1 4 4 112 open; fi; }; connected 0 etcd-0",
             vec![],
             1,
         ),
         case(
             "one that gets no answer",
-            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100; else echo etcd-0 etcd-1 3 8 112; fi; }; connected 0 etcd-0",
+            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100 open; else echo etcd-0 etcd-1 3 8 112 open; fi; }; connected 0 etcd-0",
             vec![],
             1,
         ),
         case(
             "another member at the second look",
-            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100; else echo etcd-0 etcd-2 3 4 112; fi; }; connected 0 etcd-0",
+            "connections() { if mkdir looked 2> /dev/null; then echo etcd-0 etcd-1 3 4 100 open; else echo etcd-0 etcd-2 3 4 112 open; fi; }; connected 0 etcd-0",
             vec![],
             1,
         ),
         case(
             "one less at the second look",
-            "connections() { mkdir looked 2> /dev/null && echo b c 0 0 1 || :; echo a b 0 0 1; }; connected 0 etcd-0",
+            "connections() { mkdir looked 2> /dev/null && echo b c 0 0 1 open || :; echo a b 0 0 1 open; }; connected 0 etcd-0",
             vec![],
             1,
         ),
         case(
             "none at the second look",
-            "connections() { mkdir looked && echo a b 0 0 1; }; connected 0 etcd-0",
+            "connections() { mkdir looked && echo a b 0 0 1 open; }; connected 0 etcd-0",
             vec![],
             1,
+        ),
+        case(
+            "one that opens",
+            "connections() { if mkdir looked 2> /dev/null; then echo a b 3 4 100 closed; else echo a b 3 4 112 open; fi; }; connected 0 a",
+            vec![],
+            1,
+        ),
+        case(
+            "one that closes",
+            "connections() { if mkdir looked 2> /dev/null; then echo a b 3 4 100 open; else echo a b 3 4 112 closed; fi; }; connected 0 a",
+            vec![],
+            1,
+        ),
+        case(
+            "one that is open and counts as closed",
+            "echo a b 2 50 > \"$notes/closed\"; connections() { if mkdir looked 2> /dev/null; then echo a b 3 4 100 closed; else echo a b 3 4 112 closed; fi; }; connected 0 a",
+            vec![],
+            0,
         ),
         case("one status", "status_of etcd-0", vec![says(STATUS_0, STATUS_3_6)], 0),
         case("two of them", "status_of etcd-0", vec![says(STATUS_0, STATUS_OF_TWO)], 1),
@@ -493,25 +542,25 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "a second look, some time later",
-            "sleep() { [ \"$1\" = 7 ] && mkdir slept; }; connections() { if mkdir looked 2> /dev/null || [ -d slept ]; then echo a b 0 0 1; fi; }; connected 7 etcd-0",
+            "sleep() { [ \"$1\" = 7 ] && mkdir slept; }; connections() { if mkdir looked 2> /dev/null || [ -d slept ]; then echo a b 0 0 1 open; fi; }; connected 7 etcd-0",
             vec![],
             0,
         ),
         case(
             "one more at the second look",
-            "connections() { echo a b 0 0 1; mkdir looked 2> /dev/null || echo a c 0 0 1; }; connected 0 etcd-0",
+            "connections() { echo a b 0 0 1 open; mkdir looked 2> /dev/null || echo a c 0 0 1 open; }; connected 0 etcd-0",
             vec![],
             1,
         ),
         case(
             "the first look fails",
-            "connections() { echo a b 0 0 1; ! mkdir looked 2> /dev/null; }; connected 0 etcd-0",
+            "connections() { echo a b 0 0 1 open; ! mkdir looked 2> /dev/null; }; connected 0 etcd-0",
             vec![],
             1,
         ),
         case(
             "the second look fails",
-            "connections() { echo a b 0 0 1; mkdir looked 2> /dev/null; }; connected 0 etcd-0",
+            "connections() { echo a b 0 0 1 open; mkdir looked 2> /dev/null; }; connected 0 etcd-0",
             vec![],
             1,
         ),
@@ -1201,7 +1250,7 @@ fn run(shell: &[&str], prelude: &str, case: &Case) -> Result<()> {
     fake(root, &case.answers)?;
     // As `run.sh` calls a line, where a shell ignores failures that no `||` looks at.
     let script = format!(
-        "set -eu\nattempt() {{ \"$@\"; }}\nis_done() {{ return 1; }}\ndate() {{ echo 7; }}\n{prelude}\ncode=0\n{{ {}; }} || code=$?\nexit \"$code\"\n",
+        "set -eu\nnotes=$PWD\nattempt() {{ \"$@\"; }}\nis_done() {{ return 1; }}\ndate() {{ echo 7; }}\n{prelude}\ncode=0\n{{ {}; }} || code=$?\nexit \"$code\"\n",
         case.call
     );
     fs::write(root.join("script"), script)?;
