@@ -36,6 +36,7 @@ fn the_page_of_diagnostics_is_fresh_and_has_an_example_of_each() -> Result<()> {
     for code in rutter::yaml::CODES
         .iter()
         .chain(etcd_package::codes::ALL)
+        .chain(kubernetes_validation::codes::ALL)
         .chain(rutter::krm::CODES)
     {
         page.push_str(&section(code, &printed)?);

@@ -358,6 +358,7 @@ fn codes_are_unique() {
     let all: Vec<&str> = rutter::yaml::CODES
         .iter()
         .chain(etcd_package::codes::ALL)
+        .chain(kubernetes_validation::codes::ALL)
         .map(|code| code.id)
         .collect();
     let unique: BTreeSet<&str> = all.iter().copied().collect();

@@ -4,7 +4,6 @@ rutter::codes! {
     pub ALL
     Error INVALID_NAME = "invalid-name", "a name is not one that Kubernetes accepts";
     Error NAME_TOO_LONG = "name-too-long", "a name that is derived from the installation's would be too long";
-    Error NAME_COLLISION = "name-collision", "two things would have one name";
     Error INVALID_REPLICAS = "invalid-replicas", "the number of members is impossible";
     Error UNSUPPORTED_VERSION = "unsupported-version", "the package does not know this etcd version";
     Error UNSAFE_VERSION = "unsafe-version", "the etcd release is known to corrupt data";
@@ -27,7 +26,6 @@ rutter::codes! {
     Error INVALID_SCHEDULE = "invalid-schedule", "Kubernetes refuses when the job is to run";
     Error INVALID_MANIFEST = "invalid-manifest", "the object lacks what every Kubernetes object has";
     Error RESTORE_CONFLICT = "restore-conflict", "a snapshot cannot be restored this way";
-    Error INVALID_RESOURCES = "invalid-resources", "Kubernetes refuses these resources";
     Error INVALID_QUOTA = "invalid-quota", "etcd's database and its volume do not fit";
     Error INVALID_TIMING = "invalid-timing", "etcd or Prometheus refuses these intervals";
     Error INVALID_LIMIT = "invalid-limit", "etcd cannot take this limit";
@@ -38,10 +36,8 @@ rutter::codes! {
     Error FLAG_TAKEN = "flag-taken", "the flag is not the user's to set";
     Error CONFLICTING_FLAGS = "conflicting-flags", "etcd refuses these settings beside each other";
     Error CONFLICTING_VARIABLE = "conflicting-variable", "etcd refuses a variable beside the flag that it stands for";
-    Error CONFLICTING_FIELDS = "conflicting-fields", "Kubernetes does not accept these fields together";
     Error JOBS_LOCKED_OUT = "jobs-locked-out", "etcd's authentication would refuse the jobs";
     Error UNSAFE_HOOK = "unsafe-hook", "the hook would take the member out of its cluster each time its pod ends";
-    Error UNKNOWN_REFERENCE = "unknown-reference", "nothing has this name";
     Error UNKNOWN_CLUSTER = "unknown-cluster", "what is installed cannot be understood well enough to plan";
     Error FIXED_NAME = "fixed-name", "a cluster that runs keeps what its members are called";
     Error NO_DOWNGRADE = "no-downgrade", "etcd does not go back to this version";

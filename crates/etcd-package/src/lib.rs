@@ -17,13 +17,14 @@ pub mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rutter::report::Report;
 use rutter::yaml::{self, Node, Place};
 use rutter::{
     ChangeRequest, Description, Diagnostic, Diagnostics, Manifest, ObjectKind, Package, Plan, Position, Rendering,
     Request, State,
 };
 
-use cluster::{Cluster, Report};
+use cluster::Cluster;
 #[doc(hidden)]
 pub use plan::{Action, Planned, PlannedStep, difference, lines, planned};
 use values::Values;

@@ -16,6 +16,7 @@ pub mod net;
 pub mod plan;
 pub mod printable;
 pub mod quantity;
+pub mod report;
 pub mod schema;
 pub mod stream;
 pub mod suggest;

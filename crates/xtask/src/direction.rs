@@ -37,6 +37,11 @@ const RULES: &[Rule] = &[
         because: "what is tried in a cluster is what a user has",
     },
     Rule {
+        krate: "kubernetes-validation",
+        must_not_use: "etcd-package",
+        because: "the rules are Kubernetes' own, and every package needs them",
+    },
+    Rule {
         krate: "rutter",
         must_not_use: "wasmtime",
         because: "the SDK builds for any target",

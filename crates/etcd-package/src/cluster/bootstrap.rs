@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Names, Report, Restore};
+use rutter::report::Report;
+
+use super::{Names, Restore};
 use crate::codes::{INVALID_DISCOVERY, INVALID_TOKEN};
 use crate::values::{self, BootstrapState, Discovery};
 

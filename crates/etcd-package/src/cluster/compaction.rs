@@ -2,8 +2,8 @@
 //! `periodic` for hours (`server/embed/config.go`, `parseCompactionRetention`); neither is what was meant.
 
 use rutter::duration::Duration;
+use rutter::report::Report;
 
-use super::Report;
 use crate::codes::{COMPACTION_DISABLED, INVALID_RETENTION};
 use crate::values::{self, CompactionMode};
 

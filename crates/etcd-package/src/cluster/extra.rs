@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::EnvVar;
+use rutter::report::Report;
 use rutter::suggest::nearest;
 use rutter::yaml::join;
 
-use super::Report;
 use crate::codes::{CONFLICTING_FLAGS, CONFLICTING_VARIABLE, FLAG_TAKEN, INVALID_FLAG, UNKNOWN_FLAG, UNKNOWN_VARIABLE};
 use crate::etcd::{MINORS, Minor, Replacement, Version, flag_of, instead_of_bitnami, variable_of};
 use crate::values::{FlagValue, Values};

@@ -1,9 +1,9 @@
 //! Objects that are rendered as they are.
 
 use rutter::names::DnsSubdomain;
+use rutter::report::Report;
 use rutter::yaml::{Any, AnyMap, join};
 
-use super::Report;
 use super::names::{OWNERSHIP_LABEL, refuse_ownership};
 use crate::codes::INVALID_MANIFEST;
 

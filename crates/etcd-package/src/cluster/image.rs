@@ -1,6 +1,7 @@
 //! The image, where it holds etcd's programs, and whether it holds the version that it is said to hold.
 
-use super::Report;
+use rutter::report::Report;
+
 use crate::codes::{IMAGE_LAYOUT, INVALID_IMAGE, TAG_CONTRADICTS_VERSION, TAG_WITHOUT_VERSION};
 use crate::etcd::{BIN_DIR, Layout, Version};
 use crate::values::{PullPolicy, Values};

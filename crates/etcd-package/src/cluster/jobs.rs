@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
 use rutter::quantity::Quantity;
+use rutter::report::Report;
 use rutter::yaml::join;
 
 use super::storage::{self, Claim};
-use super::{Names, Report, extra, names, resources};
+use super::{Names, extra, names, resources};
 use crate::codes::{
     INVALID_SCHEDULE, INVALID_STORAGE, JOBS_LOCKED_OUT, JOBS_NEED_ROLE, LABEL_TAKEN, NAME_TOO_LONG, SMALL_VOLUME,
     UNUSED_VALUE,

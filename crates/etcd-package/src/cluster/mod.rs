@@ -10,12 +10,12 @@ mod extra_manifests;
 mod flags;
 mod image;
 mod jobs;
-mod kubernetes;
 mod monitoring;
 mod names;
 mod network_policy;
 mod paths;
-mod report;
+mod pod;
+mod pod_own;
 mod resources;
 mod restore;
 mod safety;
@@ -27,6 +27,8 @@ mod tls;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements};
+use kubernetes_validation::codes::NAME_COLLISION;
+use rutter::report::Report;
 
 pub use bootstrap::Bootstrap;
 pub use compaction::Compaction;
@@ -35,7 +37,6 @@ pub use image::Image;
 pub use jobs::{Backup, JOB_LABEL, JobPods, Jobs, Schedule};
 pub(crate) use names::text;
 pub use names::{Names, OWNERSHIP_LABEL};
-pub use report::Report;
 pub use restore::Restore;
 pub use service::{ClientService, Services};
 pub use storage::{Claim, ClaimTemplate, HELPER_VOLUME, RESTORE_VOLUME, Storage, Volumes};
@@ -46,8 +47,8 @@ pub use tls::{
 use bootstrap::Nslookup;
 
 use crate::codes::{
-    END_OF_LIFE, EVEN_REPLICAS, INVALID_REPLICAS, MANY_REPLICAS, NAME_COLLISION, OUTDATED_VERSION, PORT_COLLISION,
-    UNSAFE_VERSION, UNUSED_VALUE,
+    END_OF_LIFE, EVEN_REPLICAS, INVALID_REPLICAS, MANY_REPLICAS, OUTDATED_VERSION, PORT_COLLISION, UNSAFE_VERSION,
+    UNUSED_VALUE,
 };
 use crate::etcd::Version;
 use crate::values::{
@@ -171,7 +172,7 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     let names = names::resolve(name, namespace, &values, report);
     names::check_labels(&values, report);
     let server_flags = server::resolve(&values, report);
-    kubernetes::check(&values, report);
+    pod::check(&values, report);
     safety::check(&values, report);
     let image = image::resolve(&values, report);
     image::check_reference(&values.helper_image, "helperImage", report);

@@ -1,8 +1,8 @@
 //! What the Prometheus operator is told.
 
+use rutter::report::Report;
 use rutter::yaml::{INVALID_VALUE, join};
 
-use super::Report;
 use crate::codes::{DOUBLE_SCRAPE, INVALID_TIMING, UNUSED_VALUE};
 use crate::values::{Monitor, Monitoring, Rules};
 

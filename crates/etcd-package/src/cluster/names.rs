@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
+use kubernetes_validation::codes::NAME_COLLISION;
 use rutter::Diagnostic;
 use rutter::names::{DnsLabel, DomainName, LabelKey, LabelValue, ServiceName};
+use rutter::report::Report;
 use rutter::yaml::join;
 
-use super::Report;
-use crate::codes::{INVALID_NAME, LABEL_TAKEN, NAME_COLLISION, NAME_TOO_LONG};
+use crate::codes::{INVALID_NAME, LABEL_TAKEN, NAME_TOO_LONG};
 use crate::values::Values;
 
 /// Longest name of a StatefulSet: its pods carry the label `controller-revision-hash`, whose value is this name, a dash

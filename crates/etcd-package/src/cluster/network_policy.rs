@@ -1,8 +1,8 @@
 //! Whether a network policy lets in what other values count on.
 
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
+use rutter::report::Report;
 
-use super::Report;
 use crate::codes::{NETWORK_BLOCKED, UNUSED_VALUE};
 use crate::values::{NetworkPolicy, ServiceType, Values};
 

@@ -1,6 +1,7 @@
 //! Paths within a volume.
 
-use super::Report;
+use rutter::report::Report;
+
 use crate::codes::INVALID_PATH;
 
 /// Reports a `text` that is not the path of something below a volume's root. `help` says what would be one.

@@ -1,6 +1,8 @@
 //! A snapshot that a new cluster starts from.
 
-use super::{Bootstrap, Names, Report, paths};
+use rutter::report::Report;
+
+use super::{Bootstrap, Names, paths};
 use crate::codes::{RESTORE_CONFLICT, RESTORE_PENDING};
 use crate::values::{self, AccessMode, BootstrapState, Values};
 

@@ -4,8 +4,8 @@ use std::num::NonZeroU16;
 
 use k8s_openapi::api::core::v1::LifecycleHandler;
 use rutter::quantity::Quantity;
+use rutter::report::Report;
 
-use super::Report;
 use super::extra::{self, Given, is_bool};
 use crate::codes::{SHORT_GRACE_PERIOD, SHORT_PROBE, SMALL_MEMORY, UNKNOWN_RELEASE, UNSAFE_FLAG, UNSAFE_HOOK};
 use crate::etcd::{DEFAULT_QUOTA_BYTES, Version, is_zero};

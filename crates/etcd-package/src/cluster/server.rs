@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use rutter::duration::Duration;
 use rutter::quantity::Quantity;
+use rutter::report::Report;
 use rutter::suggest::remedy;
 use rutter::yaml::join;
 
+use super::extra;
 use super::storage::SMALLEST_VOLUME;
-use super::{Report, extra};
 use crate::codes::{
     INVALID_LIMIT, INVALID_QUOTA, INVALID_TIMING, LARGE_QUOTA, LARGE_REQUESTS, SMALL_VOLUME, UNKNOWN_FEATURE_GATE,
     UNKNOWN_FLAG,

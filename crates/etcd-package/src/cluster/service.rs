@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
-use super::{Report, names};
+use rutter::report::Report;
+
+use super::names;
 use crate::codes::{INVALID_IP_FAMILIES, UNUSED_VALUE};
 use crate::values::{self, ExternalTrafficPolicy, IpFamily, IpFamilyPolicy, ServiceType};
 

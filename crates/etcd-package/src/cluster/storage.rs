@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Report, names, paths, tls};
-use crate::codes::{CLAIMS_DELETED, EPHEMERAL_STORAGE, INVALID_STORAGE, NAME_COLLISION, UNUSED_VALUE};
+use kubernetes_validation::codes::NAME_COLLISION;
+use rutter::report::Report;
+
+use super::{names, paths, tls};
+use crate::codes::{CLAIMS_DELETED, EPHEMERAL_STORAGE, INVALID_STORAGE, UNUSED_VALUE};
 use crate::values::{self, AccessMode, Ephemeral, Naming, Retention, RetentionPolicy};
 
 /// What is less was meant in another unit; a log's first file alone has 64 MB (`server/storage/wal/wal.go`,

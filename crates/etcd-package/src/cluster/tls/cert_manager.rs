@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use rutter::names::DnsSubdomain;
+use rutter::report::Report;
 
 use super::certificates::{DURATION, matches};
-use crate::cluster::Report;
 use crate::codes::{
     CERTIFICATE_LIFETIME, CERTIFICATE_NOT_ALLOWED, INVALID_CERTIFICATE, SHARED_AUTHORITY, UNUSED_VALUE,
 };

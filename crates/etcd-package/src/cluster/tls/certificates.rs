@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rutter::report::Report;
+
 use super::{CLIENT, Context, PEER, Side};
-use crate::cluster::{MAX_REPLICAS, Names, Report};
+use crate::cluster::{MAX_REPLICAS, Names};
 use crate::codes::{INVALID_CERTIFICATE, INVALID_REPLICAS, SELF_SIGNED, UNUSED_VALUE};
 use crate::values::{self, CertManager, IssuerType, PeerTlsMode, TlsMode};
 

@@ -7,8 +7,11 @@ mod policy;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Names, Report};
-use crate::codes::{NAME_COLLISION, SECRET_REQUIRED, SHARED_AUTHORITY, TLS_DISABLED, UNAUTHENTICATED, UNUSED_VALUE};
+use kubernetes_validation::codes::NAME_COLLISION;
+use rutter::report::Report;
+
+use super::Names;
+use crate::codes::{SECRET_REQUIRED, SHARED_AUTHORITY, TLS_DISABLED, UNAUTHENTICATED, UNUSED_VALUE};
 use crate::etcd::Version;
 use crate::values::{self, IssuerType, PeerTlsMode, TlsMode};
 

@@ -1,7 +1,8 @@
 //! What is spoken on both listeners, and who of an authority's is let in.
 
+use rutter::report::Report;
+
 use super::{Certificates, Leaf, Purpose};
-use crate::cluster::Report;
 use crate::codes::{CERTIFICATE_NOT_ALLOWED, INVALID_TLS, UNKNOWN_FLAG, UNUSED_VALUE, WEAK_CIPHER_SUITE};
 use crate::etcd::{CipherSuite, Version};
 use crate::values::{self, KeyAlgorithm, PeerTlsMode, TlsMode, TlsVersion};

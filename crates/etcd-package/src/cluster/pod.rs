@@ -1,50 +1,19 @@
-//! What an API server would refuse in the fields that have Kubernetes' own types.
-//!
-//! That fields exist and have the right types is known when this starts. The rules are those of Kubernetes 1.33, and of
-//! later releases where these are stricter: `pkg/apis/core/validation/validation.go`, in the functions that each module
-//! names. Where Kubernetes accepts what a kubelet, a server-side apply or a controller then fails on, it is refused
-//! here too, and a comment says so; so is the name of an object that no object can have.
+//! The values that have Kubernetes' own types: validation together with the parts of a pod that are the package's own.
 
-mod claim;
-mod container;
-mod dns;
-mod drive;
-mod env;
-mod field;
-mod handler;
-mod mount;
-mod network;
-mod own;
-mod projected;
-mod scheduling;
-mod security;
-mod selector;
-mod volume;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{ExecAction, Lifecycle, LifecycleHandler, VolumeMount};
+use kubernetes_validation::{
+    Field, Pod, VolumeKind, container, dns, env, handler, mount, network, scheduling, security, volume,
+};
+use rutter::report::Report;
 
-use super::{Report, names};
+use super::{names, pod_own};
 use crate::codes::NO_SHELL;
 use crate::values::{self, Values};
-use container::Pod as Containers;
-use field::Field;
 
 /// Kubernetes' default of `terminationGracePeriodSeconds`.
 const GRACE: u32 = 30;
-
-/// The volumes of a pod, by name.
-type Volumes = BTreeMap<String, Source>;
-
-/// What a volume is, as far as those who use it care.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    /// A claim, which can also be a device.
-    Claim,
-    /// Anything else.
-    Files,
-}
 
 /// Checks every value that has one of Kubernetes' types.
 pub(super) fn check(values: &Values, report: &mut Report<'_>) {
@@ -69,7 +38,7 @@ fn check_scheduling(values: &Values, field: &mut Field<'_, '_>) {
 
 fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
     let pod = &values.pod;
-    let own = own::volumes(values);
+    let own = pod_own::volumes(values);
     field.with("securityContext", pod.security_context.as_ref(), security::pod);
     field.with(
         "containerSecurityContext",
@@ -85,16 +54,16 @@ fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
         let is_claim = volume.persistent_volume_claim.is_some() || volume.ephemeral.is_some();
         (
             volume.name.clone(),
-            if is_claim { Source::Claim } else { Source::Files },
+            if is_claim { VolumeKind::Claim } else { VolumeKind::Files },
         )
     });
-    let mut containers = Containers {
+    let mut containers = Pod {
         volumes: own
             .iter()
-            .map(|volume| (volume.name.clone(), volume.source))
+            .map(|volume| (volume.name.clone(), volume.kind))
             .chain(extra)
             .collect(),
-        names: own::containers(values),
+        names: pod_own::containers(values),
         host_ports: BTreeSet::new(),
         grace: pod.termination_grace_period_seconds.unwrap_or(GRACE).into(),
     };
@@ -126,8 +95,8 @@ fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
     });
 }
 
-/// A mount in the folder of the data or of the log would take what etcd writes there out of its volume.
-fn refuse_mounts_in_data(field: &mut Field<'_, '_>, mounts: &[VolumeMount], own: &[own::Volume]) {
+/// Refuses mounts in the directories of the data and of the log, because they would hide files of etcd.
+fn refuse_mounts_in_data(field: &mut Field<'_, '_>, mounts: &[VolumeMount], own: &[pod_own::Volume]) {
     field.each("extraVolumeMounts", mounts, |field, mount| {
         for own in own.iter().filter_map(|volume| volume.mount_path) {
             if mount
@@ -144,8 +113,8 @@ fn refuse_mounts_in_data(field: &mut Field<'_, '_>, mounts: &[VolumeMount], own:
     });
 }
 
-/// What the container does not say, it has from its pod (`pkg/securitycontext/util.go`, `DetermineEffectiveSecurityContext`),
-/// of which the package's own default is not root.
+/// Refuses root where the pod forbids it. A field that the container leaves out comes from the pod
+/// (`pkg/securitycontext/util.go`, `DetermineEffectiveSecurityContext`), and the package's default for the pod forbids root.
 fn refuse_root(field: &mut Field<'_, '_>, pod: &values::Pod) {
     let Some(container) = &pod.container_security_context else {
         return;
@@ -160,7 +129,7 @@ fn refuse_root(field: &mut Field<'_, '_>, pod: &values::Pod) {
     }
 }
 
-/// The image may be another than etcd's, so this is not for sure.
+/// Warns about hooks that call a shell, because etcd's own images have none. The values may name another image.
 fn warn_of_shells(values: &Values, field: &mut Field<'_, '_>, lifecycle: &Lifecycle) {
     if values.version.has_shell() {
         return;

@@ -3,10 +3,10 @@
 use k8s_openapi::api::core::v1::{Container, ExecAction, HTTPGetAction, Lifecycle, LifecycleHandler, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::field::{Field, given};
+use crate::field::{Field, given};
 
 /// The probes of a container that may have some.
-pub(super) fn probes(field: &mut Field<'_, '_>, container: &Container) {
+pub(crate) fn probes(field: &mut Field<'_, '_>, container: &Container) {
     field.with("livenessProbe", container.liveness_probe.as_ref(), probe_of_life);
     field.with(
         "readinessProbe",
@@ -65,8 +65,8 @@ fn probe(field: &mut Field<'_, '_>, probe: &Probe) {
     );
 }
 
-/// The hooks of a container in a pod with `grace` seconds to stop.
-pub(super) fn lifecycle(field: &mut Field<'_, '_>, lifecycle: &Lifecycle, grace: i64) {
+/// Checks the hooks of a container in a pod with `grace` seconds to stop.
+pub fn lifecycle(field: &mut Field<'_, '_>, lifecycle: &Lifecycle, grace: i64) {
     field.with("postStart", lifecycle.post_start.as_ref(), |field, hook| {
         handler(field, hook, grace)
     });
@@ -128,7 +128,7 @@ fn port(field: &mut Field<'_, '_>, port: &IntOrString) {
 }
 
 /// The name of a port (`IsValidPortName` of apimachinery).
-pub(super) fn port_name(field: &mut Field<'_, '_>, name: &str, text: &str) {
+pub(crate) fn port_name(field: &mut Field<'_, '_>, name: &str, text: &str) {
     let accepted = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let good = text.len() <= 15
         && text.bytes().all(accepted)

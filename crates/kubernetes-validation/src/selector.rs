@@ -6,13 +6,13 @@ use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use rutter::names::{DnsSubdomain, LabelKey, LabelValue};
 
-use super::field::Field;
+use crate::field::Field;
 
 const LABEL_OPERATORS: &[&str] = &["In", "NotIn", "Exists", "DoesNotExist"];
 const NODE_OPERATORS: &[&str] = &["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"];
 
-/// What selects by labels.
-pub(super) fn labels(field: &mut Field<'_, '_>, selector: &LabelSelector) {
+/// Checks a label selector.
+pub fn labels(field: &mut Field<'_, '_>, selector: &LabelSelector) {
     if let Some(labels) = &selector.match_labels {
         label_map(&mut field.at("matchLabels"), labels);
     }
@@ -27,23 +27,23 @@ pub(super) fn labels(field: &mut Field<'_, '_>, selector: &LabelSelector) {
     );
 }
 
-/// Labels.
-pub(super) fn label_map(field: &mut Field<'_, '_>, labels: &BTreeMap<String, String>) {
+/// Checks labels.
+pub fn label_map(field: &mut Field<'_, '_>, labels: &BTreeMap<String, String>) {
     keys(field, labels);
     for (key, value) in labels {
         field.entry(key).parse::<LabelValue>(value);
     }
 }
 
-/// The keys of labels or annotations.
-pub(super) fn keys(field: &mut Field<'_, '_>, map: &BTreeMap<String, String>) {
+/// Checks the keys of labels or annotations.
+pub fn keys(field: &mut Field<'_, '_>, map: &BTreeMap<String, String>) {
     for key in map.keys() {
         field.entry(key).parse::<LabelKey>(key);
     }
 }
 
-/// What a node must be.
-pub(super) fn required_node(field: &mut Field<'_, '_>, term: &NodeSelectorTerm) {
+/// Checks a term that a node must match.
+pub(crate) fn required_node(field: &mut Field<'_, '_>, term: &NodeSelectorTerm) {
     preferred_node(field, term);
     field.each(
         "matchExpressions",
@@ -54,8 +54,8 @@ pub(super) fn required_node(field: &mut Field<'_, '_>, term: &NodeSelectorTerm) 
     );
 }
 
-/// What a node had better be. Values that no label has are accepted here, as they always were.
-pub(super) fn preferred_node(field: &mut Field<'_, '_>, term: &NodeSelectorTerm) {
+/// Checks a term that a node should match. Kubernetes accepts values here that no label can have.
+pub(crate) fn preferred_node(field: &mut Field<'_, '_>, term: &NodeSelectorTerm) {
     field.each(
         "matchExpressions",
         term.match_expressions.iter().flatten(),

@@ -6,15 +6,15 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{HostAlias, PodDNSConfig};
 use rutter::names::DnsSubdomain;
 
-use super::field::Field;
+use crate::field::Field;
 
 /// The limits of Linux' resolver.
 const MOST_NAMESERVERS: usize = 3;
 const MOST_SEARCHES: usize = 32;
 const LONGEST_SEARCHES: usize = 2048;
 
-/// The resolver's configuration.
-pub(super) fn config(field: &mut Field<'_, '_>, config: &PodDNSConfig) {
+/// Checks the configuration of the resolver.
+pub fn config(field: &mut Field<'_, '_>, config: &PodDNSConfig) {
     let nameservers = config.nameservers.as_deref().unwrap_or_default();
     at_most(field, "nameservers", nameservers.len(), MOST_NAMESERVERS);
     field.each("nameservers", nameservers, |field, ip| address(field, ip));
@@ -38,8 +38,8 @@ pub(super) fn config(field: &mut Field<'_, '_>, config: &PodDNSConfig) {
     });
 }
 
-/// Lines of `/etc/hosts`. Two of one address are an error of a server-side apply.
-pub(super) fn host_aliases(field: &mut Field<'_, '_>, name: &str, aliases: &[HostAlias]) {
+/// Checks the lines of `/etc/hosts` in the list `name`. Two with the same address are an error of a server-side apply.
+pub fn host_aliases(field: &mut Field<'_, '_>, name: &str, aliases: &[HostAlias]) {
     let mut taken = BTreeSet::new();
     field.each(name, aliases, |field, alias| {
         if field.required("ip", &alias.ip) {

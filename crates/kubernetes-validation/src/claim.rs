@@ -6,12 +6,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use rutter::names::DnsSubdomain;
 use rutter::quantity::Quantity;
 
-use super::field::Field;
-use super::selector;
+use crate::field::Field;
+use crate::selector;
 
 const ACCESS_MODES: [&str; 4] = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
 
-pub(super) fn ephemeral(field: &mut Field<'_, '_>, source: &EphemeralVolumeSource) {
+/// Checks the template of a claim that lives as long as its pod.
+pub(crate) fn ephemeral(field: &mut Field<'_, '_>, source: &EphemeralVolumeSource) {
     let Some(template) = &source.volume_claim_template else {
         field.missing(
             "the field `volumeClaimTemplate` is required",

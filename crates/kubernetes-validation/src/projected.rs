@@ -7,12 +7,12 @@ use k8s_openapi::api::core::v1::{
 };
 use rutter::names::DnsSubdomain;
 
-use super::field::Field;
-use super::selector;
-use super::volume::{file, key_to_path, mode, pod_file};
+use crate::field::Field;
+use crate::selector;
+use crate::volume::{file, key_to_path, mode, pod_file};
 
 /// A projected volume, in which no two files have one path.
-pub(super) fn volume(field: &mut Field<'_, '_>, source: &ProjectedVolumeSource) {
+pub(crate) fn volume(field: &mut Field<'_, '_>, source: &ProjectedVolumeSource) {
     mode(field, "defaultMode", source.default_mode);
     let mut files = BTreeSet::new();
     field.each("sources", source.sources.iter().flatten(), |field, source| {

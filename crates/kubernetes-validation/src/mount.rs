@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{Container, SecurityContext, VolumeDevice, VolumeMount};
 
-use super::field::{Field, given};
-use super::{Source, Volumes, security};
 use crate::codes::UNKNOWN_REFERENCE;
+use crate::field::{Field, given};
+use crate::pod::{VolumeKind, Volumes};
+use crate::security;
 
-/// The mounts at `name`, of a container that mounts at `taken` already.
-pub(super) fn mounts(
+/// Checks the mounts in the list `name` of a container. The paths of its other mounts are `taken`.
+pub fn mounts(
     field: &mut Field<'_, '_>,
     name: &str,
     mounts: &[VolumeMount],
@@ -39,7 +40,7 @@ pub(super) fn mounts(
 }
 
 /// Devices, which are claims without a file system.
-pub(super) fn devices(field: &mut Field<'_, '_>, container: &Container, volumes: &Volumes) {
+pub(crate) fn devices(field: &mut Field<'_, '_>, container: &Container, volumes: &Volumes) {
     let mounts = || container.volume_mounts.iter().flatten();
     let mut names: BTreeSet<String> = mounts().map(|mount| mount.name.clone()).collect();
     let mut paths: BTreeSet<String> = mounts().map(|mount| mount.mount_path.clone()).collect();
@@ -47,7 +48,7 @@ pub(super) fn devices(field: &mut Field<'_, '_>, container: &Container, volumes:
         "volumeDevices",
         container.volume_devices.iter().flatten(),
         |field, device: &VolumeDevice| {
-            if volume(field, &device.name, volumes) == Some(Source::Files) {
+            if volume(field, &device.name, volumes) == Some(VolumeKind::Files) {
                 let message = format!("the volume {:?} is not a claim", device.name);
                 field
                     .at("name")
@@ -65,7 +66,7 @@ pub(super) fn devices(field: &mut Field<'_, '_>, container: &Container, volumes:
     );
 }
 
-fn volume(field: &mut Field<'_, '_>, name: &str, volumes: &Volumes) -> Option<Source> {
+fn volume(field: &mut Field<'_, '_>, name: &str, volumes: &Volumes) -> Option<VolumeKind> {
     let source = volumes.get(name).copied();
     if field.required("name", name) && source.is_none() {
         let names: Vec<&str> = volumes.keys().map(String::as_str).collect();

@@ -7,15 +7,15 @@ use k8s_openapi::api::core::v1::{
 };
 use rutter::names::DnsSubdomain;
 
-use super::field::Field;
+use crate::field::Field;
 
 /// Users and groups.
 const IDS: std::ops::RangeInclusive<i64> = 0..=i32::MAX as i64;
 
 const PROFILES: [&str; 3] = ["RuntimeDefault", "Localhost", "Unconfined"];
 
-/// The pod's.
-pub(super) fn pod(field: &mut Field<'_, '_>, context: &PodSecurityContext) {
+/// Checks the security context of a pod.
+pub fn pod(field: &mut Field<'_, '_>, context: &PodSecurityContext) {
     field.range("fsGroup", context.fs_group, IDS);
     user(
         field,
@@ -47,8 +47,8 @@ pub(super) fn pod(field: &mut Field<'_, '_>, context: &PodSecurityContext) {
     field.with("windowsOptions", context.windows_options.as_ref(), windows);
 }
 
-/// A container's.
-pub(super) fn container(field: &mut Field<'_, '_>, context: &SecurityContext) {
+/// Checks the security context of a container.
+pub fn container(field: &mut Field<'_, '_>, context: &SecurityContext) {
     user(
         field,
         context.run_as_user,
@@ -87,7 +87,7 @@ pub(super) fn container(field: &mut Field<'_, '_>, context: &SecurityContext) {
 }
 
 /// Whether the container may do anything to its node.
-pub(super) fn is_privileged(context: Option<&SecurityContext>) -> bool {
+pub(crate) fn is_privileged(context: Option<&SecurityContext>) -> bool {
     context.is_some_and(|context| context.privileged == Some(true))
 }
 

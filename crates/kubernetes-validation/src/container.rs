@@ -5,25 +5,14 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{Container, ContainerPort, ContainerResizePolicy, ResourceRequirements};
 use rutter::names::DnsLabel;
 
-use super::field::{Field, given};
-use super::{Volumes, env, handler, mount, security};
+use crate::field::{Field, given};
+use crate::pod::Pod;
+use crate::{env, handler, mount, security};
 
-pub(super) const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
+pub(crate) const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
 
-/// What containers of one pod share.
-pub(super) struct Pod {
-    /// All volumes.
-    pub(super) volumes: Volumes,
-    /// Names of containers so far.
-    pub(super) names: BTreeSet<String>,
-    /// Ports of the node that are taken, with protocol and address.
-    pub(super) host_ports: BTreeSet<String>,
-    /// Seconds that the pod has to stop.
-    pub(super) grace: i64,
-}
-
-/// Containers that run beside etcd.
-pub(super) fn containers(field: &mut Field<'_, '_>, name: &str, containers: &[Container], pod: &mut Pod) {
+/// Checks the containers in the list `name`, and adds what they take of the pod.
+pub fn containers(field: &mut Field<'_, '_>, name: &str, containers: &[Container], pod: &mut Pod) {
     field.each(name, containers, |field, container| {
         common(field, container, pod);
         host_ports(field, container, &mut pod.host_ports);
@@ -34,15 +23,16 @@ pub(super) fn containers(field: &mut Field<'_, '_>, name: &str, containers: &[Co
         // Since 1.35 there is more to say here; most clusters do not know it yet.
         if container.restart_policy.is_some() {
             field.at("restartPolicy").conflict(
-                "a container beside etcd is always restarted",
+                "a container of the pod is always restarted",
                 "leave it out; init containers may have it",
             );
         }
     });
 }
 
-/// Containers that run before etcd, or from before it on if they are always restarted.
-pub(super) fn init_containers(field: &mut Field<'_, '_>, name: &str, containers: &[Container], pod: &mut Pod) {
+/// Checks the init containers in the list `name`, and adds what they take of the pod. One that is always restarted is a
+/// sidecar.
+pub fn init_containers(field: &mut Field<'_, '_>, name: &str, containers: &[Container], pod: &mut Pod) {
     field.each(name, containers, |field, container| {
         common(field, container, pod);
         // They run one by one.

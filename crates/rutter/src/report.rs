@@ -1,23 +1,24 @@
-//! Collects what is wrong with values, each with its place in the document.
+//! Problems that are found while values are resolved, with their positions in the document.
 
 use std::collections::BTreeSet;
 
-use rutter::yaml::{Node, UNKNOWN_FIELD};
-use rutter::{Code, Diagnostic, Diagnostics};
+use crate::yaml::{Node, UNKNOWN_FIELD};
+use crate::{Code, Diagnostic, Diagnostics};
 
-/// Most problems of one kind of entry that are told; the reader of values tells as many.
+/// The number of problems from which on a report is full. The reader of values stops at the same number.
 const MOST: usize = 100;
 
-/// Problems found while values are resolved.
+/// Problems that are found while values are resolved.
+#[derive(Debug)]
 pub struct Report<'a> {
     document: &'a Node,
     diagnostics: &'a mut Diagnostics,
-    /// Paths of values that were refused as they were read. Defaults stand in for them, of which nothing is said.
+    /// Paths of values that failed to parse. They hold defaults, which must not be reported.
     refused: BTreeSet<String>,
 }
 
 impl<'a> Report<'a> {
-    /// Reports about `document` into `diagnostics`, which holds what was found while it was read.
+    /// Returns a report about a document that adds to `diagnostics`: those of reading the document.
     pub fn new(document: &'a Node, diagnostics: &'a mut Diagnostics) -> Self {
         let refused = diagnostics
             .iter()
@@ -31,9 +32,9 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Whether the mapping at `path` has a key that nothing reads. What is missing there is probably that one,
-    /// misspelt.
-    pub(super) fn has_unknown_field(&self, path: &str) -> bool {
+    /// Whether the mapping at `path` has an unknown key. A field that is missing there is probably that key, misspelt.
+    #[must_use]
+    pub fn has_unknown_field(&self, path: &str) -> bool {
         let unknown = self
             .diagnostics
             .iter()
@@ -44,7 +45,7 @@ impl<'a> Report<'a> {
         })
     }
 
-    /// Whether as much was found as anyone reads. Then each further value costs time and says nothing.
+    /// Whether so many problems were found that nobody reads further ones. Then each further value costs time only.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.diagnostics.iter().nth(MOST).is_some()
@@ -56,13 +57,13 @@ impl<'a> Report<'a> {
         self.diagnostics.has_errors()
     }
 
-    /// Whether the author wrote something at `path`, rather than its default standing there.
+    /// Whether the document has a value at `path`, so that it is not the default.
     #[must_use]
     pub fn is_given(&self, path: &str) -> bool {
         self.document.has(path)
     }
 
-    /// Whether the value at `path`, or something in it, was refused as it was read, so that its absence says nothing.
+    /// Whether the value at `path`, or a value in it, failed to parse, so that its absence means nothing.
     #[must_use]
     pub fn is_refused(&self, path: &str) -> bool {
         self.refused
@@ -70,7 +71,7 @@ impl<'a> Report<'a> {
             .any(|refused| contains(path, refused) || contains(refused, path))
     }
 
-    /// Adds a problem with the value at `path`; an empty path is the document as a whole.
+    /// Adds a problem with the value at `path`. An empty path is the document as a whole.
     pub fn add(&mut self, code: &'static Code, path: &str, message: impl Into<String>) -> Added<'_> {
         if self.is_refused(path) {
             return Added(None);
@@ -81,17 +82,18 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Whether `inner` is `outer` or lies in it. Everything lies in the document as a whole.
+/// Whether `inner` is `outer` or is in it. Every path is in the empty one, the document as a whole.
 fn contains(outer: &str, inner: &str) -> bool {
     let rest = inner.strip_prefix(outer);
     rest.is_some_and(|rest| outer.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// A problem that was just added, to which a remedy can be added.
+/// A problem that was just added, for which a suggestion can follow.
+#[derive(Debug)]
 pub struct Added<'a>(Option<&'a mut Diagnostic>);
 
 impl Added<'_> {
-    /// Says what to write instead.
+    /// Adds what to write instead.
     pub fn help(self, help: impl Into<String>) {
         if let Some(diagnostic) = self.0 {
             diagnostic.help = Some(help.into());

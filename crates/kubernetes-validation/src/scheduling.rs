@@ -8,12 +8,12 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use rutter::names::{DnsLabel, LabelKey, LabelValue};
 
-use super::field::{Field, given};
-use super::selector;
 use crate::codes::NAME_COLLISION;
+use crate::field::{Field, given};
+use crate::selector;
 
-/// Tolerations. `Lt` and `Gt` are behind a feature gate that is off.
-pub(super) fn tolerations(field: &mut Field<'_, '_>, name: &str, tolerations: &[Toleration]) {
+/// Checks the tolerations in the list `name`. The operators `Lt` and `Gt` are behind a feature gate that is off.
+pub fn tolerations(field: &mut Field<'_, '_>, name: &str, tolerations: &[Toleration]) {
     field.each(name, tolerations, |field, toleration| {
         let operator = given(toleration.operator.as_ref());
         field.parsed::<LabelKey>("key", toleration.key.as_deref());
@@ -48,8 +48,8 @@ pub(super) fn tolerations(field: &mut Field<'_, '_>, name: &str, tolerations: &[
     });
 }
 
-/// Constraints, of which those without a selector get one with the labels `own`.
-pub(super) fn topology_spread(
+/// Checks the topology spread constraints in the list `name`. One without a selector gets one with the labels `own`.
+pub fn topology_spread(
     field: &mut Field<'_, '_>,
     name: &str,
     constraints: &[TopologySpreadConstraint],
@@ -92,8 +92,8 @@ pub(super) fn topology_spread(
     });
 }
 
-/// Affinity to nodes and to pods.
-pub(super) fn affinity(field: &mut Field<'_, '_>, affinity: &Affinity) {
+/// Checks the affinity to nodes and to pods.
+pub fn affinity(field: &mut Field<'_, '_>, affinity: &Affinity) {
     field.with("nodeAffinity", affinity.node_affinity.as_ref(), node_affinity);
     field.with("podAffinity", affinity.pod_affinity.as_ref(), |field, affinity| {
         let preferred = affinity.preferred_during_scheduling_ignored_during_execution.as_deref();

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::api::resource;
 use rutter::names::{DnsSubdomain, LabelKey};
 use rutter::quantity::Quantity;
 
-use super::field::{Field, given};
+use crate::field::{Field, given};
 
 /// Fields of a pod that a variable can hold.
 const POD_FIELDS: [&str; 9] = [
@@ -32,8 +32,9 @@ const RESOURCES: [&str; 6] = [
     "requests.ephemeral-storage",
 ];
 
-/// Variables. Of two with one name Kubernetes takes the last, and a server-side apply refuses both.
-pub(super) fn variables(container: &mut Field<'_, '_>, name: &str, variables: &[EnvVar]) {
+/// Checks the variables in the list `name`. Of two with the same name Kubernetes takes the last, and a server-side apply
+/// refuses both.
+pub fn variables(container: &mut Field<'_, '_>, name: &str, variables: &[EnvVar]) {
     let mut taken = BTreeSet::new();
     container.each(name, variables, |field, variable| {
         if field.required("name", &variable.name) {
@@ -48,8 +49,8 @@ pub(super) fn variables(container: &mut Field<'_, '_>, name: &str, variables: &[
     });
 }
 
-/// ConfigMaps and Secrets with variables.
-pub(super) fn variables_from(container: &mut Field<'_, '_>, name: &str, sources: &[EnvFromSource]) {
+/// Checks the ConfigMaps and Secrets with variables in the list `name`.
+pub fn variables_from(container: &mut Field<'_, '_>, name: &str, sources: &[EnvFromSource]) {
     container.each(name, sources, |field, source| {
         field.exactly_one(&[
             ("configMapRef", source.config_map_ref.is_some()),
@@ -114,7 +115,7 @@ fn key(field: &mut Field<'_, '_>, name: &str, key: &str) {
 }
 
 /// A field of the pod: one of `known`, or a single label or annotation.
-pub(super) fn pod_field(field: &mut Field<'_, '_>, selector: &ObjectFieldSelector, known: &[&str]) {
+pub(crate) fn pod_field(field: &mut Field<'_, '_>, selector: &ObjectFieldSelector, known: &[&str]) {
     field.word("apiVersion", given(selector.api_version.as_ref()), &["v1"]);
     let path = &selector.field_path;
     if !field.required("fieldPath", path) {
@@ -139,7 +140,7 @@ pub(super) fn pod_field(field: &mut Field<'_, '_>, selector: &ObjectFieldSelecto
 }
 
 /// A resource of a container.
-pub(super) fn resource(field: &mut Field<'_, '_>, selector: &ResourceFieldSelector) {
+pub(crate) fn resource(field: &mut Field<'_, '_>, selector: &ResourceFieldSelector) {
     let resource = &selector.resource;
     if !field.required("resource", resource) {
         return;

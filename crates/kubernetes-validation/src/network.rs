@@ -1,12 +1,13 @@
-//! Who a network policy lets in (`pkg/apis/networking/validation/validation.go`, `ValidateNetworkPolicyPeer`).
+//! Peers of a network policy (`pkg/apis/networking/validation/validation.go`, `ValidateNetworkPolicyPeer`).
 
 use k8s_openapi::api::networking::v1::{IPBlock, NetworkPolicyPeer};
 use rutter::net::Cidr;
 
-use super::field::Field;
-use super::selector;
+use crate::field::Field;
+use crate::selector;
 
-pub(super) fn peers(field: &mut Field<'_, '_>, name: &str, peers: &[NetworkPolicyPeer]) {
+/// Checks the peers in the list `name`.
+pub fn peers(field: &mut Field<'_, '_>, name: &str, peers: &[NetworkPolicyPeer]) {
     field.each(name, peers, |field, peer| {
         let ip_block_given = peer.ip_block.is_some();
         let selectors = [

@@ -6,10 +6,10 @@ use k8s_openapi::api::core::v1::{
 };
 use rutter::names::DnsLabel;
 
-use super::field::{Field, given};
+use crate::field::{Field, given};
 
-/// The volume's source, if it is one of these.
-pub(super) fn volume(field: &mut Field<'_, '_>, volume: &Volume) {
+/// Checks the source of a volume if it is one of these.
+pub(crate) fn volume(field: &mut Field<'_, '_>, volume: &Volume) {
     field.with(
         "awsElasticBlockStore",
         volume.aws_elastic_block_store.as_ref(),

@@ -10,9 +10,9 @@ use k8s_openapi::apimachinery::pkg::api::resource;
 use rutter::names::{DnsLabel, DnsSubdomain};
 use rutter::quantity::Quantity;
 
-use super::container::PULL_POLICIES;
-use super::field::{Field, given, is_below};
-use super::{claim, drive, env, projected};
+use crate::container::PULL_POLICIES;
+use crate::field::{Field, given, is_below};
+use crate::{claim, drive, env, projected};
 
 /// Fields of a pod that a file can hold.
 const POD_FIELDS: [&str; 5] = [
@@ -33,8 +33,8 @@ const HOST_PATH_TYPES: [&str; 7] = [
     "BlockDevice",
 ];
 
-/// The user's volumes; `taken` are the names of the package's own.
-pub(super) fn volumes(field: &mut Field<'_, '_>, name: &str, volumes: &[Volume], mut taken: BTreeSet<String>) {
+/// Checks the volumes in the list `name`. The names of the pod's other volumes are `taken`.
+pub fn volumes(field: &mut Field<'_, '_>, name: &str, volumes: &[Volume], mut taken: BTreeSet<String>) {
     field.each(name, volumes, |field, volume| {
         field.name::<DnsLabel>("name", &volume.name);
         field.unique("name", "volume", &volume.name, &mut taken);
@@ -178,7 +178,7 @@ fn secret(field: &mut Field<'_, '_>, source: &SecretVolumeSource) {
 }
 
 /// A key and its file.
-pub(super) fn key_to_path(field: &mut Field<'_, '_>, item: &KeyToPath) {
+pub(crate) fn key_to_path(field: &mut Field<'_, '_>, item: &KeyToPath) {
     field.required("key", &item.key);
     file(field, "path", &item.path);
     mode(field, "mode", item.mode);
@@ -190,7 +190,7 @@ fn downward_api(field: &mut Field<'_, '_>, source: &DownwardAPIVolumeSource) {
 }
 
 /// A file with something about the pod.
-pub(super) fn pod_file(field: &mut Field<'_, '_>, item: &DownwardAPIVolumeFile) {
+pub(crate) fn pod_file(field: &mut Field<'_, '_>, item: &DownwardAPIVolumeFile) {
     file(field, "path", &item.path);
     mode(field, "mode", item.mode);
     field.exactly_one(&[
@@ -211,7 +211,7 @@ pub(super) fn pod_file(field: &mut Field<'_, '_>, item: &DownwardAPIVolumeFile) 
 }
 
 /// A file in a volume. A kubelet keeps its own under names that start with `..`.
-pub(super) fn file(field: &mut Field<'_, '_>, name: &str, path: &str) {
+pub(crate) fn file(field: &mut Field<'_, '_>, name: &str, path: &str) {
     if field.required(name, path) && (path.starts_with("..") || !is_below(path)) {
         let message = format!("{path:?} is no path of a file in the volume");
         field.at(name).invalid(message, "write a relative path without `..`");
@@ -219,7 +219,7 @@ pub(super) fn file(field: &mut Field<'_, '_>, name: &str, path: &str) {
 }
 
 /// The mode of a file. YAML has no way to write an octal number that all of its readers understand.
-pub(super) fn mode(field: &mut Field<'_, '_>, name: &str, mode: Option<i32>) {
+pub(crate) fn mode(field: &mut Field<'_, '_>, name: &str, mode: Option<i32>) {
     let Some(mode) = mode.filter(|mode| !(0..=0o777).contains(mode)) else {
         return;
     };
