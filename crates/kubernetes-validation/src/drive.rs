@@ -1,15 +1,13 @@
-//! Volumes of the storage systems that Kubernetes once had code of its own for (`validateVolumeSource`, by type).
+//! Volumes of storage systems that Kubernetes once had its own code for (`validateVolumeSource`, by type). A CSI driver does
+//! their work now, or nothing does.
 
-use k8s_openapi::api::core::v1::{
-    AzureDiskVolumeSource, FCVolumeSource, FlexVolumeSource, FlockerVolumeSource, GitRepoVolumeSource,
-    ISCSIVolumeSource, QuobyteVolumeSource, StorageOSVolumeSource, Volume,
-};
-use rutter::names::DnsLabel;
+use k8s_openapi::api::core::v1::{AzureDiskVolumeSource, FCVolumeSource, FlexVolumeSource, ISCSIVolumeSource, Volume};
 
-use crate::field::{Field, given};
+use crate::field::Field;
 
 /// Checks the source of a volume if it is one of these.
 pub(crate) fn volume(field: &mut Field<'_, '_>, volume: &Volume) {
+    refuse_removed(field, volume);
     field.with(
         "awsElasticBlockStore",
         volume.aws_elastic_block_store.as_ref(),
@@ -23,9 +21,6 @@ pub(crate) fn volume(field: &mut Field<'_, '_>, volume: &Volume) {
         field.required("secretName", &source.secret_name);
         field.required("shareName", &source.share_name);
     });
-    field.with("cephfs", volume.cephfs.as_ref(), |field, source| {
-        monitors(field, &source.monitors)
-    });
     field.with("cinder", volume.cinder.as_ref(), |field, source| {
         field.required("volumeID", &source.volume_id);
         field.with("secretRef", source.secret_ref.as_ref(), |field, secret| {
@@ -34,7 +29,6 @@ pub(crate) fn volume(field: &mut Field<'_, '_>, volume: &Volume) {
     });
     field.with("fc", volume.fc.as_ref(), fibre_channel);
     field.with("flexVolume", volume.flex_volume.as_ref(), flex);
-    field.with("flocker", volume.flocker.as_ref(), flocker);
     field.with(
         "gcePersistentDisk",
         volume.gce_persistent_disk.as_ref(),
@@ -43,44 +37,15 @@ pub(crate) fn volume(field: &mut Field<'_, '_>, volume: &Volume) {
             field.range("partition", source.partition, 0..=255);
         },
     );
-    field.with("gitRepo", volume.git_repo.as_ref(), git_repo);
-    field.with("glusterfs", volume.glusterfs.as_ref(), |field, source| {
-        field.required("endpoints", &source.endpoints);
-        field.required("path", &source.path);
-    });
     field.with("iscsi", volume.iscsi.as_ref(), |field, source| {
         iscsi(field, source, &volume.name)
     });
-    field.with(
-        "photonPersistentDisk",
-        volume.photon_persistent_disk.as_ref(),
-        |field, source| {
-            field.required("pdID", &source.pd_id);
-        },
-    );
     field.with("portworxVolume", volume.portworx_volume.as_ref(), |field, source| {
         field.required("volumeID", &source.volume_id);
     });
-    field.with("quobyte", volume.quobyte.as_ref(), quobyte);
-    field.with("rbd", volume.rbd.as_ref(), |field, source| {
-        monitors(field, &source.monitors);
-        field.required("image", &source.image);
-    });
-    field.with("scaleIO", volume.scale_io.as_ref(), |field, source| {
-        field.required("gateway", &source.gateway);
-        field.required("system", &source.system);
-        field.required("volumeName", source.volume_name.as_deref().unwrap_or_default());
-    });
-    field.with("storageos", volume.storageos.as_ref(), storage_os);
     field.with("vsphereVolume", volume.vsphere_volume.as_ref(), |field, source| {
         field.required("volumePath", &source.volume_path);
     });
-}
-
-fn monitors(field: &mut Field<'_, '_>, monitors: &[String]) {
-    if monitors.is_empty() {
-        field.missing("the field `monitors` is required", "write monitors: [HOST:PORT]");
-    }
 }
 
 fn azure_disk(field: &mut Field<'_, '_>, source: &AzureDiskVolumeSource) {
@@ -131,23 +96,6 @@ fn flex(field: &mut Field<'_, '_>, source: &FlexVolumeSource) {
                 .invalid(format!("{key} is Kubernetes' own"), "use a domain of yours");
         }
     }
-}
-
-fn flocker(field: &mut Field<'_, '_>, source: &FlockerVolumeSource) {
-    field.exactly_one(&[
-        ("datasetName", given(source.dataset_name.as_ref()).is_some()),
-        ("datasetUUID", given(source.dataset_uuid.as_ref()).is_some()),
-    ]);
-    if source.dataset_name.as_ref().is_some_and(|name| name.contains('/')) {
-        field
-            .at("datasetName")
-            .invalid("a dataset's name has no `/`", "leave the `/` out");
-    }
-}
-
-fn git_repo(field: &mut Field<'_, '_>, source: &GitRepoVolumeSource) {
-    field.required("repository", &source.repository);
-    field.relative_path("directory", source.directory.as_deref().unwrap_or_default());
 }
 
 fn iscsi(field: &mut Field<'_, '_>, source: &ISCSIVolumeSource, volume: &str) {
@@ -206,29 +154,29 @@ fn is_iqn(text: &str) -> bool {
         && !name.contains(char::is_whitespace)
 }
 
-fn quobyte(field: &mut Field<'_, '_>, source: &QuobyteVolumeSource) {
-    field.required("volume", &source.volume);
-    if source.tenant.as_ref().is_some_and(|tenant| tenant.len() > 64) {
-        field
-            .at("tenant")
-            .invalid("a tenant has at most 64 characters", "write its UUID");
+/// Refuses the types that Kubernetes has removed. An API server accepts them, and no kubelet can mount them (the page "Volumes"
+/// of Kubernetes' documentation; `gitRepo` since 1.33, by the feature gate `GitRepoVolumeDriver`).
+fn refuse_removed(field: &mut Field<'_, '_>, volume: &Volume) {
+    for (name, is_given) in [
+        ("cephfs", volume.cephfs.is_some()),
+        ("flocker", volume.flocker.is_some()),
+        ("gitRepo", volume.git_repo.is_some()),
+        ("glusterfs", volume.glusterfs.is_some()),
+        ("photonPersistentDisk", volume.photon_persistent_disk.is_some()),
+        ("quobyte", volume.quobyte.is_some()),
+        ("rbd", volume.rbd.is_some()),
+        ("scaleIO", volume.scale_io.is_some()),
+        ("storageos", volume.storageos.is_some()),
+    ] {
+        if is_given {
+            field.at(name).invalid(
+                format!("Kubernetes has removed volumes of the type {name}"),
+                if name == "gitRepo" {
+                    "clone the repository in an init container into an emptyDir"
+                } else {
+                    "use persistentVolumeClaim, with a claim of a CSI driver"
+                },
+            );
+        }
     }
-    let is_pair = |pair: &str| {
-        pair.rsplit_once(':')
-            .is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'))
-    };
-    if field.required("registry", &source.registry) && !source.registry.split(',').all(is_pair) {
-        let message = format!("{:?} is not HOST:PORT", source.registry);
-        field
-            .at("registry")
-            .invalid(message, "write HOST:PORT, several of them with commas");
-    }
-}
-
-fn storage_os(field: &mut Field<'_, '_>, source: &StorageOSVolumeSource) {
-    field.name::<DnsLabel>("volumeName", source.volume_name.as_deref().unwrap_or_default());
-    field.parsed::<DnsLabel>("volumeNamespace", source.volume_namespace.as_deref());
-    field.with("secretRef", source.secret_ref.as_ref(), |field, secret| {
-        field.required("name", &secret.name);
-    });
 }
