@@ -21,7 +21,7 @@ impl ObservedCluster {
     /// Finds the members of earlier templates. They are unknown unless all pods, and the templates that their labels name, are
     /// among the objects.
     pub(super) fn find_earlier(&self, objects: &Objects) -> Fact<Vec<Earlier>> {
-        if !matches!(self.health, Health::Partly(_)) {
+        if !matches!(self.health, Health::PartlyUpdated(_)) {
             return Fact::Absent;
         }
         let unknown = |reason: String| Fact::Unknown(reason);

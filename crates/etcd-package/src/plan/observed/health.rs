@@ -9,9 +9,9 @@ pub(in crate::plan) enum Health {
     /// Every member is ready and of the current template.
     Healthy,
     /// Every member is ready, and some are of an earlier template, as the update strategy has it.
-    Partly(Strategy),
+    PartlyUpdated(Strategy),
     /// These keep it from being changed. There is at least one.
-    Sick(Vec<Problem>),
+    Unhealthy(Vec<Problem>),
     /// Its objects do not come from an API server. The first command of a plan finds out.
     Unknown,
     /// It is scaled to none.
@@ -50,7 +50,7 @@ impl Health {
             return match (problems.is_empty(), is_stopped) {
                 (true, true) => Self::Stopped,
                 (true, false) => Self::Unknown,
-                (false, _) => Self::Sick(problems),
+                (false, _) => Self::Unhealthy(problems),
             };
         }
         if number("spec.replicas").is_some_and(|replicas| replicas > MOST_MEMBERS) {
@@ -100,12 +100,12 @@ impl Health {
             );
         }
         if !problems.is_empty() {
-            return Self::Sick(problems);
+            return Self::Unhealthy(problems);
         }
         match (is_stopped, is_partly, rolling) {
             (true, ..) => Self::Stopped,
-            (false, true, true) => Self::Partly(Strategy::Partition),
-            (false, true, false) => Self::Partly(Strategy::OnDelete),
+            (false, true, true) => Self::PartlyUpdated(Strategy::Partition),
+            (false, true, false) => Self::PartlyUpdated(Strategy::OnDelete),
             (false, false, _) => Self::Healthy,
         }
     }
@@ -185,14 +185,22 @@ fn claims(set: &Object, objects: &Objects, replicas: u32, problem: &mut impl FnM
 }
 
 fn pods(set: &Object, objects: &Objects, replicas: u32, see: &str, problem: &mut impl FnMut(String, String)) {
-    let own: Vec<&Object> = (0..replicas)
-        .filter_map(|ordinal| {
-            let pod = format!("{}-{ordinal}", set.id.name);
-            objects.named("", "Pod", &set.id.namespace, &pod)
+    let pods: Vec<(String, Option<&Object>)> = (0..replicas)
+        .map(|ordinal| {
+            let name = format!("{}-{ordinal}", set.id.name);
+            let pod = objects.named("", "Pod", &set.id.namespace, &name);
+            (name, pod)
         })
         .collect();
-    for pod in own {
-        let name = &pod.id.name;
+    // Objects without any pod are not all that the cluster consists of.
+    if pods.iter().all(|(_, pod)| pod.is_none()) {
+        return;
+    }
+    for (name, pod) in pods {
+        let Some(pod) = pod else {
+            problem(format!("the pod {name} is missing"), see.to_owned());
+            continue;
+        };
         if pod.text("metadata.deletionTimestamp").is_some() {
             problem(format!("the pod {name} is being deleted"), see.to_owned());
             continue;

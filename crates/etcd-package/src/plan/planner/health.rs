@@ -19,7 +19,7 @@ impl Planner<'_> {
     /// Refuses to change a cluster that is not healthy.
     pub(super) fn check_health(&self, is_nothing: bool, diagnostics: &mut Diagnostics) {
         match &self.from.health {
-            Health::Sick(problems) => diagnostics.extend(problems.iter().map(|problem| {
+            Health::Unhealthy(problems) => diagnostics.extend(problems.iter().map(|problem| {
                 let mut diagnostic =
                     Diagnostic::new(&CLUSTER_NOT_HEALTHY, "", problem.message.clone()).help(problem.help.clone());
                 if is_nothing {
@@ -27,7 +27,7 @@ impl Planner<'_> {
                 }
                 diagnostic
             })),
-            Health::Partly(strategy) => self.check_earlier(*strategy, is_nothing, diagnostics),
+            Health::PartlyUpdated(strategy) => self.check_earlier(*strategy, is_nothing, diagnostics),
             Health::Healthy | Health::Unknown | Health::Stopped => {}
         }
     }
@@ -80,7 +80,7 @@ impl Planner<'_> {
     /// Whether an apply goes on with an update that has reached some pods only.
     pub(super) fn finishes_update(&self) -> bool {
         let update = &self.rendered.cluster.update;
-        matches!(self.from.health, Health::Partly(_))
+        matches!(self.from.health, Health::PartlyUpdated(_))
             && update.kind == UpdateType::RollingUpdate
             && u32::from(update.partition) < self.from.replicas
     }

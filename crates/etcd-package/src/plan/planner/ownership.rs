@@ -15,7 +15,7 @@ impl Planner<'_> {
     pub(super) fn check_pruned(&self, diagnostics: &mut Diagnostics) {
         let update = &self.rendered.cluster.update;
         let leaves_some = update.partition > 0 || update.kind == UpdateType::OnDelete;
-        let are_earlier = !self.template_changes().is_empty() || matches!(self.from.health, Health::Partly(_));
+        let are_earlier = !self.template_changes().is_empty() || matches!(self.from.health, Health::PartlyUpdated(_));
         let is_referred_to = |(resource, _): &&(String, String)| ["serviceaccount", "configmap"].contains(&&**resource);
         let referred_to = self.changes.surplus.iter().find(is_referred_to);
         if let (true, true, Some((resource, name))) = (leaves_some, are_earlier, referred_to) {

@@ -205,6 +205,26 @@ impl Planner<'_> {
                 "clients that use the Service by its port name go on; change the others first, or expect errors",
             );
         }
+        for (flag, default) in CLIENT_INTERFACES {
+            let or_default = |value: Fact<String>| match value {
+                Fact::Absent => Fact::Known(default.to_owned()),
+                value => value,
+            };
+            let (old, new) = (or_default(from.options.get(flag)), or_default(to.options.get(flag)));
+            let (Fact::Known(old), Fact::Known(new)) = (old, new) else {
+                continue;
+            };
+            // Members serve metrics to clients, too.
+            let is_further = flag == "listen-metrics-urls" && old.is_empty();
+            if old != new && !is_further {
+                warn(
+                    &REACH_CHANGES,
+                    "extraArgs",
+                    format!("etcd's flag --{flag} changes from {} to {}", quoted(&old), quoted(&new)),
+                    "keep it (extraArgs), or change the clients that depend on it first",
+                );
+            }
+        }
         let on = |cluster: &ObservedCluster, flag: &str| cluster.options.is_on(flag) == Fact::Known(true);
         if on(to, "client-cert-auth") && !on(from, "client-cert-auth") && from.client_scheme == to.client_scheme {
             warn(
@@ -456,6 +476,16 @@ pub(super) fn quota(cluster: &ObservedCluster) -> Option<i128> {
 }
 
 const DEFAULT_QUOTA: i128 = 2 << 30;
+
+/// Flags that decide which clients members serve, and where, and that no value has; with etcd's defaults.
+const CLIENT_INTERFACES: [(&str, &str); 6] = [
+    ("cors", "*"),
+    ("enable-grpc-gateway", "true"),
+    ("enable-v2", "false"),
+    ("host-whitelist", "*"),
+    ("listen-client-http-urls", ""),
+    ("listen-metrics-urls", ""),
+];
 
 /// Most names of a certificate that a message lists.
 const MOST_NAMES: usize = 8;
