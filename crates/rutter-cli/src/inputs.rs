@@ -1,5 +1,6 @@
 //! What the command line asks to render, read and put together.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use crate::failure::{Failure, Located};
 use crate::fleet::{self, Fleet, Opened};
 use crate::observed::{self, Installed, Problem};
 use crate::sources::Sources;
-use helm_values::{Expression, Merged, Values};
+use helm_values::{Expression, Kind, Merged, Values};
 
 /// What was rendered.
 #[derive(Debug)]
@@ -96,13 +97,12 @@ pub(crate) fn render<'a>(
     };
     let Some(text) = only else {
         let merged = merge(description, &input.files, &input.set, sources)?;
-        let locate_all = |diagnostics| locate_all(&merged, diagnostics);
-        return match package.render(&request(&merged.text))? {
+        return match package.render(&request(merged.text()))? {
             Ok(rendering) => Ok(Outcome {
                 parts: vec![Part::Manifests(rendering.manifests)],
-                warnings: locate_all(rendering.warnings),
+                warnings: merged.locate_all(rendering.warnings),
             }),
-            Err(diagnostics) => Err(Failure::Refused(locate_all(diagnostics))),
+            Err(diagnostics) => Err(Failure::Refused(merged.locate_all(diagnostics))),
         };
     };
     let (name, namespace) = (
@@ -195,16 +195,57 @@ fn installed(package: &Package, description: &Description, input: &Input) -> Res
     }
 }
 
-/// Says where diagnostics about merged values belong.
-pub(crate) fn locate_all(merged: &Merged, diagnostics: Vec<Diagnostic>) -> Vec<Located> {
-    let locate = |diagnostic: Diagnostic| {
-        let origin = merged.origin(&diagnostic);
-        Located {
-            source: origin.map_or(0, |place| place.source),
-            diagnostic: diagnostic.at(origin.map(|place| place.position)),
-        }
+/// Values merged from files and expressions.
+#[derive(Debug)]
+pub(crate) struct MergedInputs {
+    merged: Merged,
+    /// The expressions, by the number of their source.
+    expressions: BTreeMap<u32, (Kind, String)>,
+}
+
+impl MergedInputs {
+    /// The merged document.
+    pub(crate) fn text(&self) -> &str {
+        &self.merged.text
+    }
+
+    /// Adds the source and the position to diagnostics about the merged document.
+    pub(crate) fn locate_all(&self, diagnostics: Vec<Diagnostic>) -> Vec<Located> {
+        let locate = |mut diagnostic: Diagnostic| {
+            let origin = self.merged.origin(&diagnostic);
+            let source = origin.map_or(0, |place| place.source);
+            if origin.is_some()
+                && let Some((kind, text)) = self.expressions.get(&source)
+                && let Some(help) = diagnostic
+                    .help
+                    .as_deref()
+                    .and_then(|help| other_option(help, *kind, text))
+            {
+                diagnostic.help = Some(help);
+            }
+            Located {
+                source,
+                diagnostic: diagnostic.at(origin.map(|place| place.position)),
+            }
+        };
+        stream::for_command_line(diagnostics).into_iter().map(locate).collect()
+    }
+}
+
+/// Replaces advice about quotes, which the expressions of `--set` and `--set-string` do not have.
+fn other_option(help: &str, kind: Kind, text: &str) -> Option<String> {
+    let other = match kind {
+        Kind::Typed if help.starts_with("write it in quotes: ") => Kind::String,
+        Kind::String if help.starts_with("write it without quotes: ") => Kind::Typed,
+        _ => return None,
     };
-    stream::for_command_line(diagnostics).into_iter().map(locate).collect()
+    let (option, other) = (kind.option(), other.option());
+    // Of several values, the others may have the right type.
+    Some(if text.contains(',') {
+        format!("set it with {other} instead of {option}")
+    } else {
+        format!("write {other} {}", printable::excerpt(text))
+    })
 }
 
 /// Merges the sources that [`read`] has read first into one document.
@@ -213,8 +254,9 @@ pub(crate) fn merge(
     files: &[PathBuf],
     set: &Set,
     sources: &Sources,
-) -> Result<Merged, Failure> {
+) -> Result<MergedInputs, Failure> {
     let mut values = Values::default();
+    let mut expressions = BTreeMap::new();
     let mut numbers = 0..;
     for (_, number) in files.iter().zip(&mut numbers) {
         let Some(source) = sources.get(number) else {
@@ -240,8 +282,10 @@ pub(crate) fn merge(
             Stop::Wrong(diagnostic) => Failure::BadExpression(Located { source, diagnostic }),
             Stop::Unreadable(failure) => failure,
         })?;
+        expressions.insert(source, (kind, text.to_owned()));
     }
-    Ok(values.finish())
+    let merged = values.finish();
+    Ok(MergedInputs { merged, expressions })
 }
 
 /// Why an expression could not be applied.
@@ -300,5 +344,48 @@ pub(crate) fn unreadable(name: &str, error: io::Error) -> Failure {
         Failure::Host(anyhow!(error).context("standard input cannot be read"))
     } else {
         Failure::BadCommandLine(anyhow!(error).context(format!("{name} cannot be read")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rutter::Position;
+
+    use super::*;
+
+    /// The help for the value of `abcd`, which an expression sets.
+    fn help(kind: Kind, text: &str, help: &str) -> Option<String> {
+        let mut values = Values::default();
+        let source = 0;
+        let expression = Expression { kind, source, text };
+        let applied = values.apply::<Diagnostic>(&expression, &mut |_| Ok(String::new()));
+        applied.expect("an expression");
+        let merged = MergedInputs {
+            merged: values.finish(),
+            expressions: BTreeMap::from([(source, (kind, text.to_owned()))]),
+        };
+        let diagnostic = Diagnostic::new(&YAML_FEATURE, "abcd", "").help(help);
+        let diagnostic = diagnostic.at(Some(Position { line: 1, column: 10 }));
+        merged.locate_all(vec![diagnostic]).remove(0).diagnostic.help
+    }
+
+    #[test]
+    fn advice_about_quotes_names_the_option_that_has_their_effect() {
+        let quote = "write it in quotes: \"true\"";
+        let unquote = "write it without quotes: 5";
+        for (kind, text, given, expected) in [
+            (Kind::Typed, "abcd=true", quote, "write --set-string abcd=true"),
+            (
+                Kind::Typed,
+                "abcd=true,b=1",
+                quote,
+                "set it with --set-string instead of --set",
+            ),
+            (Kind::String, "abcd=5", unquote, "write --set abcd=5"),
+            (Kind::Json, "abcd=true", quote, quote),
+            (Kind::Typed, "abcd=true", "did you mean abce?", "did you mean abce?"),
+        ] {
+            assert_eq!(help(kind, text, given).as_deref(), Some(expected), "{kind:?} {text}");
+        }
     }
 }

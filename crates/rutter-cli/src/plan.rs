@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use helm_values::Merged;
 use rutter::plan::{Detail, File, Target};
 use rutter::{ChangeRequest, Description, Diagnostic, Request, State, printable, stream};
 use rutter_host::Package;
@@ -17,7 +16,7 @@ use rutter_host::Package;
 use crate::args::{Change, Drift, OutputFormat, Plan, PlanFormat, Source};
 use crate::failure::{Failure, Located};
 use crate::files::NewFile;
-use crate::inputs;
+use crate::inputs::{self, MergedInputs};
 use crate::kubectl::{Kubectl, OF_NAMESPACE};
 use crate::sources::Sources;
 use crate::{json, output, package, report};
@@ -242,7 +241,7 @@ fn check_cluster(args: &Change) -> Result<(), Failure> {
 struct Desired {
     request: ChangeRequest,
     /// None if one text was read as it is.
-    merged: Option<Merged>,
+    merged: Option<MergedInputs>,
 }
 
 impl Desired {
@@ -267,7 +266,7 @@ impl Desired {
                 let request = ChangeRequest {
                     name: name.map(str::to_owned),
                     namespace: namespace.map(str::to_owned),
-                    ..ChangeRequest::new(merged.text.clone())
+                    ..ChangeRequest::new(merged.text().to_owned())
                 };
                 (request, Some(merged))
             }
@@ -303,7 +302,7 @@ impl Desired {
 
     fn locate(&self, diagnostics: Vec<Diagnostic>) -> Vec<Located> {
         match &self.merged {
-            Some(merged) => inputs::locate_all(merged, diagnostics),
+            Some(merged) => merged.locate_all(diagnostics),
             None => Located::all(0, stream::for_command_line(diagnostics)),
         }
     }
