@@ -1,6 +1,8 @@
 //! The package that is run.
 
+use std::fs;
 use std::num::NonZero;
+use std::path::Path;
 use std::thread;
 
 use anyhow::{Context as _, Result};
@@ -39,6 +41,10 @@ pub(crate) fn load_for_many(source: &Source) -> Result<Package> {
 
 fn load_into(host: &Host, source: &Source) -> Result<Package> {
     let package = match &source.component {
+        Some(path) if is_named_pipe(path) => Err(anyhow::anyhow!(
+            "{} is a named pipe: a component is read from a file",
+            rutter::printable::path(path)
+        )),
         Some(path) => match host.load(path) {
             // It names the file itself.
             Err(error @ HostError::Read { .. }) => Err(error.into()),
@@ -49,6 +55,21 @@ fn load_into(host: &Host, source: &Source) -> Result<Package> {
     // The end of the process takes it down in less time than it would take itself.
     std::mem::forget(package.clone());
     Ok(package)
+}
+
+/// Whether a file is a named pipe, whose opening waits for a writer that may never come.
+///
+/// A pipe of the shell, as in `--component <(…)`, has no name and a writer.
+#[cfg(unix)]
+fn is_named_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    let file = path.canonicalize().and_then(fs::metadata);
+    file.is_ok_and(|file| file.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_named_pipe(_: &Path) -> bool {
+    false
 }
 
 /// Loads the package that this program was built with.
@@ -68,4 +89,26 @@ fn embedded(host: &Host) -> Result<Package> {
 #[cfg(not(rutter_embedded))]
 fn embedded(_: &Host) -> Result<Package> {
     anyhow::bail!("this rutter was built without a package of its own: name one with `--component FILE.wasm`")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_named_pipe_is_no_component() {
+        let folder = tempfile::tempdir().unwrap();
+        let [pipe, link, file] = ["pipe", "link", "file"].map(|name| folder.path().join(name));
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        symlink(&pipe, &link).unwrap();
+        fs::write(&file, "").unwrap();
+        assert_eq!(
+            [&pipe, &link, &file].map(|path| is_named_pipe(path)),
+            [true, true, false]
+        );
+        assert!(!is_named_pipe(&folder.path().join("none")));
+    }
 }
