@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use helm_values::Kind;
-use rutter::printable;
 use rutter::quantity::Quantity;
 use rutter::yaml::Refusal;
+use rutter::{Diagnostic, Severity, printable};
 use rutter_host::Limits;
 
 /// Render Kubernetes packages that are WebAssembly components
@@ -16,6 +18,28 @@ use rutter_host::Limits;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// When to print colours
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_short_help = true
+    )]
+    pub(crate) color: Color,
+}
+
+/// When colours are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR, CLICOLOR or CLICOLOR_FORCE say otherwise
+    #[default]
+    Auto,
+    /// Also to files and pipes
+    Always,
+    /// Never
+    Never,
 }
 
 const EXIT_STATUS: &str = "\
@@ -29,6 +53,7 @@ Exit codes:
   6  plan, drift and apply: refused, because of the state of the cluster or a
      change that is not understood or not safe; apply: also declined
 diff has those of diff: 0 no difference, 1 differences, 2 trouble.
+141 (128 + SIGPIPE) if the reader of standard output has gone.
 Standard output gets the whole result or nothing.";
 
 const RENDER_EXAMPLES: &str = "\
@@ -143,6 +168,12 @@ through.
 If the input is refused, the ResourceList is written even so, with its items as they were
 and the reasons as its results. They go to standard error, too.";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  rutter completions bash > ~/.local/share/bash-completion/completions/rutter
+  rutter completions zsh > _rutter       in a directory of $fpath
+  rutter completions fish > ~/.config/fish/completions/rutter.fish";
+
 const PLUGIN_EXAMPLES: &str = "\
 Examples:
   rutter plugin install helm
@@ -200,6 +231,15 @@ pub(crate) enum Command {
     /// Print all values with their defaults, as commented YAML
     #[command(after_help = "Example:\n  rutter defaults > values.yaml")]
     Defaults(Source),
+    /// Print the versions of rutter and of the package
+    #[command(after_help = "Example:\n  rutter version --component other.wasm")]
+    Version(Source),
+    /// Print the completions of a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
     /// Print the package's name, versions and kind
     #[command(after_help = "Example:\n  rutter describe --component other.wasm --output json")]
     Describe(Describe),
@@ -212,8 +252,10 @@ pub(crate) struct Render {
     /// Write one file per object into this folder, which is made if need be, and nothing to standard output
     ///
     /// Objects that are not the package's are written to KIND-NAME.yaml, the kind in lower case.
-    #[arg(short = 'o', long, value_name = "DIR", conflicts_with = "output")]
+    #[arg(short = 'o', long, value_name = "DIR", conflicts_with = "output", value_parser = PathBufValueParser::new().try_map(directory))]
     pub(crate) output_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) warnings: Warnings,
     /// Check the rest of a long stream even if a document is refused
     ///
     /// A folder, and a stream of more than 64 KiB, flows through, and is not read on after the first document that is refused.
@@ -225,10 +267,34 @@ pub(crate) struct Render {
     pub(crate) source: Source,
 }
 
+/// Which warnings count.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Warnings {
+    /// Print no warnings
+    #[arg(short = 'q', long, conflicts_with = "deny_warnings")]
+    pub(crate) quiet: bool,
+    /// Refuse the input if there is a warning
+    #[arg(long)]
+    pub(crate) deny_warnings: bool,
+    /// Accept warnings of this code, and do not print them; may be repeated
+    #[arg(long, value_name = "CODE")]
+    pub(crate) allow: Vec<String>,
+}
+
+impl Warnings {
+    /// Whether a diagnostic counts. Errors always do.
+    pub(crate) fn keep(&self, diagnostic: &Diagnostic) -> bool {
+        diagnostic.severity == Severity::Error
+            || !self.quiet && !self.allow.iter().any(|code| *code == *diagnostic.code)
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
     #[command(flatten)]
     pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) warnings: Warnings,
     #[command(flatten)]
     pub(crate) format: Format,
     #[command(flatten)]
@@ -255,7 +321,7 @@ pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) change: Change,
     /// Also write the plan to this directory, which must be new or empty: each step's manifests, and run.sh
-    #[arg(short = 'o', long, value_name = "DIR")]
+    #[arg(short = 'o', long, value_name = "DIR", value_parser = PathBufValueParser::new().try_map(directory))]
     pub(crate) output_dir: Option<PathBuf>,
     /// Print reasons and commands, too
     #[arg(short = 'v', long)]
@@ -299,7 +365,7 @@ pub(crate) struct Apply {
     #[command(flatten)]
     pub(crate) change: Change,
     /// Write the plan to this directory, which must be new or empty [default: one below the user's state directory]
-    #[arg(short = 'o', long, value_name = "DIR")]
+    #[arg(short = 'o', long, value_name = "DIR", value_parser = PathBufValueParser::new().try_map(directory))]
     pub(crate) output_dir: Option<PathBuf>,
     /// Do not ask
     #[arg(short = 'y', long)]
@@ -526,6 +592,17 @@ impl Source {
             output: self.max_output,
             component: self.max_component,
         }
+    }
+}
+
+/// Refuses what is probably meant for `--output`.
+fn directory(path: PathBuf) -> Result<PathBuf, String> {
+    match path.to_str() {
+        Some("-") => Err("-o takes a directory; without -o, standard output gets all of it".to_owned()),
+        Some(format @ ("json" | "text" | "yaml")) => Err(format!(
+            "-o takes a directory: write --output {format}, or -o ./{format} for a directory of that name"
+        )),
+        _ => Ok(path),
     }
 }
 

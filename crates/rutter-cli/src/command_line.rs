@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use clap::builder::StyledStr;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use rutter::printable;
 
 use crate::args::Cli;
@@ -21,6 +21,7 @@ use crate::{output, report};
 pub(crate) fn read() -> Result<Cli, ExitCode> {
     Cli::try_parse().map_err(|mut error| {
         name_variable(&mut error);
+        add_hint(&mut error);
         make_printable(&mut error);
         print(&error);
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
@@ -40,6 +41,28 @@ fn name_variable(error: &mut clap::Error) {
         let variable = format!("RUTTER_MAX_{} in the environment", limit.to_uppercase());
         error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
     }
+}
+
+/// Suggests how to give a file or a value, where somebody gave one without its option.
+fn add_hint(error: &mut clap::Error) {
+    if error.kind() != ErrorKind::UnknownArgument || error.get(ContextKind::SuggestedArg).is_some() {
+        return;
+    }
+    let mut words = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let command = words.find(|word| !word.starts_with('-')).unwrap_or_default();
+    let reads_values = ["render", "validate", "plan", "apply", "drift"].contains(&command.as_str());
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return;
+    };
+    // clap keeps colours in suggestions, and so anything that looks like one.
+    let argument = printable::excerpt(argument).into_owned();
+    let hint = match argument.strip_prefix("--") {
+        _ if !reads_values => return,
+        Some(value) => format!("to set the value {value}, write --set {value}=…"),
+        None if argument.starts_with('-') => return,
+        None => format!("to read the values in {argument}, write -f {argument}"),
+    };
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
 }
 
 /// Makes all that a message quotes printable. Its own words and colours stay.

@@ -4,12 +4,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
+use clap::CommandFactory as _;
+use clap_complete::Shell;
 use rutter::Diagnostic;
 use rutter::schema::{self, Depth};
 use rutter::stream::{self, Part, Rendered};
 use serde_json::{Value, json};
 
-use crate::args::{Command, Describe, Explain, Format, Input, OutputFormat, Plugin, Render, Source, Validate};
+use crate::args::{
+    Cli, Command, Describe, Explain, Format, Input, OutputFormat, Plugin, Render, Source, Validate, Warnings,
+};
 use crate::failure::{Failure, Located};
 use crate::files::NewFile;
 use crate::fleet::{Fleet, OnRefusal, Renderer};
@@ -45,6 +49,8 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Validate(args) => (args.format.output, validate(&args, &mut sources)),
         Command::Schema(source) => (OutputFormat::Yaml, print_schema(&source)),
         Command::Defaults(source) => (OutputFormat::Yaml, print_defaults(&source)),
+        Command::Version(source) => (OutputFormat::Yaml, print_version(&source)),
+        Command::Completions { shell } => (OutputFormat::Yaml, print_completions(shell)),
         Command::Describe(args) => (args.format.output, describe(&args)),
     };
     let Err(failure) = result else {
@@ -61,6 +67,7 @@ pub(crate) fn tell(failure: &Failure, sources: &Sources, format: OutputFormat, r
         Failure::Refused(diagnostics) => report::write(diagnostics, sources, format, Some(refused)),
         Failure::BadExpression(diagnostic) => report::write(std::slice::from_ref(diagnostic), sources, format, None),
         Failure::NoPlan(diagnostics, asked) => report::write(diagnostics, sources, format, Some(asked)),
+        Failure::Host(error) if output::is_unread(error) => {}
         Failure::BadCommandLine(error) | Failure::Host(error) => {
             let help = rutter::plan::kubectl_help(&format!("{error:#}"));
             let help = help.map(|help| format!("  help: {help}\n"));
@@ -80,13 +87,14 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
             };
             let mut manifests = Spool::new();
             let format = args.format.output;
+            let report = Report::counting(&args.warnings, format);
             let report = pass(
                 fleet,
                 &args.input,
                 &args.source,
                 on_refusal,
                 Some(&mut manifests),
-                format,
+                report,
             )?;
             output::all_to_stdout(manifests).map_err(Failure::Host)?;
             report.write(None);
@@ -97,6 +105,7 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
     }
     let package = package::load(&args.source).map_err(Failure::Host)?;
     let Outcome { parts, warnings } = inputs::render(&package, &package.describe()?, &args.input, sources)?;
+    let report = of_warnings(&warnings, sources, &args.warnings, args.format.output)?;
     let written = match (&args.output_dir, args.format.output) {
         (Some(folder), format) => {
             let files = files::of(&parts, sources).map_err(refused)?;
@@ -112,7 +121,7 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
         ),
     };
     written.map_err(Failure::Host)?;
-    report::write(&warnings, sources, args.format.output, None);
+    report.write(None);
     note_unread(&args.input, args.format.output);
     Ok(())
 }
@@ -120,34 +129,59 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
 fn validate(args: &Validate, sources: &mut Sources) -> Result<(), Failure> {
     let format = args.format.output;
     if let Some(fleet) = inputs::read_short(&args.input, sources)? {
-        let report = pass(fleet, &args.input, &args.source, OnRefusal::KeepGoing, None, format)?;
+        let report = Report::counting(&args.warnings, format);
+        let report = pass(fleet, &args.input, &args.source, OnRefusal::KeepGoing, None, report)?;
         report.write(Some(ACCEPTED));
         return Ok(());
     }
     let package = package::load(&args.source).map_err(Failure::Host)?;
     let Outcome { warnings, .. } = inputs::render(&package, &package.describe()?, &args.input, sources)?;
-    note_unread(&args.input, args.format.output);
-    report::write(&warnings, sources, args.format.output, Some(ACCEPTED));
+    let report = of_warnings(&warnings, sources, &args.warnings, format)?;
+    note_unread(&args.input, format);
+    report.write(Some(ACCEPTED));
     Ok(())
 }
 
 /// What `validate` says of an input that is not refused.
 const ACCEPTED: &str = "rutter: the input is accepted";
 
-/// Renders a long stream into `manifests`, if they are wanted, and gives what there is to say about it.
+/// What is said of an input that is refused for its warnings.
+const DENIED: &str = "rutter: the input is refused, because it has warnings";
+
+/// The report of a rendering that succeeded.
+fn of_warnings(
+    warnings: &[Located],
+    sources: &Sources,
+    counted: &Warnings,
+    format: OutputFormat,
+) -> Result<Report, Failure> {
+    let mut report = Report::counting(counted, format);
+    // It is told as far as there is room to hold it.
+    let _ = report.add(warnings, sources);
+    check_denied(report)
+}
+
+fn check_denied(report: Report) -> Result<Report, Failure> {
+    if report.is_denied() {
+        report.write(Some(DENIED));
+        return Err(Failure::Told);
+    }
+    Ok(report)
+}
+
+/// Renders a long stream into `manifests`, if they are wanted, and adds what there is to say about it to the report.
 fn pass(
     fleet: Fleet,
     input: &Input,
     source: &Source,
     on_refusal: OnRefusal,
     manifests: Option<&mut Spool>,
-    format: OutputFormat,
+    mut report: Report,
 ) -> Result<Report, Failure> {
     if input.installation.name.is_some() && fleet.is_stream() {
         return Err(refused(vec![stream::refuse_name()]));
     }
     let package = package::load_for_many(source).map_err(Failure::Host)?;
-    let mut report = Report::new(format);
     let renderer = Renderer {
         package: &package,
         description: &package.describe()?,
@@ -156,7 +190,7 @@ fn pass(
         is_folder: fleet.is_folder(),
     };
     match renderer.render(fleet, manifests, &mut report) {
-        Ok(None) => Ok(report),
+        Ok(None) => check_denied(report),
         Ok(Some(refused)) => {
             report.write(Some(&refused));
             Err(Failure::Told)
@@ -210,6 +244,25 @@ fn print_schema(source: &Source) -> Result<(), Failure> {
 fn print_defaults(source: &Source) -> Result<(), Failure> {
     let package = package::load(source).map_err(Failure::Host)?;
     output::to_stdout(&package.defaults()?).map_err(Failure::Host)
+}
+
+fn print_version(source: &Source) -> Result<(), Failure> {
+    let package = package::load(source).map_err(Failure::Host)?;
+    let description = package.describe()?;
+    let text = format!(
+        "rutter {}\n{} {} ({})\n",
+        env!("CARGO_PKG_VERSION"),
+        description.name,
+        description.version,
+        description.app_versions.join(", ")
+    );
+    output::to_stdout(&report::harmless(text)).map_err(Failure::Host)
+}
+
+fn print_completions(shell: Shell) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "rutter", &mut text);
+    output::to_stdout(&String::from_utf8_lossy(&text)).map_err(Failure::Host)
 }
 
 fn explain(args: &Explain) -> Result<(), Failure> {

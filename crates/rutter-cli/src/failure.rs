@@ -4,6 +4,11 @@ use rutter::BadManifest;
 use rutter::{Diagnostic, Plan};
 use rutter_host::HostError;
 
+use crate::output;
+
+/// The exit code that a shell gives a program that SIGPIPE has ended.
+const UNREAD: u8 = 128 + 13;
+
 /// A diagnostic and the number of the source that its position is in.
 #[derive(Debug)]
 pub(crate) struct Located {
@@ -42,6 +47,7 @@ impl Failure {
             Self::Refused(_) | Self::Told => 1,
             Self::NoPlan(..) => Plan::REFUSED,
             Self::BadExpression(_) | Self::BadCommandLine(_) => 2,
+            Self::Host(error) if output::is_unread(error) => UNREAD,
             Self::Host(_) => 3,
         }
     }

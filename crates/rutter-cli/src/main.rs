@@ -33,7 +33,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match command_line::read() {
-        Ok(cli) => commands::run(cli.command),
+        Ok(cli) => {
+            output::set_color(cli.color);
+            commands::run(cli.command)
+        }
         Err(code) => code,
     }
 }

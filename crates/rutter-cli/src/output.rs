@@ -1,14 +1,16 @@
 //! Writing results: whole or not at all, and to a terminal nothing that commands it.
 
-use std::env;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
+use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context as _, Result};
 use rutter::printable;
 use tempfile::{SpooledData, SpooledTempFile};
 
+use crate::args::Color;
 use crate::files::NewFile;
 
 /// Standard output. What a terminal shows must be made printable first.
@@ -21,6 +23,37 @@ fn stdout() -> io::Stdout {
 #[allow(clippy::disallowed_methods, reason = "this module is the way to it")]
 pub(crate) fn stderr() -> io::Stderr {
     io::stderr()
+}
+
+/// Decides when colours are printed: from here on, also for `clap`.
+pub(crate) fn set_color(color: Color) {
+    let choice = match color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    };
+    choice.write_global();
+}
+
+/// Whether a stream gets colours: by `--color`, `NO_COLOR`, `CLICOLOR_FORCE`, `CLICOLOR` and `TERM`, or if it is a terminal.
+pub(crate) fn has_colours(stream: &impl anstream::stream::RawStream) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
+}
+
+/// The reader of standard output has gone, or it cannot be written for another reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unwritten;
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("standard output cannot be written")
+    }
+}
+
+/// Whether an error is that the reader of standard output has gone.
+pub(crate) fn is_unread(error: &anyhow::Error) -> bool {
+    let is_pipe = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.downcast_ref::<Unwritten>().is_some() && error.root_cause().downcast_ref().is_some_and(is_pipe)
 }
 
 /// Writes to standard output: programs get the very bytes, and a terminal gets them printable.
@@ -48,7 +81,7 @@ pub(crate) fn coloured_to_stdout(text: &str) -> Result<()> {
 fn write_to_stdout(text: &str) -> Result<()> {
     let mut stdout = stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    written.context("standard output cannot be written")
+    written.context(Unwritten)
 }
 
 /// Writes all that has waited to standard output, as [`to_stdout`] does.
@@ -63,7 +96,7 @@ pub(crate) fn all_to_stdout(spool: Spool) -> Result<()> {
     } else {
         spool.copy_to(stdout.lock())
     };
-    written.context("standard output cannot be written")
+    written.context(Unwritten)
 }
 
 /// Makes text printable on its way, a few lines at a time.
@@ -196,15 +229,8 @@ pub(crate) enum Ink {
 }
 
 impl Ink {
-    /// Colours on a terminal, unless `NO_COLOR` is set (<https://no-color.org>) or the terminal has none.
     pub(crate) fn for_stdout() -> Self {
-        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_dumb = env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        if stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb {
-            Self::Ansi
-        } else {
-            Self::None
-        }
+        if has_colours(&stdout()) { Self::Ansi } else { Self::None }
     }
 
     pub(crate) fn bold(self, text: &str) -> String {

@@ -13,7 +13,7 @@ use rutter::{Severity, printable};
 use serde_json::{Value, json};
 
 use self::snippet::Snippet;
-use crate::args::OutputFormat;
+use crate::args::{OutputFormat, Warnings};
 use crate::failure::Located;
 use crate::json;
 use crate::output::{self, Spool};
@@ -54,15 +54,30 @@ pub(crate) struct Report {
     style: Style,
     spool: Spool,
     is_empty: bool,
+    /// The warnings that count.
+    counted: Warnings,
+    has_warnings: bool,
 }
 
 impl Report {
     pub(crate) fn new(format: OutputFormat) -> Self {
+        Self::counting(&Warnings::default(), format)
+    }
+
+    /// A report without the warnings that do not count.
+    pub(crate) fn counting(warnings: &Warnings, format: OutputFormat) -> Self {
         Self {
             style: Style::of(format),
             spool: Spool::new(),
             is_empty: true,
+            counted: warnings.clone(),
+            has_warnings: false,
         }
+    }
+
+    /// Whether there is a warning, and `--deny-warnings` refuses the input for it.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.counted.deny_warnings && self.has_warnings
     }
 
     /// Adds diagnostics.
@@ -72,9 +87,13 @@ impl Report {
     /// Those of [`Spool::write`].
     pub(crate) fn add(&mut self, diagnostics: &[Located], sources: &Sources) -> Result<()> {
         for located in diagnostics {
+            if !self.counted.keep(&located.diagnostic) {
+                continue;
+            }
+            self.has_warnings |= located.diagnostic.severity == Severity::Warning;
             let text = match self.style {
                 Style::Plain => plain(std::slice::from_ref(located), sources),
-                Style::Drawn => drawn(located, sources, GraphicalTheme::default()),
+                Style::Drawn => drawn(located, sources, theme()),
                 // An element of the array, as far in as it stands there.
                 Style::Json => {
                     let separator = if self.is_empty { "[\n  " } else { ",\n  " };
@@ -119,11 +138,23 @@ pub(crate) fn plain(diagnostics: &[Located], sources: &Sources) -> String {
     diagnostics.iter().map(line).collect()
 }
 
+/// The theme of the terminal.
+fn theme() -> GraphicalTheme {
+    if output::has_colours(&output::stderr()) {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    }
+}
+
 /// A diagnostic with the lines that it is about, in the colours of a theme.
 fn drawn(located: &Located, sources: &Sources, theme: GraphicalTheme) -> String {
     let drawn = Drawn::new(located, sources);
     let mut text = String::new();
-    match GraphicalReportHandler::new_themed(theme).render_report(&mut text, &drawn) {
+    match GraphicalReportHandler::new_themed(theme)
+        .with_break_words(false)
+        .render_report(&mut text, &drawn)
+    {
         // All that it draws is printable already; this is for what was forgotten.
         Ok(()) => printable::coloured(&text).into_owned(),
         Err(_) => plain(std::slice::from_ref(located), sources),
@@ -205,7 +236,9 @@ impl std::error::Error for Drawn<'_> {}
 
 impl miette::Diagnostic for Drawn<'_> {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(printable::excerpt(&self.located.diagnostic.code)))
+        let diagnostic = &self.located.diagnostic;
+        let code = printable::excerpt(&diagnostic.code);
+        Some(Box::new(format!("{}[{code}]", diagnostic.severity)))
     }
 
     fn severity(&self) -> Option<miette::Severity> {

@@ -564,7 +564,7 @@ fn limits_are_set_by_the_environment_too() {
 }
 
 #[test]
-fn a_broken_pipe_is_a_failure() {
+fn a_reader_that_has_gone_is_no_message() {
     let setting = Setting::rendering();
     let mut child = setting
         .command(&["schema"])
@@ -573,7 +573,117 @@ fn a_broken_pipe_is_a_failure() {
         .spawn()
         .expect("a start");
     drop(child.stdout.take());
-    assert_eq!(finished(child.wait_with_output().expect("an end")).0, 3);
+    let ended = finished(child.wait_with_output().expect("an end"));
+    assert_eq!(ended, (141, String::new(), String::new()));
+}
+
+#[test]
+fn formats_are_no_directories() {
+    let setting = Setting::rendering();
+    for command in ["render", "plan"] {
+        for name in ["json", "yaml", "text", "-"] {
+            let (status, _, stderr) = setting.run(&[command, "-o", name]);
+            assert_eq!(status, 2);
+            assert!(stderr.contains("-o takes a directory"), "{stderr}");
+            assert!(!setting.path(name).exists());
+        }
+    }
+    assert_eq!(setting.run(&["render", "-o", "./json"]).0, 0);
+    assert!(setting.path("json").is_dir());
+}
+
+#[test]
+fn files_and_values_without_an_option_get_a_hint() {
+    let setting = Setting::rendering();
+    let hint = |arguments: &[&str]| {
+        let (status, _, stderr) = setting.run(arguments);
+        assert_eq!(status, 2);
+        stderr
+    };
+    assert!(hint(&["validate", "values.yaml"]).contains("write -f values.yaml\n"));
+    assert!(hint(&["--color=never", "render", "values.yaml"]).contains("write -f values.yaml\n"));
+    assert!(hint(&["render", "--replicas", "5"]).contains("write --set replicas=…\n"));
+    assert!(hint(&["plan", "--replicas=5"]).contains("write --set replicas=…\n"));
+    assert!(!hint(&["schema", "values.yaml"]).contains("-f"));
+}
+
+#[test]
+fn warnings_can_be_denied_allowed_and_silenced() {
+    let setting = Setting::rendering();
+    setting.file(
+        "objects.yaml",
+        "apiVersion: text\nkind: text\nmetadata: {name: a}\nspec: {}\n",
+    );
+    for command in [
+        &["render"][..],
+        &["render", "--output=json"],
+        &["render", "-f", "objects.yaml"],
+        &["validate"],
+    ] {
+        let run = |options: &[&str]| setting.run(&[command, options].concat());
+        let (status, stdout, stderr) = run(&["--deny-warnings"]);
+        assert_eq!((status, stdout.as_str()), (1, ""), "{command:?}");
+        assert!(stderr.contains("text"), "{stderr}");
+        for options in [
+            &["--quiet"][..],
+            &["-q"],
+            &["--allow=text"],
+            &["--allow=text", "--deny-warnings"],
+        ] {
+            let (status, stdout, stderr) = run(options);
+            assert_eq!(status, 0, "{options:?}: {stderr}");
+            assert_eq!(stdout, run(&[]).1);
+            assert!(!stderr.contains("warning"), "{stderr}");
+        }
+        assert!(run(&["--allow=other"]).2.contains("warning"));
+    }
+    assert_eq!(
+        setting.run(&["validate", "--allow", "text"]).2,
+        "rutter: the input is accepted\n"
+    );
+    let denied = format!("{WARNING}rutter: the input is refused, because it has warnings\n");
+    assert_eq!(setting.run(&["validate", "--deny-warnings"]).2, denied);
+    assert_ne!(Setting::refusing().run(&["validate", "--quiet"]).2, "");
+}
+
+#[test]
+fn colours_are_as_everybody_has_them() {
+    let setting = Setting::rendering();
+    setting.file("old.yaml", "apiVersion: v1\nkind: A\nmetadata: {name: a}\n");
+    setting.file("new.yaml", "apiVersion: v1\nkind: B\nmetadata: {name: a}\n");
+    let is_coloured = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = setting.command(&[&["diff", "old.yaml", "new.yaml"], arguments].concat());
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+            command.env_remove(name);
+        }
+        let output = command.envs(variables.iter().copied()).output().expect("an end");
+        let (status, stdout, stderr) = finished(output);
+        assert_eq!(status, 1, "{stderr}");
+        stdout.contains("\u{1b}[")
+    };
+    assert!(!is_coloured(&[], &[]));
+    assert!(is_coloured(&["--color", "always"], &[]));
+    assert!(is_coloured(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!is_coloured(&["--color=never"], &[("CLICOLOR_FORCE", "1")]));
+    assert!(is_coloured(&["--color=always"], &[("NO_COLOR", "1")]));
+    assert!(!is_coloured(&[], &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
+}
+
+#[test]
+fn versions_and_completions_are_printed() {
+    let setting = Setting::rendering();
+    let (status, stdout, stderr) = setting.run(&["version"]);
+    let rutter = env!("CARGO_PKG_VERSION");
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    assert!(stdout.starts_with(&format!("rutter {rutter}\ntext ")), "{stdout}");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_rutter"))
+            .args(["completions", shell])
+            .output();
+        let (status, stdout, _) = finished(output.expect("an end"));
+        assert_eq!(status, 0);
+        assert!(stdout.contains("deny-warnings"), "{shell}");
+    }
 }
 
 #[test]
