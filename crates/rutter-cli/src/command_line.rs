@@ -5,9 +5,9 @@
 use std::env;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use clap::builder::StyledStr;
+use clap::builder::{Resettable, StyledStr};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _};
 use rutter::printable;
 
 use crate::args::Cli;
@@ -19,13 +19,29 @@ use crate::{output, report};
 ///
 /// The exit code, if it is wrong, which has been said, or if it asked for help, which has been printed.
 pub(crate) fn read() -> Result<Cli, ExitCode> {
-    Cli::try_parse().map_err(|mut error| {
+    let matches = without_empty_variables(Cli::command()).try_get_matches();
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    cli.map_err(|mut error| {
         name_variable(&mut error);
         add_hint(&mut error);
         make_printable(&mut error);
         print(&error);
         ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
     })
+}
+
+/// Takes variables of the environment that are empty as if they were not set, as shells and CI systems leave them.
+fn without_empty_variables(command: Command) -> Command {
+    let without_variable = |arg: Arg| {
+        let is_empty = arg
+            .get_env()
+            .and_then(env::var_os)
+            .is_some_and(|value| value.is_empty());
+        if is_empty { arg.env(Resettable::Reset) } else { arg }
+    };
+    command
+        .mut_args(without_variable)
+        .mut_subcommands(without_empty_variables)
 }
 
 /// Names the variable that a limit comes from: nobody has typed the option if the value is the environment's.
@@ -106,6 +122,8 @@ fn print(error: &clap::Error) {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     #[test]

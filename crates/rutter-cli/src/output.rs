@@ -271,8 +271,8 @@ impl Ink {
 pub(crate) fn to_folder(folder: &Path, files: &[NewFile<'_>]) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", printable::path(folder)))?;
     let mut finished = Vec::with_capacity(files.len());
-    for file in files {
-        finished.push(Unfinished::write(folder, file)?);
+    for (number, file) in files.iter().enumerate() {
+        finished.push(Unfinished::write(folder, number, file)?);
     }
     finished.into_iter().try_for_each(Unfinished::finish)
 }
@@ -303,7 +303,7 @@ struct Unfinished {
 }
 
 impl Unfinished {
-    fn write(folder: &Path, file: &NewFile<'_>) -> Result<Self> {
+    fn write(folder: &Path, number: usize, file: &NewFile<'_>) -> Result<Self> {
         let NewFile { name, text } = file;
         let target = folder.join(&**name);
         if target.is_dir() {
@@ -312,7 +312,8 @@ impl Unfinished {
                 printable::path(&target)
             );
         }
-        let path = folder.join(format!(".{name}.{}", std::process::id()));
+        // Not made of the name, which may be as long as a name can be.
+        let path = folder.join(format!(".rutter.{}.{number}", std::process::id()));
         let unfinished = Self { path, target };
         // A new file: a link that somebody put there is not followed.
         File::create_new(&unfinished.path)

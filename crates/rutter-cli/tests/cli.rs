@@ -181,6 +181,20 @@ fn a_folder_gets_all_files_or_none() {
     assert_eq!(fs::read_dir(setting.path("out")).expect("a folder").count(), 1);
 }
 
+#[test]
+fn a_folder_gets_files_whose_names_are_as_long_as_names_can_be() {
+    let setting = Setting::rendering();
+    let name = "n".repeat(255 - "configmap-.yaml".len());
+    let foreign = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");
+    setting.file("objects.yaml", &foreign);
+    let (status, _, stderr) = setting.run(&["render", "-f", "objects.yaml", "-o", "out"]);
+    assert_eq!(status, 0, "{stderr}");
+    let path = setting.path(&format!("out/configmap-{name}.yaml"));
+    assert_eq!(path.file_name().map(std::ffi::OsStr::len), Some(255));
+    assert!(path.is_file());
+    assert_eq!(fs::read_dir(setting.path("out")).expect("a folder").count(), 1);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_in_a_folder_are_replaced_and_not_followed() {
@@ -554,6 +568,9 @@ fn limits_are_set_by_the_environment_too() {
     // What is typed counts more.
     let (_, _, stderr) = run(&["render", "--max-time", "30ms"], "40ms");
     assert_eq!(stderr, "error: the package did not answer within 30ms\n");
+    // An empty variable counts as none.
+    let (status, _, stderr) = run(&["schema"], "");
+    assert_eq!((status, stderr.as_str()), (0, ""));
     let (status, _, stderr) = run(&["render"], "40");
     assert_eq!(status, 2);
     assert!(
