@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use rutter::stream::{self, Part, Rendered};
 use rutter::yaml::YAML_FEATURE;
-use rutter::{Description, Diagnostic, Request, State, printable};
+use rutter::{Description, Diagnostic, ObjectKind, Request, State, printable};
 use rutter_host::Package;
 
 use crate::args::{Input, Set};
@@ -132,24 +132,23 @@ pub(crate) struct InstalledFile {
     pub(crate) state: Result<State, Vec<Diagnostic>>,
 }
 
-/// Reads what is installed from a file, and of objects those that the package observes.
+/// Reads what is installed from a file, and of objects those of these kinds.
 pub(crate) fn read_installed(
     path: &Path,
-    package: &Package,
+    kinds: &[ObjectKind],
     description: &Description,
     name: Option<&str>,
     namespace: &str,
 ) -> Result<InstalledFile, Failure> {
-    let kinds = package.observes()?;
     let (file, reader) = open(path)?;
     let mut text = String::new();
-    let state = match observed::read(reader, &kinds) {
+    let state = match observed::read(reader, kinds) {
         Ok(Installed::Whole(bytes)) => {
             text = String::from_utf8_lossy(&bytes).into_owned();
             let state = stream::decode(&bytes).map_err(|problem| vec![problem]);
             let state = state.and_then(|text| rutter::plan::state(text, description, name, namespace));
             state.map_err(Problem::from).and_then(|state| match state {
-                State::Objects(text) => observed::reduce(&text, &kinds).map(State::Objects),
+                State::Objects(text) => observed::reduce(&text, kinds).map(State::Objects),
                 values @ State::Values(_) => Ok(values),
             })
         }
@@ -180,7 +179,7 @@ fn installed(package: &Package, description: &Description, input: &Input) -> Res
     }
     let installation = &input.installation;
     let (name, namespace) = (installation.name.as_deref(), &installation.namespace);
-    let InstalledFile { name, state, .. } = read_installed(path, package, description, name, namespace)?;
+    let InstalledFile { name, state, .. } = read_installed(path, &package.observes()?, description, name, namespace)?;
     let refused = |diagnostics: Vec<Diagnostic>| {
         let shown = diagnostics.iter().map(|problem| problem.display(&name).to_string());
         let shown = shown.collect::<String>();

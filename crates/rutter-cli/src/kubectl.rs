@@ -32,6 +32,23 @@ pub(crate) struct Kubectl {
     kubeconfig: Option<PathBuf>,
 }
 
+/// An object that is desired, of a kind that the package does not observe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Further {
+    pub(crate) kind: ObjectKind,
+    pub(crate) name: String,
+    pub(crate) namespace: Option<String>,
+}
+
+/// The installed objects that kubectl is asked for in one call.
+#[derive(Clone, Copy, Debug)]
+enum Query<'a> {
+    /// All of a kind.
+    All(&'a ObjectKind),
+    /// One, if there is such an object.
+    One(&'a Further),
+}
+
 /// The installed objects of a cluster.
 #[derive(Debug)]
 pub(crate) struct Live {
@@ -194,19 +211,29 @@ impl Kubectl {
         Ok(if namespace.is_empty() { "default" } else { namespace }.to_owned())
     }
 
-    /// Reads the objects of these kinds in a namespace: all of them, or none.
+    /// Reads the objects of these kinds in a namespace, and further objects: all of them, or none.
     ///
     /// # Errors
     ///
     /// If kubectl cannot list a kind, unless the cluster is known not to have it and may lack it.
-    pub(crate) fn read(&self, kinds: &[ObjectKind], namespace: &str) -> Result<Live> {
+    pub(crate) fn read(&self, kinds: &[ObjectKind], further: &[Further], namespace: &str) -> Result<Live> {
         let target = self.target(namespace)?;
         let kubectl = &self.pinned(&target);
-        let mut results = Vec::with_capacity(kinds.len());
-        for kinds in kinds.chunks(AT_ONCE) {
+        let queries: Vec<Query<'_>> = kinds
+            .iter()
+            .map(Query::All)
+            .chain(further.iter().map(Query::One))
+            .collect();
+        let mut results = Vec::with_capacity(queries.len());
+        for queries in queries.chunks(AT_ONCE) {
             thread::scope(|scope| {
-                let list = |kind| scope.spawn(move || kubectl.list(kind, namespace));
-                let threads: Vec<_> = kinds.iter().map(list).collect();
+                let ask = |query| {
+                    scope.spawn(move || match query {
+                        Query::All(kind) => kubectl.list(kind, namespace),
+                        Query::One(object) => kubectl.get(object, namespace),
+                    })
+                };
+                let threads: Vec<_> = queries.iter().copied().map(ask).collect();
                 let join = |thread: thread::ScopedJoinHandle<'_, Result<String>>| {
                     thread.join().unwrap_or_else(|_| Err(anyhow!("a thread failed")))
                 };
@@ -214,10 +241,13 @@ impl Kubectl {
             });
         }
         let (mut objects, mut problems) = (String::new(), String::new());
-        for (kind, result) in kinds.iter().zip(results) {
-            match result {
-                Ok(text) => objects.push_str(&text),
-                Err(error) => problems.push_str(&format!("\n{}: {error:#}", resource(kind))),
+        for (query, result) in queries.into_iter().zip(results) {
+            match (result, query) {
+                (Ok(text), _) => objects.push_str(&text),
+                (Err(error), Query::All(kind)) => problems.push_str(&format!("\n{}: {error:#}", resource(kind))),
+                (Err(error), Query::One(object)) => {
+                    problems.push_str(&format!("\n{}/{}: {error:#}", resource(&object.kind), object.name));
+                }
             }
         }
         if problems.is_empty() {
@@ -264,16 +294,21 @@ impl Kubectl {
             return self.excuse(kind, failed(&output));
         }
         match objects {
-            Some(Ok(objects)) => Ok(objects),
-            Some(Err(Problem::Unreadable(error))) => Err(error.into()),
-            Some(Err(Problem::Refused(problems))) => {
-                let problems = problems.iter().map(|problem| problem.message.clone());
-                bail!(
-                    "kubectl did not print a list of them: {}",
-                    problems.collect::<Vec<_>>().join("; ")
-                )
-            }
+            Some(objects) => understood(objects),
             None => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
+        }
+    }
+
+    /// One object as a stream, or nothing if there is none.
+    fn get(&self, object: &Further, namespace: &str) -> Result<String> {
+        let namespace = format!("--namespace={}", object.namespace.as_deref().unwrap_or(namespace));
+        let options = ["get", &namespace, "--ignore-not-found", "--output=json", "--"];
+        let resource = resource(&object.kind);
+        let arguments = [&options[..], &[&resource, &object.name]].concat();
+        match self.run(&arguments) {
+            Ok(text) if text.is_empty() => Ok(text),
+            Ok(text) => understood(observed::read_json(text.as_bytes(), std::slice::from_ref(&object.kind))),
+            Err(error) => self.excuse(&object.kind, error),
         }
     }
 
@@ -325,6 +360,21 @@ impl Kubectl {
             return Ok(None);
         }
         Err(error)
+    }
+}
+
+/// The objects of an answer of kubectl.
+fn understood(objects: Result<String, Problem>) -> Result<String> {
+    match objects {
+        Ok(objects) => Ok(objects),
+        Err(Problem::Unreadable(error)) => Err(error.into()),
+        Err(Problem::Refused(problems)) => {
+            let problems = problems.iter().map(|problem| problem.message.clone());
+            bail!(
+                "kubectl did not print a list of them: {}",
+                problems.collect::<Vec<_>>().join("; ")
+            )
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 
 use rutter::stream;
 use rutter::yaml::{Node, Scalar, Value, YAML_LIMIT};
-use rutter::{Diagnostic, ObjectKind};
+use rutter::{Diagnostic, Manifest, ObjectKind};
 
 /// A text up to this size is read as a whole. It is the largest document that is read.
 const WHOLE: usize = 8 << 20;
@@ -175,8 +175,23 @@ fn kind_of<'k>(node: &Node, kinds: &'k [ObjectKind]) -> Option<&'k ObjectKind> {
     observed(text("apiVersion"), text("kind"), kinds)
 }
 
+/// A kind that a manifest is of and that the package does not observe.
+pub(crate) fn further_kind(manifest: &Manifest, kinds: &[ObjectKind]) -> Option<ObjectKind> {
+    let Manifest { api_version, kind, .. } = manifest;
+    observed(api_version, kind, kinds).is_none().then(|| ObjectKind {
+        group: group_of(api_version).to_owned(),
+        name: plural(kind),
+        optional: true,
+        keys_only: false,
+    })
+}
+
+fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
+}
+
 fn observed<'k>(api_version: &str, kind: &str, kinds: &'k [ObjectKind]) -> Option<&'k ObjectKind> {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let group = group_of(api_version);
     let plural = plural(kind);
     kinds.iter().find(|kind| kind.group == group && kind.name == plural)
 }

@@ -10,16 +10,16 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use rutter::plan::{Detail, File, Target};
-use rutter::{ChangeRequest, Description, Diagnostic, Request, State, printable, stream};
+use rutter::{ChangeRequest, Description, Diagnostic, Manifest, ObjectKind, Request, State, printable, stream};
 use rutter_host::Package;
 
 use crate::args::{Change, Drift, OutputFormat, Plan, PlanFormat, Source};
 use crate::failure::{Failure, Located};
 use crate::files::NewFile;
 use crate::inputs::{self, MergedInputs};
-use crate::kubectl::{Kubectl, OF_NAMESPACE};
+use crate::kubectl::{Further, Kubectl, OF_NAMESPACE};
 use crate::sources::Sources;
-use crate::{json, output, package, report};
+use crate::{json, observed, output, package, report};
 
 /// A plan, and what it was made from.
 #[derive(Debug)]
@@ -144,8 +144,19 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
         )));
     }
     let mut target = None;
+    let observes = package.observes()?;
+    let further = match &desired {
+        Ok(desired) => further(&package, &desired.to_render(&description), &observes)?,
+        Err(_) => Vec::new(),
+    };
     let installed = match &args.from {
-        Some(path) => read_installed(path, args, &package, &description, sources),
+        Some(path) => {
+            let mut kinds = observes;
+            if !kinds.is_empty() {
+                kinds.extend(further.into_iter().map(|object| object.kind));
+            }
+            read_installed(path, args, &package, &description, &kinds, sources)
+        }
         None => {
             // What is wrong with the values is said before the cluster is asked.
             let desired = desired.as_ref().ok();
@@ -154,12 +165,11 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
                 .or(namespace);
             match (desired, namespace) {
                 (Some(_), Some(namespace)) => {
-                    let kinds = package.observes()?;
-                    if kinds.is_empty() {
+                    if observes.is_empty() {
                         let error = anyhow!("{} does not say which objects it reads: use --from", description.name);
                         return Err(Failure::BadCommandLine(error));
                     }
-                    let live = kubectl.read(&kinds, &namespace).map_err(Failure::Host)?;
+                    let live = kubectl.read(&observes, &further, &namespace).map_err(Failure::Host)?;
                     target = Some(live.target);
                     Ok(State::Objects(live.objects))
                 }
@@ -184,6 +194,23 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
     };
     let warnings = desired.locate(plan.warnings.clone());
     Ok(Planned { plan, target, warnings })
+}
+
+/// Finds the desired objects of kinds that the package does not observe: without the installed ones, they would count as
+/// missing.
+fn further(package: &Package, desired: &Request, observes: &[ObjectKind]) -> Result<Vec<Further>, Failure> {
+    // Why values are refused is said by the plan.
+    let Ok(rendering) = package.render(desired)? else {
+        return Ok(Vec::new());
+    };
+    let object = |manifest: &Manifest| {
+        Some(Further {
+            kind: observed::further_kind(manifest, observes)?,
+            name: manifest.name.clone(),
+            namespace: manifest.namespace.clone(),
+        })
+    };
+    Ok(rendering.manifests.iter().filter_map(object).collect())
 }
 
 /// The change that was asked for and is refused, in one line.
@@ -314,10 +341,11 @@ fn read_installed(
     args: &Change,
     package: &Package,
     description: &Description,
+    kinds: &[ObjectKind],
     sources: &mut Sources,
 ) -> Result<State, Failure> {
     let namespace = args.namespace.as_deref().unwrap_or("default");
-    let file = inputs::read_installed(path, package, description, args.name.as_deref(), namespace)?;
+    let file = inputs::read_installed(path, kinds, description, args.name.as_deref(), namespace)?;
     let source = sources.add(file.name, file.text);
     let state = file
         .state

@@ -548,6 +548,37 @@ fn a_cluster_is_read() {
 }
 
 #[test]
+fn desired_objects_of_other_kinds_are_read_one_by_one() {
+    const CALL: &str = "*'get --namespace=shop --ignore-not-found --output=json -- texts text'";
+    let setting = Setting::telling();
+    let told = || {
+        let run = setting.run("plan --live -f values.yaml --output json");
+        let value: Value = serde_json::from_str(&run.stderr).unwrap_or_else(|_| panic!("{}", run.stderr));
+        value[0]["message"].as_str().expect("a text").to_owned()
+    };
+    let object = r#"{"apiVersion": "text", "kind": "text", "metadata": {"name": "text"}, "x": "further"}"#;
+    setting.kubectl(&format!("{CALL}) echo '{object}' ;;"));
+    assert!(told().contains("further"));
+    // There is none.
+    setting.kubectl(&format!("{CALL}) ;;"));
+    assert_eq!(told(), LIVE);
+    for (answer, error) in [
+        (
+            "echo 'Error from server (Forbidden): no' >&2; exit 1",
+            "texts/text: Error from server (Forbidden): no",
+        ),
+        (
+            "echo '{\"apiVersion\": \"v1\", \"kind\": \"Event\"}'",
+            "texts/text: kubectl did not print",
+        ),
+        ("echo x", "texts/text: kubectl did not print"),
+    ] {
+        setting.kubectl(&format!("{CALL}) {answer} ;;"));
+        setting.run("plan --live -f values.yaml").gives(3, "", &[error]);
+    }
+}
+
+#[test]
 fn what_a_cluster_may_lack_is_left_out_only_if_it_does() {
     let setting = Setting::telling();
     let missing = "*'get certificates'*) echo \"error: the server doesn't have a resource type \\\"certificates\\\"\" >&2; exit 1 ;;\n";

@@ -269,7 +269,9 @@ has_room() (
   printf '%s %s\n' "$size" "$capacity" | awk '
     BEGIN {
       split("Ki Mi Gi Ti Pi", binary); split("k M G T P", decimal)
-      for (i = 1; i <= 5; i++) { unit[binary[i]] = 1024 ^ i; unit[decimal[i]] = 1000 ^ i }
+      # Some awks have no powers.
+      b = d = 1
+      for (i = 1; i <= 5; i++) { b *= 1024; d *= 1000; unit[binary[i]] = b; unit[decimal[i]] = d }
       unit[""] = 1
     }
     {
