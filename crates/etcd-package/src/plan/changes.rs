@@ -333,9 +333,11 @@ impl Comparison<'_> {
             && DISPOSABLE.contains(&names)
             && items(object.node.at("metadata.ownerReferences")).is_empty()
             && match object.label(OWNERSHIP_LABEL) {
-                // `kubectl expose` copies the labels of a Service to one of another name.
+                // `kubectl expose` copies the labels of a Service to one of another name, and so does a person who copies a
+                // manifest.
                 Some(owner) => {
-                    owner == self.from.fullname && (object.id.kind != "Service" || has_own_name(self.from, object))
+                    owner == self.from.fullname
+                        && (NAMED_BY_VALUES.contains(&&*object.id.kind) || has_own_name(self.from, object))
                 }
                 None => self.from.is_own && is_own_before_the_label(self.from, object),
             }
@@ -372,6 +374,9 @@ const DISPOSABLE: [(&str, &str); 11] = [
     ("", "Service"),
     ("", "ServiceAccount"),
 ];
+
+/// Kinds whose objects can have any name that the values give.
+const NAMED_BY_VALUES: [&str; 3] = ["Certificate", "Issuer", "ServiceAccount"];
 
 /// Suffixes of the names of own objects, after the name of the cluster.
 const ENDINGS: [&str; 9] = [

@@ -11,9 +11,14 @@ use crate::{ChangeRequest, Description, Diagnostic, Request, Severity, State};
 ///
 /// Returns what is wrong with the text.
 pub fn state(text: &str, package: &Description, name: Option<&str>, namespace: &str) -> Result<State, Vec<Diagnostic>> {
+    // What is left of a stream without objects is no values either.
+    let is_nothing = |line: &str| {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        ["", "---", "...", "null", "~"].contains(&line)
+    };
     refuse_nothing(
-        text,
-        "check the command that should have written it; `--install` plans a new cluster",
+        if text.lines().all(is_nothing) { "" } else { text },
+        "check the command that should have written it; `--install` plans a new cluster, and {} stands for the defaults",
     )?;
     Ok(match only(text, package, name, namespace)? {
         Some(request) => State::Values(request),

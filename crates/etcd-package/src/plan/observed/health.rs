@@ -114,20 +114,14 @@ impl Health {
 /// Finds others that change the number of members: an autoscaler, or a hand.
 fn scaled_by_others(set: &Object, objects: &Objects, problem: &mut impl FnMut(String, String)) {
     let (name, namespace) = (&set.id.name, &set.id.namespace);
-    for scaler in objects.of_kind("autoscaling", "HorizontalPodAutoscaler") {
-        let target = |field: &str| scaler.text(&format!("spec.scaleTargetRef.{field}"));
-        if scaler.id.namespace == *namespace
-            && target("kind").as_deref() == Some("StatefulSet")
-            && target("name").as_deref() == Some(&**name)
-        {
-            problem(
-                format!(
-                    "the HorizontalPodAutoscaler {:?} changes the number of members",
-                    scaler.id.name
-                ),
-                "delete it: etcd has to be told of members before they come and go".to_owned(),
-            );
-        }
+    for scaler in scalers(objects, namespace, name) {
+        problem(
+            format!(
+                "the {} {:?} changes the number of members",
+                scaler.id.kind, scaler.id.name
+            ),
+            "delete it: etcd has to be told of members before they come and go".to_owned(),
+        );
     }
     let map = format!("{name}-bootstrap");
     let list = objects.named("", "ConfigMap", namespace, &map);
@@ -152,6 +146,22 @@ fn scaled_by_others(set: &Object, objects: &Objects, problem: &mut impl FnMut(St
             );
         }
     }
+}
+
+/// The autoscalers of a StatefulSet.
+pub(in crate::plan) fn scalers<'a>(
+    objects: &'a Objects,
+    namespace: &'a str,
+    set: &'a str,
+) -> impl Iterator<Item = &'a Object> {
+    let kinds = [("autoscaling", "HorizontalPodAutoscaler"), ("keda.sh", "ScaledObject")];
+    let all = kinds.into_iter().flat_map(|(group, kind)| objects.of_kind(group, kind));
+    all.filter(move |scaler| {
+        let target = |field: &str| scaler.text(&format!("spec.scaleTargetRef.{field}"));
+        scaler.id.namespace == *namespace
+            && target("kind").as_deref() == Some("StatefulSet")
+            && target("name").as_deref() == Some(set)
+    })
 }
 
 /// Finds claims of members that go, or whose volumes are gone: a member that restarts comes back without its data.

@@ -14,7 +14,7 @@ use rutter::quantity::Quantity;
 use rutter::yaml::Node;
 
 pub(super) use self::earlier::Earlier;
-pub(super) use self::health::{Health, Strategy};
+pub(super) use self::health::{Health, Strategy, scalers};
 use self::mounts::Mounts;
 pub(super) use self::mounts::{Location, SecretKey, Storage};
 use self::options::MEMBER;

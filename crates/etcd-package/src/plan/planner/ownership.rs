@@ -10,17 +10,25 @@ use super::{PlannedStep, Planner};
 use crate::codes::UNSAFE_CHANGE;
 use crate::values::UpdateType;
 
+/// Resources that pods refer to, or that renew what they refer to.
+const REFERRED_TO: [&str; 4] = [
+    "serviceaccount",
+    "configmap",
+    "certificate.cert-manager.io",
+    "issuer.cert-manager.io",
+];
+
 impl Planner<'_> {
     /// Refuses to delete what pods of an earlier template refer to while the update leaves some of them.
     pub(super) fn check_pruned(&self, diagnostics: &mut Diagnostics) {
         let update = &self.rendered.cluster.update;
         let leaves_some = update.partition > 0 || update.kind == UpdateType::OnDelete;
         let are_earlier = !self.template_changes().is_empty() || matches!(self.from.health, Health::PartlyUpdated(_));
-        let is_referred_to = |(resource, _): &&(String, String)| ["serviceaccount", "configmap"].contains(&&**resource);
+        let is_referred_to = |(resource, _): &&(String, String)| REFERRED_TO.contains(&&**resource);
         let referred_to = self.changes.surplus.iter().find(is_referred_to);
         if let (true, true, Some((resource, name))) = (leaves_some, are_earlier, referred_to) {
             let message = format!(
-                "pods of an earlier template stay, and could not start again without the {resource} {name:?}, which goes"
+                "pods of an earlier template stay, and depend on the {resource} {name:?}, which would be deleted"
             );
             diagnostics.push(
                 Diagnostic::new(&UNSAFE_CHANGE, "update", message)
