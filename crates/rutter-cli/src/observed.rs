@@ -175,12 +175,18 @@ fn kind_of<'k>(node: &Node, kinds: &'k [ObjectKind]) -> Option<&'k ObjectKind> {
     observed(text("apiVersion"), text("kind"), kinds)
 }
 
-/// A kind that a manifest is of and that the package does not observe.
+/// Returns the kind of a manifest if the package does not observe it. Secrets are not among these: no package is given their
+/// values.
 pub(crate) fn further_kind(manifest: &Manifest, kinds: &[ObjectKind]) -> Option<ObjectKind> {
     let Manifest { api_version, kind, .. } = manifest;
-    observed(api_version, kind, kinds).is_none().then(|| ObjectKind {
-        group: group_of(api_version).to_owned(),
-        name: plural(kind),
+    if observed(api_version, kind, kinds).is_some() {
+        return None;
+    }
+    let (group, name) = (group_of(api_version).to_owned(), plural(kind));
+    let is_secret = group.is_empty() && name == "secrets";
+    (!is_secret).then_some(ObjectKind {
+        group,
+        name,
         optional: true,
         keys_only: false,
     })
@@ -257,6 +263,28 @@ mod tests {
             kind("", "endpoints", false),
             kind("", "services", false),
         ]
+    }
+
+    #[test]
+    fn further_kinds_are_neither_observed_nor_secrets() {
+        let further = |api_version: &str, kind: &str, kinds: &[ObjectKind]| {
+            let manifest = Manifest {
+                api_version: api_version.to_owned(),
+                kind: kind.to_owned(),
+                name: "a".to_owned(),
+                namespace: None,
+                file_name: "a.yaml".to_owned(),
+                document: "{}\n".to_owned(),
+            };
+            further_kind(&manifest, kinds).map(|kind| (kind.group, kind.name, kind.keys_only))
+        };
+        let issuer = ("cert-manager.io".to_owned(), "clusterissuers".to_owned(), false);
+        assert_eq!(further("cert-manager.io/v1", "ClusterIssuer", &kinds()), Some(issuer));
+        assert_eq!(further("apps/v1", "StatefulSet", &kinds()), None);
+        assert_eq!(further("v1", "Secret", &kinds()), None);
+        // Also for a package that does not observe them.
+        assert_eq!(further("v1", "Secret", &[]), None);
+        assert_eq!(further("v1", "SECRET", &[]), None);
     }
 
     const SMALL: &str = "apiVersion: v1\nitems:\n- apiVersion: apps/v1\n  kind: StatefulSet\n  metadata: {name: a}\n- apiVersion: v1\n  \
