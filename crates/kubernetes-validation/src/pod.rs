@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The volumes of a pod, by name.
 pub type Volumes = BTreeMap<String, VolumeKind>;
 
-/// How a container can use a volume.
+/// The kind of a volume, as far as containers depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VolumeKind {
     /// A claim, which can also be a block device.

@@ -3,11 +3,12 @@
 //! clap's messages quote arguments and variables of the environment as they are. Here they are made printable first.
 
 use std::env;
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use clap::builder::{Resettable, StyledStr};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _, Parser as _};
 use rutter::printable;
 
 use crate::args::Cli;
@@ -19,8 +20,15 @@ use crate::{output, report};
 ///
 /// The exit code, if it is wrong, which has been said, or if it asked for help, which has been printed.
 pub(crate) fn read() -> Result<Cli, ExitCode> {
-    let matches = without_empty_variables(Cli::command()).try_get_matches();
-    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    // Every start pays for it otherwise.
+    let is_ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"RUTTER_");
+    let has_empty = env::vars_os().any(|(name, value)| value.is_empty() && is_ours(&name));
+    let cli = if has_empty {
+        let matches = without_empty_variables(Cli::command()).try_get_matches();
+        matches.and_then(|matches| Cli::from_arg_matches(&matches))
+    } else {
+        Cli::try_parse()
+    };
     cli.map_err(|mut error| {
         name_variable(&mut error);
         add_hint(&mut error);
@@ -122,8 +130,6 @@ fn print(error: &clap::Error) {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
-
     use super::*;
 
     #[test]

@@ -145,7 +145,7 @@ fn validate(args: &Validate, sources: &mut Sources) -> Result<(), Failure> {
 /// What `validate` says of an input that is not refused.
 const ACCEPTED: &str = "rutter: the input is accepted";
 
-/// What is said of an input that is refused for its warnings.
+/// The conclusion of `render` and `validate` about an input that is refused for its warnings.
 const DENIED: &str = "rutter: the input is refused, because it has warnings";
 
 /// The report of a rendering that succeeded.

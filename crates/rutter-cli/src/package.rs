@@ -100,8 +100,8 @@ mod tests {
 
     #[test]
     fn a_named_pipe_is_no_component() {
-        let folder = tempfile::tempdir().unwrap();
-        let [pipe, link, file] = ["pipe", "link", "file"].map(|name| folder.path().join(name));
+        let directory = tempfile::tempdir().unwrap();
+        let [pipe, link, file] = ["pipe", "link", "file"].map(|name| directory.path().join(name));
         assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         symlink(&pipe, &link).unwrap();
         fs::write(&file, "").unwrap();
@@ -109,6 +109,6 @@ mod tests {
             [&pipe, &link, &file].map(|path| is_named_pipe(path)),
             [true, true, false]
         );
-        assert!(!is_named_pipe(&folder.path().join("none")));
+        assert!(!is_named_pipe(&directory.path().join("none")));
     }
 }

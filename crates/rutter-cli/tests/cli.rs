@@ -182,7 +182,7 @@ fn a_folder_gets_all_files_or_none() {
 }
 
 #[test]
-fn a_folder_gets_files_whose_names_are_as_long_as_names_can_be() {
+fn file_names_can_be_as_long_as_the_system_allows() {
     let setting = Setting::rendering();
     let name = "n".repeat(255 - "configmap-.yaml".len());
     let foreign = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n");

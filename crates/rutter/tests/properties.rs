@@ -169,7 +169,7 @@ fn document() -> impl Strategy<Value = Option<String>> {
     prop_oneof![2 => foreign.prop_map(Some), 1 => Just(None)]
 }
 
-/// What an object of the package is rendered to.
+/// Returns the manifest of an object of the package.
 fn made(name: &str) -> String {
     format!("kind: Made\nname: {name}\n")
 }
