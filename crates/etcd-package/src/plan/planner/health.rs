@@ -30,6 +30,10 @@ impl Planner<'_> {
             Health::PartlyUpdated(strategy) => self.check_earlier(*strategy, is_nothing, diagnostics),
             Health::Healthy | Health::Unknown | Health::Stopped => {}
         }
+    }
+
+    /// Refuses desired autoscalers of the members.
+    pub(super) fn check_scalers(&self, diagnostics: &mut Diagnostics) {
         for scaler in scalers(self.desired, &self.to.namespace, &self.to.fullname) {
             let message = format!(
                 "the {} {:?} would change the number of members",

@@ -165,6 +165,7 @@ impl Planner<'_> {
         }
         let is_nothing = self.changes.is_empty() && self.grown().is_empty();
         self.check_health(is_nothing, &mut diagnostics);
+        self.check_scalers(&mut diagnostics);
         if !is_nothing {
             self.check_hooks(&mut diagnostics);
         }
