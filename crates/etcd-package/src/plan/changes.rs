@@ -11,6 +11,7 @@ use super::fact::Fact;
 use super::foreign::Takeover;
 use super::objects::{Id, Object, Objects, items, scalar, strip_places};
 use super::observed::{ObservedCluster, Options, Setting, quoted, text};
+use super::reliance::Reliance;
 use super::rules::{self, Meaning, Refusal};
 use crate::cluster::OWNERSHIP_LABEL;
 use crate::codes::{NOT_UNDERSTOOD, UNSAFE_CHANGE, UNUSED_VALUE};
@@ -158,6 +159,7 @@ impl Comparison<'_> {
             is_rendered: self.is_rendered,
         }
         .check(diagnostics);
+        let reliance = Reliance::of(&[self.from, self.to], &[self.installed, self.desired]);
         for (index, desired) in self.desired.iter().enumerate() {
             let Some(installed) = self.installed.get(&desired.id) else {
                 changes.objects.push(ObjectChange {
@@ -167,14 +169,22 @@ impl Comparison<'_> {
                 continue;
             };
             let of_user = index >= self.own_manifests;
-            let found = self.differences(installed, desired);
+            let is_relied_on = of_user && reliance.includes(desired);
+            let mut found = self.differences(installed, desired);
+            if is_relied_on {
+                let is_refused =
+                    |found: &&mut Found| matches!(found.meaning, Some(Meaning::Immutable | Meaning::Refused(_)));
+                for found in found.iter_mut().filter(|found| !is_refused(found)) {
+                    found.meaning = relied_on(installed, desired, found);
+                }
+            }
             let mut of_object = Vec::new();
             for found in &found {
                 let name = accepted_name(&desired.id, &found.path);
                 let meaning = match found.meaning {
                     Some(meaning) => Some(meaning),
-                    // The user's own manifests say what they want, and nothing in the cluster depends on them.
-                    None if of_user => Some(Meaning::Nothing),
+                    // The user's own manifests say what they want, and the members do not rely on them.
+                    None if of_user && !is_relied_on => Some(Meaning::Nothing),
                     None => None,
                 };
                 let is_accepted = self.accepted.contains(&name);
@@ -184,7 +194,7 @@ impl Comparison<'_> {
                     Some(Meaning::Refused(reason)) => diagnostics.push(refused(&desired.id, found, reason)),
                     Some(meaning) => of_object.push(found.change(meaning)),
                     None if is_accepted => of_object.push(found.change(Meaning::Restart)),
-                    None => diagnostics.push(not_understood(&desired.id, found, &name)),
+                    None => diagnostics.push(not_understood(&desired.id, found, &name, is_relied_on)),
                 }
                 if is_accepted {
                     used.push(name);
@@ -437,15 +447,45 @@ const PRESENT: &str = "(present)";
 /// The lack of a value, as `difference` writes it.
 const ABSENT: &str = "(absent)";
 
-fn not_understood(id: &Id, found: &Found, name: &str) -> Diagnostic {
+fn not_understood(id: &Id, found: &Found, name: &str, is_relied_on: bool) -> Diagnostic {
     let message = format!(
         "{} {}: {} is {} and would be {}, and no rule says what that means for the cluster",
         id.kind, id.name, found.path, found.installed, found.desired
     );
-    Diagnostic::new(&NOT_UNDERSTOOD, "", message).help(format!(
-        "if you know that members can restart with it: --accept '{}'",
-        name.replace('\'', r"'\''")
-    ))
+    let accept = format!("--accept '{}'", name.replace('\'', r"'\''"));
+    Diagnostic::new(&NOT_UNDERSTOOD, "", message).help(if is_relied_on {
+        format!(
+            "members use what this object holds or fills, from the time of the apply on: write one of another name beside it, and \
+             let the values use that; or, if you know that members trust each other with it: {accept}"
+        )
+    } else {
+        format!("if you know that members can restart with it: {accept}")
+    })
+}
+
+/// The meaning of a difference of an object that is not the package's, and that members rely on.
+fn relied_on(installed: &Object, desired: &Object, found: &Found) -> Option<Meaning> {
+    let is_below = |paths: &[&str]| paths.iter().any(|path| found.path.starts_with(path));
+    if is_below(&["metadata.labels", "metadata.annotations"]) {
+        return Some(Meaning::Nothing);
+    }
+    if desired.id.kind != "Certificate" {
+        return None;
+    }
+    // The planner leads members from one issuer to another.
+    if is_below(&["spec.issuerRef", "spec.duration", "spec.renewBefore"]) {
+        return Some(Meaning::Trust);
+    }
+    if is_below(&["spec.revisionHistoryLimit", "spec.secretTemplate"]) {
+        return Some(Meaning::Nothing);
+    }
+    // A name that is added does no harm. Everything else about a certificate may keep members from each other.
+    let list = ["spec.dnsNames", "spec.ipAddresses"]
+        .into_iter()
+        .find(|path| found.path.starts_with(path))?;
+    let of = |object: &Object| -> Vec<String> { items(object.node.at(list)).iter().filter_map(scalar).collect() };
+    let (before, after) = (of(installed), of(desired));
+    before.iter().all(|name| after.contains(name)).then_some(Meaning::Trust)
 }
 
 fn refused(id: &Id, found: &Found, reason: &Refusal) -> Diagnostic {

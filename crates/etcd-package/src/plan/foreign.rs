@@ -302,5 +302,5 @@ fn selects(object: &Object, from: &ObservedCluster) -> bool {
         _ => return false,
     };
     let selector = map(object.node.at(path));
-    !selector.is_empty() && has_labels(&from.pod_labels(), &selector)
+    !selector.is_empty() && from.is_selected(&selector, from.replicas)
 }

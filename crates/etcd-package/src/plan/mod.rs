@@ -22,6 +22,7 @@ mod objects;
 mod observed;
 mod planner;
 mod refusal;
+mod reliance;
 mod rules;
 mod shell;
 

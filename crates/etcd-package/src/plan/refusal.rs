@@ -5,7 +5,7 @@ use rutter::{Code, Diagnostic, Diagnostics};
 use super::fact::Fact;
 use super::foreign::is_of_package;
 use super::objects::{Object, Objects, items, scalar};
-use super::observed::{MOST_MEMBERS, ObservedCluster, PeerTls, has_labels, map, quoted, runs_etcd, text};
+use super::observed::{MOST_MEMBERS, ObservedCluster, PeerTls, TlsFiles, has_labels, map, quoted, runs_etcd, text};
 use crate::Rendered;
 use crate::cluster::{Cluster, Issuers, OWNERSHIP_LABEL, Purpose, RESTORE_VOLUME};
 use crate::codes::{AUTHENTICATION, CONTROLLED, FIXED_NAME, NOT_UNDERSTOOD, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
@@ -38,6 +38,8 @@ pub(super) fn check(
     check_secret_keys(from, to, &mut refuse);
     check_urls(from, to, &mut refuse);
     check_peers(from, to, &mut refuse);
+    check_peer_ca(from, to, accepted, &mut refuse);
+    check_peer_clients(from, to, accepted, &mut refuse);
     check_cipher_suites(from, to, accepted, &mut refuse);
     check_timing(from, to, &mut refuse);
     check_self_signed(from, wanted, &mut refuse);
@@ -392,6 +394,92 @@ fn check_peers(from: &ObservedCluster, to: &ObservedCluster, refuse: &mut impl F
             );
         }
         _ => {}
+    }
+}
+
+/// A CA that is not beside the certificate in its Secret is not known to have signed it, nor to stay.
+fn check_peer_ca(
+    from: &ObservedCluster,
+    to: &ObservedCluster,
+    accepted: &[String],
+    refuse: &mut impl FnMut(&Code, &str, String, &str),
+) {
+    let (Fact::Known(PeerTls::Identity(old)), Fact::Known(PeerTls::Identity(new))) = (&from.peer_tls, &to.peer_tls)
+    else {
+        return;
+    };
+    let name = format!(
+        "statefulset/{}:spec.template.spec.containers[etcd].args[--peer-trusted-ca-file]",
+        from.fullname
+    );
+    // Another Secret for the certificate is a rotation, which has checks of its own.
+    if old.ca == new.ca || old.secret() != new.secret() || accepted.contains(&name) {
+        return;
+    }
+    let is_beside = |files: &TlsFiles| files.ca.known().map(|ca| ca.secret.as_str()) == files.secret();
+    if is_beside(old) && is_beside(new) {
+        return;
+    }
+    let place = |files: &TlsFiles| match &files.ca {
+        Fact::Known(ca) => format!("the key {} of the Secret {}", quoted(&ca.key), quoted(&ca.secret)),
+        Fact::Absent => "a file that is in no Secret, or none".to_owned(),
+        Fact::Unknown(reason) => format!("a file that is not known ({reason})"),
+    };
+    refuse(
+        &NOT_UNDERSTOOD,
+        "tls.peer",
+        format!(
+            "members trust the CA in {}, and would trust that in {}; members that have restarted may not trust those that have \
+             not",
+            place(old),
+            place(new)
+        ),
+        &format!(
+            "have the same CA at the new place first, and compare both (`openssl x509 -noout -fingerprint`); if they are the same: \
+             --accept '{name}'"
+        ),
+    );
+}
+
+/// Members that ask for certificates refuse one that is only for servers.
+fn check_peer_clients(
+    from: &ObservedCluster,
+    to: &ObservedCluster,
+    accepted: &[String],
+    refuse: &mut impl FnMut(&Code, &str, String, &str),
+) {
+    let name = format!(
+        "statefulset/{}:spec.template.spec.containers[etcd].args[--peer-client-cert-auth]",
+        from.fullname
+    );
+    // With a CA etcd asks for certificates as well (`ServerConfig` in `client/pkg/transport/listener.go`).
+    let asks = |cluster: &ObservedCluster| match &cluster.peer_tls {
+        Fact::Known(PeerTls::Identity(_)) => {
+            let has_ca = cluster.options.get("peer-trusted-ca-file") != Fact::Absent;
+            has_ca || cluster.options.is_on("peer-client-cert-auth") != Fact::Known(false)
+        }
+        _ => false,
+    };
+    let is_identity = |cluster: &ObservedCluster| matches!(cluster.peer_tls, Fact::Known(PeerTls::Identity(_)));
+    if !is_identity(from) || asks(from) || !asks(to) || accepted.contains(&name) {
+        return;
+    }
+    let certificate = from.peer_secret().and_then(|secret| from.certificates.get(secret));
+    let is_for_clients = certificate.is_some_and(|certificate| {
+        let usages = items(certificate.object.node.at("spec.usages"));
+        usages.iter().filter_map(scalar).any(|usage| usage == "client auth")
+    });
+    if !is_for_clients {
+        refuse(
+            &NOT_UNDERSTOOD,
+            "tls.peer",
+            "members that have restarted ask others for a certificate that is for clients as well, and nothing shows that \
+             theirs are"
+                .to_owned(),
+            &format!(
+                "look at them (`openssl x509 -noout -ext extendedKeyUsage`); if each is for clients and servers: --accept '{name}'"
+            ),
+        );
     }
 }
 

@@ -408,12 +408,7 @@ const FLAGS: &[(Meaning, &[&str])] = &[
             "peer-cert-allowed-hostname",
             "peer-cert-file",
             "peer-client-cert-auth",
-            "peer-client-cert-file",
-            "peer-client-key-file",
-            "peer-crl-file",
             "peer-key-file",
-            "peer-skip-client-san-verification",
-            "experimental-peer-skip-client-san-verification",
             "peer-trusted-ca-file",
             "self-signed-cert-validity",
             "tls-max-version",
@@ -552,6 +547,13 @@ const NOT_UNDERSTOOD: &[&str] = &[
     "experimental-enable-v2v3",
     // A member that has it forgets the others, each time that it starts.
     "force-new-cluster",
+    // They decide which members a member lets in, and their certificates are not read: members can be ready and keep each
+    // other out until too few are left.
+    "experimental-peer-skip-client-san-verification",
+    "peer-client-cert-file",
+    "peer-client-key-file",
+    "peer-crl-file",
+    "peer-skip-client-san-verification",
     "proxy",
     "proxy-dial-timeout",
     "proxy-failure-wait",

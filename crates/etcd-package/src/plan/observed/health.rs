@@ -1,7 +1,7 @@
 //! The health of a cluster, as its live objects show it.
 
 use super::super::objects::{Object, Objects, items};
-use super::{MOST_MEMBERS, text};
+use super::{MOST_MEMBERS, quoted, shortened, text};
 
 /// Whether a cluster can be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,9 @@ impl Health {
         }
         scaled_by_others(set, objects, &mut problem);
         let is_stopped = number("spec.replicas") == Some(0);
+        if let (true, Some(members)) = (is_stopped, replicas) {
+            missing_claims(set, objects, members, &mut problem);
+        }
         if set.node.get("status").is_none() {
             return match (problems.is_empty(), is_stopped) {
                 (true, true) => Self::Stopped,
@@ -137,12 +140,24 @@ fn scaled_by_others(set: &Object, objects: &Objects, problem: &mut impl FnMut(St
                 "write down there the members that `etcdctl member list` names".to_owned(),
             );
         } else if replicas > 0 && members > 0 && members != replicas {
+            let scale = format!("kubectl scale statefulset/{name} -n {namespace} --replicas={members}");
             problem(
-                format!("the StatefulSet has {replicas} replicas, and the ConfigMap {map:?} names {members} members"),
                 format!(
-                    "if somebody has scaled it by hand: `kubectl scale statefulset/{name} -n {namespace} \
-                     --replicas={members}`, as soon as `etcdctl member list` names the members that stay"
+                    "the StatefulSet has {replicas} replica{}, and the ConfigMap {map:?} names {members} members",
+                    if replicas == 1 { "" } else { "s" }
                 ),
+                if replicas < members {
+                    // Without a quorum etcd does not even list its members.
+                    format!(
+                        "if somebody has scaled it by hand, scale it back first: `{scale}`; the members that are missing still \
+                         count for the quorum, and their claims hold their data"
+                    )
+                } else {
+                    format!(
+                        "if somebody has scaled it by hand, scale it back: `{scale}`, unless `etcdctl member list` names more \
+                         members"
+                    )
+                },
             );
         }
     }
@@ -167,15 +182,17 @@ pub(in crate::plan) fn scalers<'a>(
 /// Finds claims of members that go, or whose volumes are gone: a member that restarts comes back without its data.
 fn claims(set: &Object, objects: &Objects, replicas: u32, problem: &mut impl FnMut(String, String)) {
     let (name, namespace) = (&set.id.name, &set.id.namespace);
-    for template in items(set.node.at("spec.volumeClaimTemplates")) {
-        let Some(template) = template.at("metadata.name").and_then(super::super::objects::scalar) else {
-            continue;
-        };
+    let of = |claim: &str| objects.named("", "PersistentVolumeClaim", namespace, claim);
+    let mut found_any = false;
+    let mut missing = Vec::new();
+    for template in templates(set) {
         for ordinal in 0..replicas {
             let claim = format!("{template}-{name}-{ordinal}");
-            let Some(found) = objects.named("", "PersistentVolumeClaim", namespace, &claim) else {
+            let Some(found) = of(&claim) else {
+                missing.push(quoted(&claim));
                 continue;
             };
+            found_any = true;
             if found.text("metadata.deletionTimestamp").is_some() {
                 problem(
                     format!("the claim {claim} is being deleted, and goes with its volume when its pod restarts"),
@@ -192,7 +209,53 @@ fn claims(set: &Object, objects: &Objects, replicas: u32, problem: &mut impl FnM
             }
         }
     }
+    // Objects without any claim are not all that the cluster consists of.
+    if found_any && !missing.is_empty() {
+        problem(
+            format!(
+                "claims of members are missing: {}; a pod that restarts gets a new one, without its data",
+                shortened(&missing, MOST_CLAIMS)
+            ),
+            "keep the pods running, and take a snapshot; then replace the members, or restore the snapshot in a new cluster"
+                .to_owned(),
+        );
+    }
 }
+
+/// The names of a StatefulSet's templates of claims.
+fn templates(set: &Object) -> Vec<String> {
+    let templates = items(set.node.at("spec.volumeClaimTemplates")).iter();
+    templates
+        .filter_map(|template| text(template, "metadata.name"))
+        .collect()
+}
+
+/// Finds claims of a stopped cluster that are not among the objects: its members would start without data, as another
+/// cluster.
+fn missing_claims(set: &Object, objects: &Objects, members: u32, problem: &mut impl FnMut(String, String)) {
+    let (name, namespace) = (&set.id.name, &set.id.namespace);
+    let templates = templates(set);
+    let claims = templates
+        .iter()
+        .flat_map(|template| (0..members).map(move |ordinal| format!("{template}-{name}-{ordinal}")));
+    let is_missing = |claim: &String| {
+        let found = objects.named("", "PersistentVolumeClaim", namespace, claim);
+        found.is_none_or(|claim| claim.text("metadata.deletionTimestamp").is_some())
+    };
+    let missing: Vec<String> = claims.filter(is_missing).map(|claim| quoted(&claim)).collect();
+    if !missing.is_empty() {
+        problem(
+            format!(
+                "the cluster is stopped, and claims of its members are not among the objects: {}",
+                shortened(&missing, MOST_CLAIMS)
+            ),
+            "give the claims as well (--live does); if they are gone, so are the data: restore a snapshot in a new cluster".to_owned(),
+        );
+    }
+}
+
+/// Most claims that a message lists.
+const MOST_CLAIMS: usize = 8;
 
 fn pods(set: &Object, objects: &Objects, replicas: u32, see: &str, problem: &mut impl FnMut(String, String)) {
     let pods: Vec<(String, Option<&Object>)> = (0..replicas)

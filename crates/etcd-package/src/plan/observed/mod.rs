@@ -7,7 +7,7 @@ mod health;
 mod mounts;
 mod options;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
 
 use rutter::quantity::Quantity;
@@ -204,6 +204,31 @@ impl ObservedCluster {
     /// The labels of pods of the template.
     pub(super) fn pod_labels(&self) -> BTreeMap<String, String> {
         map(self.set.node.at("spec.template.metadata.labels"))
+    }
+
+    /// Whether a selector selects one of so many members. The revision of a pod is not known, and counts as selected.
+    pub(super) fn is_selected(&self, selector: &BTreeMap<String, String>, replicas: u32) -> bool {
+        let labels = self.pod_labels();
+        // Values for one member that are for different ones select none.
+        let ordinals = selector.iter().filter_map(|(key, value)| match key.as_str() {
+            POD_NAME => Some(
+                value
+                    .strip_prefix(&self.fullname)
+                    .and_then(|rest| rest.strip_prefix('-')),
+            ),
+            POD_INDEX => Some(Some(value.as_str())),
+            _ => None,
+        });
+        let ordinals: BTreeSet<Option<u32>> = ordinals.map(|ordinal| ordinal?.parse().ok()).collect();
+        let is_member = match ordinals.first() {
+            None => true,
+            Some(first) => ordinals.len() == 1 && first.is_some_and(|ordinal| ordinal < replicas),
+        };
+        is_member
+            && selector
+                .iter()
+                .filter(|(key, _)| ![POD_NAME, POD_INDEX, POD_REVISION].contains(&key.as_str()))
+                .all(|(key, value)| labels.get(key) == Some(value))
     }
 
     /// The members of so many, from the lowest ordinal on.
@@ -526,22 +551,33 @@ fn issuer_of(kind: &str, group: &str, name: &str) -> String {
     format!("{kind}.{group} {name}")
 }
 
+/// The issuer of a Certificate, as [`issuer_name`] gives it.
+pub(super) fn issuer_of_certificate(object: &Object) -> Option<String> {
+    let issuer = |field: &str| object.text(&format!("spec.issuerRef.{field}"));
+    let group = issuer("group").unwrap_or_else(|| "cert-manager.io".to_owned());
+    let kind = issuer("kind").unwrap_or_else(|| "Issuer".to_owned());
+    Some(issuer_of(&kind, &group, &issuer("name")?))
+}
+
 fn certificates(objects: &Objects, namespace: &str) -> BTreeMap<String, Certificate> {
     let certificates = objects.of_kind("cert-manager.io", "Certificate");
     let of_namespace = certificates.filter(|certificate| certificate.id.namespace == namespace);
     of_namespace
         .filter_map(|object| {
-            let issuer = |field: &str| object.text(&format!("spec.issuerRef.{field}"));
-            let group = issuer("group").unwrap_or_else(|| "cert-manager.io".to_owned());
-            let kind = issuer("kind").unwrap_or_else(|| "Issuer".to_owned());
             let certificate = Certificate {
-                issuer: issuer_of(&kind, &group, &issuer("name")?),
+                issuer: issuer_of_certificate(object)?,
                 object: object.clone(),
             };
             Some((object.text("spec.secretName")?, certificate))
         })
         .collect()
 }
+
+/// Labels that the controller of a StatefulSet gives to pods (`pkg/controller/statefulset/stateful_set_utils.go` of
+/// Kubernetes): the name, the ordinal, and the revision of the template.
+pub(super) const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+pub(super) const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
+pub(super) const POD_REVISION: &str = "controller-revision-hash";
 
 /// Whether labels have all of these.
 pub(super) fn has_labels(labels: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> bool {

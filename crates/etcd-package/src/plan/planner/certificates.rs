@@ -6,7 +6,7 @@ use super::super::action::Action;
 use super::super::changes::Change;
 use super::super::fact::Fact;
 use super::super::objects::{Object, is_same_object, items, scalar};
-use super::super::observed::{Certificate, ObservedCluster, PeerTls, issuer_name, quoted};
+use super::super::observed::{Certificate, ObservedCluster, PeerTls, TlsFiles, issuer_name, quoted};
 use super::super::rules::Meaning;
 use super::{PlannedStep, Planner, State, Steps, healthy, ready, reversed};
 use crate::cluster::Issuers;
@@ -160,7 +160,7 @@ impl Planner<'_> {
         // The private key and certificate are copied by their keys in the Secret.
         if self.is_rotated()
             && let Fact::Known(PeerTls::Identity(files)) = &self.from.peer_tls
-            && files.keys().count() < 3
+            && !is_in_one_secret(files)
         {
             diagnostics.push(
                 Diagnostic::new(
@@ -383,6 +383,12 @@ impl Planner<'_> {
         });
         Ok(())
     }
+}
+
+/// Whether certificate, private key and CA are keys of the same Secret.
+fn is_in_one_secret(files: &TlsFiles) -> bool {
+    let secrets: Vec<&str> = files.keys().map(|key| key.secret.as_str()).collect();
+    secrets.len() == 3 && secrets.iter().all(|secret| *secret == secrets[0])
 }
 
 /// Waits for the Certificates among these manifests, if there are any.

@@ -177,11 +177,12 @@ impl Planner<'_> {
         });
         actions.extend(then);
         actions.push(Action::PodGone { member: member.clone() });
+        actions.extend(self.complete(ordinal, asked));
+        // The data of the member are the last resort until the others are known to be complete without it.
         let claims = self.from.data_claims_of(ordinal);
         if !claims.is_empty() && !self.retains_claims() {
             actions.push(Action::DeleteClaims { claims });
         }
-        actions.extend(self.complete(ordinal, asked));
         steps.push(PlannedStep {
             name: format!("remove-{member}"),
             title: format!("remove {member}"),

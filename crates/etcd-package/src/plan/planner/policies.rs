@@ -7,7 +7,7 @@ use rutter::{Diagnostic, Diagnostics};
 
 use super::super::changes::resource;
 use super::super::objects::{Object, items, scalar};
-use super::super::observed::{ObservedCluster, has_labels, map, quoted, text};
+use super::super::observed::{ObservedCluster, POD_INDEX, POD_NAME, POD_REVISION, has_labels, map, quoted, text};
 use super::Planner;
 use crate::codes::UNSAFE_CHANGE;
 
@@ -88,11 +88,15 @@ struct Port {
 }
 
 impl Pod {
-    fn of(cluster: &ObservedCluster) -> Self {
+    /// The pod of a member of a cluster.
+    fn of(cluster: &ObservedCluster, ordinal: u32) -> Self {
         let containers = items(cluster.set.node.at("spec.template.spec.containers")).iter();
         let ports = containers.flat_map(|container| items(container.get("ports")));
+        let mut labels = cluster.pod_labels();
+        labels.insert(POD_NAME.to_owned(), cluster.member(ordinal));
+        labels.insert(POD_INDEX.to_owned(), ordinal.to_string());
         Self {
-            labels: cluster.pod_labels(),
+            labels,
             ports: ports
                 .filter_map(|port| Some((text(port, "name")?, text(port, "containerPort")?.parse().ok()?)))
                 .collect(),
@@ -114,21 +118,51 @@ impl Planner<'_> {
         if self.from.replicas.max(self.to.replicas) < 2 {
             return;
         }
-        let (mut old, new) = (Pod::of(self.from), Pod::of(self.to));
         let (before, during) = (self.policies_before(), self.policies_after());
-        let passed = reaches(&before, &old, &old, old_port);
-        // A new selector comes with its labels on pods that run.
-        old.labels.extend(self.to.selector.clone());
-        let pairs = [
-            (&old, &old, old_port),
-            (&old, &new, new_port),
-            (&new, &old, old_port),
-            (&new, &new, new_port),
-        ];
-        let is_kept = |policies: &[&Object]| {
-            pairs
+        let Some(ordinals) = self.told_apart(before.iter().chain(&during)) else {
+            let message = format!(
+                "network policies tell more than {MOST_TOLD_APART} members apart, or select pods by their revision: who reaches \
+                 which member after the change is not known"
+            );
+            diagnostics.push(
+                Diagnostic::new(&UNSAFE_CHANGE, "networkPolicy", message)
+                    .help("let the policies select all members by labels of their template first"),
+            );
+            return;
+        };
+        let stay: Vec<u32> = ordinals.iter().copied().filter(|at| *at < self.from.replicas).collect();
+        let pairs = |ordinals: &[u32]| -> Vec<(u32, u32)> {
+            let all = ordinals
                 .iter()
-                .all(|(from, to, port)| passed.is_kept_as(&reaches(policies, from, to, *port)))
+                .flat_map(|from| ordinals.iter().map(move |to| (*from, *to)));
+            all.filter(|(from, to)| from != to || ordinals.len() == 1).collect()
+        };
+        let passed_between =
+            |from: u32, to: u32| reaches(&before, &Pod::of(self.from, from), &Pod::of(self.from, to), old_port);
+        // A member that is added has to reach others as those that are there do.
+        let first = pairs(&stay)
+            .first()
+            .map_or(Access::Yes, |(from, to)| passed_between(*from, *to));
+        let old = |ordinal: u32| {
+            let mut pod = Pod::of(self.from, ordinal);
+            // A new selector comes with its labels on pods that run.
+            pod.labels.extend(self.to.selector.clone());
+            pod
+        };
+        let new = |ordinal: u32| Pod::of(self.to, ordinal);
+        let is_kept = |policies: &[&Object]| {
+            pairs(&ordinals).into_iter().all(|(from, to)| {
+                let passed = if from.max(to) < self.from.replicas {
+                    passed_between(from, to)
+                } else {
+                    first.clone()
+                };
+                let passes = |from: &Pod, to: &Pod, port: u16| passed.is_kept_as(&reaches(policies, from, to, port));
+                passes(&old(from), &old(to), old_port)
+                    && passes(&old(from), &new(to), new_port)
+                    && passes(&new(from), &old(to), old_port)
+                    && passes(&new(from), &new(to), new_port)
+            })
         };
         if is_kept(&during) {
             return;
@@ -166,45 +200,96 @@ impl Planner<'_> {
 
     /// The change of who reaches which port of the members, if it changes.
     pub(super) fn reach_change(&self) -> Option<String> {
-        let (old, new) = (Pod::of(self.from), Pod::of(self.to));
         let (before, after) = (self.policies_before(), self.policies_desired());
-        let parts: Vec<String> = self
-            .listened_ports()
-            .into_iter()
-            .filter_map(|port| {
+        // Where more are told apart, the change is refused.
+        let ordinals = self.told_apart(before.iter().chain(&after)).unwrap_or_default();
+        let kept: Vec<u32> = ordinals.into_iter().filter(|at| *at < self.kept()).collect();
+        let mut parts = Vec::new();
+        for ordinal in kept.iter().copied() {
+            let (old, new) = (Pod::of(self.from, ordinal), Pod::of(self.to, ordinal));
+            for port in self.listened_ports() {
                 let was = who_reaches(&before, &old, port.before);
                 let is = who_reaches(&after, &new, port.after);
-                let what = format!("port {} ({})", port.after, port.what);
-                (was != is).then(|| {
-                    format!(
-                        "{what} is open to {} before, and to {} after",
-                        listed(&was),
-                        listed(&is)
-                    )
-                })
-            })
-            .collect();
+                if was == is {
+                    continue;
+                }
+                let of = if kept.len() == 1 {
+                    String::new()
+                } else {
+                    format!(" of {}", self.from.member(ordinal))
+                };
+                parts.push(format!(
+                    "port {} ({}){of} is open to {} before, and to {} after",
+                    port.after,
+                    port.what,
+                    listed(&was),
+                    listed(&is)
+                ));
+            }
+        }
         (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// The ordinals of members that policies tell apart by labels of the StatefulSet's controller, and one each of those that
+    /// stay and that are added; one if they tell none apart. None if there are too many, or a policy depends on what no plan
+    /// knows.
+    fn told_apart<'p>(&self, policies: impl Iterator<Item = &'p &'p Object>) -> Option<Vec<u32>> {
+        let most = self.from.replicas.max(self.to.replicas);
+        let mut named = BTreeSet::new();
+        let mut tells_apart = false;
+        for selector in policies.flat_map(|policy| pod_selectors(policy)) {
+            for (key, values) in selected_labels(selector) {
+                match key.as_str() {
+                    POD_REVISION => return None,
+                    POD_NAME | POD_INDEX => tells_apart = true,
+                    _ => continue,
+                }
+                let ordinal = |value: &String| {
+                    let index = value
+                        .strip_prefix(&self.from.fullname)
+                        .and_then(|rest| rest.strip_prefix('-'));
+                    index.unwrap_or(value).parse::<u32>().ok()
+                };
+                named.extend(values.iter().filter_map(ordinal).filter(|ordinal| *ordinal < most));
+            }
+            if named.len() > MOST_TOLD_APART {
+                return None;
+            }
+        }
+        if !tells_apart {
+            return Some(vec![0]);
+        }
+        // Two of them, so that they form a pair.
+        let others = |range: std::ops::Range<u32>| range.filter(|ordinal| !named.contains(ordinal)).take(2);
+        let unnamed: Vec<u32> = others(0..self.from.replicas)
+            .chain(others(self.from.replicas..self.to.replicas))
+            .collect();
+        named.extend(unnamed);
+        Some(named.into_iter().collect())
     }
 
     /// Policies of other pods that let these reach the members before the change and not after it: name and port.
     pub(super) fn policies_of_clients(&self) -> Vec<(String, u16)> {
-        let (old, new) = (Pod::of(self.from), Pod::of(self.to));
-        let mut found = Vec::new();
-        for policy in self.policies_desired() {
-            // Whether members reach each other is checked by itself.
-            if selects(policy, &new) || !has_type(policy, Direction::Egress) {
-                continue;
-            }
-            for port in self.listened_ports().into_iter().filter(|port| port.what != PEERS) {
-                let was = passes(policy, Direction::Egress, &old, &old, port.before);
-                let is = passes(policy, Direction::Egress, &new, &new, port.after);
-                if was != Access::No && !was.is_kept_as(&is) {
-                    found.push((policy.id.name.clone(), port.before));
+        let mut found = BTreeSet::new();
+        let policies = self.policies_desired();
+        let ordinals = self.told_apart(policies.iter()).unwrap_or_default();
+        for ordinal in ordinals.into_iter().filter(|at| *at < self.kept()) {
+            let (old, new) = (Pod::of(self.from, ordinal), Pod::of(self.to, ordinal));
+            for policy in &policies {
+                // Whether members reach each other is checked by itself.
+                if selects(policy, &new) || !has_type(policy, Direction::Egress) {
+                    continue;
+                }
+                for port in self.listened_ports().into_iter().filter(|port| port.what != PEERS) {
+                    let was = passes(policy, Direction::Egress, &old, &old, port.before);
+                    let is = passes(policy, Direction::Egress, &new, &new, port.after);
+                    if was != Access::No && !was.is_kept_as(&is) {
+                        found.insert((policy.id.name.clone(), port.before));
+                    }
                 }
             }
         }
-        found
+        found.into_iter().collect()
     }
 
     fn listened_ports(&self) -> Vec<Port> {
@@ -258,6 +343,36 @@ impl Planner<'_> {
         let pruned = (resource(&object.id), object.id.name.clone());
         self.changes.surplus.contains(&pruned)
     }
+}
+
+/// Most members that policies may tell apart: each pair of them is looked at.
+const MOST_TOLD_APART: usize = 16;
+
+/// The selectors of pods in a policy.
+fn pod_selectors(policy: &Object) -> Vec<&Node> {
+    let peers = [("spec.ingress", "from"), ("spec.egress", "to")]
+        .into_iter()
+        .flat_map(|(rules, peers)| {
+            items(policy.node.at(rules))
+                .iter()
+                .flat_map(move |rule| items(rule.get(peers)))
+        });
+    let of_peers = peers.filter_map(|peer| peer.get("podSelector"));
+    policy.node.at("spec.podSelector").into_iter().chain(of_peers).collect()
+}
+
+/// The labels that a selector asks for, with their values.
+fn selected_labels(selector: &Node) -> Vec<(String, Vec<String>)> {
+    let labels = map(selector.get("matchLabels"))
+        .into_iter()
+        .map(|(key, value)| (key, vec![value]));
+    let requirements = items(selector.get("matchExpressions"))
+        .iter()
+        .filter_map(|requirement| {
+            let values = items(requirement.get("values")).iter().filter_map(scalar).collect();
+            Some((text(requirement, "key")?, values))
+        });
+    labels.chain(requirements).collect()
 }
 
 const CLIENTS: &str = "clients";

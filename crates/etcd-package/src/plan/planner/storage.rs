@@ -8,7 +8,7 @@ use rutter::{Diagnostic, Diagnostics};
 use super::super::action::Action;
 use super::super::fact::Fact;
 use super::super::objects::Object;
-use super::super::observed::{Claim, Location, Storage, quoted};
+use super::super::observed::{Claim, Health, Location, Storage, quoted};
 use super::{PlannedStep, Planner, Rollout, State, Steps, Update, healthy};
 use crate::codes::{CLAIMS_DELETED, UNSAFE_CHANGE};
 
@@ -69,7 +69,10 @@ impl Planner<'_> {
     pub(super) fn check_storage(&self, diagnostics: &mut Diagnostics) {
         self.check_directories(diagnostics);
         self.check_claims(diagnostics);
-        self.check_left_over(diagnostics);
+        // Of members that are missing, the claims are no left-overs.
+        if !matches!(self.from.health, Health::Unhealthy(_)) {
+            self.check_left_over(diagnostics);
+        }
         let reason = self.why_replaced();
         let restarts = self.has_other_version() || !self.template_changes().is_empty() || self.has_new_client_issuer();
         let dies = self.is_ephemeral() && restarts;

@@ -7,7 +7,7 @@ use rutter::yaml::Node;
 use super::super::changes::ObjectChange;
 use super::super::fact::Fact;
 use super::super::objects::{Object, items};
-use super::super::observed::{Certificate, ObservedCluster, has_labels, map, quoted, shortened, text};
+use super::super::observed::{Certificate, ObservedCluster, map, quoted, shortened, text};
 use super::certificates::{certified_names, covers};
 use super::{Planner, Rollout};
 use crate::cluster::OWNERSHIP_LABEL;
@@ -183,7 +183,8 @@ impl Planner<'_> {
             );
         }
         let secrets = (from.client_files.secret(), to.client_files.secret());
-        if self.has_new_client_issuer() || matches!(secrets, (Some(old), Some(new)) if old != new) {
+        let has_other_ca = secrets.0.is_some() && secrets.1.is_some() && from.client_files.ca != to.client_files.ca;
+        if self.has_new_client_issuer() || has_other_ca || matches!(secrets, (Some(old), Some(new)) if old != new) {
             warn(
                 &CLIENTS_CUT_OFF,
                 "tls.client",
@@ -315,7 +316,6 @@ impl Planner<'_> {
 
     /// Services of others that lead to the members, before or after.
     fn warn_of_services(&self, warn: &mut impl FnMut(&'static rutter::Code, &str, String, &str)) {
-        let (old, new) = (self.from.pod_labels(), self.to.pod_labels());
         let ports = (client_port(self.from), client_port(self.to));
         for service in self.installed.of_kind("", "Service") {
             let selector = map(service.node.at("spec.selector"));
@@ -327,7 +327,9 @@ impl Planner<'_> {
                 continue;
             }
             let name = &service.id.name;
-            match (has_labels(&old, &selector), has_labels(&new, &selector)) {
+            let selected = [(self.from, self.kept()), (self.to, self.to.replicas)];
+            let [was, is] = selected.map(|(cluster, replicas)| cluster.is_selected(&selector, replicas));
+            match (was, is) {
                 (true, true) => {}
                 (true, false) => warn(
                     &CLIENTS_CUT_OFF,
@@ -372,13 +374,13 @@ impl Planner<'_> {
         };
         let is_renamed = self.changes.objects.iter().any(is_new);
         let is_off = self.rendered.cluster.services.client.is_none();
-        let labels = [self.from.pod_labels(), self.to.pod_labels()];
+        let clusters = [self.from, self.to];
         let stays = |service: &&Object| {
             let selector = map(service.node.at("spec.selector"));
             let is_own = service.label(OWNERSHIP_LABEL).as_ref() == Some(&self.from.fullname);
             service.id.namespace == self.from.namespace
                 && !selector.is_empty()
-                && labels.iter().all(|labels| has_labels(labels, &selector))
+                && clusters.iter().all(|cluster| cluster.is_selected(&selector, self.kept()))
                 && self.desired.get(&service.id).is_none()
                 && !self.is_pruned(service)
                 // Others may have made one that has nothing to do with the change.
