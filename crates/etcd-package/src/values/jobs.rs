@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Claim;
+use super::literal::literal;
 
 /// Regular defragmentation, which gives the space of removed revisions back to the file system. A member answers nothing
 /// while it is defragmented, so members take turns.
@@ -34,7 +35,7 @@ pub struct Defrag {
 
 impl Defrag {
     fn default_timeout() -> Duration {
-        crate::literal("5m")
+        literal("5m")
     }
 }
 
@@ -73,7 +74,7 @@ pub struct Backup {
 
 impl Backup {
     fn default_timeout() -> Duration {
-        crate::literal("10m")
+        literal("10m")
     }
 }
 

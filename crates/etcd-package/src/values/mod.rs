@@ -7,6 +7,7 @@ mod bootstrap;
 mod compaction;
 mod image;
 mod jobs;
+mod literal;
 mod monitoring;
 mod naming;
 mod network;
@@ -59,6 +60,7 @@ use rutter::quantity::Quantity;
 use rutter::yaml::AnyMap;
 
 use crate::etcd::Version;
+use literal::literal;
 
 /// The values of an etcd cluster. All are optional; without any, three members of a current etcd release run as is
 /// safe in production.
@@ -230,7 +232,7 @@ impl Default for Values {
             version: Version::DEFAULT,
             image: Image::default(),
             helper_image: "docker.io/library/busybox:1.37.0-musl".to_owned(),
-            cluster_domain: crate::literal("cluster.local"),
+            cluster_domain: literal("cluster.local"),
             ports: Ports::default(),
             bootstrap: Bootstrap::default(),
             storage: Storage::default(),
@@ -238,8 +240,8 @@ impl Default for Values {
             compaction: Compaction::default(),
             quota: None,
             snapshot_count: None,
-            heartbeat_interval: crate::literal("100ms"),
-            election_timeout: crate::literal("1s"),
+            heartbeat_interval: literal("100ms"),
+            election_timeout: literal("1s"),
             max_request_bytes: None,
             max_txn_ops: None,
             log: Log::default(),

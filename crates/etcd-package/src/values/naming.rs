@@ -4,6 +4,8 @@ use rutter::names::{DnsLabel, LabelKey, LabelValue, ServiceName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::literal::literal;
+
 /// Names and labels of what is rendered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -46,7 +48,7 @@ impl Default for Naming {
             headless_service: None,
             client_service: None,
             selector_labels: BTreeMap::new(),
-            data_claim: crate::literal("etcd-data"),
+            data_claim: literal("etcd-data"),
             data_path: None,
             wal_path: "wal".to_owned(),
         }

@@ -6,6 +6,7 @@ use rutter::net::Cidr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::literal::literal;
 use super::words::words;
 
 /// The ports that etcd listens on: 1 to 65535.
@@ -23,9 +24,9 @@ pub struct Ports {
 impl Default for Ports {
     fn default() -> Self {
         Self {
-            client: crate::literal("2379"),
-            peer: crate::literal("2380"),
-            metrics: crate::literal("8080"),
+            client: literal("2379"),
+            peer: literal("2380"),
+            metrics: literal("8080"),
         }
     }
 }

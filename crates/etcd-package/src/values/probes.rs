@@ -3,6 +3,8 @@ use std::num::NonZeroU16;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::literal::literal;
+
 /// The health checks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -36,9 +38,9 @@ impl Default for StartupProbe {
     fn default() -> Self {
         Self {
             initial_delay_seconds: 0,
-            period_seconds: crate::literal("5"),
-            timeout_seconds: crate::literal("5"),
-            failure_threshold: crate::literal("120"),
+            period_seconds: literal("5"),
+            timeout_seconds: literal("5"),
+            failure_threshold: literal("120"),
         }
     }
 }
@@ -63,10 +65,10 @@ impl Default for ReadinessProbe {
     fn default() -> Self {
         Self {
             initial_delay_seconds: 0,
-            period_seconds: crate::literal("5"),
-            timeout_seconds: crate::literal("5"),
-            success_threshold: crate::literal("1"),
-            failure_threshold: crate::literal("3"),
+            period_seconds: literal("5"),
+            timeout_seconds: literal("5"),
+            success_threshold: literal("1"),
+            failure_threshold: literal("3"),
         }
     }
 }
@@ -89,10 +91,10 @@ impl Default for LivenessProbe {
     fn default() -> Self {
         Self {
             initial_delay_seconds: 0,
-            period_seconds: crate::literal("10"),
-            timeout_seconds: crate::literal("5"),
+            period_seconds: literal("10"),
+            timeout_seconds: literal("5"),
             // A minute: a disk that stalls for less recovers by itself, and a restart would only make it read more.
-            failure_threshold: crate::literal("6"),
+            failure_threshold: literal("6"),
         }
     }
 }

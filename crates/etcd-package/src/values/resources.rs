@@ -4,6 +4,8 @@ use rutter::quantity::Quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::literal::literal;
+
 /// Compute resources, by name: `cpu`, `memory`, `ephemeral-storage`, `hugepages-2Mi`, or one with a domain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -33,7 +35,7 @@ impl Resources {
     pub(crate) fn default_requests() -> BTreeMap<String, Option<Quantity>> {
         let requests = [("cpu", "250m"), ("memory", "512Mi")];
         requests
-            .map(|(resource, amount)| (resource.to_owned(), Some(crate::literal(amount))))
+            .map(|(resource, amount)| (resource.to_owned(), Some(literal(amount))))
             .into()
     }
 }

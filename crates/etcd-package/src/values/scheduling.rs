@@ -5,6 +5,8 @@ use rutter::names::{DnsSubdomain, LabelKey, LabelValue};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::literal::literal;
+
 /// Where the members run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -50,7 +52,7 @@ impl Default for Scheduling {
     fn default() -> Self {
         Self {
             anti_affinity: AntiAffinity::Required,
-            topology_key: crate::literal("kubernetes.io/hostname"),
+            topology_key: literal("kubernetes.io/hostname"),
             topology_spread: Vec::new(),
             node_selector: BTreeMap::new(),
             tolerations: Vec::new(),

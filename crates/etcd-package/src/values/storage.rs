@@ -5,6 +5,7 @@ use rutter::quantity::Quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::literal::literal;
 use super::words::words;
 
 /// The volumes.
@@ -64,7 +65,7 @@ pub struct Claim {
 impl Default for Claim {
     fn default() -> Self {
         Self {
-            size: crate::literal("8Gi"),
+            size: literal("8Gi"),
             storage_class_name: None,
             access_modes: vec![AccessMode::ReadWriteOnce],
             labels: BTreeMap::new(),
