@@ -68,15 +68,27 @@ pub struct CertificateSpec {
     pub usages: Vec<String>,
 }
 
-/// Who signs a certificate.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// A reference to the issuer of a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct IssuerRef {
-    /// `cert-manager.io`.
+    /// The API group.
     pub group: String,
-    /// `Issuer` or `ClusterIssuer`.
+    /// `Issuer`, `ClusterIssuer`, or a kind of another group.
     pub kind: String,
-    /// Its name.
+    /// The issuer's name.
     pub name: String,
+}
+
+impl IssuerRef {
+    /// Returns a reference to one of cert-manager's own issuers.
+    #[must_use]
+    pub fn own(kind: &str, name: String) -> Self {
+        Self {
+            group: "cert-manager.io".to_owned(),
+            kind: kind.to_owned(),
+            name,
+        }
+    }
 }
 
 /// The key of a certificate.

@@ -4,9 +4,16 @@ use std::collections::BTreeMap;
 
 use rutter::report::Report;
 
-use super::{Names, Restore};
-use crate::codes::{INVALID_DISCOVERY, INVALID_TOKEN};
-use crate::values::{self, BootstrapState, Discovery};
+use super::{Cluster, Names, Restore};
+use crate::codes::{INVALID_DISCOVERY, INVALID_TOKEN, RESTORE_CONFLICT, RESTORE_PENDING};
+use crate::values::{self, BootstrapState};
+
+/// The key of the members and their peer URLs in the ConfigMap, and the variable with its value.
+pub const INITIAL_CLUSTER: &str = "INITIAL_CLUSTER";
+/// The key of the number of members, and the variable with its value.
+pub const INITIAL_CLUSTER_SIZE: &str = "INITIAL_CLUSTER_SIZE";
+/// The key of the bootstrap state, and the variable with its value.
+pub const INITIAL_CLUSTER_STATE: &str = "INITIAL_CLUSTER_STATE";
 
 /// Longest DNS answer without an extension of the protocol (RFC 1035, 4.2.1). busybox's `nslookup` reads no longer one.
 const PLAIN_DNS_ANSWER: usize = 512;
@@ -14,22 +21,53 @@ const PLAIN_DNS_ANSWER: usize = 512;
 /// How members find each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bootstrap {
-    /// Whether they form the cluster or join it.
-    pub state: BootstrapState,
-    /// What keeps the members of different clusters apart.
+    /// Whether they join a cluster that exists, instead of forming one.
+    pub joins_existing: bool,
+    /// etcd's `--initial-cluster-token`, which differs between clusters.
     pub token: String,
-    /// Where they read who they are.
+    /// Where they read the list of members.
     pub discovery: Discovery,
     /// Settings that only pods of an earlier template read. A plan keeps them until these pods are gone.
     pub kept: BTreeMap<String, String>,
 }
 
-/// What `nslookup` of the helper image reads.
+/// Where members read the list of members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Discovery {
+    /// In the ConfigMap.
+    Static,
+    /// In the SRV records of the headless Service.
+    Srv {
+        /// etcd's `--discovery-srv`.
+        domain: String,
+    },
+}
+
+impl Cluster {
+    /// Returns the data of the ConfigMap that members read on their first start, and only then.
+    #[must_use]
+    pub fn bootstrap_data(&self) -> BTreeMap<String, String> {
+        let bootstrap = &self.bootstrap;
+        let state = if bootstrap.joins_existing { "existing" } else { "new" };
+        let is_static = bootstrap.discovery == Discovery::Static;
+        let mut data = bootstrap.kept.clone();
+        data.insert(INITIAL_CLUSTER_STATE.to_owned(), state.to_owned());
+        if is_static || self.restore.is_some() {
+            data.insert(INITIAL_CLUSTER.to_owned(), self.initial_cluster());
+        }
+        if !is_static {
+            data.insert(INITIAL_CLUSTER_SIZE.to_owned(), self.replicas.to_string());
+        }
+        data
+    }
+}
+
+/// The answers that `nslookup` of the helper image reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Nslookup {
-    /// No more than one plain answer: it is busybox's.
+    /// Answers without an extension: it is busybox's.
     Plain,
-    /// Who knows: it is the user's.
+    /// Unknown: the image is the user's.
     Unknown,
 }
 
@@ -40,14 +78,48 @@ pub(super) fn resolve(
     (replicas, nslookup): (u32, Nslookup),
     report: &mut Report<'_>,
 ) -> Bootstrap {
-    if bootstrap.discovery == Discovery::Srv && nslookup == Nslookup::Plain {
+    let discovery = match bootstrap.discovery {
+        values::Discovery::Static => Discovery::Static,
+        values::Discovery::Srv => Discovery::Srv {
+            domain: names.service_host(&names.headless_service),
+        },
+    };
+    if discovery != Discovery::Static && nslookup == Nslookup::Plain {
         check_answer(names, replicas, report);
     }
-    Bootstrap {
-        state: bootstrap.state,
+    let bootstrap = Bootstrap {
+        joins_existing: bootstrap.state == BootstrapState::Existing,
         token: with_restore(token(bootstrap.token, names, report), restore),
-        discovery: bootstrap.discovery,
+        discovery,
         kept: BTreeMap::new(),
+    };
+    if restore.is_some() {
+        check_restore(&bootstrap, report);
+    }
+    bootstrap
+}
+
+/// Checks how the members of a restored cluster find each other, now and when `restore` is removed.
+fn check_restore(bootstrap: &Bootstrap, report: &mut Report<'_>) {
+    if bootstrap.joins_existing {
+        report
+            .add(
+                &RESTORE_CONFLICT,
+                "restore",
+                "members that join an existing cluster get their data from it",
+            )
+            .help("leave it out, or write bootstrap: {state: New} for a cluster that does not exist yet");
+    } else {
+        report
+            .add(
+                &RESTORE_PENDING,
+                "restore",
+                "a member that loses its volume, or is added, starts from the snapshot, without what was written since",
+            )
+            .help(format!(
+                "when all members are ready, and before replicas change, replace it by bootstrap.token: {}",
+                bootstrap.token
+            ));
     }
 }
 

@@ -7,6 +7,7 @@ use rutter::report::Report;
 use rutter::suggest::nearest;
 use rutter::yaml::join;
 
+use super::bootstrap::{INITIAL_CLUSTER, INITIAL_CLUSTER_SIZE, INITIAL_CLUSTER_STATE};
 use crate::codes::{CONFLICTING_FLAGS, CONFLICTING_VARIABLE, FLAG_TAKEN, INVALID_FLAG, UNKNOWN_FLAG, UNKNOWN_VARIABLE};
 use crate::etcd::{MINORS, Minor, Replacement, Version, flag_of, instead_of_bitnami, variable_of};
 use crate::values::{FlagValue, Values};
@@ -86,9 +87,9 @@ const VARIABLES: [&str; 8] = [
     "ETCDCTL_ENDPOINTS",
     "ETCDCTL_KEY",
     "HOSTNAME",
-    "INITIAL_CLUSTER",
-    "INITIAL_CLUSTER_SIZE",
-    "INITIAL_CLUSTER_STATE",
+    INITIAL_CLUSTER,
+    INITIAL_CLUSTER_SIZE,
+    INITIAL_CLUSTER_STATE,
 ];
 
 /// Variables of etcdctl that change neither what it prints nor whom it asks.

@@ -1,7 +1,6 @@
 //! etcd's command line.
 
-use super::{AllowedPeers, ClientTls, Cluster, Compaction, Identity, PeerTls, Policy};
-use crate::values::Discovery;
+use super::{AllowedPeers, ClientTls, Cluster, Compaction, Discovery, Identity, PeerTls, Policy};
 
 impl Cluster {
     /// The arguments of etcd, in which the kubelet expands `$(HOSTNAME)` to the member's name and the bootstrap's
@@ -10,7 +9,7 @@ impl Cluster {
     pub fn flags(&self) -> Vec<String> {
         let ports = &self.ports;
         let own_host = self.names.host("$(HOSTNAME)");
-        let listen = self.services.listen_host();
+        let listen = self.services.listen_host;
         let mut flags = vec![
             "--name=$(HOSTNAME)".to_owned(),
             format!("--data-dir={}", self.storage.data_dir),
@@ -28,12 +27,9 @@ impl Cluster {
             format!("--advertise-client-urls={}", self.client_url(&own_host)),
             "--initial-cluster-state=$(INITIAL_CLUSTER_STATE)".to_owned(),
             format!("--initial-cluster-token={}", self.bootstrap.token),
-            match self.bootstrap.discovery {
+            match &self.bootstrap.discovery {
                 Discovery::Static => "--initial-cluster=$(INITIAL_CLUSTER)".to_owned(),
-                Discovery::Srv => format!(
-                    "--discovery-srv={}",
-                    self.names.service_host(&self.names.headless_service)
-                ),
+                Discovery::Srv { domain } => format!("--discovery-srv={domain}"),
             },
             format!("--initial-advertise-peer-urls={}", self.peer_url(&own_host)),
             format!("--listen-metrics-urls=http://{listen}:{}", ports.metrics),

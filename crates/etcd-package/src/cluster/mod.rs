@@ -1,10 +1,11 @@
-//! What values mean: one etcd cluster, every default applied, every name derived, every rule checked.
+//! The etcd cluster that values ask for: every default is applied, every name is derived, and every rule is checked.
 //!
-//! [`resolve`] is the only step that can refuse values, and it reports every problem. A [`Cluster`] is right: after it
-//! no module decides, parses or fails.
+//! [`resolve`] is the only step that can refuse values, and it reports every problem. A [`Cluster`] is complete: the
+//! modules that render it decide nothing, parse nothing and do not fail.
 
 mod bootstrap;
 mod compaction;
+mod disruption_budget;
 mod extra;
 mod extra_manifests;
 mod flags;
@@ -16,49 +17,53 @@ mod network_policy;
 mod paths;
 mod pod;
 mod pod_own;
+mod ports;
+mod probes;
+mod replicas;
 mod resources;
 mod restore;
 mod safety;
+mod scheduling;
+mod security_context;
 mod server;
 mod service;
+mod service_account;
 mod storage;
 mod tls;
+mod update;
+mod version;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements};
-use kubernetes_validation::codes::NAME_COLLISION;
 use rutter::report::Report;
 
-pub use bootstrap::Bootstrap;
+pub use bootstrap::{Bootstrap, Discovery, INITIAL_CLUSTER, INITIAL_CLUSTER_SIZE, INITIAL_CLUSTER_STATE};
 pub use compaction::Compaction;
+pub use disruption_budget::DisruptionBudget;
 pub use extra_manifests::ExtraManifest;
 pub use image::Image;
 pub use jobs::{Backup, JOB_LABEL, JobPods, Jobs, Schedule};
-pub(crate) use names::text;
+pub use monitoring::{Monitor, Monitoring, Rules};
 pub use names::{Names, OWNERSHIP_LABEL};
+pub use network_policy::{IngressRule, NetworkPolicy};
+pub use pod::Pod;
+pub use ports::Ports;
+pub use probes::{HealthCheck, Probe, Probes};
 pub use restore::Restore;
+pub use scheduling::Scheduling;
 pub use service::{ClientService, Services};
+pub use service_account::ServiceAccount;
 pub use storage::{Claim, ClaimTemplate, HELPER_VOLUME, RESTORE_VOLUME, Storage, Volumes};
 pub use tls::{
-    AllowedPeers, Authority, Certificates, ClientTls, Identity, IssuerRef, Issuers, Leaf, PeerTls, Policy, Purpose, Tls,
+    AllowedPeers, Authority, Certificates, ClientTls, Identity, Issuers, Leaf, PeerTls, Policy, Purpose, Tls,
 };
+pub use update::UpdateStrategy;
 
 use bootstrap::Nslookup;
 
-use crate::codes::{
-    END_OF_LIFE, EVEN_REPLICAS, INVALID_REPLICAS, MANY_REPLICAS, OUTDATED_VERSION, PORT_COLLISION, UNSAFE_VERSION,
-    UNUSED_VALUE,
-};
 use crate::etcd::Version;
-use crate::values::{
-    DisruptionBudget, Monitoring, NetworkPolicy, Pod, Ports, Probes, Scheduling, ServiceAccount,
-    UnhealthyPodEvictionPolicy, Update, UpdateType, Values,
-};
-
-/// Most members that are rendered. etcd has no limit of its own; without one, a slip of the keyboard would render
-/// certificates with millions of names.
-const MAX_REPLICAS: u32 = 100;
+use crate::values::Values;
 
 /// An etcd cluster on Kubernetes.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,7 +104,7 @@ pub struct Cluster {
     pub scheduling: Scheduling,
     /// The pods, beyond what makes them members.
     pub pod: Pod,
-    /// The times of the probes.
+    /// The health checks.
     pub probes: Probes,
     /// Compute resources, if any are said.
     pub resources: Option<ResourceRequirements>,
@@ -108,28 +113,19 @@ pub struct Cluster {
     /// The ServiceAccount.
     pub service_account: ServiceAccount,
     /// How a change reaches the members.
-    pub update: Update,
+    pub update: UpdateStrategy,
     /// The disruption budget, if there is one.
-    pub disruption_budget: Option<Budget>,
+    pub disruption_budget: Option<DisruptionBudget>,
     /// The network policy, if there is one.
     pub network_policy: Option<NetworkPolicy>,
-    /// What the Prometheus operator is told.
+    /// The objects for the Prometheus operator.
     pub monitoring: Monitoring,
-    /// What is done by the clock.
+    /// The CronJobs.
     pub jobs: Jobs,
-    /// What a new cluster starts from, if not from nothing.
+    /// The snapshot that a new cluster starts from.
     pub restore: Option<Restore>,
     /// Objects of the user's own.
     pub extra_manifests: Vec<ExtraManifest>,
-}
-
-/// What a drain may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// How many members may be down while the rest keep quorum.
-    pub max_unavailable: u32,
-    /// Whether members that are not ready count.
-    pub unhealthy_pod_eviction_policy: Option<UnhealthyPodEvictionPolicy>,
 }
 
 impl Cluster {
@@ -164,11 +160,11 @@ impl Cluster {
     }
 }
 
-/// Works out the cluster that `values` ask for, or reports why there is none.
+/// Resolves values to the cluster that they ask for. Returns nothing if a value is refused, and reports why.
 pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<'_>) -> Option<Cluster> {
-    let replicas = replicas(values.replicas, report);
+    let replicas = replicas::resolve(values.replicas, report);
     let version = values.version;
-    check_version(version, report);
+    version::check(version, report);
     let names = names::resolve(name, namespace, &values, report);
     names::check_labels(&values, report);
     let server_flags = server::resolve(&values, report);
@@ -176,15 +172,16 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     safety::check(&values, report);
     let image = image::resolve(&values, report);
     image::check_reference(&values.helper_image, "helperImage", report);
-    check_ports(&values.ports, report);
+    let ports = ports::resolve(&values.ports, report);
     let storage = storage::resolve(values.storage.clone(), &values.naming, report);
     let compaction = compaction::resolve(&values.compaction, report);
     let resources = resources::resolve(values.resources.clone(), report);
     let services = service::resolve(values.service.clone(), report);
-    check_update(&values.update, report);
-    check_unused(&values, report);
+    let update = update::resolve(&values.update, report);
+    service_account::check(&values.service_account, report);
+    disruption_budget::check(&values.disruption_budget, report);
     network_policy::check(&values, report);
-    monitoring::check(&values.monitoring, report);
+    let monitoring = monitoring::resolve(&values.monitoring, report);
     let extra_manifests = extra_manifests::resolve(values.extra_manifests.clone(), report);
     let names = names?;
     let restore = values.restore.clone();
@@ -208,20 +205,20 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
         (replicas, nslookup),
         report,
     );
-    if restore.is_some() {
-        restore::check_bootstrap(&bootstrap, report);
-    }
     let labels = names::labels(&names, &values);
     let jobs = jobs::resolve(&values, &names, &labels.selector, report);
     Some(Cluster {
+        scheduling: scheduling::resolve(values.scheduling, &labels.selector),
+        network_policy: network_policy::resolve(values.network_policy, (&names, &ports), &labels.selector, &jobs),
+        pod: pod::resolve(values.pod, &labels.all),
         selector: labels.selector,
         labels: labels.all,
-        annotations: text(&values.common_annotations),
+        annotations: names::text(&values.common_annotations),
         replicas,
         version,
         image: image?,
         helper_image: values.helper_image,
-        ports: values.ports,
+        ports,
         bootstrap,
         storage,
         tls: tls?,
@@ -229,159 +226,16 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
         server_flags,
         extra_env: values.extra_env,
         extra_env_from: values.extra_env_from,
-        scheduling: values.scheduling,
-        pod: values.pod,
-        probes: values.probes,
+        probes: probes::resolve(&values.probes, version),
         resources,
         services,
-        service_account: values.service_account,
-        update: values.update,
-        disruption_budget: budget(values.disruption_budget, replicas),
-        network_policy: values.network_policy.enabled.then_some(values.network_policy),
-        monitoring: values.monitoring,
+        service_account: service_account::resolve(&values.service_account, &names),
+        update,
+        disruption_budget: disruption_budget::resolve(&values.disruption_budget, replicas),
+        monitoring,
         jobs,
         restore,
         extra_manifests,
         names,
     })
-}
-
-fn budget(values: DisruptionBudget, replicas: u32) -> Option<Budget> {
-    (values.enabled && replicas > 1).then(|| Budget {
-        max_unavailable: (replicas - 1) / 2,
-        unhealthy_pod_eviction_policy: values.unhealthy_pod_eviction_policy,
-    })
-}
-
-fn replicas(replicas: u32, report: &mut Report<'_>) -> u32 {
-    match replicas {
-        0 => report
-            .add(&INVALID_REPLICAS, "replicas", "a cluster has at least one member")
-            .help("write 1, 3 or 5"),
-        1 | 3 | 5 | 7 => {}
-        2 | 4 | 6 => report
-            .add(
-                &EVEN_REPLICAS,
-                "replicas",
-                if replicas == 2 {
-                    "2 members stop when either is down, so the disruption budget lets no drain pass".to_owned()
-                } else {
-                    format!("{replicas} members tolerate no more failures than {}", replicas - 1)
-                },
-            )
-            .help(format!("write {} or {}", replicas - 1, replicas + 1)),
-        8..=MAX_REPLICAS => report
-            .add(
-                &MANY_REPLICAS,
-                "replicas",
-                format!("each write waits for a majority of {replicas} members"),
-            )
-            .help("etcd's maintainers advise at most 7"),
-        _ => report
-            .add(
-                &INVALID_REPLICAS,
-                "replicas",
-                format!("{replicas} members are more than the {MAX_REPLICAS} accepted"),
-            )
-            .help("etcd's maintainers advise at most 7"),
-    }
-    replicas.min(MAX_REPLICAS)
-}
-
-fn check_version(version: Version, report: &mut Report<'_>) {
-    if !version.minor().is_maintained() {
-        report
-            .add(
-                &END_OF_LIFE,
-                "version",
-                format!("etcd {} gets no more fixes", version.minor()),
-            )
-            .help(format!(
-                "plan the upgrade to {}, one minor version at a time",
-                Version::DEFAULT
-            ));
-    }
-    if version.corrupts_data() {
-        report
-            .add(
-                &UNSAFE_VERSION,
-                "version",
-                format!("etcd {version} can corrupt its data when it is killed"),
-            )
-            .help(format!("write 3.5.33 or {}", Version::DEFAULT));
-    } else if version.is_outdated() {
-        report
-            .add(
-                &OUTDATED_VERSION,
-                "version",
-                format!("the etcd project advises against {version}"),
-            )
-            .help("take the newest release of the same minor version, at least 3.4.22 or 3.5.6");
-    }
-}
-
-fn check_ports(ports: &Ports, report: &mut Report<'_>) {
-    for (path, port, others) in [
-        ("ports.peer", ports.peer, &[("client", ports.client)][..]),
-        (
-            "ports.metrics",
-            ports.metrics,
-            &[("client", ports.client), ("peer", ports.peer)],
-        ),
-    ] {
-        for (other, _) in others.iter().filter(|(_, other)| *other == port) {
-            report
-                .add(&PORT_COLLISION, path, format!("{port} is the {other} port already"))
-                .help("give each listener a port of its own: 2379, 2380 and 8080 are usual");
-        }
-    }
-}
-
-/// What is switched off has nothing beside it that someone could wait for.
-fn check_unused(values: &Values, report: &mut Report<'_>) {
-    let account = &values.service_account;
-    let budget = &values.disruption_budget;
-    if account.create && account.name.as_deref() == Some("default") {
-        report
-            .add(
-                &NAME_COLLISION,
-                "serviceAccount.name",
-                "every namespace has an account called default already",
-            )
-            .help("write another name, or create: false");
-    }
-    for (path, unused, what) in [
-        (
-            "serviceAccount.annotations",
-            !account.create && !account.annotations.is_empty(),
-            "with create: false",
-        ),
-        (
-            "disruptionBudget.unhealthyPodEvictionPolicy",
-            !budget.enabled && budget.unhealthy_pod_eviction_policy.is_some(),
-            "with enabled: false",
-        ),
-    ] {
-        if unused {
-            report
-                .add(
-                    &UNUSED_VALUE,
-                    path,
-                    format!("{what}, nothing is rendered that could have it"),
-                )
-                .help("leave it out");
-        }
-    }
-}
-
-fn check_update(update: &Update, report: &mut Report<'_>) {
-    if update.kind == UpdateType::OnDelete && update.partition > 0 {
-        report
-            .add(
-                &UNUSED_VALUE,
-                "update.partition",
-                "with the type OnDelete no member is restarted anyway",
-            )
-            .help("write type: RollingUpdate, or leave it out");
-    }
 }

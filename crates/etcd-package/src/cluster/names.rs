@@ -177,7 +177,7 @@ pub(super) fn resolve(name: &str, namespace: &str, values: &Values, report: &mut
         domain: values.cluster_domain.clone(),
         data_claim: values.naming.data_claim.clone(),
     };
-    let longest = names.member_host(super::MAX_REPLICAS).len();
+    let longest = names.member_host(super::replicas::MAX_REPLICAS).len();
     if longest > MAX_DNS_NAME {
         report
             .add(
@@ -301,7 +301,7 @@ fn help(help: Option<String>) -> String {
 }
 
 /// Labels or annotations as Kubernetes' types have them.
-pub(crate) fn text<K: Display, V: Display>(map: &BTreeMap<K, V>) -> BTreeMap<String, String> {
+pub(super) fn text<K: Display, V: Display>(map: &BTreeMap<K, V>) -> BTreeMap<String, String> {
     map.iter()
         .map(|(key, value)| (key.to_string(), value.to_string()))
         .collect()

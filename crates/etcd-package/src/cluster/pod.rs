@@ -1,16 +1,71 @@
-//! The values that have Kubernetes' own types: validation together with the parts of a pod that are the package's own.
+//! The pods of members, and the values that have Kubernetes' own types: they are validated together with the parts of a
+//! pod that are the package's own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{ExecAction, Lifecycle, LifecycleHandler, VolumeMount};
+use k8s_openapi::api::core::v1::{
+    Container, ExecAction, HostAlias, Lifecycle, LifecycleHandler, PodDNSConfig, PodSecurityContext, SecurityContext,
+    Volume, VolumeMount,
+};
 use kubernetes_validation::{
-    Field, Pod, VolumeKind, container, dns, env, handler, mount, network, scheduling, security, volume,
+    Field, VolumeKind, container, dns, env, handler, mount, network, scheduling, security, volume,
 };
 use rutter::report::Report;
 
+use super::names::text;
+use super::security_context::{restricted_container, restricted_pod};
 use super::{names, pod_own};
 use crate::codes::NO_SHELL;
 use crate::values::{self, Values};
+
+/// The pods of members, beyond what makes them members.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pod {
+    /// All labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// The security context of the pods, those of jobs included.
+    pub security_context: PodSecurityContext,
+    /// The security context of the package's own containers, those of jobs included.
+    pub container_security_context: SecurityContext,
+    /// Seconds that etcd has to stop, if not Kubernetes' default.
+    pub termination_grace_period_seconds: Option<u32>,
+    /// Kubernetes' `dnsConfig`.
+    pub dns_config: Option<PodDNSConfig>,
+    /// Kubernetes' `hostAliases`.
+    pub host_aliases: Vec<HostAlias>,
+    /// The user's containers.
+    pub extra_containers: Vec<Container>,
+    /// The user's init containers.
+    pub extra_init_containers: Vec<Container>,
+    /// The user's volumes.
+    pub extra_volumes: Vec<Volume>,
+    /// The user's mounts of the etcd container.
+    pub extra_volume_mounts: Vec<VolumeMount>,
+    /// The etcd container's `lifecycle`.
+    pub lifecycle: Option<Lifecycle>,
+}
+
+/// Resolves the pods. `labels` are those of every object of the cluster.
+pub(super) fn resolve(pod: values::Pod, labels: &BTreeMap<String, String>) -> Pod {
+    let mut labels = labels.clone();
+    labels.extend(text(&pod.labels));
+    Pod {
+        labels,
+        annotations: text(&pod.annotations),
+        security_context: pod.security_context.unwrap_or_else(restricted_pod),
+        container_security_context: pod.container_security_context.unwrap_or_else(restricted_container),
+        termination_grace_period_seconds: pod.termination_grace_period_seconds,
+        dns_config: pod.dns_config,
+        host_aliases: pod.host_aliases,
+        extra_containers: pod.extra_containers,
+        extra_init_containers: pod.extra_init_containers,
+        extra_volumes: pod.extra_volumes,
+        extra_volume_mounts: pod.extra_volume_mounts,
+        lifecycle: pod.lifecycle,
+    }
+}
 
 /// Kubernetes' default of `terminationGracePeriodSeconds`.
 const GRACE: u32 = 30;
@@ -57,7 +112,7 @@ fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
             if is_claim { VolumeKind::Claim } else { VolumeKind::Files },
         )
     });
-    let mut containers = Pod {
+    let mut containers = kubernetes_validation::Pod {
         volumes: own
             .iter()
             .map(|volume| (volume.name.clone(), volume.kind))

@@ -2,9 +2,9 @@
 
 use rutter::report::Report;
 
-use super::{Bootstrap, Names, paths};
-use crate::codes::{RESTORE_CONFLICT, RESTORE_PENDING};
-use crate::values::{self, AccessMode, BootstrapState, Values};
+use super::{Names, paths};
+use crate::codes::RESTORE_CONFLICT;
+use crate::values::{self, AccessMode, Values};
 
 /// A snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,30 +51,6 @@ pub(super) fn resolve(restore: values::Restore, values: &Values, names: &Names, 
         snapshot: restore.snapshot,
         bump_revision: restore.bump_revision.map(Into::into),
         skip_hash_check: restore.skip_hash_check,
-    }
-}
-
-/// Checks how the members of a restored cluster find each other, now and when `restore` is removed.
-pub(super) fn check_bootstrap(bootstrap: &Bootstrap, report: &mut Report<'_>) {
-    if bootstrap.state == BootstrapState::Existing {
-        report
-            .add(
-                &RESTORE_CONFLICT,
-                "restore",
-                "members that join an existing cluster get their data from it",
-            )
-            .help("leave it out, or write bootstrap: {state: New} for a cluster that does not exist yet");
-    } else {
-        report
-            .add(
-                &RESTORE_PENDING,
-                "restore",
-                "a member that loses its volume, or is added, starts from the snapshot, without what was written since",
-            )
-            .help(format!(
-                "when all members are ready, and before replicas change, replace it by bootstrap.token: {}",
-                bootstrap.token
-            ));
     }
 }
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 
 use rutter::report::Report;
 
-use super::names;
+use super::{Cluster, Discovery, names};
 use crate::codes::{INVALID_IP_FAMILIES, UNUSED_VALUE};
 use crate::values::{self, ExternalTrafficPolicy, IpFamily, IpFamilyPolicy, ServiceType};
 
@@ -20,29 +20,61 @@ pub struct Services {
     pub ip_families: Vec<IpFamily>,
     /// Whether they have addresses of both families.
     pub ip_family_policy: Option<IpFamilyPolicy>,
+    /// The host part of the URLs that etcd listens on.
+    pub listen_host: &'static str,
 }
 
-impl Services {
-    /// The host part of the URLs that etcd listens on: every address of every family that it may be reached at.
+/// Returns the host part of the URLs that etcd listens on: every address of every family of the Services.
+fn listen_host(service: &values::Service) -> &'static str {
+    let is_dual = matches!(
+        service.ip_family_policy,
+        Some(IpFamilyPolicy::PreferDualStack | IpFamilyPolicy::RequireDualStack)
+    );
+    // On Linux, the unspecified address of IPv6 takes connections by IPv4 too.
+    if is_dual || service.ip_families.contains(&IpFamily::IPv6) {
+        "[::]"
+    } else {
+        "0.0.0.0"
+    }
+}
+
+impl Cluster {
+    /// Returns the name of the headless Service's port for clients. etcd's clients find the SRV records of `etcd-client`,
+    /// or of `etcd-client-ssl` with TLS.
     #[must_use]
-    pub fn listen_host(&self) -> &'static str {
-        let dual = matches!(
-            self.ip_family_policy,
-            Some(IpFamilyPolicy::PreferDualStack | IpFamilyPolicy::RequireDualStack)
-        );
-        // On Linux, the unspecified address of IPv6 takes connections by IPv4 too.
-        if dual || self.ip_families.contains(&IpFamily::IPv6) {
-            "[::]"
-        } else {
-            "0.0.0.0"
+    pub fn client_port_name(&self) -> &'static str {
+        match self.bootstrap.discovery {
+            Discovery::Srv { .. } if self.tls.client.is_some() => "etcd-client-ssl",
+            Discovery::Srv { .. } | Discovery::Static => "etcd-client",
         }
+    }
+
+    /// Returns the name of the headless Service's port for peers. Members find the SRV records of `etcd-server`, or of
+    /// `etcd-server-ssl` with TLS, and refuse those of the other (`client/pkg/srv/srv.go`, `GetCluster`).
+    #[must_use]
+    pub fn peer_port_name(&self) -> &'static str {
+        match self.bootstrap.discovery {
+            Discovery::Srv { .. } if self.tls.peer_scheme() == "https" => "etcd-server-ssl",
+            Discovery::Srv { .. } | Discovery::Static => "etcd-server",
+        }
+    }
+
+    /// Returns the URL at which clients reach the cluster: that of the Service which lists ready members, if there is one.
+    #[must_use]
+    pub fn service_url(&self) -> String {
+        let service = if self.services.client.is_some() {
+            &self.names.client_service
+        } else {
+            &self.names.headless_service
+        };
+        self.client_url(&self.names.service_host(service))
     }
 }
 
 /// The Service for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientService {
-    /// Where it can be reached from.
+    /// Kubernetes' `type`.
     pub kind: ServiceType,
     /// Its annotations.
     pub annotations: BTreeMap<String, String>,
@@ -59,6 +91,7 @@ pub struct ClientService {
 pub(super) fn resolve(service: values::Service, report: &mut Report<'_>) -> Services {
     check_ip_families(&service, report);
     Services {
+        listen_host: listen_host(&service),
         client: client(service.client, report),
         headless_annotations: names::text(&service.headless.annotations),
         ip_families: service.ip_families,

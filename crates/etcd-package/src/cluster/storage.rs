@@ -44,8 +44,10 @@ pub enum Volumes {
     Claims {
         /// One for the data, perhaps one for the log.
         templates: Vec<ClaimTemplate>,
-        /// What becomes of the claims.
-        retention: Retention,
+        /// Whether claims stay when the StatefulSet is deleted.
+        when_deleted: RetentionPolicy,
+        /// Whether the claims of a member stay when it is scaled away.
+        when_scaled: RetentionPolicy,
     },
     /// A volume that dies with its pod.
     Ephemeral {
@@ -237,7 +239,8 @@ fn claims(storage: values::Storage, naming: &Naming, report: &mut Report<'_>) ->
     }));
     Volumes::Claims {
         templates,
-        retention: storage.retention,
+        when_deleted: storage.retention.when_deleted,
+        when_scaled: storage.retention.when_scaled,
     }
 }
 

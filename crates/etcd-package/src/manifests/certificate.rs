@@ -1,9 +1,8 @@
 //! The certificates.
 
 use super::metadata;
-use crate::cert_manager::{self, Certificate, CertificateSpec, PrivateKey, Subject};
-use crate::cluster::{Authority, Certificates, Cluster, IssuerRef, Leaf, Purpose};
-use crate::values;
+use crate::cert_manager::{Certificate, CertificateSpec, IssuerRef, PrivateKey};
+use crate::cluster::{Authority, Certificates, Cluster, Leaf, Purpose};
 
 /// The authority that signs leaves. etcd reads it only when it starts, so it outlives whatever it signs.
 pub(super) fn authority(cluster: &Cluster, authority: &Authority, self_signed: &str) -> Certificate {
@@ -14,7 +13,7 @@ pub(super) fn authority(cluster: &Cluster, authority: &Authority, self_signed: &
             // Ten years, as kubeadm gives its own.
             duration: Some("87600h".to_owned()),
             is_ca: Some(true),
-            issuer_ref: issuer(&IssuerRef::own("Issuer", self_signed.to_owned())),
+            issuer_ref: IssuerRef::own("Issuer", self_signed.to_owned()),
             // A renewal keeps the key, so that what the old certificate signed stays trusted.
             private_key: Some(PrivateKey {
                 algorithm: Some("ECDSA".to_owned()),
@@ -45,47 +44,15 @@ pub(super) fn leaf(cluster: &Cluster, certificates: &Certificates, leaf: &Leaf) 
             dns_names: leaf.dns_names.clone(),
             duration: certificates.duration.clone(),
             ip_addresses: leaf.ip_addresses.clone(),
-            issuer_ref: issuer(&leaf.issuer),
-            private_key: private_key(&certificates.private_key),
+            issuer_ref: leaf.issuer.clone(),
+            private_key: certificates.private_key.clone(),
             renew_before: certificates.renew_before.clone(),
             secret_name: leaf.secret.clone(),
-            subject: subject(&certificates.subject),
+            subject: certificates.subject.clone(),
             usages,
             ..CertificateSpec::default()
         },
     }
-}
-
-fn issuer(issuer: &IssuerRef) -> cert_manager::IssuerRef {
-    cert_manager::IssuerRef {
-        group: issuer.group.clone(),
-        kind: issuer.kind.clone(),
-        name: issuer.name.clone(),
-    }
-}
-
-fn private_key(key: &values::PrivateKey) -> Option<PrivateKey> {
-    let key = PrivateKey {
-        algorithm: key.algorithm.map(|algorithm| algorithm.to_string()),
-        encoding: key.encoding.map(|encoding| encoding.to_string()),
-        rotation_policy: key.rotation_policy.map(|policy| policy.to_string()),
-        size: key.size.map(Into::into),
-    };
-    (key != PrivateKey::default()).then_some(key)
-}
-
-fn subject(subject: &values::Subject) -> Option<Subject> {
-    let subject = Subject {
-        countries: subject.countries.clone(),
-        localities: subject.localities.clone(),
-        organizational_units: subject.organizational_units.clone(),
-        organizations: subject.organizations.clone(),
-        postal_codes: subject.postal_codes.clone(),
-        provinces: subject.provinces.clone(),
-        serial_number: subject.serial_number.clone(),
-        street_addresses: subject.street_addresses.clone(),
-    };
-    (subject != Subject::default()).then_some(subject)
 }
 
 fn usages(usages: &[&str]) -> Vec<String> {

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::pod_template::image_pull_secrets;
-use super::{env, list, metadata, security_context, service_account, some, volume};
+use super::{env, list, metadata, some, volume};
 use crate::cluster::{Backup, Cluster, Schedule};
 
 /// Where the claim of the snapshots is mounted, and the volume's name.
@@ -103,8 +103,8 @@ fn cron_job(
             init_containers: list(before),
             node_selector: some(&pods.node_selector),
             restart_policy: Some("Never".to_owned()),
-            security_context: Some(security_context::of_pod(cluster)),
-            service_account_name: service_account::name(cluster),
+            security_context: Some(cluster.pod.security_context.clone()),
+            service_account_name: cluster.service_account.name().map(str::to_owned),
             tolerations: list(&pods.tolerations),
             volumes: list(&volumes),
             ..PodSpec::default()
@@ -137,18 +137,11 @@ fn cron_job(
     }
 }
 
-/// A command of etcdctl to the cluster: by the Service that lists members that are ready, if there is one.
+/// Returns a command of etcdctl to the cluster.
 fn etcdctl(cluster: &Cluster, schedule: &Schedule, words: &[&str]) -> Vec<String> {
-    let names = &cluster.names;
-    let service = if cluster.services.client.is_some() {
-        &names.client_service
-    } else {
-        &names.headless_service
-    };
-    let url = cluster.client_url(&names.service_host(service));
     let mut command = vec![cluster.image.program("etcdctl")];
     command.extend(words.iter().map(|word| (*word).to_owned()));
-    command.push(format!("--endpoints={url}"));
+    command.push(format!("--endpoints={}", cluster.service_url()));
     command.push(format!("--command-timeout={}", schedule.timeout));
     if let Some(client) = &cluster.tls.client {
         let identity = &client.identity;
@@ -166,7 +159,7 @@ fn container(cluster: &Cluster, name: &str, command: Vec<String>) -> Container {
         image_pull_policy: Some(cluster.image.pull_policy.to_string()),
         name: name.to_owned(),
         resources: cluster.jobs.pods.resources.clone(),
-        security_context: Some(security_context::of_container(cluster)),
+        security_context: Some(cluster.pod.container_security_context.clone()),
         ..Container::default()
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn from_pod_name(name: &str) -> EnvVar {
     )
 }
 
-/// What the ConfigMap of the bootstrap holds under the same name.
+/// Returns a variable with the value of the same name in the ConfigMap of the bootstrap.
 pub(super) fn from_bootstrap(cluster: &Cluster, key: &str) -> EnvVar {
     from(
         key,

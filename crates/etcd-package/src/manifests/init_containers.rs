@@ -2,10 +2,10 @@
 
 use k8s_openapi::api::core::v1::{Container, VolumeMount};
 
-use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_SIZE};
-use super::{env, list, security_context, volume};
-use crate::cluster::{Cluster, HELPER_VOLUME, RESTORE_VOLUME, Restore};
-use crate::values::Discovery;
+use super::{env, list, volume};
+use crate::cluster::{
+    Cluster, Discovery, HELPER_VOLUME, INITIAL_CLUSTER, INITIAL_CLUSTER_SIZE, RESTORE_VOLUME, Restore,
+};
 
 /// Where busybox is for containers of etcd's image.
 const HELPER: &str = "/helper";
@@ -53,21 +53,20 @@ pub(super) fn init_containers(cluster: &Cluster) -> Option<Vec<Container>> {
         containers.push(helper(cluster));
         containers.push(self::restore(cluster, restore));
     }
-    if cluster.bootstrap.discovery == Discovery::Srv {
-        containers.push(wait_for_srv(cluster));
+    if let Discovery::Srv { domain } = &cluster.bootstrap.discovery {
+        containers.push(wait_for_srv(cluster, domain));
     }
     list(&containers)
 }
 
-fn wait_for_srv(cluster: &Cluster) -> Container {
-    let service = cluster.names.service_host(&cluster.names.headless_service);
-    let port = super::service::peer_port(cluster);
+fn wait_for_srv(cluster: &Cluster, domain: &str) -> Container {
+    let port = cluster.peer_port_name();
     Container {
         args: Some(vec![WAIT_FOR_SRV.to_owned()]),
         command: shell(&["/bin/sh"]),
         env: Some(vec![
             env::from_bootstrap(cluster, INITIAL_CLUSTER_SIZE),
-            env::variable("SRV_RECORD", format!("_{port}._tcp.{service}.")),
+            env::variable("SRV_RECORD", format!("_{port}._tcp.{domain}.")),
             env::variable("WAL_DIR", cluster.storage.wal_dir.clone()),
         ]),
         image: Some(cluster.helper_image.clone()),
@@ -158,7 +157,7 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
 fn container(cluster: &Cluster) -> Container {
     Container {
         resources: cluster.resources.clone(),
-        security_context: Some(security_context::of_container(cluster)),
+        security_context: Some(cluster.pod.container_security_context.clone()),
         ..Container::default()
     }
 }

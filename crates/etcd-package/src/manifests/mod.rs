@@ -11,22 +11,19 @@ mod network_policy;
 mod persistent_volume_claim;
 mod pod_disruption_budget;
 mod pod_template;
-mod security_context;
 mod service;
 mod service_account;
 mod stateful_set;
 mod volume;
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::{Metadata, Resource};
 use rutter::{Diagnostic, Manifest, yaml};
 use serde::Serialize;
 
-use crate::cluster::{Certificates, Cluster, ExtraManifest, Issuers, OWNERSHIP_LABEL, text};
-use crate::values::BootstrapState;
+use crate::cluster::{Certificates, Cluster, ExtraManifest, Issuers, OWNERSHIP_LABEL, ServiceAccount};
 
 /// All objects, in an order in which they can be applied: what others refer to comes first.
 ///
@@ -43,8 +40,8 @@ pub fn all(cluster: &Cluster) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
     if let Some(client_service) = &cluster.services.client {
         manifests.add(&service::client(cluster, client_service));
     }
-    if cluster.service_account.create {
-        manifests.add(&service_account::service_account(cluster));
+    if let ServiceAccount::Rendered { name, annotations } = &cluster.service_account {
+        manifests.add(&service_account::service_account(cluster, name, annotations));
     }
     if let Some(policy) = &cluster.network_policy {
         manifests.add(&network_policy::network_policy(cluster, policy));
@@ -62,14 +59,14 @@ pub fn all(cluster: &Cluster) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
         }
         manifests.add(&cron_job::backup(cluster, backup));
     }
-    if cluster.monitoring.service_monitor.enabled {
-        manifests.add(&monitoring::service_monitor(cluster));
+    if let Some(monitor) = &cluster.monitoring.service_monitor {
+        manifests.add(&monitoring::service_monitor(cluster, monitor));
     }
-    if cluster.monitoring.pod_monitor.enabled {
-        manifests.add(&monitoring::pod_monitor(cluster));
+    if let Some(monitor) = &cluster.monitoring.pod_monitor {
+        manifests.add(&monitoring::pod_monitor(cluster, monitor));
     }
-    if cluster.monitoring.rules.enabled {
-        manifests.add(&monitoring::prometheus_rule(cluster));
+    if let Some(rules) = &cluster.monitoring.rules {
+        manifests.add(&monitoring::prometheus_rule(cluster, rules));
     }
     for manifest in &cluster.extra_manifests {
         manifests.add_extra(manifest);
@@ -91,7 +88,7 @@ Ask them who they are:
 ",
         replicas = cluster.replicas
     );
-    if cluster.bootstrap.state == BootstrapState::Existing {
+    if cluster.bootstrap.joins_existing {
         let member = cluster.names.member(cluster.replicas - 1);
         let url = cluster.peer_url(&cluster.names.member_host(cluster.replicas - 1));
         notes.push_str(&format!(
@@ -231,9 +228,9 @@ fn cluster_metadata(cluster: &Cluster, name: String) -> ObjectMeta {
 }
 
 /// The annotations of an object that has some of its own.
-fn annotated<K: Display, V: Display>(cluster: &Cluster, own: &BTreeMap<K, V>) -> Option<BTreeMap<String, String>> {
+fn annotated(cluster: &Cluster, own: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
     let mut annotations = cluster.annotations.clone();
-    annotations.extend(text(own));
+    annotations.extend(own.clone());
     some(&annotations)
 }
 

@@ -1,22 +1,20 @@
-//! What the Prometheus operator is told.
+//! The objects for the Prometheus operator.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{members, metadata};
-use crate::cluster::{Cluster, text};
+use crate::cluster::{self, Cluster, Monitor};
 use crate::prometheus_operator::{
     Endpoint, PodMonitor, PodMonitorSpec, PrometheusRule, PrometheusRuleSpec, Rule, RuleGroup, ServiceMonitor,
     ServiceMonitorSpec,
 };
-use crate::values::Monitor;
 
-/// Of the Services that the selector's labels find, the headless one alone has the port.
-pub(super) fn service_monitor(cluster: &Cluster) -> ServiceMonitor {
-    let monitor = &cluster.monitoring.service_monitor;
+/// The monitor of the headless Service, which is the only Service with the port.
+pub(super) fn service_monitor(cluster: &Cluster, monitor: &Monitor) -> ServiceMonitor {
     ServiceMonitor {
-        metadata: labelled(cluster, &text(&monitor.labels)),
+        metadata: labelled(cluster, &monitor.labels),
         spec: ServiceMonitorSpec {
             endpoints: vec![endpoint(monitor)],
             selector: members(cluster),
@@ -24,10 +22,9 @@ pub(super) fn service_monitor(cluster: &Cluster) -> ServiceMonitor {
     }
 }
 
-pub(super) fn pod_monitor(cluster: &Cluster) -> PodMonitor {
-    let monitor = &cluster.monitoring.pod_monitor;
+pub(super) fn pod_monitor(cluster: &Cluster, monitor: &Monitor) -> PodMonitor {
     PodMonitor {
-        metadata: labelled(cluster, &text(&monitor.labels)),
+        metadata: labelled(cluster, &monitor.labels),
         spec: PodMonitorSpec {
             pod_metrics_endpoints: vec![endpoint(monitor)],
             selector: members(cluster),
@@ -43,35 +40,35 @@ fn labelled(cluster: &Cluster, labels: &BTreeMap<String, String>) -> ObjectMeta 
 
 fn endpoint(monitor: &Monitor) -> Endpoint {
     Endpoint {
-        interval: monitor.interval.as_ref().map(ToString::to_string),
+        interval: monitor.interval.clone(),
         port: "etcd-metrics".to_owned(),
-        scrape_timeout: monitor.scrape_timeout.as_ref().map(ToString::to_string),
+        scrape_timeout: monitor.scrape_timeout.clone(),
     }
 }
 
 /// The alerts. Both monitors give each sample its namespace and its pod, by which the cluster's samples are told from
 /// others'.
-pub(super) fn prometheus_rule(cluster: &Cluster) -> PrometheusRule {
+pub(super) fn prometheus_rule(cluster: &Cluster, own: &cluster::Rules) -> PrometheusRule {
     let names = &cluster.names;
     let group = format!("etcd.{}.{}", names.namespace, names.fullname);
     PrometheusRule {
-        metadata: labelled(cluster, &text(&cluster.monitoring.rules.labels)),
+        metadata: labelled(cluster, &own.labels),
         spec: PrometheusRuleSpec {
             groups: vec![RuleGroup {
                 name: group,
-                rules: rules(cluster),
+                rules: rules(cluster, own),
             }],
         },
     }
 }
 
-fn rules(cluster: &Cluster) -> Vec<Rule> {
+fn rules(cluster: &Cluster, own: &cluster::Rules) -> Vec<Rule> {
     let names = &cluster.names;
     let members = format!("namespace=\"{}\", pod=~\"{}-[0-9]+\"", names.namespace, names.fullname);
     let replicas = cluster.replicas;
     let quorum = replicas / 2 + 1;
     let alert = |name: &str, severity: &str, lasting: &str, expr: String, summary: &str| {
-        let mut labels = text(&cluster.monitoring.rules.alert_labels);
+        let mut labels = own.alert_labels.clone();
         labels
             .entry("severity".to_owned())
             .or_insert_with(|| severity.to_owned());

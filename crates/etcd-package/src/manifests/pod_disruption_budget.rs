@@ -1,12 +1,12 @@
-//! How many members a drain may take at once.
+//! The number of members that a drain may evict at once.
 
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{members, metadata};
-use crate::cluster::{Budget, Cluster};
+use crate::cluster::{self, Cluster};
 
-pub(super) fn pod_disruption_budget(cluster: &Cluster, budget: Budget) -> PodDisruptionBudget {
+pub(super) fn pod_disruption_budget(cluster: &Cluster, budget: cluster::DisruptionBudget) -> PodDisruptionBudget {
     PodDisruptionBudget {
         metadata: metadata(cluster, cluster.names.fullname.to_string()),
         spec: Some(PodDisruptionBudgetSpec {

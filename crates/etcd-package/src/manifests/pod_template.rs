@@ -1,32 +1,29 @@
 //! A member's pod.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Container, ContainerPort, EnvVar, HTTPGetAction, LocalObjectReference, PodAffinityTerm, PodSpec,
-    PodTemplateSpec, Probe, TCPSocketAction, TopologySpreadConstraint, VolumeMount, WeightedPodAffinityTerm,
+    Container, ContainerPort, EnvVar, HTTPGetAction, LocalObjectReference, PodSpec, PodTemplateSpec, Probe,
+    TCPSocketAction, VolumeMount,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::config_map::{INITIAL_CLUSTER, INITIAL_CLUSTER_STATE};
 use super::init_containers::init_containers;
-use super::{env, list, members, security_context, service_account, some, volume};
-use crate::cluster::{ClientTls, Cluster, text};
-use crate::values::{AntiAffinity, Discovery};
+use super::{env, list, some, volume};
+use crate::cluster::{self, ClientTls, Cluster, Discovery, HealthCheck, INITIAL_CLUSTER, INITIAL_CLUSTER_STATE};
 
 pub(super) fn pod_template(cluster: &Cluster) -> PodTemplateSpec {
     let pod = &cluster.pod;
     let scheduling = &cluster.scheduling;
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
-            labels: Some(labels(cluster)),
-            annotations: some(&text(&pod.annotations)),
+            labels: Some(pod.labels.clone()),
+            annotations: some(&pod.annotations),
             ..ObjectMeta::default()
         }),
         spec: Some(PodSpec {
-            affinity: affinity(cluster),
+            affinity: scheduling.affinity.clone(),
             automount_service_account_token: Some(false),
             containers: containers(cluster),
             dns_config: pod.dns_config.clone(),
@@ -35,25 +32,19 @@ pub(super) fn pod_template(cluster: &Cluster) -> PodTemplateSpec {
             host_aliases: list(&pod.host_aliases),
             image_pull_secrets: image_pull_secrets(cluster),
             init_containers: init_containers(cluster),
-            node_selector: some(&text(&scheduling.node_selector)),
-            priority_class_name: scheduling.priority_class_name.as_ref().map(ToString::to_string),
-            runtime_class_name: scheduling.runtime_class_name.as_ref().map(ToString::to_string),
-            scheduler_name: scheduling.scheduler_name.as_ref().map(ToString::to_string),
-            service_account_name: service_account::name(cluster),
-            security_context: Some(security_context::of_pod(cluster)),
+            node_selector: some(&scheduling.node_selector),
+            priority_class_name: scheduling.priority_class_name.clone(),
+            runtime_class_name: scheduling.runtime_class_name.clone(),
+            scheduler_name: scheduling.scheduler_name.clone(),
+            service_account_name: cluster.service_account.name().map(str::to_owned),
+            security_context: Some(pod.security_context.clone()),
             termination_grace_period_seconds: pod.termination_grace_period_seconds.map(Into::into),
             tolerations: list(&scheduling.tolerations),
-            topology_spread_constraints: list(&topology_spread(cluster)),
+            topology_spread_constraints: list(&scheduling.topology_spread_constraints),
             volumes: volume::volumes(cluster),
             ..PodSpec::default()
         }),
     }
-}
-
-fn labels(cluster: &Cluster) -> BTreeMap<String, String> {
-    let mut labels = cluster.labels.clone();
-    labels.extend(text(&cluster.pod.labels));
-    labels
 }
 
 fn containers(cluster: &Cluster) -> Vec<Container> {
@@ -73,16 +64,16 @@ fn etcd(cluster: &Cluster) -> Container {
             port("etcd-server", cluster.ports.peer),
             port("etcd-metrics", cluster.ports.metrics),
         ]),
-        startup_probe: Some(startup_probe(cluster)),
-        readiness_probe: Some(readiness_probe(cluster)),
-        liveness_probe: Some(liveness_probe(cluster)),
+        startup_probe: Some(probe(cluster, &cluster.probes.startup)),
+        readiness_probe: Some(probe(cluster, &cluster.probes.readiness)),
+        liveness_probe: Some(probe(cluster, &cluster.probes.liveness)),
         env: Some(variables(cluster)),
         env_from: list(&cluster.extra_env_from),
         command: Some(vec![cluster.image.program("etcd")]),
         args: Some(cluster.flags()),
         lifecycle: pod.lifecycle.clone(),
         resources: cluster.resources.clone(),
-        security_context: Some(security_context::of_container(cluster)),
+        security_context: Some(pod.container_security_context.clone()),
         volume_mounts: Some(volume_mounts(cluster)),
         ..Container::default()
     }
@@ -96,7 +87,7 @@ fn port(name: &str, port: NonZeroU16) -> ContainerPort {
     }
 }
 
-/// What the flags expand, and how etcdctl in the container reaches its own member.
+/// Returns the variables that flags expand to, and those by which etcdctl in the container reaches its own member.
 fn variables(cluster: &Cluster) -> Vec<EnvVar> {
     let mut variables = vec![env::from_pod_name("HOSTNAME")];
     if cluster.bootstrap.discovery == Discovery::Static {
@@ -118,63 +109,19 @@ fn variables(cluster: &Cluster) -> Vec<EnvVar> {
     variables
 }
 
-fn startup_probe(cluster: &Cluster) -> Probe {
-    let times = &cluster.probes.startup;
-    Probe {
-        initial_delay_seconds: Some(times.initial_delay_seconds.into()),
-        ..alive(
-            cluster,
-            times.period_seconds,
-            times.timeout_seconds,
-            times.failure_threshold,
-        )
-    }
-}
-
-fn readiness_probe(cluster: &Cluster) -> Probe {
-    let times = &cluster.probes.readiness;
-    let path = if cluster.version.serves_livez() {
-        "/readyz"
-    } else {
-        "/health"
+fn probe(cluster: &Cluster, probe: &cluster::Probe) -> Probe {
+    let (http_get, tcp_socket) = match probe.check {
+        HealthCheck::Http(path) => (Some(http_get(cluster, path)), None),
+        HealthCheck::Tcp => (None, Some(tcp_socket(cluster))),
     };
     Probe {
-        http_get: Some(http_get(cluster, path)),
-        initial_delay_seconds: Some(times.initial_delay_seconds.into()),
-        period_seconds: Some(times.period_seconds.get().into()),
-        timeout_seconds: Some(times.timeout_seconds.get().into()),
-        success_threshold: Some(times.success_threshold.get().into()),
-        failure_threshold: Some(times.failure_threshold.get().into()),
-        ..Probe::default()
-    }
-}
-
-fn liveness_probe(cluster: &Cluster) -> Probe {
-    let times = &cluster.probes.liveness;
-    Probe {
-        initial_delay_seconds: Some(times.initial_delay_seconds.into()),
-        ..alive(
-            cluster,
-            times.period_seconds,
-            times.timeout_seconds,
-            times.failure_threshold,
-        )
-    }
-}
-
-/// Whether the process answers. Before there was `/livez`, only `/health` did, which also fails without a leader or for
-/// an alarm; a restart mends neither, so there an open port has to do.
-fn alive(cluster: &Cluster, period: NonZeroU16, timeout: NonZeroU16, failures: NonZeroU16) -> Probe {
-    let livez = cluster.version.serves_livez();
-    Probe {
-        http_get: livez.then(|| http_get(cluster, "/livez")),
-        tcp_socket: (!livez).then(|| TCPSocketAction {
-            port: IntOrString::Int(cluster.ports.metrics.get().into()),
-            ..TCPSocketAction::default()
-        }),
-        period_seconds: Some(period.get().into()),
-        timeout_seconds: Some(timeout.get().into()),
-        failure_threshold: Some(failures.get().into()),
+        http_get,
+        tcp_socket,
+        initial_delay_seconds: Some(probe.initial_delay_seconds.into()),
+        period_seconds: Some(probe.period_seconds.get().into()),
+        timeout_seconds: Some(probe.timeout_seconds.get().into()),
+        success_threshold: probe.success_threshold.map(|threshold| threshold.get().into()),
+        failure_threshold: Some(probe.failure_threshold.get().into()),
         ..Probe::default()
     }
 }
@@ -187,50 +134,11 @@ fn http_get(cluster: &Cluster, path: &str) -> HTTPGetAction {
     }
 }
 
-/// What keeps members away from each other, beside what the user asks for.
-fn affinity(cluster: &Cluster) -> Option<Affinity> {
-    let selector = cluster.selector.iter().map(|(key, value)| LabelSelectorRequirement {
-        key: key.clone(),
-        operator: "In".to_owned(),
-        values: Some(vec![value.clone()]),
-    });
-    let term = PodAffinityTerm {
-        label_selector: Some(LabelSelector {
-            match_expressions: Some(selector.collect()),
-            ..LabelSelector::default()
-        }),
-        topology_key: cluster.scheduling.topology_key.to_string(),
-        ..PodAffinityTerm::default()
-    };
-    let users = cluster.scheduling.affinity.clone();
-    if cluster.scheduling.anti_affinity == AntiAffinity::Disabled {
-        return users;
+fn tcp_socket(cluster: &Cluster) -> TCPSocketAction {
+    TCPSocketAction {
+        port: IntOrString::Int(cluster.ports.metrics.get().into()),
+        ..TCPSocketAction::default()
     }
-    let mut affinity = users.unwrap_or_default();
-    let terms = affinity.pod_anti_affinity.get_or_insert_default();
-    if cluster.scheduling.anti_affinity == AntiAffinity::Required {
-        let required = &mut terms.required_during_scheduling_ignored_during_execution;
-        required.get_or_insert_default().push(term);
-    } else {
-        let preferred = &mut terms.preferred_during_scheduling_ignored_during_execution;
-        preferred.get_or_insert_default().push(WeightedPodAffinityTerm {
-            pod_affinity_term: term,
-            weight: 100,
-        });
-    }
-    Some(affinity)
-}
-
-/// The user's constraints, about this cluster's pods unless they say otherwise.
-fn topology_spread(cluster: &Cluster) -> Vec<TopologySpreadConstraint> {
-    let own = members(cluster);
-    let constraints = cluster.scheduling.topology_spread.iter().cloned();
-    constraints
-        .map(|constraint| TopologySpreadConstraint {
-            label_selector: constraint.label_selector.or_else(|| Some(own.clone())),
-            ..constraint
-        })
-        .collect()
 }
 
 pub(super) fn image_pull_secrets(cluster: &Cluster) -> Option<Vec<LocalObjectReference>> {

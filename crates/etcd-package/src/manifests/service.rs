@@ -7,7 +7,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{annotated, list, metadata};
 use crate::cluster::{ClientService, Cluster};
-use crate::values::Discovery;
 
 /// The Service by which each member has a DNS name. Members need each other's names before they are ready.
 pub(super) fn headless(cluster: &Cluster) -> Service {
@@ -23,8 +22,8 @@ pub(super) fn headless(cluster: &Cluster) -> Service {
             selector: Some(cluster.selector.clone()),
             publish_not_ready_addresses: Some(true),
             ports: Some(vec![
-                port(client_port(cluster), ports.client),
-                port(peer_port(cluster), ports.peer),
+                port(cluster.client_port_name(), ports.client),
+                port(cluster.peer_port_name(), ports.peer),
                 port("etcd-metrics", ports.metrics),
             ]),
             ..spec(cluster)
@@ -64,23 +63,6 @@ fn spec(cluster: &Cluster) -> ServiceSpec {
         ip_families: list(&families),
         ip_family_policy: services.ip_family_policy.map(|policy| policy.to_string()),
         ..ServiceSpec::default()
-    }
-}
-
-/// The name of the port for clients: by SRV records, etcd's clients find `etcd-client`, or `etcd-client-ssl` with TLS.
-fn client_port(cluster: &Cluster) -> &'static str {
-    match cluster.bootstrap.discovery {
-        Discovery::Srv if cluster.tls.client.is_some() => "etcd-client-ssl",
-        Discovery::Srv | Discovery::Static => "etcd-client",
-    }
-}
-
-/// The name of the port for peers: by SRV records, members find `etcd-server`, or `etcd-server-ssl` with TLS, and refuse
-/// what they find under the other (`client/pkg/srv/srv.go`, `GetCluster`).
-pub(super) fn peer_port(cluster: &Cluster) -> &'static str {
-    match cluster.bootstrap.discovery {
-        Discovery::Srv if cluster.tls.peer_scheme() == "https" => "etcd-server-ssl",
-        Discovery::Srv | Discovery::Static => "etcd-server",
     }
 }
 

@@ -38,9 +38,13 @@ pub(super) fn stateful_set(cluster: &Cluster) -> StatefulSet {
 
 fn retention_policy(cluster: &Cluster) -> Option<StatefulSetPersistentVolumeClaimRetentionPolicy> {
     match &cluster.storage.volumes {
-        Volumes::Claims { retention: kept, .. } => Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
-            when_deleted: Some(kept.when_deleted.to_string()),
-            when_scaled: Some(kept.when_scaled.to_string()),
+        Volumes::Claims {
+            when_deleted,
+            when_scaled,
+            ..
+        } => Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
+            when_deleted: Some(when_deleted.to_string()),
+            when_scaled: Some(when_scaled.to_string()),
         }),
         Volumes::Ephemeral { .. } => None,
     }

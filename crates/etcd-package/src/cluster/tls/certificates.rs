@@ -6,7 +6,9 @@ use std::time::Duration;
 use rutter::report::Report;
 
 use super::{CLIENT, Context, PEER, Side};
-use crate::cluster::{MAX_REPLICAS, Names};
+use crate::cert_manager::{IssuerRef, PrivateKey, Subject};
+use crate::cluster::Names;
+use crate::cluster::replicas::MAX_REPLICAS;
 use crate::codes::{INVALID_CERTIFICATE, INVALID_REPLICAS, SELF_SIGNED, UNUSED_VALUE};
 use crate::values::{self, CertManager, IssuerType, PeerTlsMode, TlsMode};
 
@@ -26,10 +28,10 @@ pub struct Certificates {
     pub renew_before: Option<String>,
     /// How many seconds before their end they should have been renewed long ago: half of the time that a renewal has.
     pub alarm_seconds: u64,
-    /// The leaves' keys.
-    pub private_key: values::PrivateKey,
+    /// The leaves' keys, if not as cert-manager has them.
+    pub private_key: Option<PrivateKey>,
     /// The leaves' subject, beside the common name.
-    pub subject: values::Subject,
+    pub subject: Option<Subject>,
 }
 
 impl Certificates {
@@ -100,29 +102,6 @@ pub enum Purpose {
     PeerListener,
     /// A client.
     Client,
-}
-
-/// cert-manager's reference to an issuer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IssuerRef {
-    /// The API group.
-    pub group: String,
-    /// `Issuer`, `ClusterIssuer`, or a kind of another group.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl IssuerRef {
-    /// One of cert-manager's own.
-    #[must_use]
-    pub fn own(kind: &str, name: String) -> Self {
-        Self {
-            group: "cert-manager.io".to_owned(),
-            kind: kind.to_owned(),
-            name,
-        }
-    }
 }
 
 /// The issuers that are rendered.
@@ -209,9 +188,33 @@ pub(super) fn resolve(tls: &values::Tls, context: &Context<'_>, report: &mut Rep
         duration: values.duration.as_ref().map(ToString::to_string),
         renew_before: values.renew_before.as_ref().map(ToString::to_string),
         alarm_seconds: alarm_seconds(values),
-        private_key: values.private_key.clone(),
-        subject: values.subject.clone(),
+        private_key: private_key(&values.private_key),
+        subject: subject(&values.subject),
     })
+}
+
+fn private_key(key: &values::PrivateKey) -> Option<PrivateKey> {
+    let key = PrivateKey {
+        algorithm: key.algorithm.map(|algorithm| algorithm.to_string()),
+        encoding: key.encoding.map(|encoding| encoding.to_string()),
+        rotation_policy: key.rotation_policy.map(|policy| policy.to_string()),
+        size: key.size.map(Into::into),
+    };
+    (key != PrivateKey::default()).then_some(key)
+}
+
+fn subject(subject: &values::Subject) -> Option<Subject> {
+    let subject = Subject {
+        countries: subject.countries.clone(),
+        localities: subject.localities.clone(),
+        organizational_units: subject.organizational_units.clone(),
+        organizations: subject.organizations.clone(),
+        postal_codes: subject.postal_codes.clone(),
+        provinces: subject.provinces.clone(),
+        serial_number: subject.serial_number.clone(),
+        street_addresses: subject.street_addresses.clone(),
+    };
+    (subject != Subject::default()).then_some(subject)
 }
 
 /// The certificate that a side shows. Extra names are for clients alone: of a peer's certificate, etcd looks each name up

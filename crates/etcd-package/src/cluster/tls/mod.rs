@@ -15,7 +15,7 @@ use crate::codes::{SECRET_REQUIRED, SHARED_AUTHORITY, TLS_DISABLED, UNAUTHENTICA
 use crate::etcd::Version;
 use crate::values::{self, IssuerType, PeerTlsMode, TlsMode};
 
-pub use certificates::{Authority, Certificates, IssuerRef, Issuers, Leaf, Purpose};
+pub use certificates::{Authority, Certificates, Issuers, Leaf, Purpose};
 pub use policy::{AllowedPeers, Policy};
 
 /// What each side shows and demands, and who makes what it shows.

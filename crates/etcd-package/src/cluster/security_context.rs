@@ -1,16 +1,14 @@
-//! What containers may do.
+//! The security contexts of pods and containers.
 
 use k8s_openapi::api::core::v1::{Capabilities, PodSecurityContext, SeccompProfile, SecurityContext};
-
-use crate::cluster::Cluster;
 
 /// The user and group of the etcd process: nobody in particular, as in images that are made to run without root.
 /// etcd's own image names no user, so `runAsNonRoot` needs one.
 const NONROOT: i64 = 65532;
 
-/// What Pod Security's `restricted` profile demands, and a group that can write to the volumes.
-pub(super) fn of_pod(cluster: &Cluster) -> PodSecurityContext {
-    let restricted = || PodSecurityContext {
+/// Returns what Pod Security's `restricted` profile requires of a pod, and a group that can write to the volumes.
+pub(super) fn restricted_pod() -> PodSecurityContext {
+    PodSecurityContext {
         run_as_non_root: Some(true),
         run_as_user: Some(NONROOT),
         run_as_group: Some(NONROOT),
@@ -22,12 +20,12 @@ pub(super) fn of_pod(cluster: &Cluster) -> PodSecurityContext {
             ..SeccompProfile::default()
         }),
         ..PodSecurityContext::default()
-    };
-    cluster.pod.security_context.clone().unwrap_or_else(restricted)
+    }
 }
 
-pub(super) fn of_container(cluster: &Cluster) -> SecurityContext {
-    let restricted = || SecurityContext {
+/// Returns what Pod Security's `restricted` profile requires of a container.
+pub(super) fn restricted_container() -> SecurityContext {
+    SecurityContext {
         allow_privilege_escalation: Some(false),
         capabilities: Some(Capabilities {
             drop: Some(vec!["ALL".to_owned()]),
@@ -35,10 +33,5 @@ pub(super) fn of_container(cluster: &Cluster) -> SecurityContext {
         }),
         read_only_root_filesystem: Some(true),
         ..SecurityContext::default()
-    };
-    cluster
-        .pod
-        .container_security_context
-        .clone()
-        .unwrap_or_else(restricted)
+    }
 }
