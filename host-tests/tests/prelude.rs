@@ -183,6 +183,10 @@ const KEY_OF: &str = "*get secret s --output go-template={{with*";
 const OBJECT_OF: &str = "*get secret s --output go-template={\"apiVersion\"*";
 const CA_OF: &str = "*get secret s --output go-template={{index*base64decode}}";
 const CA_OF_OTHER: &str = "*get secret o --output go-template={{index*base64decode}}";
+const COPY: &str = "*get secret o --ignore-not-found --output name";
+const CA_IN_PEM: &str = "*get secret s --output go-template={{index .data \"ca.pem\" | base64decode}}";
+const BOTH_CAS: &str = "-----BEGIN CERTIFICATE-----\nnew\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nold\n-----END \
+     CERTIFICATE-----\n";
 const OLD_CA: &str = "-----BEGIN CERTIFICATE-----\nold\n-----END CERTIFICATE-----\n";
 const NEW_CA: &str = "-----BEGIN CERTIFICATE-----\nnew\n-----END CERTIFICATE-----\n";
 
@@ -759,6 +763,44 @@ fn cases() -> Vec<Case> {
             vec![says(KEY_OF, "yes"), says(OBJECT_OF, "{}"), fails("*create --filename -")],
             1,
         ),
+        case("no copy", "is_copy s o ca.pem", vec![says(COPY, "")], 1),
+        case("nobody knows of a copy", "is_copy s o ca.pem", vec![fails(COPY)], 2),
+        case(
+            "a copy",
+            "is_copy s o ca.pem",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, OLD_CA)],
+            0,
+        ),
+        case(
+            "a copy that trusts another as well",
+            "is_copy s o ca.pem",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, BOTH_CAS)],
+            0,
+        ),
+        case(
+            "a copy of another",
+            "is_copy s o ca.pem",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, NEW_CA)],
+            2,
+        ),
+        case(
+            "no CA to compare with",
+            "is_copy s o ca.pem",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, ""), says(CA_OF_OTHER, NEW_CA)],
+            2,
+        ),
+        case(
+            "the CA cannot be read",
+            "is_copy s o ca.pem",
+            vec![says(COPY, "secret/o\n"), breaks(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, OLD_CA)],
+            2,
+        ),
+        case(
+            "no CA in the copy",
+            "is_copy s o ca.pem",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, "")],
+            2,
+        ),
         case("a CA", "ca_of s", vec![says(CA_OF, OLD_CA)], 0).prints(OLD_CA),
         case("no CA", "ca_of s", vec![says(CA_OF, "garbage")], 1),
         case("no value", "ca_of s", vec![says(CA_OF, "<no value>")], 1),
@@ -1100,9 +1142,15 @@ fn cases() -> Vec<Case> {
         case("none", "served certificates.cert-manager.io", vec![says(RESOURCES, "")], 1),
         case("no answer", "served certificates.cert-manager.io", vec![fails(RESOURCES)], 1),
         case(
-            "a broken connection",
+            "another group does not answer",
             "served certificates.cert-manager.io",
             vec![breaks(RESOURCES, "certificates.cert-manager.io\n")],
+            0,
+        ),
+        case(
+            "its group does not answer",
+            "served certificates.cert-manager.io",
+            vec![breaks(RESOURCES, "")],
             1,
         ),
         case("calls", "etcdctl_in etcd-0 member list", vec![says(LIST, "a\n")], 0).prints("a\n"),

@@ -610,15 +610,16 @@ pub(super) fn take_over(installed: &Object, desired: &Object, is_live: bool, fil
             return None;
         }
     }
-    let (text, _) = as_applied(installed, &desired.node).to_text();
+    let (text, _) = as_applied(installed, &desired.node, &last_applied).to_text();
     Some(File {
         name: file_name.to_owned(),
         text,
     })
 }
 
-/// An object as if `kubectl apply` had made it from a manifest, without the notes of hosts.
-fn as_applied(installed: &Object, desired: &Node) -> Node {
+/// An object as if `kubectl apply` had made it from a manifest, without the notes of hosts, and without the labels and
+/// annotations that somebody has added since it was applied.
+fn as_applied(installed: &Object, desired: &Node, last_applied: &LastApplied) -> Node {
     let mut node = installed.node.clone();
     let Value::Mapping(fields) = &mut node.value else {
         return node;
@@ -631,11 +632,18 @@ fn as_applied(installed: &Object, desired: &Node) -> Node {
                     ["name", "namespace", "labels", "annotations"].contains(&key)
                 });
                 for map in ["labels", "annotations"] {
-                    let wanted = desired.at("metadata").and_then(|metadata| metadata.get(map));
+                    let has = |node: &Node, key: &str| {
+                        let entries = node.at("metadata").and_then(|metadata| metadata.get(map));
+                        entries.is_some_and(|entries| entries.get(key).is_some())
+                    };
+                    let was_applied = |key: &str| match last_applied {
+                        LastApplied::Known(object) => has(object, key),
+                        LastApplied::Unknown => true,
+                    };
                     if let Some(map) = get_mut(&mut field.value, map) {
                         retain(map, |key| {
-                            wanted.is_some_and(|wanted| wanted.get(key).is_some())
-                                || !is_host_note(key) && !LABELS_OF_HOSTS.contains(&key)
+                            has(desired, key)
+                                || was_applied(key) && !is_host_note(key) && !LABELS_OF_HOSTS.contains(&key)
                         });
                     }
                 }

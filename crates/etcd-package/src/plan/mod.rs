@@ -33,7 +33,7 @@ use rutter::{
 pub use action::Action;
 pub use planner::{Planned, PlannedStep};
 
-use crate::codes::{FIXED_NAME, NOT_INSTALLED, NOT_PRUNED, OTHER_CLUSTER, UNKNOWN_CLUSTER, UNSAFE_APPLY};
+use crate::codes::{FIXED_NAME, NO_SNAPSHOT, NOT_INSTALLED, NOT_PRUNED, OTHER_CLUSTER, UNKNOWN_CLUSTER, UNSAFE_APPLY};
 use crate::{Rendered, Source};
 use changes::Comparison;
 use foreign::Takeover;
@@ -175,8 +175,18 @@ pub(crate) fn check_apply(installed: &str, desired: &Request) -> Result<Vec<Diag
         return refused(message, titles);
     }
     let mut warnings = planned.warnings;
-    let actions = planned.steps.iter().flat_map(|step| &step.actions);
-    let left: Vec<String> = actions
+    let actions = || planned.steps.iter().flat_map(|step| &step.actions);
+    if actions().any(|action| matches!(action, Action::Snapshot { .. })) {
+        warnings.push(
+            Diagnostic::new(
+                &NO_SNAPSHOT,
+                "",
+                "an apply takes no snapshot, and members of another minor version change the format of their data",
+            )
+            .help("take one first (etcdctl snapshot save), and keep it outside of the members' volumes"),
+        );
+    }
+    let left: Vec<String> = actions()
         .filter_map(|action| match action {
             Action::Prune { resource, name } => Some(format!("{resource} {name}")),
             _ => None,

@@ -386,6 +386,19 @@ ca_of() (
   esac
 )
 
+# is_copy SECRET NEW CA: whether the new Secret is there with the CA from this key of the other. One that an earlier change has
+# left would keep members from each other.
+is_copy() (
+  if exists secret "$2"; then :; else exit $?; fi
+  ca=$(k get secret "$1" --output go-template='{{index .data "'"$3"'" | base64decode}}') || exit 2
+  copy=$(ca_of "$2") || exit 2
+  case $copy in
+    *"$ca"*) [ -z "$ca" ] || exit 0 ;;
+  esac
+  echo "the Secret $2 is there, and does not have the CA of the Secret $1: an earlier change has left it; delete it if no pod uses it" >&2
+  exit 2
+)
+
 # trust_both SECRET OTHER: adds the CA in the other Secret to those in the first.
 trust_both() (
   old=$(ca_of "$1") || exit 1
@@ -569,7 +582,8 @@ yes"*) ;;
 
 # served RESOURCE: whether the API server has this resource.
 served() (
-  found=$(kubectl api-resources --api-group "${1#*.}" --output name) || exit 1
+  # It fails for any group that does not answer, and prints the others.
+  found=$(kubectl api-resources --api-group "${1#*.}" --output name 2> /dev/null) || :
   case "
 $found
 " in

@@ -196,6 +196,16 @@ impl ObservedCluster {
         }
     }
 
+    /// Whether etcd knows members by the names of their pods; none if that is not known.
+    pub(super) fn is_named_by_pod(&self) -> Option<bool> {
+        match self.options.get("name") {
+            Fact::Known(name) => Some(name == MEMBER),
+            // The default is the same for all.
+            Fact::Absent => Some(false),
+            Fact::Unknown(_) => None,
+        }
+    }
+
     /// A member and its pod.
     pub(super) fn member(&self, ordinal: u32) -> String {
         format!("{}-{ordinal}", self.fullname)
@@ -238,9 +248,7 @@ impl ObservedCluster {
 
     /// The URL at which the other members reach a member.
     pub(super) fn peer_url(&self, ordinal: u32) -> Fact<String> {
-        self.peer_url
-            .clone()
-            .map(|url| url.replace(MEMBER, &self.member(ordinal)))
+        self.peer_url.clone().map(|url| of_member(&url, &self.member(ordinal)))
     }
 
     /// The claims of a member.
@@ -334,6 +342,11 @@ impl ObservedCluster {
             PeerTls::Plain | PeerTls::Auto => None,
         }
     }
+}
+
+/// The value of an option in the pod of a member.
+pub(super) fn of_member(value: &str, member: &str) -> String {
+    value.replace(MEMBER, member)
 }
 
 /// The containers that a member may run in. Others may run etcd's programs beside it, without a member's options.

@@ -8,7 +8,7 @@ use super::super::difference::differences;
 use super::super::objects::{Object, is_same_object};
 use super::super::observed::Health;
 use super::certificates::certified;
-use super::{Guard, PlannedStep, Planner, healthy};
+use super::{Guard, PlannedStep, Planner, connected, healthy, ready};
 use crate::etcd::{Version, needs_snapshot};
 use crate::values::UpdateType;
 
@@ -27,6 +27,40 @@ impl Applying {
     pub(super) fn all(mut self) -> (Vec<Action>, Vec<File>) {
         self.before.extend(self.then);
         (self.before, self.files)
+    }
+}
+
+/// Whether the live object of a manifest is as it was written, so that the two can be compared. The API server and
+/// controllers add to others, a proof of which cannot hold, or would print a Secret.
+pub(super) fn is_provable(manifest: &Manifest) -> bool {
+    PROVABLE.contains(&manifest.kind.as_str())
+}
+
+/// Those whose fields are all in the ones that the prelude compares.
+const PROVABLE: [&str; 13] = [
+    "Certificate",
+    "ClusterIssuer",
+    "ConfigMap",
+    "CronJob",
+    "Issuer",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+    "PodMonitor",
+    "PrometheusRule",
+    "Service",
+    "ServiceAccount",
+    "ServiceMonitor",
+    "StatefulSet",
+];
+
+/// Waits until the pods of a StatefulSet are there. kubectl follows the rollout of rolling updates only.
+pub(super) fn started(set: &str, members: Vec<String>, update: UpdateType) -> Vec<Action> {
+    match update {
+        UpdateType::OnDelete => ready(&members),
+        UpdateType::RollingUpdate => vec![Action::RolledOut {
+            set: set.to_owned(),
+            replicas: u32::try_from(members.len()).unwrap_or(u32::MAX),
+        }],
     }
 }
 
@@ -67,7 +101,9 @@ impl Planner<'_> {
         let waits = update.partition > 0 && u32::from(update.partition) >= replicas;
         let mut restarts = Vec::new();
         let title = if is_stopped {
-            actions.extend(self.settled(replicas));
+            actions.extend(started(&from.fullname, members.clone(), update.kind));
+            actions.push(healthy(members.clone()));
+            actions.extend(connected(members));
             actions.push(Action::Voters {
                 asked: from.member(0),
                 counts: vec![replicas],
@@ -131,10 +167,9 @@ impl Planner<'_> {
         };
         let changed = manifests.iter().filter(is_changed);
         let changed: Vec<String> = changed.map(|manifest| manifest.file_name.clone()).collect();
-        // A claim's fields are fixed, and the API server adds some: it cannot be replaced as it was written.
         let proven: Vec<String> = manifests
             .iter()
-            .filter(|manifest| manifest.kind != "PersistentVolumeClaim" && changed.contains(&manifest.file_name))
+            .filter(|manifest| is_provable(manifest) && changed.contains(&manifest.file_name))
             .map(|manifest| manifest.file_name.clone())
             .collect();
         // kubectl learns of the fields that go when it applies an object for the first time.

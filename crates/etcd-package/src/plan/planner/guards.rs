@@ -2,7 +2,7 @@
 
 use super::super::action::Action;
 use super::super::objects::Object;
-use super::super::observed::{Health, Storage};
+use super::super::observed::{Health, Storage, of_member};
 use super::{PlannedStep, Planner, warnings};
 use crate::etcd::Version;
 
@@ -135,7 +135,10 @@ impl Planner<'_> {
             self.from.member(0)
         };
         let snapshot = Action::Snapshot {
-            path: format!("{}/rutter-before-change.db", directory.trim_end_matches('/')),
+            path: format!(
+                "{}/rutter-before-change.db",
+                of_member(&directory, &member).trim_end_matches('/')
+            ),
             claim: claim.map(|claim| format!("{claim}-{member}")),
             member,
         };

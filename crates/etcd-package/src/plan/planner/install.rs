@@ -4,6 +4,7 @@ use rutter::{Diagnostic, Difference};
 
 use super::super::action::Action;
 use super::super::observed::ObservedCluster;
+use super::apply::{is_provable, started};
 use super::certificates::certified;
 use super::{Planned, PlannedStep, connected, healthy, preflight};
 use crate::Rendered;
@@ -18,11 +19,10 @@ pub(in crate::plan) fn install(
     let names = &rendered.cluster.names;
     let replicas = rendered.cluster.replicas;
     let members = to.members(replicas);
-    // A claim's fields are fixed, and the API server adds some.
     let proven: Vec<String> = rendered
         .manifests
         .iter()
-        .filter(|manifest| manifest.kind != "PersistentVolumeClaim")
+        .filter(|manifest| is_provable(manifest))
         .map(|manifest| manifest.file_name.clone())
         .collect();
     let mut actions = vec![
@@ -40,13 +40,8 @@ pub(in crate::plan) fn install(
         Action::Applied { files: proven },
     ];
     actions.extend(certified(rendered.manifests.iter()));
-    actions.extend([
-        Action::RolledOut {
-            set: to.fullname.clone(),
-            replicas,
-        },
-        healthy(members.clone()),
-    ]);
+    actions.extend(started(&to.fullname, members.clone(), rendered.cluster.update.kind));
+    actions.push(healthy(members.clone()));
     actions.extend(connected(members));
     actions.push(Action::Voters {
         asked: to.member(0),

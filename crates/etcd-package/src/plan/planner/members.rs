@@ -2,19 +2,44 @@
 
 use std::ops::Range;
 
-use rutter::Diagnostic;
+use rutter::{Diagnostic, Diagnostics};
 
 use super::super::action::Action;
 use super::super::fact::Fact;
-use super::super::observed::PeerTls;
+use super::super::observed::{Options, PeerTls, quoted};
 use super::certificates::certified;
-use super::{Applying, PlannedStep, Planner, State, Steps, Update, connected, healthy};
-use crate::codes::UNKNOWN_CLUSTER;
+use super::{Applying, PlannedStep, Planner, Rollout, State, Steps, Update, connected, healthy};
+use crate::codes::{UNKNOWN_CLUSTER, UNSAFE_CHANGE};
 
 impl Planner<'_> {
     /// A member that is not changed, and can be asked: the member itself if it is the only one.
     pub(super) fn other_than(&self, ordinal: u32) -> String {
         self.from.member(u32::from(ordinal == 0 && self.from.replicas > 1))
+    }
+
+    /// Refuses to remove or change members that are found by the names of their pods, if etcd has others for them.
+    pub(super) fn check_names(&self, diagnostics: &mut Diagnostics) {
+        let removes = self.from.replicas > self.to.replicas;
+        let is_found_by_name = removes || self.rollout() != Rollout::Restart && !self.template_changes().is_empty();
+        if !is_found_by_name || self.from.is_named_by_pod() == Some(true) {
+            return;
+        }
+        let message = match self.from.options.get("name") {
+            Fact::Known(name) => format!("the members' --name is {}", quoted(&Options::readable(&name))),
+            Fact::Absent => "the members have no --name".to_owned(),
+            Fact::Unknown(reason) => format!("the members' --name is not known: {reason}"),
+        };
+        diagnostics.push(
+            Diagnostic::new(
+                &UNSAFE_CHANGE,
+                "",
+                format!("{message}, and the steps find a member by the name of its pod"),
+            )
+            .help(
+                "change the names first, in a plan of its own that keeps replicas, peer URLs and volumes; etcd learns a name when \
+                 its member restarts",
+            ),
+        );
     }
 
     pub(super) fn update_peer_urls(&self, state: State, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {

@@ -162,6 +162,7 @@ impl Planner<'_> {
             self.check_policies(&mut diagnostics);
             self.check_allowed_names(&mut diagnostics);
             self.check_connections(&mut diagnostics);
+            self.check_names(&mut diagnostics);
         }
         let is_nothing = self.changes.is_empty() && self.grown().is_empty();
         self.check_health(is_nothing, &mut diagnostics);

@@ -75,7 +75,8 @@ impl Planner<'_> {
                 &CLAIMS_DELETED,
                 "storage",
                 "the claims of each member are deleted when it is replaced".to_owned(),
-                "keep a snapshot until the plan is done",
+                "take a snapshot, and keep it elsewhere until the plan is done: the plan's own is in the volume of the member that is \
+                 replaced last",
             );
         }
         if !self.snapshot && takes_steps {
@@ -493,7 +494,7 @@ const CLIENT_INTERFACES: [(&str, &str); 6] = [
 const MOST_NAMES: usize = 8;
 
 /// The port that clients use.
-fn client_port(cluster: &ObservedCluster) -> Option<String> {
+pub(super) fn client_port(cluster: &ObservedCluster) -> Option<String> {
     let urls = cluster.options.get("listen-client-urls");
     let url = urls.known()?.split(',').next()?.to_owned();
     Some(url.rsplit_once(':')?.1.trim_end_matches('/').to_owned())
