@@ -1,6 +1,6 @@
 //! The certificates.
 
-use super::metadata;
+use super::metadata::metadata;
 use crate::cert_manager::{Certificate, CertificateSpec, IssuerRef, PrivateKey};
 use crate::cluster::{Authority, Certificates, Cluster, Leaf, Purpose};
 

@@ -5,7 +5,7 @@
 
 use k8s_openapi::api::core::v1::ConfigMap;
 
-use super::metadata;
+use super::metadata::metadata;
 use crate::cluster::Cluster;
 
 pub(super) fn bootstrap(cluster: &Cluster) -> ConfigMap {

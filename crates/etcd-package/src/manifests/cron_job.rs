@@ -6,8 +6,9 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::metadata::metadata;
 use super::pod_template::image_pull_secrets;
-use super::{env, list, metadata, some, volume};
+use super::{env, non_empty, volume};
 use crate::cluster::{Backup, Cluster, Schedule};
 
 /// Where the claim of the snapshots is mounted, and the volume's name.
@@ -92,7 +93,7 @@ fn cron_job(
     let template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(pods.labels.clone()),
-            annotations: some(&pods.annotations),
+            annotations: non_empty::map(&pods.annotations),
             ..ObjectMeta::default()
         }),
         spec: Some(PodSpec {
@@ -100,13 +101,13 @@ fn cron_job(
             containers,
             enable_service_links: Some(false),
             image_pull_secrets: image_pull_secrets(cluster),
-            init_containers: list(before),
-            node_selector: some(&pods.node_selector),
+            init_containers: non_empty::list(before),
+            node_selector: non_empty::map(&pods.node_selector),
             restart_policy: Some("Never".to_owned()),
             security_context: Some(cluster.pod.security_context.clone()),
             service_account_name: cluster.service_account.name().map(str::to_owned),
-            tolerations: list(&pods.tolerations),
-            volumes: list(&volumes),
+            tolerations: non_empty::list(&pods.tolerations),
+            volumes: non_empty::list(&volumes),
             ..PodSpec::default()
         }),
     };

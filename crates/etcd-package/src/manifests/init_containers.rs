@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Container, VolumeMount};
 
-use super::{env, list, volume};
+use super::{env, non_empty, volume};
 use crate::cluster::{
     Cluster, Discovery, HELPER_VOLUME, INITIAL_CLUSTER, INITIAL_CLUSTER_SIZE, RESTORE_VOLUME, Restore,
 };
@@ -56,7 +56,7 @@ pub(super) fn init_containers(cluster: &Cluster) -> Option<Vec<Container>> {
     if let Discovery::Srv { domain } = &cluster.bootstrap.discovery {
         containers.push(wait_for_srv(cluster, domain));
     }
-    list(&containers)
+    non_empty::list(&containers)
 }
 
 fn wait_for_srv(cluster: &Cluster, domain: &str) -> Container {

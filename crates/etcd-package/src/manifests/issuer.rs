@@ -1,6 +1,6 @@
 //! Who signs the certificates.
 
-use super::{cluster_metadata, metadata};
+use super::metadata::{cluster_metadata, metadata};
 use crate::cert_manager::{CaIssuer, ClusterIssuer, Issuer, IssuerSpec, SelfSignedIssuer};
 use crate::cluster::{Authority, Cluster};
 

@@ -6,8 +6,10 @@ mod cron_job;
 mod env;
 mod init_containers;
 mod issuer;
+mod metadata;
 mod monitoring;
 mod network_policy;
+mod non_empty;
 mod persistent_volume_claim;
 mod pod_disruption_budget;
 mod pod_template;
@@ -16,14 +18,12 @@ mod service_account;
 mod stateful_set;
 mod volume;
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::{Metadata, Resource};
 use rutter::{Diagnostic, Manifest, yaml};
 use serde::Serialize;
 
-use crate::cluster::{Certificates, Cluster, ExtraManifest, Issuers, OWNERSHIP_LABEL, ServiceAccount};
+use crate::cluster::{Certificates, Cluster, ExtraManifest, Issuers, ServiceAccount};
 
 /// All objects, in an order in which they can be applied: what others refer to comes first.
 ///
@@ -205,52 +205,4 @@ impl Manifests {
             Err(self.problems)
         }
     }
-}
-
-/// The metadata of an object in the cluster's namespace.
-fn metadata(cluster: &Cluster, name: String) -> ObjectMeta {
-    ObjectMeta {
-        namespace: Some(cluster.names.namespace.to_string()),
-        ..cluster_metadata(cluster, name)
-    }
-}
-
-/// The metadata of an object of the whole Kubernetes cluster.
-fn cluster_metadata(cluster: &Cluster, name: String) -> ObjectMeta {
-    let mut labels = cluster.labels.clone();
-    labels.insert(OWNERSHIP_LABEL.to_owned(), cluster.names.fullname.to_string());
-    ObjectMeta {
-        name: Some(name),
-        labels: Some(labels),
-        annotations: some(&cluster.annotations),
-        ..ObjectMeta::default()
-    }
-}
-
-/// The annotations of an object that has some of its own.
-fn annotated(cluster: &Cluster, own: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
-    let mut annotations = cluster.annotations.clone();
-    annotations.extend(own.clone());
-    some(&annotations)
-}
-
-/// What selects the members.
-fn members(cluster: &Cluster) -> LabelSelector {
-    LabelSelector {
-        match_labels: Some(cluster.selector.clone()),
-        ..LabelSelector::default()
-    }
-}
-
-/// A map that is left out if it is empty.
-fn some<K, V>(map: &BTreeMap<K, V>) -> Option<BTreeMap<K, V>>
-where
-    BTreeMap<K, V>: Clone,
-{
-    (!map.is_empty()).then(|| map.clone())
-}
-
-/// A list that is left out if it is empty.
-fn list<T: Clone>(items: &[T]) -> Option<Vec<T>> {
-    (!items.is_empty()).then(|| items.to_vec())
 }

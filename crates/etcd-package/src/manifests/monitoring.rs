@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{members, metadata};
+use super::metadata::{member_selector, metadata};
 use crate::cluster::{self, Cluster, Monitor};
 use crate::prometheus_operator::{
     Endpoint, PodMonitor, PodMonitorSpec, PrometheusRule, PrometheusRuleSpec, Rule, RuleGroup, ServiceMonitor,
@@ -17,7 +17,7 @@ pub(super) fn service_monitor(cluster: &Cluster, monitor: &Monitor) -> ServiceMo
         metadata: labelled(cluster, &monitor.labels),
         spec: ServiceMonitorSpec {
             endpoints: vec![endpoint(monitor)],
-            selector: members(cluster),
+            selector: member_selector(cluster),
         },
     }
 }
@@ -27,7 +27,7 @@ pub(super) fn pod_monitor(cluster: &Cluster, monitor: &Monitor) -> PodMonitor {
         metadata: labelled(cluster, &monitor.labels),
         spec: PodMonitorSpec {
             pod_metrics_endpoints: vec![endpoint(monitor)],
-            selector: members(cluster),
+            selector: member_selector(cluster),
         },
     }
 }

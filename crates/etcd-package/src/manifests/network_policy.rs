@@ -3,7 +3,7 @@
 use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPort, NetworkPolicySpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{members, metadata};
+use super::metadata::{member_selector, metadata};
 use crate::cluster::{self, Cluster, IngressRule};
 
 pub(super) fn network_policy(cluster: &Cluster, policy: &cluster::NetworkPolicy) -> NetworkPolicy {
@@ -11,7 +11,7 @@ pub(super) fn network_policy(cluster: &Cluster, policy: &cluster::NetworkPolicy)
         metadata: metadata(cluster, cluster.names.fullname.to_string()),
         spec: Some(NetworkPolicySpec {
             ingress: Some(policy.ingress.iter().map(rule).collect()),
-            pod_selector: Some(members(cluster)),
+            pod_selector: Some(member_selector(cluster)),
             policy_types: Some(vec!["Ingress".to_owned()]),
             ..NetworkPolicySpec::default()
         }),

@@ -4,7 +4,8 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpe
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::metadata;
+use super::metadata::metadata;
+use super::non_empty;
 use crate::cluster::{Claim, Cluster};
 
 /// The claim of the snapshots, which outlives the cluster that they are of.
@@ -31,8 +32,8 @@ pub(super) fn template(name: &str, claim: &Claim) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
-            labels: super::some(&claim.labels),
-            annotations: super::some(&claim.annotations),
+            labels: non_empty::map(&claim.labels),
+            annotations: non_empty::map(&claim.annotations),
             ..ObjectMeta::default()
         },
         spec: Some(spec(claim)),

@@ -3,7 +3,7 @@
 use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{members, metadata};
+use super::metadata::{member_selector, metadata};
 use crate::cluster::{self, Cluster};
 
 pub(super) fn pod_disruption_budget(cluster: &Cluster, budget: cluster::DisruptionBudget) -> PodDisruptionBudget {
@@ -11,7 +11,7 @@ pub(super) fn pod_disruption_budget(cluster: &Cluster, budget: cluster::Disrupti
         metadata: metadata(cluster, cluster.names.fullname.to_string()),
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(budget.max_unavailable.cast_signed())),
-            selector: Some(members(cluster)),
+            selector: Some(member_selector(cluster)),
             unhealthy_pod_eviction_policy: budget.unhealthy_pod_eviction_policy.map(|policy| policy.to_string()),
             ..PodDisruptionBudgetSpec::default()
         }),

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::init_containers::init_containers;
-use super::{env, list, some, volume};
+use super::{env, non_empty, volume};
 use crate::cluster::{self, ClientTls, Cluster, Discovery, HealthCheck, INITIAL_CLUSTER, INITIAL_CLUSTER_STATE};
 
 pub(super) fn pod_template(cluster: &Cluster) -> PodTemplateSpec {
@@ -19,7 +19,7 @@ pub(super) fn pod_template(cluster: &Cluster) -> PodTemplateSpec {
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(pod.labels.clone()),
-            annotations: some(&pod.annotations),
+            annotations: non_empty::map(&pod.annotations),
             ..ObjectMeta::default()
         }),
         spec: Some(PodSpec {
@@ -29,18 +29,18 @@ pub(super) fn pod_template(cluster: &Cluster) -> PodTemplateSpec {
             dns_config: pod.dns_config.clone(),
             // For a Service called `etcd-x`, service links would add variables `ETCD_X_…`, of each of which etcd warns.
             enable_service_links: Some(false),
-            host_aliases: list(&pod.host_aliases),
+            host_aliases: non_empty::list(&pod.host_aliases),
             image_pull_secrets: image_pull_secrets(cluster),
             init_containers: init_containers(cluster),
-            node_selector: some(&scheduling.node_selector),
+            node_selector: non_empty::map(&scheduling.node_selector),
             priority_class_name: scheduling.priority_class_name.clone(),
             runtime_class_name: scheduling.runtime_class_name.clone(),
             scheduler_name: scheduling.scheduler_name.clone(),
             service_account_name: cluster.service_account.name().map(str::to_owned),
             security_context: Some(pod.security_context.clone()),
             termination_grace_period_seconds: pod.termination_grace_period_seconds.map(Into::into),
-            tolerations: list(&scheduling.tolerations),
-            topology_spread_constraints: list(&scheduling.topology_spread_constraints),
+            tolerations: non_empty::list(&scheduling.tolerations),
+            topology_spread_constraints: non_empty::list(&scheduling.topology_spread_constraints),
             volumes: volume::volumes(cluster),
             ..PodSpec::default()
         }),
@@ -68,7 +68,7 @@ fn etcd(cluster: &Cluster) -> Container {
         readiness_probe: Some(probe(cluster, &cluster.probes.readiness)),
         liveness_probe: Some(probe(cluster, &cluster.probes.liveness)),
         env: Some(variables(cluster)),
-        env_from: list(&cluster.extra_env_from),
+        env_from: non_empty::list(&cluster.extra_env_from),
         command: Some(vec![cluster.image.program("etcd")]),
         args: Some(cluster.flags()),
         lifecycle: pod.lifecycle.clone(),
@@ -148,7 +148,7 @@ pub(super) fn image_pull_secrets(cluster: &Cluster) -> Option<Vec<LocalObjectRef
         .iter()
         .map(|name| LocalObjectReference { name: name.clone() })
         .collect();
-    list(&secrets)
+    non_empty::list(&secrets)
 }
 
 fn volume_mounts(cluster: &Cluster) -> Vec<VolumeMount> {

@@ -5,7 +5,8 @@ use std::num::NonZeroU16;
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{annotated, list, metadata};
+use super::metadata::{annotations, metadata};
+use super::non_empty;
 use crate::cluster::{ClientService, Cluster};
 
 /// The Service by which each member has a DNS name. Members need each other's names before they are ready.
@@ -13,7 +14,7 @@ pub(super) fn headless(cluster: &Cluster) -> Service {
     let ports = &cluster.ports;
     Service {
         metadata: ObjectMeta {
-            annotations: annotated(cluster, &cluster.services.headless_annotations),
+            annotations: annotations(cluster, &cluster.services.headless_annotations),
             ..metadata(cluster, cluster.names.headless_service.to_string())
         },
         spec: Some(ServiceSpec {
@@ -36,7 +37,7 @@ pub(super) fn headless(cluster: &Cluster) -> Service {
 pub(super) fn client(cluster: &Cluster, service: &ClientService) -> Service {
     Service {
         metadata: ObjectMeta {
-            annotations: annotated(cluster, &service.annotations),
+            annotations: annotations(cluster, &service.annotations),
             ..metadata(cluster, cluster.names.client_service.to_string())
         },
         spec: Some(ServiceSpec {
@@ -47,7 +48,7 @@ pub(super) fn client(cluster: &Cluster, service: &ClientService) -> Service {
                 ..port("etcd-client", cluster.ports.client)
             }]),
             load_balancer_class: service.load_balancer_class.clone(),
-            load_balancer_source_ranges: list(&service.load_balancer_source_ranges),
+            load_balancer_source_ranges: non_empty::list(&service.load_balancer_source_ranges),
             external_traffic_policy: service.external_traffic_policy.map(|policy| policy.to_string()),
             ..spec(cluster)
         }),
@@ -60,7 +61,7 @@ fn spec(cluster: &Cluster) -> ServiceSpec {
     let services = &cluster.services;
     let families: Vec<String> = services.ip_families.iter().map(ToString::to_string).collect();
     ServiceSpec {
-        ip_families: list(&families),
+        ip_families: non_empty::list(&families),
         ip_family_policy: services.ip_family_policy.map(|policy| policy.to_string()),
         ..ServiceSpec::default()
     }

@@ -6,8 +6,9 @@ use k8s_openapi::api::apps::v1::{
 };
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 
+use super::metadata::{member_selector, metadata};
+use super::persistent_volume_claim;
 use super::pod_template::pod_template;
-use super::{members, metadata, persistent_volume_claim};
 use crate::cluster::{Cluster, Volumes};
 
 pub(super) fn stateful_set(cluster: &Cluster) -> StatefulSet {
@@ -26,7 +27,7 @@ pub(super) fn stateful_set(cluster: &Cluster) -> StatefulSet {
                 }),
             }),
             min_ready_seconds: (cluster.update.min_ready_seconds > 0).then(|| cluster.update.min_ready_seconds.into()),
-            selector: members(cluster),
+            selector: member_selector(cluster),
             template: pod_template(cluster),
             persistent_volume_claim_retention_policy: retention_policy(cluster),
             volume_claim_templates: volume_claim_templates(cluster),

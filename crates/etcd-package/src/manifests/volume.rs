@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::list;
+use super::non_empty;
 use crate::cluster::{Cluster, HELPER_VOLUME, Identity, RESTORE_VOLUME, Volumes};
 
 pub(super) fn storage_mounts(cluster: &Cluster) -> Vec<VolumeMount> {
@@ -63,7 +63,7 @@ pub(super) fn volumes(cluster: &Cluster) -> Option<Vec<Volume>> {
         });
     }
     volumes.extend(cluster.pod.extra_volumes.iter().cloned());
-    list(&volumes)
+    non_empty::list(&volumes)
 }
 
 fn empty_dir(name: &str, memory: bool, size_limit: Option<&String>) -> Volume {
