@@ -1,111 +1,58 @@
 //! The flags of etcd, by minor version.
 //!
-//! `flags/vMAJOR.MINOR.txt` lists what a release of that minor version accepts, one flag a line, sorted, and what its
-//! values are where its parser takes numbers, durations or booleans alone. `cargo xtask flags` writes the lists from the real binaries, and a test compares the two: 3.4.25, 3.5.33, 3.6.14 and 3.7.1.
+//! `flags/vMAJOR.MINOR.txt` lists the flags that the tested release of a minor version accepts, one a line, sorted. The type
+//! of its values follows, if its parser accepts only numbers, durations or booleans. `cargo xtask flags` writes the lists
+//! from the real binaries, and a test compares the two.
 //!
-//! A flag is listed if the help of any of these releases mentions it (as it is, or with or without `experimental-`) and
-//! the release does not call it undefined. Help alone is no measure: that of 3.7.1 has two flags that were removed, that
-//! of 3.5.33 lacks `experimental-snapshot-catchup-entries`. What no help mentions is not listed although etcd takes it:
-//! the flags of etcd 0.4 and 2, which it ignores (`server/etcdmain/config.go`, `ignored`), and `log-output` of 3.4, an
-//! older name of `log-outputs`. Who writes one of those means something else.
+//! A flag is listed if the help of any tested release mentions it (as it is, or with or without `experimental-`) and the
+//! release does not call it undefined. Help is not enough: that of 3.7.1 has two flags that were removed, and that of
+//! 3.5.33 lacks `experimental-snapshot-catchup-entries`. Flags that no help mentions are not listed, although etcd accepts
+//! them: the flags of etcd 0.4 and 2, which it ignores (`server/etcdmain/config.go`, `ignored`), and `log-output` of 3.4,
+//! an older name of `log-outputs`. A user who writes one of those means something else.
 
 use std::collections::BTreeMap;
 
 use rutter::duration::Duration;
 
-use super::{MINORS, Minor};
+use super::{Minor, Version};
 
-const LISTS: [(Minor, &str); MINORS.len()] = [
-    (Minor(4), include_str!("flags/v3.4.txt")),
-    (Minor(5), include_str!("flags/v3.5.txt")),
-    (Minor(6), include_str!("flags/v3.6.txt")),
-    (Minor(7), include_str!("flags/v3.7.txt")),
-];
-
-/// The patch releases with which flags came to a minor version that was out already, as `server/etcdmain/config.go` and
-/// `server/embed/config.go` define them at each tag (in 3.4 without `server/`).
-const LATE: [(Minor, u32, &str); 20] = [
-    (Minor(4), 10, "auth-token-ttl"),
-    (Minor(4), 10, "unsafe-no-fsync"),
-    (Minor(4), 11, "experimental-watch-progress-notify-interval"),
-    (Minor(4), 16, "experimental-warning-apply-duration"),
-    (Minor(4), 20, "experimental-enable-lease-checkpoint-persist"),
-    (Minor(4), 20, "max-concurrent-streams"),
-    (Minor(4), 25, "listen-client-http-urls"),
-    (Minor(4), 25, "tls-max-version"),
-    (Minor(4), 25, "tls-min-version"),
-    (Minor(5), 2, "experimental-enable-lease-checkpoint-persist"),
-    (Minor(5), 5, "experimental-compact-hash-check-enabled"),
-    (Minor(5), 5, "experimental-compact-hash-check-time"),
-    (Minor(5), 5, "max-concurrent-streams"),
-    (Minor(5), 8, "listen-client-http-urls"),
-    (Minor(5), 8, "tls-max-version"),
-    (Minor(5), 8, "tls-min-version"),
-    (Minor(5), 11, "experimental-distributed-tracing-sampling-rate"),
-    (Minor(5), 14, "experimental-snapshot-catchup-entries"),
-    (Minor(5), 14, "experimental-stop-grpc-service-on-defrag"),
-    (Minor(5), 16, "experimental-compaction-sleep-interval"),
-];
-
-/// The patch release of a minor version with which a flag of its list came.
-pub(super) fn first_patch(minor: Minor, flag: &str) -> u32 {
-    let late = LATE.iter().find(|(its, _, name)| *its == minor && *name == flag);
-    late.map_or(0, |(_, patch, _)| *patch)
-}
-
-/// A feature gate.
-struct Gate {
-    name: &'static str,
-    since: Minor,
-    /// The flag that it took the place of.
-    flag: Option<&'static str>,
-}
-
-/// Feature gates (`server/features/etcd_features.go` at v3.6.14 and v3.7.1), and the two that switch whole stages
-/// (`pkg/featuregate/feature_gate.go`).
-const GATES: [Gate; 11] = [
-    gate("AllAlpha", 6, None),
-    gate("AllBeta", 6, None),
-    gate("CompactHashCheck", 6, Some("experimental-compact-hash-check-enabled")),
-    gate("FastLeaseKeepAlive", 7, None),
-    gate("InitialCorruptCheck", 6, Some("experimental-initial-corrupt-check")),
-    gate("LeaseCheckpoint", 6, Some("experimental-enable-lease-checkpoint")),
-    gate(
-        "LeaseCheckpointPersist",
-        6,
-        Some("experimental-enable-lease-checkpoint-persist"),
-    ),
-    gate("PriorityRequest", 7, None),
-    gate("SetMemberLocalAddr", 6, None),
-    gate(
-        "StopGRPCServiceOnDefrag",
-        6,
-        Some("experimental-stop-grpc-service-on-defrag"),
-    ),
-    gate(
+/// The feature gates that took the place of a flag.
+const FLAGS_OF_GATES: [(&str, &str); 6] = [
+    ("CompactHashCheck", "experimental-compact-hash-check-enabled"),
+    ("InitialCorruptCheck", "experimental-initial-corrupt-check"),
+    ("LeaseCheckpoint", "experimental-enable-lease-checkpoint"),
+    ("LeaseCheckpointPersist", "experimental-enable-lease-checkpoint-persist"),
+    ("StopGRPCServiceOnDefrag", "experimental-stop-grpc-service-on-defrag"),
+    (
         "TxnModeWriteWithSharedBuffer",
-        6,
-        Some("experimental-txn-mode-write-with-shared-buffer"),
+        "experimental-txn-mode-write-with-shared-buffer",
     ),
 ];
 
-const fn gate(name: &'static str, since: u32, flag: Option<&'static str>) -> Gate {
-    Gate {
-        name,
-        since: Minor(since),
-        flag,
+impl Version {
+    /// Whether there is a flag `name`.
+    #[must_use]
+    pub fn has_flag(self, name: &str) -> bool {
+        self.minor().has_flag(name) && self.release_with(name).is_none()
+    }
+
+    /// Returns the release of the same minor version that introduced a flag, if this one is too old for it.
+    #[must_use]
+    pub fn release_with(self, flag: &str) -> Option<Self> {
+        let mut late = self.minor().release().late_flags.iter();
+        let (first, _) = late.find(|(_, late)| *late == flag)?;
+        (self.patch() < *first).then(|| Self::new(self.minor(), *first))
     }
 }
 
 impl Minor {
-    /// All flags, without `--`.
+    /// Returns all flags, without `--`.
     pub fn flags(self) -> impl Iterator<Item = &'static str> {
         self.lines().map(|(flag, _)| flag)
     }
 
     fn lines(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let lists = LISTS.iter().filter(move |(minor, _)| *minor == self);
-        let lines = lists.flat_map(|(_, list)| list.lines());
+        let lines = self.release().flags.lines();
         lines.map(|line| line.split_once(' ').unwrap_or((line, "")))
     }
 
@@ -122,19 +69,20 @@ impl Minor {
         self.flags().any(|flag| flag == name)
     }
 
-    /// All feature gates, of which releases before 3.6 have none.
+    /// Returns all feature gates.
     pub fn feature_gates(self) -> impl Iterator<Item = &'static str> {
-        GATES
-            .iter()
-            .filter(move |gate| self >= gate.since)
-            .map(|gate| gate.name)
+        self.release().feature_gates.iter().copied()
     }
 
-    /// What took the place of a flag that this minor version does not have, or stood in it before there was that flag.
+    /// Returns what replaced a flag that this minor version does not have, or what the flag replaced later.
     #[must_use]
     pub fn replacement(self, flag: &str) -> Option<Replacement> {
-        if let Some(gate) = GATES.iter().find(|gate| gate.flag == Some(flag) && self >= gate.since) {
-            return Some(Replacement::Gate(gate.name));
+        let gates = self.release().feature_gates;
+        if let Some((gate, _)) = FLAGS_OF_GATES
+            .iter()
+            .find(|(gate, old)| *old == flag && gates.contains(gate))
+        {
+            return Some(Replacement::Gate(gate));
         }
         let twin = match flag.strip_prefix("experimental-") {
             Some(stable) => stable.to_owned(),
@@ -189,20 +137,17 @@ fn refused_by(flag: &str, minor: Minor, value: &str) -> Option<&'static str> {
             are_log_outputs(value),
             "default alone, or stderr, stdout and paths of files",
         ),
-        "logger" => (value == "zap" || (minor == Minor(4) && value == "capnslog"), "zap"),
+        "logger" => (minor.release().loggers.contains(&value), "zap"),
         // etcd starts with 0, and then no member can be added the way that plans add them.
         "max-learners" => (!value.starts_with('-') && !is_zero(value), "a whole number, 1 or more"),
         "v2-deprecation" => (
-            V2_DEPRECATIONS.contains(&value) || (minor == Minor(5) && value == "not-yet"),
+            minor.release().v2_deprecations.contains(&value),
             "write-only, write-only-skip-check, write-only-drop-data or gone",
         ),
         _ => return None,
     };
     (!takes).then_some(expected)
 }
-
-/// The stages of `--v2-deprecation` that every minor version has.
-const V2_DEPRECATIONS: [&str; 4] = ["write-only", "write-only-skip-check", "write-only-drop-data", "gone"];
 
 /// How JWTs can be signed (`github.com/golang-jwt/jwt`).
 const SIGN_METHODS: [&str; 13] = [
@@ -262,7 +207,7 @@ fn are_log_outputs(value: &str) -> bool {
     outputs.iter().all(is_output) && (outputs.len() == 1 || !outputs.contains(&"default"))
 }
 
-/// What took the place of a flag.
+/// The replacement of a flag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replacement {
     /// Another flag.
@@ -275,25 +220,35 @@ pub enum Replacement {
 mod tests {
     use super::*;
 
+    fn minor(version: &str) -> Minor {
+        version.parse::<Version>().unwrap().minor()
+    }
+
     #[test]
-    fn what_took_a_flags_place() {
+    fn flags_have_replacements() {
         let stable = Replacement::Flag("compaction-batch-limit".to_owned());
         let experimental = Replacement::Flag("experimental-compaction-batch-limit".to_owned());
         assert_eq!(
-            Minor(7).replacement("experimental-compaction-batch-limit"),
+            minor("3.7.0").replacement("experimental-compaction-batch-limit"),
             Some(stable)
         );
-        assert_eq!(Minor(5).replacement("compaction-batch-limit"), Some(experimental));
+        assert_eq!(minor("3.5.0").replacement("compaction-batch-limit"), Some(experimental));
         let experimental = Replacement::Flag("experimental-backend-bbolt-freelist-type".to_owned());
-        assert_eq!(Minor(4).replacement("backend-bbolt-freelist-type"), Some(experimental));
+        assert_eq!(
+            minor("3.4.0").replacement("backend-bbolt-freelist-type"),
+            Some(experimental)
+        );
         let gate = Replacement::Gate("InitialCorruptCheck");
-        assert_eq!(Minor(6).replacement("experimental-initial-corrupt-check"), Some(gate));
-        assert_eq!(Minor(7).replacement("enable-v2"), None);
+        assert_eq!(
+            minor("3.6.0").replacement("experimental-initial-corrupt-check"),
+            Some(gate)
+        );
+        assert_eq!(minor("3.7.0").replacement("enable-v2"), None);
     }
 
     #[test]
     fn values_that_etcd_parses_and_does_not_start_with() {
-        let takes = |flag: &str, value: &str| Minor(6).refusal(flag, value).is_none();
+        let takes = |flag: &str, value: &str| minor("3.6.0").refusal(flag, value).is_none();
         for (flag, taken, refused) in [
             (
                 "auth-token",
@@ -340,16 +295,12 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_sorted_and_gates_had_flags() {
-        for (minor, (listed, list)) in MINORS.into_iter().zip(LISTS) {
-            assert_eq!(minor, listed);
-            assert!(list.lines().is_sorted_by_key(|line| line.split(' ').next()));
-        }
+    fn gates_replace_flags_that_existed() {
+        assert!(FLAGS_OF_GATES.iter().all(|(_, flag)| minor("3.5.0").has_flag(flag)));
         assert!(
-            GATES
+            FLAGS_OF_GATES
                 .iter()
-                .filter_map(|gate| gate.flag)
-                .all(|flag| Minor(5).has_flag(flag))
+                .all(|(gate, _)| minor("3.6.0").feature_gates().any(|known| known == *gate))
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What etcd itself knows, as data.
+//! Facts about etcd itself, as data.
 
 mod cipher_suites;
 mod flags;
@@ -12,9 +12,9 @@ pub use cipher_suites::CipherSuite;
 pub use flags::Replacement;
 pub(crate) use flags::is_zero;
 pub use images::{BIN_DIR, Layout};
-pub use upgrade::{NoWay, hops, needs_snapshot};
+pub use upgrade::{UnsupportedDowngrade, hops, needs_snapshot};
 pub use variables::{flag_of, instead_of_bitnami, variable_of};
 pub use version::{MINORS, Minor, Version};
 
-/// What `--quota-backend-bytes` is when nobody sets it: 2 GiB (`server/storage/quota.go`, `DefaultQuotaBytes`).
+/// etcd's default of `--quota-backend-bytes`: 2 GiB (`server/storage/quota.go`, `DefaultQuotaBytes`).
 pub const DEFAULT_QUOTA_BYTES: i128 = 2 << 30;

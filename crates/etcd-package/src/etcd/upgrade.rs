@@ -1,40 +1,44 @@
-//! Which releases a cluster passes through on its way from one to another.
+//! The releases that a cluster passes through when its version changes.
 
-use super::version::{Minor, Version};
+use super::version::{MINORS, Minor, Version};
 
-/// Why there is no way.
+/// A downgrade that etcd does not support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoWay {
-    /// etcd's downgrade leads to 3.5 and no further: 3.4 knows nothing of the procedure, and gets no more fixes.
-    Below(Minor),
+pub struct UnsupportedDowngrade {
+    /// The oldest minor version that a downgrade can lead to.
+    pub oldest: Minor,
 }
 
-/// The releases to run one after the other, the first one after `from`, the last one `to`; none if they are the same.
+/// Returns the releases to run one after the other: the first one after `from`, and `to` as the last one. There is none if
+/// they are the same.
 ///
-/// A cluster takes one minor version at a time, in either direction, and leaves a minor version from its newest release
-/// if the one that runs is too old to be left ("Upgrade etcd from 3.5 to 3.6" and its like on etcd.io).
+/// A cluster changes by one minor version at a time, in either direction. If the running release is too old to reach the
+/// next minor version, a newer one of the same minor version comes first ("Upgrade etcd from 3.5 to 3.6" and similar pages
+/// on etcd.io).
 ///
 /// # Errors
 ///
-/// If etcd cannot go there.
-pub fn hops(from: Version, to: Version) -> Result<Vec<Version>, NoWay> {
+/// Returns an error if etcd cannot be downgraded to that version.
+pub fn hops(from: Version, to: Version) -> Result<Vec<Version>, UnsupportedDowngrade> {
     let (start, end) = (from.minor(), to.minor());
-    if end < start && end < OLDEST_TARGET {
-        return Err(NoWay::Below(OLDEST_TARGET));
+    let mut targets = MINORS.into_iter().filter(|minor| minor.release().is_downgrade_target);
+    if let Some(oldest) = targets.next().filter(|oldest| end < start && end < *oldest) {
+        return Err(UnsupportedDowngrade { oldest });
     }
+    let run = |minor: Minor| if minor == end { to } else { minor.tested() };
     let mut hops = Vec::new();
-    let mut minor = start;
-    while minor < end {
-        let at = hops.last().copied().unwrap_or(from);
-        if at < first_to_leave(minor) {
-            hops.push(newest(minor));
+    for minor in MINORS.into_iter().filter(|minor| start <= *minor && *minor <= end) {
+        if minor > start {
+            hops.push(run(minor));
         }
-        minor = Minor(minor.0 + 1);
-        hops.push(if minor == end { to } else { newest(minor) });
+        let leads_to_next = minor.release().leads_to_next.filter(|_| minor < end);
+        let at = hops.last().copied().unwrap_or(from);
+        if leads_to_next.is_some_and(|first| at.patch() < first) {
+            hops.push(minor.tested());
+        }
     }
-    while minor > end {
-        minor = Minor(minor.0 - 1);
-        hops.push(if minor == end { to } else { newest(minor) });
+    for minor in MINORS.into_iter().rev().filter(|minor| end <= *minor && *minor < start) {
+        hops.push(run(minor));
     }
     if start == end && from != to {
         hops.push(to);
@@ -42,38 +46,9 @@ pub fn hops(from: Version, to: Version) -> Result<Vec<Version>, NoWay> {
     Ok(hops)
 }
 
-/// Whether each member has to make a snapshot before its version changes so, because it could not read its log.
-///
-/// Members of 3.5 make their addresses known by requests of etcd's second API, and 3.7 ends at the first that it finds in
-/// its log (`server/etcdserver/apply.go`, "unmarshal should never fail"). A log begins at the last snapshot, so one has to
-/// be made while 3.6 runs; nothing tells whether one was.
+/// Whether each member has to make a snapshot before its version changes, because the new one could not read its log.
 pub fn needs_snapshot(from: Version, to: Version) -> bool {
-    from.minor() == Minor(6) && to.minor() == Minor(7)
-}
-
-/// The oldest minor version that a downgrade can lead to.
-const OLDEST_TARGET: Minor = Minor(5);
-
-/// The release to be on before the next minor version: members of an older one may refuse to work beside those of it
-/// (the guides for upgrades on etcd.io).
-fn first_to_leave(minor: Minor) -> Version {
-    let patch = match minor.0 {
-        5 => 32,
-        6 => 11,
-        _ => 0,
-    };
-    Version::new(minor, patch)
-}
-
-/// The newest release of a minor version that this package was tried with.
-fn newest(minor: Minor) -> Version {
-    let patch = match minor.0 {
-        4 => 25,
-        5 => 33,
-        6 => 14,
-        _ => 1,
-    };
-    Version::new(minor, patch)
+    from.minor().release().next_needs_snapshot && from.minor() < to.minor()
 }
 
 #[cfg(test)]
@@ -81,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ways() {
+    fn upgrades_and_downgrades_pass_through_each_minor_version() {
         for (from, to, expected) in [
             ("3.6.14", "3.6.14", Some("")),
             ("3.6.1", "3.6.14", Some("3.6.14")),

@@ -17,14 +17,6 @@ pub fn variable_of(flag: &str) -> String {
     format!("ETCD_{}", flag.to_uppercase().replace('-', "_"))
 }
 
-/// Variables that etcd reads although they stand for no flag, and the first minor version that reads them
-/// (`client/v3/logger.go`; `server/etcdmain/etcd.go`, `checkSupportArch`; `client/pkg/verify/verify.go`).
-const OTHERS: [(&str, u32); 3] = [
-    ("ETCD_CLIENT_DEBUG", 4),
-    ("ETCD_UNSUPPORTED_ARCH", 4),
-    ("ETCD_VERIFY", 5),
-];
-
 /// Variables of Bitnami's images, which their scripts read, and the value that does the same here. Empty where there is
 /// nothing to do (`rootfs/opt/bitnami/scripts/etcd-env.sh` of bitnami/containers).
 const BITNAMI: [(&str, &str); 22] = [
@@ -79,9 +71,7 @@ impl Version {
     /// Whether etcd reads a variable that stands for no flag.
     #[must_use]
     pub fn reads_variable(self, name: &str) -> bool {
-        OTHERS
-            .iter()
-            .any(|(other, since)| *other == name && self.minor().0 >= *since)
+        self.minor().release().variables.contains(&name)
     }
 }
 

@@ -1,11 +1,12 @@
-//! The versions of etcd that the package knows.
+//! The versions of etcd that the package supports.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 use rutter::yaml::Refusal;
 
-use super::flags;
+use super::releases::{RELEASES, Release};
 use crate::codes::UNSUPPORTED_VERSION;
 
 /// A release of etcd that the package can render: of a minor version in [`MINORS`].
@@ -16,118 +17,148 @@ pub struct Version {
 }
 
 /// A minor version: `3.6`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Minor(pub(super) u32);
+#[derive(Clone, Copy)]
+pub struct Minor(&'static Release);
 
-/// The minor versions that the package knows, oldest first.
-pub const MINORS: [Minor; 4] = [Minor(4), Minor(5), Minor(6), Minor(7)];
+/// The minor versions that the package supports, oldest first.
+pub const MINORS: [Minor; RELEASES.len()] = {
+    let mut minors = [Minor(&RELEASES[0]); RELEASES.len()];
+    let mut index = 0;
+    while index < RELEASES.len() {
+        minors[index] = Minor(&RELEASES[index]);
+        index += 1;
+    }
+    minors
+};
 
 impl Minor {
-    /// Whether the etcd project still fixes it: it maintains the two latest minor versions, and 3.5 beside them.
+    /// Returns the row of the table.
+    pub(super) fn release(self) -> &'static Release {
+        self.0
+    }
+
+    /// Whether the etcd project still fixes it.
     #[must_use]
     pub fn is_maintained(self) -> bool {
-        self.0 >= 5
+        self.0.is_maintained
+    }
+
+    /// Returns the newest release that is known to exist.
+    #[must_use]
+    pub fn newest_known(self) -> Version {
+        Version::new(self, self.0.newest)
+    }
+
+    /// Returns the newest release that this package was tested with.
+    pub(super) const fn tested(self) -> Version {
+        Version::new(self, self.0.tested)
+    }
+}
+
+impl PartialEq for Minor {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.minor == other.0.minor
+    }
+}
+
+impl Eq for Minor {}
+
+impl PartialOrd for Minor {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Minor {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.minor.cmp(&other.0.minor)
+    }
+}
+
+impl fmt::Debug for Minor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
 impl fmt::Display for Minor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "3.{}", self.0)
+        write!(f, "3.{}", self.0.minor)
     }
 }
 
 impl Version {
-    /// What is run unless another is asked for: the minor version before the newest, so that what there was to find
-    /// in a `.0` has been found.
-    pub const DEFAULT: Self = Self {
-        minor: Minor(6),
-        patch: 14,
-    };
+    /// The default: a release of the minor version before the newest, whose `.0` releases had time to be fixed.
+    pub const DEFAULT: Self = MINORS[MINORS.len() - 2].tested();
 
-    pub(super) fn new(minor: Minor, patch: u32) -> Self {
+    pub(super) const fn new(minor: Minor, patch: u32) -> Self {
         Self { minor, patch }
     }
 
-    /// Whether members say in `endpoint status` which minor version their data are of: since 3.6.
-    #[must_use]
-    pub fn tells_storage_version(self) -> bool {
-        self.minor >= Minor(6)
-    }
-
-    /// Its minor version.
+    /// Returns its minor version.
     #[must_use]
     pub fn minor(self) -> Minor {
         self.minor
     }
 
-    /// Whether `/livez` and `/readyz` exist: since 3.5.11 and 3.4.29 (etcd's `CHANGELOG-3.5.md`, `CHANGELOG-3.4.md`).
+    /// Returns the number of the patch release.
+    pub(super) fn patch(self) -> u32 {
+        self.patch
+    }
+
+    fn is_since(self, first: Option<u32>) -> bool {
+        first.is_some_and(|first| self.patch >= first)
+    }
+
+    /// Whether `endpoint status` has the version of a member's data.
+    #[must_use]
+    pub fn tells_storage_version(self) -> bool {
+        self.minor.0.reports_storage_version
+    }
+
+    /// Whether `/livez` and `/readyz` exist.
     #[must_use]
     pub fn serves_livez(self) -> bool {
-        match self.minor.0 {
-            4 => self.patch >= 29,
-            5 => self.patch >= 11,
-            _ => true,
-        }
+        self.is_since(self.minor.0.livez)
     }
 
-    /// Whether the project's image had a shell: before 3.5.7 (`CHANGELOG-3.5.md`); of 3.4, its older releases.
+    /// Whether the project's image has a shell.
     #[must_use]
     pub fn has_shell(self) -> bool {
-        match self.minor.0 {
-            4 => true,
-            5 => self.patch < 7,
-            _ => false,
-        }
+        !self.is_since(self.minor.0.without_shell)
     }
 
-    /// Whether a crash of this release can corrupt data: 3.5.0 to 3.5.2, mended in 3.5.3 (etcd-io/etcd#13908).
+    /// Whether this release can corrupt data when a member is killed.
     #[must_use]
     pub fn corrupts_data(self) -> bool {
-        self.minor.0 == 5 && self.patch < 3
+        self.patch < self.minor.0.safe
     }
 
-    /// Whether the project advises against it in production: before 3.4.22 and 3.5.6 (etcd's `CHANGELOG/README.md`).
+    /// Whether the project advises against it in production.
     #[must_use]
     pub fn is_outdated(self) -> bool {
-        match self.minor.0 {
-            4 => self.patch < 22,
-            5 => self.patch < 6,
-            _ => false,
-        }
+        self.patch < self.minor.0.recommended
     }
 
-    /// Whether `--peer-cert-allowed-cn` and its like take several names: since 3.5.15 (`server/embed/config.go`).
+    /// Whether `--peer-cert-allowed-cn` and similar flags take several names.
     #[must_use]
     pub fn takes_lists_of_allowed(self) -> bool {
-        (self.minor, self.patch) >= (Minor(5), 15)
+        self.is_since(self.minor.0.lists_of_allowed)
     }
 
-    /// Whether restoring can raise revisions: since 3.5.10 (`etcdutl/etcdutl/snapshot_command.go`).
+    /// Whether restoring a snapshot can raise revisions.
     #[must_use]
     pub fn bumps_revisions(self) -> bool {
-        (self.minor, self.patch) >= (Minor(5), 10)
+        self.is_since(self.minor.0.bump_revision)
     }
 
-    /// The program that works on the files of snapshots: `etcdutl` since 3.5.0, `etcdctl` before.
+    /// Returns the program that works on snapshot files.
     #[must_use]
     pub fn snapshot_tool(self) -> &'static str {
-        if self.minor >= Minor(5) { "etcdutl" } else { "etcdctl" }
+        self.minor.0.snapshot_tool
     }
 
-    /// Whether there is a flag `name`.
-    #[must_use]
-    pub fn has_flag(self, name: &str) -> bool {
-        self.minor.has_flag(name) && self.patch >= flags::first_patch(self.minor, name)
-    }
-
-    /// The release of the same minor version with which a flag came, if this one is too old for it.
-    #[must_use]
-    pub fn release_with(self, flag: &str) -> Option<Self> {
-        let patch = flags::first_patch(self.minor, flag);
-        (self.patch < patch).then_some(Self { patch, ..self })
-    }
-
-    /// The version that an image tag starts with: `v3.5.15`, `3.5.15-0`.
+    /// Returns the version that an image tag starts with: `v3.5.15`, `3.5.15-0`.
     #[must_use]
     pub fn of_tag(tag: &str) -> Option<(u32, u32, u32)> {
         let text = tag.strip_prefix('v').unwrap_or(tag);
@@ -137,10 +168,10 @@ impl Version {
         numbers(&text[..end])
     }
 
-    /// Its three numbers.
+    /// Returns its three numbers.
     #[must_use]
     pub fn numbers(self) -> (u32, u32, u32) {
-        (3, self.minor.0, self.patch)
+        (3, self.minor.0.minor, self.patch)
     }
 }
 
@@ -170,7 +201,7 @@ impl FromStr for Version {
             return Err(Refusal::invalid(format!("{text:?} is not an etcd version"))
                 .help(format!("write all three numbers, such as {}", Self::DEFAULT)));
         };
-        let known = MINORS.iter().find(|known| major == 3 && known.0 == minor);
+        let known = MINORS.iter().find(|known| major == 3 && known.0.minor == minor);
         match known {
             Some(minor) => Ok(Self { minor: *minor, patch }),
             None => {
@@ -185,4 +216,10 @@ impl FromStr for Version {
     }
 }
 
-rutter::text_type!(Version, types = "string", "pattern": r"^v?3\.[4-7]\.(0|[1-9][0-9]*)$");
+/// Returns the regular expression of the versions.
+fn pattern() -> String {
+    let [oldest, .., newest] = MINORS;
+    format!(r"^v?3\.[{}-{}]\.(0|[1-9][0-9]*)$", oldest.0.minor, newest.0.minor)
+}
+
+rutter::text_type!(Version, types = "string", "pattern": pattern());

@@ -5,7 +5,7 @@ use rutter::{Diagnostic, Diagnostics};
 use super::super::action::Action;
 use super::{PlannedStep, Planner, State, Steps, Update, healthy, reversed};
 use crate::codes::{NO_DOWNGRADE, UNSAFE_CHANGE};
-use crate::etcd::{NoWay, Version, hops, needs_snapshot};
+use crate::etcd::{UnsupportedDowngrade, Version, hops, needs_snapshot};
 
 /// After so many entries a member makes a snapshot, where the log has to be shortened.
 pub(super) const SNAPSHOT_COUNT: u32 = 100;
@@ -31,7 +31,7 @@ impl Planner<'_> {
                 }
                 Some(versions)
             }
-            Err(NoWay::Below(oldest)) => {
+            Err(UnsupportedDowngrade { oldest }) => {
                 let message = format!("etcd {from} cannot go back to {to}: downgrades end at {oldest}");
                 diagnostics.push(Diagnostic::new(&NO_DOWNGRADE, "version", message).help(format!(
                     "write a version from {oldest} on, or restore a snapshot in a new cluster of {to}"
