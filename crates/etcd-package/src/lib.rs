@@ -22,7 +22,7 @@ use rutter::{ChangeRequest, Description, Diagnostic, ObjectKind, Package, Plan, 
 use inflate::inflate;
 #[doc(hidden)]
 pub use plan::{Action, Planned, PlannedStep, difference, lines, planned};
-use render::{ParsedValues, ParsedValues as Source, Rendered};
+use render::{ParsedValues, Rendered};
 
 /// The package itself.
 #[derive(Clone, Copy, Debug, Default)]

@@ -34,7 +34,7 @@ pub use action::Action;
 pub use planner::{Planned, PlannedStep};
 
 use crate::codes::{FIXED_NAME, NO_SNAPSHOT, NOT_INSTALLED, NOT_PRUNED, OTHER_CLUSTER, UNKNOWN_CLUSTER, UNSAFE_APPLY};
-use crate::{Rendered, Source};
+use crate::render::{ParsedValues, Rendered};
 use changes::Comparison;
 use foreign::Takeover;
 use objects::{Object, Objects, items};
@@ -218,7 +218,7 @@ impl Located {
                 (Objects::read(text, namespace)?, None)
             }
             State::Values(request) => {
-                let rendered = Source::read(request)?.render(|_| {})?;
+                let rendered = ParsedValues::read(request)?.render(|_| {})?;
                 (Objects::of(&rendered.manifests, &request.namespace)?, Some(request))
             }
         };
@@ -289,7 +289,7 @@ impl Located {
     }
 
     fn plan(&self, desired: &ChangeRequest) -> Result<(Planned, Shell), Vec<Diagnostic>> {
-        let source = Source::read(&self.request)?;
+        let source = ParsedValues::read(&self.request)?;
         let rendered = source.render(|_| {})?;
         let namespace = &self.request.namespace;
         let wanted = Objects::of(&rendered.manifests, namespace)?;

@@ -127,8 +127,9 @@ impl Table {
         static TEXT: OnceLock<String> = OnceLock::new();
         static TABLE: OnceLock<Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let text =
-                TEXT.get_or_init(|| crate::inflate(include_bytes!(concat!(env!("OUT_DIR"), "/types.txt.deflate"))));
+            let text = TEXT.get_or_init(|| {
+                crate::inflate::inflate(include_bytes!(concat!(env!("OUT_DIR"), "/types.txt.deflate")))
+            });
             Self::read([text.as_str(), CUSTOM])
         })
     }

@@ -7,7 +7,7 @@ use super::super::observed::ObservedCluster;
 use super::apply::{is_provable, started};
 use super::certificates::certified;
 use super::{Planned, PlannedStep, connected, healthy, preflight};
-use crate::Rendered;
+use crate::render::Rendered;
 
 /// Plans to install a cluster.
 pub(in crate::plan) fn install(

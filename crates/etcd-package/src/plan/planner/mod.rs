@@ -36,12 +36,12 @@ use super::observed::ObservedCluster;
 use super::refusal;
 use crate::codes::UNKNOWN_CLUSTER;
 use crate::etcd::Version;
+use crate::render::{ParsedValues, Rendered};
 use crate::values::UpdateType;
-use crate::{Rendered, Source};
 
 /// Two clusters, and the changes between them.
 pub(super) struct Planner<'a> {
-    pub(super) source: &'a Source<'a>,
+    pub(super) source: &'a ParsedValues<'a>,
     /// The desired values, rendered.
     pub(super) rendered: &'a Rendered,
     pub(super) installed: &'a Objects,
