@@ -88,6 +88,8 @@ rutter::codes! {
     Warning IMAGE_OF_STEPS = "image-of-steps", "steps between two versions use other images than the values name";
     Warning FILE_OWNER_CHANGES = "file-owner-changes", "etcd runs as another user, which has to read the data";
     Warning NOT_PRUNED = "not-pruned", "an apply leaves objects that are no longer rendered";
+    Warning ACCEPTED = "accepted", "a person has taken on what no rule covers";
+    Warning OPTIONS_ASSUMED = "options-assumed", "the installed members may run with other options than the objects show";
     Warning NO_SNAPSHOT = "no-snapshot", "no snapshot comes before what cannot be undone";
     Warning SMALLER_QUOTA = "smaller-quota", "the database may be larger than its new quota";
     Warning COMPACTION_DISABLED = "compaction-disabled", "the database grows until its quota is full";

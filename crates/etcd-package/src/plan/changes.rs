@@ -8,13 +8,14 @@ use rutter::{Diagnostic, Diagnostics, File, Severity};
 
 use super::difference::{Difference, Segment, differences};
 use super::fact::Fact;
-use super::foreign::Takeover;
+use super::foreign::{Takeover, pod_refers_to, refers_to};
 use super::objects::{Id, Object, Objects, items, scalar, strip_places};
 use super::observed::{ObservedCluster, Options, Setting, quoted, text};
+use super::refusal;
 use super::reliance::Reliance;
 use super::rules::{self, Meaning, Refusal};
 use crate::cluster::OWNERSHIP_LABEL;
-use crate::codes::{NOT_UNDERSTOOD, UNSAFE_CHANGE, UNUSED_VALUE};
+use crate::codes::{ACCEPTED, NOT_UNDERSTOOD, UNSAFE_CHANGE, UNUSED_VALUE};
 
 /// The annotation in which `kubectl apply` keeps the last applied object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -207,16 +208,27 @@ impl Comparison<'_> {
                 });
             }
         }
+        self.check_foreign_policies(&mut used, diagnostics);
         changes.surplus = self.surplus();
         // Hooks are no differences: they run when the installed pods end. Nor are claims that a StatefulSet has made.
         let is_no_difference = |name: &str| name.contains(".lifecycle.") || name.starts_with("persistentvolumeclaim/");
-        let is_unused = |name: &&String| name.contains(':') && !is_no_difference(name) && !used.contains(name);
+        let is_unused = |name: &&String| {
+            !is_no_difference(name) && !used.contains(name) && *name != refusal::AUTHENTICATION_ACCEPTED
+        };
         for unused in self.accepted.iter().filter(is_unused) {
             let message = format!("--accept {unused:?} matches no difference");
             let mut diagnostic =
                 Diagnostic::new(&UNUSED_VALUE, "", message).help("remove it, or copy it from the error");
             diagnostic.severity = Severity::Warning;
             diagnostics.push(diagnostic);
+        }
+        if !diagnostics.has_errors() {
+            diagnostics.extend(
+                self.accepted
+                    .iter()
+                    .filter(|name| !is_unused(name))
+                    .map(|name| accepted(name, &changes)),
+            );
         }
         changes
     }
@@ -326,15 +338,64 @@ impl Comparison<'_> {
         found
     }
 
+    /// Refuses policies of network plugins and meshes, which nobody reads here, and which keep members from each other as those
+    /// of Kubernetes do.
+    fn check_foreign_policies(&self, used: &mut Vec<String>, diagnostics: &mut Diagnostics) {
+        for desired in self.desired.iter().skip(self.own_manifests) {
+            if !POLICY_GROUPS.contains(&&*desired.id.group) {
+                continue;
+            }
+            let same = self.installed.get(&desired.id).is_some_and(|installed| {
+                let found = differences(&desired.id.group, &desired.id.kind, &installed.node, &desired.node);
+                found
+                    .iter()
+                    .all(|found| found.path.to_string().starts_with("metadata."))
+            });
+            let name = accepted_name(&desired.id, "spec");
+            if self.accepted.contains(&name) {
+                used.push(name);
+            } else if !same {
+                let message = format!(
+                    "the {} {:?} may keep members, their clients or DNS from each other, and such policies are not read",
+                    desired.id.kind, desired.id.name
+                );
+                diagnostics.push(Diagnostic::new(&NOT_UNDERSTOOD, "extraManifests", message).help(format!(
+                    "apply it by itself, and watch the cluster; or, if you know that it lets members reach each other and DNS: \
+                     --accept '{name}'"
+                )));
+            }
+        }
+    }
+
     /// Own objects that are rendered no longer. Only kinds that hold no data and that only this cluster uses are among them.
     fn surplus(&self) -> Vec<(String, String)> {
         let gone = self
             .installed
             .iter()
             .filter(|object| self.is_own(object))
-            .filter(|object| self.desired.get(&object.id).is_none());
+            .filter(|object| self.desired.get(&object.id).is_none())
+            .filter(|object| !self.is_used_by_others(object));
         gone.map(|object| (resource(&object.id), object.id.name.clone()))
             .collect()
+    }
+
+    /// Whether pods of others refer to an object.
+    fn is_used_by_others(&self, object: &Object) -> bool {
+        let referring = ["ServiceAccount", "ConfigMap"];
+        referring.contains(&&*object.id.kind)
+            && self.installed.iter().any(|other| {
+                let path = match &*other.id.kind {
+                    "StatefulSet" | "Deployment" | "DaemonSet" => "spec.template.spec",
+                    "CronJob" => "spec.jobTemplate.spec.template.spec",
+                    "Pod" if items(other.node.at("metadata.ownerReferences")).is_empty() => "spec",
+                    _ => return false,
+                };
+                let is_other = other.id != self.from.set.id && !self.is_own(other);
+                other.id.namespace == object.id.namespace
+                    && is_other
+                    && self.desired.get(&other.id).is_none()
+                    && other.node.at(path).is_some_and(|pod| pod_refers_to(pod, object))
+            })
     }
 
     fn is_own(&self, object: &Object) -> bool {
@@ -347,11 +408,18 @@ impl Comparison<'_> {
                 // manifest.
                 Some(owner) => {
                     owner == self.from.fullname
-                        && (NAMED_BY_VALUES.contains(&&*object.id.kind) || has_own_name(self.from, object))
+                        && (has_own_name(self.from, object) || is_named_by_values(self.from, object))
                 }
                 None => self.from.is_own && is_own_before_the_label(self.from, object),
             }
     }
+}
+
+/// Whether an object has a name that the values give: that of a client's certificate, or of what the pods refer to.
+fn is_named_by_values(from: &ObservedCluster, object: &Object) -> bool {
+    let rest = object.id.name.strip_prefix(&from.fullname);
+    let is_of_client = object.id.kind == "Certificate" && rest.is_some_and(|rest| rest.starts_with("-user."));
+    is_of_client || refers_to(from, object)
 }
 
 /// Whether an object without the label of ownership is of a release of this package that did not have it: it has the name
@@ -385,8 +453,14 @@ const DISPOSABLE: [(&str, &str); 11] = [
     ("", "ServiceAccount"),
 ];
 
-/// Kinds whose objects can have any name that the values give.
-const NAMED_BY_VALUES: [&str; 3] = ["Certificate", "Issuer", "ServiceAccount"];
+/// Groups of policies that decide who reaches whom, besides Kubernetes' own.
+const POLICY_GROUPS: [&str; 5] = [
+    "cilium.io",
+    "crd.projectcalico.org",
+    "policy.networking.k8s.io",
+    "projectcalico.org",
+    "security.istio.io",
+];
 
 /// Suffixes of the names of own objects, after the name of the cluster.
 const ENDINGS: [&str; 9] = [
@@ -461,6 +535,24 @@ fn not_understood(id: &Id, found: &Found, name: &str, is_relied_on: bool) -> Dia
     } else {
         format!("if you know that members can restart with it: {accept}")
     })
+}
+
+/// What a person has taken on, for whoever reviews and carries out the plan.
+fn accepted(name: &str, changes: &Changes) -> Diagnostic {
+    let differences = changes.objects.iter().flat_map(|object| {
+        let of_object = object.changes.iter().flatten();
+        of_object.map(move |change| (accepted_name(&object.id, &change.path), change))
+    });
+    let found = differences.into_iter().find(|(of_change, _)| of_change == name);
+    let message = match found {
+        Some((name, change)) => format!(
+            "{name} changes from {} to {}, as --accept has it",
+            change.installed, change.desired
+        ),
+        None => format!("--accept {name:?} is given"),
+    };
+    Diagnostic::new(&ACCEPTED, "", message)
+        .help("no rule says what it means for the cluster: check it before you carry the plan out")
 }
 
 /// The meaning of a difference of an object that is not the package's, and that members rely on.

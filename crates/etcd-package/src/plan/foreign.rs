@@ -1,5 +1,6 @@
 //! Objects that exist under desired names and belong to somebody else: an apply would take them over.
 
+use rutter::yaml::Node;
 use rutter::{Diagnostic, Diagnostics, Severity};
 
 use super::changes::{accepted_name, is_own_before_the_label};
@@ -258,10 +259,13 @@ fn labels(object: &Object) -> std::collections::BTreeMap<String, String> {
 }
 
 /// Whether the pods of a cluster refer to an object.
-fn refers_to(from: &ObservedCluster, object: &Object) -> bool {
-    let Some(pod) = from.set.node.at("spec.template.spec") else {
-        return false;
-    };
+pub(super) fn refers_to(from: &ObservedCluster, object: &Object) -> bool {
+    let pod = from.set.node.at("spec.template.spec");
+    pod.is_some_and(|pod| pod_refers_to(pod, object))
+}
+
+/// Whether the specification of a pod refers to an object.
+pub(super) fn pod_refers_to(pod: &Node, object: &Object) -> bool {
     let name = Some(object.id.name.clone());
     match &*object.id.kind {
         "ServiceAccount" => text(pod, "serviceAccountName") == name || text(pod, "serviceAccount") == name,

@@ -193,7 +193,7 @@ const ENV_FROM: &str = "extraEnvFrom";
 const FORCE_NEW_CLUSTER: &str = "force-new-cluster";
 
 /// The name by which a person takes on that etcd's authentication is off, whatever the objects show.
-const AUTHENTICATION_ACCEPTED: &str = "authentication";
+pub(super) const AUTHENTICATION_ACCEPTED: &str = "authentication";
 
 /// Signs that clients sign in to a cluster.
 fn signs_of_authentication(from: &ObservedCluster) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The objects that members rely on beside those of the package: the Secrets and ConfigMaps in their volumes, and whatever
 //! fills these. The user's own manifests can have them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rutter::yaml::{Node, Value};
 
@@ -39,19 +39,31 @@ impl Reliance {
         for cluster in clusters {
             found.add_volumes(cluster);
         }
-        loop {
-            let size = found.names.len() + found.issuers.len();
-            for object in objects.iter().flat_map(|objects| objects.iter()) {
-                if object.id.kind == "Certificate" && found.includes(object) {
-                    found.issuers.extend(issuer_of_certificate(object));
-                } else if found.issuers.contains(&issuer_name(&object.id)) {
-                    found.names.extend(named_secrets(&object.node));
-                }
-            }
-            if found.names.len() + found.issuers.len() == size {
-                return found;
+        // What each Secret is signed by, and what each issuer signs with.
+        let (mut signed_by, mut signs_with) = (BTreeMap::<String, Vec<String>>::new(), BTreeMap::new());
+        for object in objects.iter().flat_map(|objects| objects.iter()) {
+            if let ("Certificate", Some(secret)) = (&*object.id.kind, object.text("spec.secretName")) {
+                signed_by
+                    .entry(secret)
+                    .or_default()
+                    .extend(issuer_of_certificate(object));
+            } else if object.id.kind.ends_with("Issuer") {
+                let secrets: &mut Vec<String> = signs_with.entry(issuer_name(&object.id)).or_default();
+                secrets.extend(named_secrets(&object.node));
             }
         }
+        let mut next: Vec<String> = found.names.iter().cloned().collect();
+        while let Some(secret) = next.pop() {
+            for issuer in signed_by.remove(&secret).into_iter().flatten() {
+                for name in signs_with.remove(&issuer).into_iter().flatten() {
+                    if found.names.insert(name.clone()) {
+                        next.push(name);
+                    }
+                }
+                found.issuers.insert(issuer);
+            }
+        }
+        found
     }
 
     fn add_volumes(&mut self, cluster: &ObservedCluster) {
@@ -65,6 +77,11 @@ impl Reliance {
             ];
             self.names.extend(names.into_iter().chain(projected).flatten());
         }
+    }
+
+    /// Whether members rely on a Secret or ConfigMap of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
     }
 
     /// Whether members rely on an object. One of an unknown kind that names something that they rely on may fill it.

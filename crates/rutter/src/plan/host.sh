@@ -761,7 +761,7 @@ rutter_main() {
   if [ "$rutter_mode" = list ]; then
     if [ -z "$rutter_cluster" ] && [ -e state/cluster ]; then read -r rutter_cluster < state/cluster || :; fi
     [ -z "$rutter_cluster" ] || rutter_state=state/$rutter_cluster-$rutter_plan
-    printf '%s\n' "$rutter_summary"
+    printf '%s\n' "$rutter_summary" ${rutter_warnings:+"$rutter_warnings"}
     rutter_each_step rutter_list_step
     exit 0
   fi
@@ -776,7 +776,10 @@ rutter_main() {
   rutter_find_kubectl
   rutter_find_cluster
   rutter_each_step rutter_count_step
-  [ -n "$rutter_is_shown" ] || rutter_print "$rutter_summary"
+  if [ -z "$rutter_is_shown" ]; then
+    rutter_print "$rutter_summary"
+    [ -z "$rutter_warnings" ] || printf '%s\n' "$rutter_warnings"
+  fi
   rutter_print "cluster $rutter_uid, context $rutter_where"
   if [ -n "$rutter_found" ]; then
     rutter_each_step rutter_check_before

@@ -96,16 +96,24 @@ impl Plan {
     #[must_use]
     pub fn files(&self, target: Option<&Target>) -> Vec<File> {
         let mut files = self.step_files();
-        // Their places are in texts that are not here.
-        let warnings = self.warnings.iter().map(|warning| warning.clone().at(None));
-        let warnings: String = warnings.map(|warning| warning.display("").to_string()).collect();
-        let text = format!("{}\n{warnings}{}", self.headline_in(target), self.body(Detail::All));
+        let text = format!(
+            "{}\n{}{}",
+            self.headline_in(target),
+            self.warnings_text(),
+            self.body(Detail::All)
+        );
         let script = script::write(self, &files, target);
         files.extend([("plan.txt", text), ("run.sh", script)].map(|(path, text)| File {
             path: path.to_owned(),
             text,
         }));
         files
+    }
+
+    /// The warnings, without their places: these are in texts that are not in the plan's directory.
+    fn warnings_text(&self) -> String {
+        let warnings = self.warnings.iter().map(|warning| warning.clone().at(None));
+        warnings.map(|warning| warning.display("").to_string()).collect()
     }
 
     fn step_files(&self) -> Vec<File> {

@@ -18,6 +18,7 @@ pub(super) fn write(plan: &Plan, files: &[File], target: Option<&Target>) -> Str
         "#!/bin/sh\n# Carries out the plan in plan.txt. `sh run.sh --help` documents it.\nset -eu\n\n".to_owned();
     let variables = [
         ("summary", shown(&format!("{}: {}", plan.headline(), plan.verdict()))),
+        ("warnings", plan.warnings_text().trim_end().to_owned()),
         ("name", shown(&plan.name)),
         ("namespace", name(&plan.namespace)),
         ("lease", format!("rutter-{}", name(&plan.name))),

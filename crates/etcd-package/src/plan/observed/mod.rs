@@ -330,6 +330,11 @@ impl ObservedCluster {
         }
     }
 
+    /// Whether the image decides what runs, and may change the options on the way.
+    pub(super) fn runs_entrypoint(&self) -> bool {
+        self.program().is_none()
+    }
+
     /// The program that the container of etcd runs, if its command names one.
     pub(super) fn program(&self) -> Option<String> {
         items(self.etcd()?.get("command")).first().and_then(scalar)
@@ -427,16 +432,23 @@ fn peer_url(url: String) -> Fact<String> {
 }
 
 fn peer_tls(options: &Options, files: TlsFiles) -> Fact<PeerTls> {
-    if let Fact::Unknown(reason) = options.is_on("peer-auto-tls") {
-        return Fact::Unknown(reason);
-    }
-    if options.is_on("peer-auto-tls") == Fact::Known(true) {
-        return Fact::Known(PeerTls::Auto);
-    }
-    match options.get("peer-cert-file") {
-        Fact::Known(_) => Fact::Known(PeerTls::Identity(files)),
-        Fact::Absent => Fact::Known(PeerTls::Plain),
+    let is_auto = || match options.is_on("peer-auto-tls") {
         Fact::Unknown(reason) => Fact::Unknown(reason),
+        Fact::Known(true) => Fact::Known(PeerTls::Auto),
+        Fact::Known(false) | Fact::Absent => Fact::Known(PeerTls::Plain),
+    };
+    // With a certificate or a key, etcd makes none of its own (`PeerSelfCert` in `server/embed/config.go`).
+    match (options.get("peer-cert-file"), options.get("peer-key-file")) {
+        (Fact::Unknown(reason), _) | (_, Fact::Unknown(reason)) => Fact::Unknown(reason),
+        (Fact::Absent, Fact::Absent) => is_auto(),
+        (certificate, key) => {
+            let is_empty = |file: Fact<String>| file.known().is_none_or(String::is_empty);
+            if is_empty(certificate) && is_empty(key) {
+                is_auto()
+            } else {
+                Fact::Known(PeerTls::Identity(files))
+            }
+        }
     }
 }
 

@@ -69,6 +69,9 @@ impl Planner<'_> {
         if self.from.health != Health::Stopped {
             return None;
         }
+        if self.is_ephemeral() {
+            return Some("its data were in volumes that have gone with its pods: it would start empty".to_owned());
+        }
         if !is_one_apply {
             return Some("the change takes steps".to_owned());
         }

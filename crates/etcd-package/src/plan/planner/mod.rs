@@ -159,6 +159,8 @@ impl Planner<'_> {
             self.check_tls_versions(&mut diagnostics);
             refusal::check_selector(self.installed, Some(self.from), self.to, &mut diagnostics);
             self.check_pruned(&mut diagnostics);
+            self.check_renewed(&mut diagnostics);
+            self.check_intruders(&mut diagnostics);
             self.check_policies(&mut diagnostics);
             self.check_allowed_names(&mut diagnostics);
             self.check_connections(&mut diagnostics);
@@ -175,12 +177,16 @@ impl Planner<'_> {
         };
         let is_one_apply = is_nothing || self.is_one_apply(&versions, running);
         if let Some(why) = self.why_started(&versions, is_one_apply) {
-            diagnostics.push(
-                Diagnostic::new(&UNKNOWN_CLUSTER, "", format!("the cluster is stopped, and {why}")).help(format!(
+            let help = if self.is_ephemeral() {
+                "restore a snapshot in a new cluster; or, if it may be empty, delete its StatefulSet and install it again".to_owned()
+            } else {
+                format!(
                     "start it first: kubectl scale statefulset/{} -n {} --replicas={}",
                     self.from.fullname, self.from.namespace, self.from.replicas
-                )),
-            );
+                )
+            };
+            diagnostics
+                .push(Diagnostic::new(&UNKNOWN_CLUSTER, "", format!("the cluster is stopped, and {why}")).help(help));
             return Err(diagnostics.into_vec());
         }
         let mut steps = match (is_nothing, is_one_apply) {

@@ -5,7 +5,8 @@ use rutter::{Diagnostic, Diagnostics};
 use super::super::action::Action;
 use super::super::changes::resource;
 use super::super::objects::{Object, is_same_object};
-use super::super::observed::Health;
+use super::super::observed::{Health, quoted};
+use super::super::reliance::Reliance;
 use super::warnings::client_port;
 use super::{PlannedStep, Planner};
 use crate::codes::UNSAFE_CHANGE;
@@ -44,6 +45,29 @@ impl Planner<'_> {
             diagnostics.push(
                 Diagnostic::new(&UNSAFE_CHANGE, "update", message)
                     .help("write update: {type: RollingUpdate, partition: 0} for this change"),
+            );
+        }
+    }
+
+    /// Refuses to delete a Certificate whose Secret the members go on with: nobody would renew it, and cert-manager may delete
+    /// it as well.
+    pub(super) fn check_renewed(&self, diagnostics: &mut Diagnostics) {
+        let relied_on = Reliance::of(&[self.to], &[self.desired]);
+        for certificate in self.installed.of_kind("cert-manager.io", "Certificate") {
+            let Some(secret) = certificate.text("spec.secretName") else {
+                continue;
+            };
+            if !self.is_pruned(certificate) || !relied_on.has(&secret) || self.to.certificates.contains_key(&secret) {
+                continue;
+            }
+            let message = format!(
+                "the Certificate {:?} would be deleted, and its Secret {} is one that members go on with: nobody would renew it",
+                certificate.id.name,
+                quoted(&secret)
+            );
+            diagnostics.push(
+                Diagnostic::new(&UNSAFE_CHANGE, "tls", message)
+                    .help("keep cert-manager for it, or name a Secret that something else renews"),
             );
         }
     }

@@ -150,6 +150,25 @@ impl Planner<'_> {
             pod
         };
         let new = |ordinal: u32| Pod::of(self.to, ordinal);
+        // Members know each other by names, which they look up for each new connection.
+        let closes_dns = |policies: &[&Object]| {
+            ordinals.iter().any(|ordinal| {
+                let asked = dns(
+                    &before,
+                    &Pod::of(self.from, (*ordinal).min(self.from.replicas.saturating_sub(1))),
+                );
+                let is_closed = |pod: &Pod| dns(policies, pod) == Access::No;
+                asked != Access::No && (is_closed(&old(*ordinal)) || is_closed(&new(*ordinal)))
+            })
+        };
+        if closes_dns(&during) {
+            let message = "network policies would keep members from DNS (port 53), and they find each other by names at each new \
+                           connection";
+            diagnostics.push(
+                Diagnostic::new(&UNSAFE_CHANGE, "networkPolicy", message)
+                    .help("let members out to the pods of DNS, at port 53 of UDP and TCP, in the same change"),
+            );
+        }
         let is_kept = |policies: &[&Object]| {
             pairs(&ordinals).into_iter().all(|(from, to)| {
                 let passed = if from.max(to) < self.from.replicas {
@@ -403,6 +422,55 @@ fn reaches(policies: &[&Object], from: &Pod, to: &Pod, port: u16) -> Access {
         })
     };
     passes_all(Direction::Egress, from).and(passes_all(Direction::Ingress, to))
+}
+
+/// Whether a pod can ask DNS, whose pods are in another namespace.
+fn dns(policies: &[&Object], pod: &Pod) -> Access {
+    let mut selecting = policies
+        .iter()
+        .filter(|policy| has_type(policy, Direction::Egress) && selects(policy, pod))
+        .peekable();
+    if selecting.peek().is_none() {
+        return Access::Yes;
+    }
+    let has_dns = |rule: &&Node| {
+        let ports = items(rule.get("ports"));
+        ports.is_empty()
+            || ports.iter().any(|entry| {
+                let number = |field: &str| text(entry, field).and_then(|port| port.parse::<u16>().ok());
+                let is_udp = text(entry, "protocol").as_deref() == Some("UDP");
+                // A name is one of the ports of these pods.
+                let has = match (text(entry, "port"), number("port")) {
+                    (None, _) | (Some(_), None) => true,
+                    (_, Some(first)) => (first..=number("endPort").unwrap_or(first)).contains(&53),
+                };
+                is_udp && has
+            })
+    };
+    let mut maybe = BTreeSet::new();
+    for rule in selecting
+        .flat_map(|policy| items(policy.node.at("spec.egress")))
+        .filter(has_dns)
+    {
+        let peers = items(rule.get("to"));
+        if peers.is_empty() {
+            return Access::Yes;
+        }
+        for peer in peers {
+            let is_block = peer.get("ipBlock").is_some_and(|block| !block.is_null());
+            let is_elsewhere = peer
+                .get("namespaceSelector")
+                .is_some_and(|selector| !selector.is_null());
+            if is_block || is_elsewhere {
+                maybe.insert(shown_peer(peer, pod));
+            }
+        }
+    }
+    if maybe.is_empty() {
+        Access::No
+    } else {
+        Access::Maybe(maybe)
+    }
 }
 
 /// Whether a policy has rules for a direction (`networking/v1`, `NetworkPolicySpec.PolicyTypes`).

@@ -1,5 +1,7 @@
 //! Warnings before the first step.
 
+use std::collections::BTreeSet;
+
 use rutter::Diagnostic;
 use rutter::quantity::Quantity;
 use rutter::yaml::Node;
@@ -7,13 +9,13 @@ use rutter::yaml::Node;
 use super::super::changes::ObjectChange;
 use super::super::fact::Fact;
 use super::super::objects::{Object, items};
-use super::super::observed::{Certificate, ObservedCluster, map, quoted, shortened, text};
+use super::super::observed::{Certificate, ObservedCluster, Options, map, quoted, shortened, text};
 use super::certificates::{certified_names, covers};
 use super::{Planner, Rollout};
 use crate::cluster::OWNERSHIP_LABEL;
 use crate::codes::{
-    CLAIMS_DELETED, CLIENTS_CUT_OFF, FILE_OWNER_CHANGES, IMAGE_OF_STEPS, NO_SNAPSHOT, PREPARE_SECRET, REACH_CHANGES,
-    SERVICE_STAYS, SINGLE_MEMBER, UPDATE_OVERRIDDEN, VERSION_ASSUMED, WRITES_WAIT,
+    CLAIMS_DELETED, CLIENTS_CUT_OFF, FILE_OWNER_CHANGES, IMAGE_OF_STEPS, NO_SNAPSHOT, OPTIONS_ASSUMED, PREPARE_SECRET,
+    REACH_CHANGES, SERVICE_STAYS, SINGLE_MEMBER, UPDATE_OVERRIDDEN, VERSION_ASSUMED, WRITES_WAIT,
 };
 use crate::etcd::Version;
 use crate::values::UpdateType;
@@ -66,6 +68,17 @@ impl Planner<'_> {
                 "version",
                 format!("{reason}; a label says {version}, and anyone can change a label"),
                 "the plan asks the members before its first step, and stops if they run another release",
+            );
+        }
+        if self.from.runs_entrypoint() && !self.from.is_own && restarts {
+            warn(
+                &OPTIONS_ASSUMED,
+                "",
+                "the installed container has no command: its image's entrypoint starts etcd, and may give it other options than \
+                 those that the objects show"
+                    .to_owned(),
+                "compare them with those of the process (`kubectl exec POD -- cat /proc/1/cmdline`), above all data-dir, wal-dir, \
+                 name and the peer URLs",
             );
         }
         self.warn_of_images(versions, &mut warn);
@@ -226,6 +239,49 @@ impl Planner<'_> {
                     "keep it (extraArgs), or change the clients that depend on it first",
                 );
             }
+        }
+        let hosts = |cluster: &ObservedCluster| {
+            let urls = cluster.options.get("advertise-client-urls");
+            urls.map(|urls| urls.split(',').map(host_of).collect::<Vec<_>>().join(","))
+        };
+        if let (Fact::Known(old), Fact::Known(new)) = (hosts(from), hosts(to))
+            && old != new
+        {
+            warn(
+                &CLIENTS_CUT_OFF,
+                "naming",
+                format!(
+                    "clients that ask etcd for its members' addresses get {} instead of {}",
+                    quoted(&Options::readable(&new)),
+                    quoted(&Options::readable(&old))
+                ),
+                "check that they reach these",
+            );
+        }
+        let host_ports = |cluster: &ObservedCluster| -> BTreeSet<String> {
+            let containers = items(cluster.set.node.at("spec.template.spec.containers")).iter();
+            let ports = containers.flat_map(|container| items(container.get("ports")));
+            ports
+                .filter_map(|port| text(port, "hostPort"))
+                .filter(|port| port != "0")
+                .collect()
+        };
+        let is_of_host =
+            |cluster: &ObservedCluster| cluster.set.text("spec.template.spec.hostNetwork").as_deref() == Some("true");
+        let gone: Vec<String> = host_ports(from)
+            .difference(&host_ports(to))
+            .map(|port| quoted(port))
+            .collect();
+        if !gone.is_empty() && !is_of_host(to) {
+            warn(
+                &CLIENTS_CUT_OFF,
+                "service",
+                format!(
+                    "members that have restarted are not reached at the ports of their nodes any more: {}",
+                    gone.join(", ")
+                ),
+                "let clients use a Service first",
+            );
         }
         let on = |cluster: &ObservedCluster, flag: &str| cluster.options.is_on(flag) == Fact::Known(true);
         if on(to, "client-cert-auth") && !on(from, "client-cert-auth") && from.client_scheme == to.client_scheme {
@@ -481,10 +537,12 @@ pub(super) fn quota(cluster: &ObservedCluster) -> Option<i128> {
 const DEFAULT_QUOTA: i128 = 2 << 30;
 
 /// Flags that decide which clients members serve, and where, and that no value has; with etcd's defaults.
-const CLIENT_INTERFACES: [(&str, &str); 6] = [
+const CLIENT_INTERFACES: [(&str, &str); 7] = [
     ("cors", "*"),
     ("enable-grpc-gateway", "true"),
     ("enable-v2", "false"),
+    // Clients that ping more often than that are closed.
+    ("grpc-keepalive-min-time", "5s"),
     ("host-whitelist", "*"),
     ("listen-client-http-urls", ""),
     ("listen-metrics-urls", ""),
@@ -492,6 +550,12 @@ const CLIENT_INTERFACES: [(&str, &str); 6] = [
 
 /// Most names of a certificate that a message lists.
 const MOST_NAMES: usize = 8;
+
+/// The host of a URL.
+fn host_of(url: &str) -> &str {
+    let address = url.split_once("://").map_or(url, |(_, address)| address);
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
+}
 
 /// The port that clients use.
 pub(super) fn client_port(cluster: &ObservedCluster) -> Option<String> {
