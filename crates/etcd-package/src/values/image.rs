@@ -2,7 +2,7 @@ use rutter::names::DnsSubdomain;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::words::words;
+use super::string_enum::string_enum;
 use crate::etcd::BIN_DIR;
 
 /// The container image.
@@ -45,7 +45,7 @@ impl Default for Image {
     }
 }
 
-words! {
+string_enum! {
     /// Kubernetes' `imagePullPolicy`.
     PullPolicy {
         /// Every time a container starts.

@@ -1,27 +1,35 @@
-//! What a person writes: `EtcdCluster.spec`, one module a concern.
+//! The values that a user writes: `EtcdCluster.spec`, with one module for each field or group of fields.
 //!
-//! These types know what each field accepts and what it defaults to, and nothing of how fields relate: that is
-//! [`cluster`](crate::cluster)'s. The JSON Schema and the commented defaults are generated from them.
+//! These types define what each field accepts and its default. Rules between fields are in [`cluster`](crate::cluster).
+//! The JSON Schema, the commented defaults and the reference are generated from these types.
 
+mod backup;
 mod bootstrap;
+mod cert_manager;
 mod compaction;
+mod defrag;
+mod disruption_budget;
+mod extra_args;
 mod image;
 mod jobs;
 mod literal;
+mod logging;
+mod metrics;
 mod monitoring;
 mod naming;
-mod network;
 mod network_policy;
 mod pod;
+mod ports;
 mod probes;
 mod resources;
+mod restore;
 mod scheduling;
-mod server;
+mod service;
 mod service_account;
 mod storage;
+mod string_enum;
 mod tls;
 mod update;
-mod words;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -30,28 +38,34 @@ use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use backup::Backup;
 pub use bootstrap::{Bootstrap, BootstrapState, Discovery};
+pub use cert_manager::{
+    CertManager, ClientCertificate, Issuer, IssuerType, KeyAlgorithm, KeyEncoding, PrivateKey, RotationPolicy, Subject,
+};
 pub use compaction::{Compaction, CompactionMode};
+pub use defrag::Defrag;
+pub use disruption_budget::{DisruptionBudget, UnhealthyPodEvictionPolicy};
+pub use extra_args::FlagValue;
 pub use image::{Image, PullPolicy};
-pub use jobs::{Backup, Defrag, JobResources, Jobs, Restore};
+pub use jobs::{JobResources, Jobs};
+pub use logging::{Log, LogFormat, LogLevel};
+pub use metrics::Metrics;
 pub use monitoring::{Monitor, Monitoring, Rules};
 pub use naming::Naming;
-pub use network::{
-    ClientService, DisruptionBudget, ExternalTrafficPolicy, HeadlessService, IpFamily, IpFamilyPolicy, Ports, Service,
-    ServiceType, UnhealthyPodEvictionPolicy,
-};
 pub use network_policy::NetworkPolicy;
 pub use pod::Pod;
+pub use ports::Ports;
 pub use probes::{LivenessProbe, Probes, ReadinessProbe, StartupProbe};
 pub use resources::Resources;
+pub use restore::Restore;
 pub use scheduling::{AntiAffinity, Scheduling};
-pub use server::{FlagValue, Log, LogFormat, LogLevel, Metrics};
+pub use service::{
+    ClientService, ExternalTrafficPolicy, HeadlessService, IpFamily, IpFamilyPolicy, Service, ServiceType,
+};
 pub use service_account::ServiceAccount;
 pub use storage::{AccessMode, Claim, Ephemeral, Retention, RetentionPolicy, Storage};
-pub use tls::{
-    CertManager, ClientCertificate, ClientTls, Issuer, IssuerType, KeyAlgorithm, KeyEncoding, PeerTls, PeerTlsMode,
-    PrivateKey, RotationPolicy, Subject, Tls, TlsMode, TlsVersion,
-};
+pub use tls::{ClientTls, PeerTls, PeerTlsMode, Tls, TlsMode, TlsVersion};
 pub use update::{Update, UpdateType};
 
 use rutter::duration::Duration;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::literal::literal;
-use super::words::words;
+use super::string_enum::string_enum;
 
 /// The volumes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,7 +74,7 @@ impl Default for Claim {
     }
 }
 
-words! {
+string_enum! {
     /// How a volume can be mounted, as far as a member can use it.
     AccessMode {
         /// By the pods of one node.
@@ -106,7 +106,7 @@ impl Default for Retention {
     }
 }
 
-words! {
+string_enum! {
     /// Whether claims stay.
     RetentionPolicy {
         /// They stay, with the data.

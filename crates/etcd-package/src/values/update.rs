@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::words::words;
+use super::string_enum::string_enum;
 
 /// How a change reaches the members that run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,7 +29,7 @@ impl Default for Update {
     }
 }
 
-words! {
+string_enum! {
     /// Kubernetes' `updateStrategy`.
     UpdateType {
         /// One member after the other.

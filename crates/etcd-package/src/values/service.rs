@@ -6,30 +6,7 @@ use rutter::net::Cidr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::literal::literal;
-use super::words::words;
-
-/// The ports that etcd listens on: 1 to 65535.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Ports {
-    /// For clients.
-    pub client: NonZeroU16,
-    /// Between members.
-    pub peer: NonZeroU16,
-    /// For metrics and health checks, always without TLS.
-    pub metrics: NonZeroU16,
-}
-
-impl Default for Ports {
-    fn default() -> Self {
-        Self {
-            client: literal("2379"),
-            peer: literal("2380"),
-            metrics: literal("8080"),
-        }
-    }
-}
+use super::string_enum::string_enum;
 
 /// The Services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,7 +37,7 @@ pub struct HeadlessService {
     pub annotations: BTreeMap<LabelKey, String>,
 }
 
-words! {
+string_enum! {
     /// Kubernetes' IP families.
     IpFamily {
         /// 10.0.0.1
@@ -70,7 +47,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// Kubernetes' `ipFamilyPolicy`.
     IpFamilyPolicy {
         /// One family.
@@ -114,7 +91,7 @@ pub struct ClientService {
     pub external_traffic_policy: Option<ExternalTrafficPolicy>,
 }
 
-words! {
+string_enum! {
     /// Kubernetes' `externalTrafficPolicy`.
     ExternalTrafficPolicy {
         /// To members of any node.
@@ -138,7 +115,7 @@ impl Default for ClientService {
     }
 }
 
-words! {
+string_enum! {
     /// Kubernetes' types of Service that have an address.
     ServiceType {
         /// From inside the Kubernetes cluster.
@@ -147,37 +124,5 @@ words! {
         NodePort = "NodePort",
         /// At a load balancer.
         LoadBalancer = "LoadBalancer",
-    }
-}
-
-/// The PodDisruptionBudget.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct DisruptionBudget {
-    /// Whether it is rendered, for more than one member.
-    pub enabled: bool,
-
-    /// Whether members that are not ready can be evicted only while a quorum is, or always: a drain then never waits
-    /// for a member that will not come back. Kubernetes' default is `IfHealthyBudget`.
-    #[schemars(example = &"AlwaysAllow")]
-    pub unhealthy_pod_eviction_policy: Option<UnhealthyPodEvictionPolicy>,
-}
-
-words! {
-    /// Kubernetes' `unhealthyPodEvictionPolicy`.
-    UnhealthyPodEvictionPolicy {
-        /// While enough others are healthy.
-        IfHealthyBudget = "IfHealthyBudget",
-        /// Always.
-        AlwaysAllow = "AlwaysAllow",
-    }
-}
-
-impl Default for DisruptionBudget {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            unhealthy_pod_eviction_policy: None,
-        }
     }
 }

@@ -5,55 +5,6 @@ use schemars::JsonSchema;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What etcd writes about itself.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Log {
-    /// From which level on.
-    pub level: LogLevel,
-
-    /// In which form. Since etcd 3.6; older releases write JSON.
-    #[schemars(example = &"Json")]
-    pub format: Option<LogFormat>,
-}
-
-/// etcd's `--log-level`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum LogLevel {
-    /// Everything.
-    Debug,
-    /// What happens.
-    #[default]
-    Info,
-    /// What may become a problem.
-    Warn,
-    /// What is a problem.
-    Error,
-    /// What ends a request.
-    Panic,
-    /// What ends the process.
-    Fatal,
-}
-
-/// etcd's `--log-format`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum LogFormat {
-    /// For machines.
-    Json,
-    /// For people.
-    Console,
-}
-
-/// etcd's `--metrics`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Metrics {
-    /// The usual.
-    #[default]
-    Basic,
-    /// Histograms of each gRPC method too, at some cost.
-    Extensive,
-}
-
 /// The value of a flag: a string, a number or a boolean, of which etcd sees the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlagValue(pub String);

@@ -1,20 +1,20 @@
-//! The words of Kubernetes and cert-manager.
+//! Enumerations of Kubernetes and cert-manager.
 
-/// Declares an enumeration of words that are read, and written into manifests, as they are spelt here.
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$of_word:meta])* $variant:ident = $word:literal,)* }) => {
+/// Declares an enumeration whose values are read, and written into manifests, as they are spelt here.
+macro_rules! string_enum {
+    ($(#[$meta:meta])* $name:ident { $($(#[$of_variant:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         pub enum $name {
-            $($(#[$of_word])* #[serde(rename = $word)] $variant,)*
+            $($(#[$of_variant])* #[serde(rename = $text)] $variant,)*
         }
 
         impl $name {
-            /// The word itself.
+            /// Returns the value as Kubernetes has it.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$variant => $word,)*
+                    $(Self::$variant => $text,)*
                 }
             }
         }
@@ -27,4 +27,4 @@ macro_rules! words {
     };
 }
 
-pub(super) use words;
+pub(super) use string_enum;
