@@ -1,4 +1,4 @@
-//! cert-manager's objects, as far as the package uses them.
+//! cert-manager's objects, with the fields that the package uses.
 //!
 //! Fields and limits: the CRDs of cert-manager v1.21 (`cert-manager.io/v1`).
 
@@ -28,42 +28,42 @@ custom_resource!(
 pub struct Certificate {
     /// Its name and labels.
     pub metadata: ObjectMeta,
-    /// What is asked for.
+    /// The requested certificate.
     pub spec: CertificateSpec,
 }
 
-/// What a [`Certificate`] asks for.
+/// The requested certificate.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateSpec {
     /// The subject's common name, at most 64 characters.
     pub common_name: String,
-    /// The DNS names it holds for.
+    /// The DNS names for which it is valid.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dns_names: Vec<String>,
-    /// How long it is good for: a Go duration of at least 1h.
+    /// Its duration: a Go duration of at least 1h.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<String>,
-    /// The addresses it holds for.
+    /// The IP addresses for which it is valid.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ip_addresses: Vec<String>,
-    /// Whether it may sign others.
+    /// Whether it can sign others.
     #[serde(rename = "isCA", skip_serializing_if = "Option::is_none")]
     pub is_ca: Option<bool>,
-    /// Who signs it.
+    /// The issuer that signs it.
     pub issuer_ref: IssuerRef,
     /// Its key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub private_key: Option<PrivateKey>,
-    /// How long before its end it is renewed: a Go duration of at least 5m.
+    /// The time from its renewal to its end: a Go duration of at least 5m.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub renew_before: Option<String>,
-    /// Where it is kept.
+    /// The name of its Secret.
     pub secret_name: String,
-    /// The subject, beside the common name.
+    /// The subject, except for the common name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Subject>,
-    /// What it is good for; empty means `digital signature` and `key encipherment`.
+    /// Its usages. Empty means `digital signature` and `key encipherment`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub usages: Vec<String>,
 }
@@ -109,7 +109,7 @@ pub struct PrivateKey {
     pub size: Option<i32>,
 }
 
-/// The subject of a certificate, beside its common name.
+/// The subject of a certificate, except for its common name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subject {
@@ -139,44 +139,44 @@ pub struct Subject {
     pub street_addresses: Vec<String>,
 }
 
-/// Who signs certificates, in one namespace.
+/// An issuer for one namespace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Issuer {
     /// Its name and labels.
     pub metadata: ObjectMeta,
-    /// How it signs.
+    /// The type of the issuer.
     pub spec: IssuerSpec,
 }
 
-/// Who signs certificates, in the whole cluster.
+/// An issuer for the whole Kubernetes cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClusterIssuer {
     /// Its name and labels.
     pub metadata: ObjectMeta,
-    /// How it signs.
+    /// The type of the issuer.
     pub spec: IssuerSpec,
 }
 
-/// How an issuer signs: in one of these ways.
+/// The type of an issuer: exactly one of the fields is set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IssuerSpec {
-    /// With a certificate that it has.
+    /// It signs with a CA certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<CaIssuer>,
-    /// With the key of the certificate itself.
+    /// It signs each certificate with its own key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub self_signed: Option<SelfSignedIssuer>,
 }
 
-/// An issuer with a certificate of its own.
+/// An issuer that signs with a CA certificate.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaIssuer {
-    /// The Secret that holds it.
+    /// The name of the Secret with the CA certificate.
     pub secret_name: String,
 }
 
-/// An issuer that has nothing.
+/// An issuer that signs each certificate with its own key.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SelfSignedIssuer {}

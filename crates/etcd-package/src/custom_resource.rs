@@ -1,7 +1,7 @@
-//! What makes a type of ours a Kubernetes object.
+//! A macro that makes a type a Kubernetes object.
 
-/// Implements [`k8s_openapi::Resource`], [`k8s_openapi::Metadata`] and [`serde::Serialize`] for a struct of `metadata`
-/// and `spec`, whose name is its kind.
+/// Implements [`k8s_openapi::Resource`], [`k8s_openapi::Metadata`] and [`serde::Serialize`] for a struct with
+/// `metadata` and `spec`. Its name is the kind.
 macro_rules! custom_resource {
     ($type:ident, $scope:ident, $group:literal, $version:literal, $plural:literal) => {
         impl k8s_openapi::Resource for $type {

@@ -1,4 +1,4 @@
-//! The Prometheus operator's objects, as far as the package uses them.
+//! The Prometheus operator's objects, with the fields that the package uses.
 //!
 //! Fields: `pkg/apis/monitoring/v1` of prometheus-operator v0.80 (`monitoring.coreos.com/v1`).
 
@@ -31,16 +31,16 @@ custom_resource!(
     "prometheusrules"
 );
 
-/// What Prometheus scrapes behind Services.
+/// The Services that Prometheus scrapes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceMonitor {
     /// Its name and labels.
     pub metadata: ObjectMeta,
-    /// What is scraped.
+    /// The targets.
     pub spec: ServiceMonitorSpec,
 }
 
-/// What a [`ServiceMonitor`] selects.
+/// The targets of a [`ServiceMonitor`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ServiceMonitorSpec {
     /// Ports.
@@ -49,16 +49,16 @@ pub struct ServiceMonitorSpec {
     pub selector: LabelSelector,
 }
 
-/// What Prometheus scrapes in pods.
+/// The pods that Prometheus scrapes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PodMonitor {
     /// Its name and labels.
     pub metadata: ObjectMeta,
-    /// What is scraped.
+    /// The targets.
     pub spec: PodMonitorSpec,
 }
 
-/// What a [`PodMonitor`] selects.
+/// The targets of a [`PodMonitor`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodMonitorSpec {
@@ -72,12 +72,12 @@ pub struct PodMonitorSpec {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
-    /// How often: a duration of Prometheus.
+    /// The interval: a duration of Prometheus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<String>,
     /// Its name.
     pub port: String,
-    /// How long it may take.
+    /// The timeout: a duration of Prometheus.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scrape_timeout: Option<String>,
 }
@@ -91,10 +91,10 @@ pub struct PrometheusRule {
     pub spec: PrometheusRuleSpec,
 }
 
-/// What a [`PrometheusRule`] holds.
+/// The rules of a [`PrometheusRule`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PrometheusRuleSpec {
-    /// Groups, each evaluated as one.
+    /// Groups of rules.
     pub groups: Vec<RuleGroup>,
 }
 
@@ -112,11 +112,11 @@ pub struct RuleGroup {
 pub struct Rule {
     /// Its name.
     pub alert: String,
-    /// What is said of it.
+    /// Its annotations.
     pub annotations: BTreeMap<String, String>,
-    /// When it holds: `PromQL`.
+    /// Its condition: `PromQL`.
     pub expr: String,
-    /// How long it must hold.
+    /// The time for which the condition must be true.
     #[serde(rename = "for")]
     pub lasting: String,
     /// Its labels.

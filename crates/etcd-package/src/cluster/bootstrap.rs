@@ -1,4 +1,4 @@
-//! How members find each other on their first start.
+//! The settings with which members find each other on their first start.
 
 use std::collections::BTreeMap;
 
@@ -15,28 +15,29 @@ pub const INITIAL_CLUSTER_SIZE: &str = "INITIAL_CLUSTER_SIZE";
 /// The key of the bootstrap state, and the variable with its value.
 pub const INITIAL_CLUSTER_STATE: &str = "INITIAL_CLUSTER_STATE";
 
-/// Longest DNS answer without an extension of the protocol (RFC 1035, 4.2.1). busybox's `nslookup` reads no longer one.
+/// The longest DNS answer without an extension of the protocol (RFC 1035, 4.2.1). busybox's `nslookup` reads no longer
+/// answer.
 const PLAIN_DNS_ANSWER: usize = 512;
 
-/// How members find each other.
+/// The settings with which members find each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bootstrap {
     /// Whether they join a cluster that exists, instead of forming one.
     pub joins_existing: bool,
     /// etcd's `--initial-cluster-token`, which differs between clusters.
     pub token: String,
-    /// Where they read the list of members.
+    /// The source of the list of members.
     pub discovery: Discovery,
     /// Settings that only pods of an earlier template read. A plan keeps them until these pods are gone.
     pub kept: BTreeMap<String, String>,
 }
 
-/// Where members read the list of members.
+/// The source of the list of members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discovery {
-    /// In the ConfigMap.
+    /// The ConfigMap.
     Static,
-    /// In the SRV records of the headless Service.
+    /// The SRV records of the headless Service.
     Srv {
         /// etcd's `--discovery-srv`.
         domain: String,
@@ -123,7 +124,7 @@ fn check_restore(bootstrap: &Bootstrap, report: &mut Report<'_>) {
     }
 }
 
-/// The token reaches etcd as an argument, in which the kubelet expands `$(NAME)`, so `$` is not accepted.
+/// Checks the token. It reaches etcd as an argument, in which the kubelet expands `$(NAME)`, so `$` is not accepted.
 fn token(token: Option<String>, names: &Names, report: &mut Report<'_>) -> String {
     // A namespace has no dot, so no two clusters have one token, whatever dashes their names have.
     let default = format!("{}.{}", names.namespace, names.fullname);
@@ -144,12 +145,12 @@ fn token(token: Option<String>, names: &Names, report: &mut Report<'_>) -> Strin
     token
 }
 
-/// Returns the token of a cluster that starts from a snapshot, which is that of no cluster before it.
+/// Returns the token of a cluster that starts from a snapshot. No earlier cluster has it.
 ///
 /// The IDs of members and of their cluster are hashes of their URLs and the token (`server/etcdserver/api/membership`).
-/// With the token of a cluster of the same name, a restored member has the ID of one that may have survived, and both
-/// join: one with the data of the snapshot, the other with its own. Whoever keeps the token when `restore` is removed gets
-/// the same one.
+/// With the token of a cluster of the same name, a restored member has the ID of an old member that may still run. Both
+/// join: one with the data of the snapshot, the other with its own. A user who keeps the token when `restore` is
+/// removed gets the same token.
 fn with_restore(token: String, restore: Option<&Restore>) -> String {
     let Some(restore) = restore else {
         return token;
@@ -166,18 +167,18 @@ fn with_restore(token: String, restore: Option<&Restore>) -> String {
     }
 }
 
-/// The 64-bit FNV-1a hash: no secret is kept by it, and it is the same in every release.
+/// Returns the 64-bit FNV-1a hash. It protects no secret, and is the same in every release.
 fn fnv_1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// Whether the answer that names all members fits where the gate can read it. It counts the members in the answer, so it
-/// would wait for ever for those that were cut off.
+/// Checks that `nslookup` reads an answer with all members. The init container counts the members in the answer, so it
+/// would wait forever for members that were cut off.
 fn check_answer(names: &Names, replicas: u32, report: &mut Report<'_>) {
-    // RFC 1035, 4.1: a header, the question, and for each member a pointer to the question's name and ten bytes; RFC 2782:
-    // six bytes and the target in full. A name takes its length and two more bytes.
+    // RFC 1035, 4.1: a header, the question, and for each member a pointer to the question's name and ten bytes; RFC
+    // 2782: six bytes and the target in full. A name takes its length and two more bytes.
     let question = 12 + srv_name("etcd-server-ssl", names).len() + 2 + 4;
     let record = 2 + 10 + 6 + names.member_host(replicas.saturating_sub(1)).len() + 2;
     let longest = usize::try_from(replicas).unwrap_or(usize::MAX);
@@ -199,7 +200,7 @@ fn check_answer(names: &Names, replicas: u32, report: &mut Report<'_>) {
     }
 }
 
-/// The name of an SRV record of the headless Service's port.
+/// Returns the name of the SRV record of a port of the headless Service.
 fn srv_name(port: &str, names: &Names) -> String {
     format!("_{port}._tcp.{}", names.service_host(&names.headless_service))
 }
@@ -218,7 +219,7 @@ mod tests {
         };
         let token = |restore: Option<&Restore>| with_restore("default.etcd".to_owned(), restore);
         let first = token(Some(&restore("a", "b.db")));
-        // Of FNV-1a's own vectors.
+        // One of FNV-1a's own test vectors.
         assert_eq!(fnv_1a("foobar"), 0x8594_4171_f739_67e8);
         assert_eq!(token(None), "default.etcd");
         assert_eq!(first, "default.etcd.restore-583afce63c4ce73b");
@@ -227,7 +228,7 @@ mod tests {
         for other in [restore("a", "c.db"), restore("c", "b.db"), restore("a/b", "c.db")] {
             assert_ne!(token(Some(&other)), first);
         }
-        // A second restore, by who kept the token of the first.
+        // A second restore, if the token of the first was kept.
         assert_ne!(with_restore(first.clone(), Some(&restore("a", "c.db"))), first);
     }
 }

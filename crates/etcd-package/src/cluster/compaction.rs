@@ -1,5 +1,7 @@
-//! The removal of old revisions. etcd takes a duration under `revision` for a huge number and a bare number under
-//! `periodic` for hours (`server/embed/config.go`, `parseCompactionRetention`); neither is what was meant.
+//! The removal of old revisions.
+//!
+//! etcd reads a duration in the mode `revision` as a huge number, and a bare number in the mode `periodic` as hours
+//! (`server/embed/config.go`, `parseCompactionRetention`). Both are refused here.
 
 use rutter::duration::Duration;
 use rutter::report::Report;
@@ -9,10 +11,11 @@ use crate::values::{self, CompactionMode};
 
 const PATH: &str = "compaction.retention";
 
-/// etcd looks ten times in this span, and ends on less than ten nanoseconds (`server/etcdserver/api/v3compactor`).
+/// The shortest time span. etcd checks ten times in it, and ends if it is less than ten nanoseconds
+/// (`server/etcdserver/api/v3compactor`).
 const SHORTEST: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// What is kept of the past.
+/// The revisions that are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compaction {
     /// The revisions of a time span.
@@ -21,7 +24,7 @@ pub enum Compaction {
     Revision(u64),
 }
 
-/// The compaction; the inner option is none where it is off, the outer one where the values are refused.
+/// Resolves the compaction. The inner option is none if it is off, and the outer one if the values are refused.
 pub(super) fn resolve(compaction: &values::Compaction, report: &mut Report<'_>) -> Option<Option<Compaction>> {
     match (compaction.mode, compaction.retention.as_deref()) {
         (CompactionMode::Periodic, retention) => periodic(retention.unwrap_or("1h"), report).map(Some),

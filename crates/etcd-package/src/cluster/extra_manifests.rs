@@ -1,4 +1,4 @@
-//! Objects that are rendered as they are.
+//! The user's own objects, which are rendered unchanged.
 
 use rutter::names::DnsSubdomain;
 use rutter::report::Report;
@@ -7,7 +7,7 @@ use rutter::yaml::{Any, AnyMap, join};
 use super::names::{OWNERSHIP_LABEL, refuse_ownership};
 use crate::codes::INVALID_MANIFEST;
 
-/// An object of the user's own.
+/// The user's own object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExtraManifest {
     /// Its `apiVersion`.
@@ -18,7 +18,7 @@ pub struct ExtraManifest {
     pub namespace: Option<String>,
     /// Its `metadata.name`.
     pub name: String,
-    /// All of it.
+    /// The whole object.
     pub object: AnyMap,
 }
 
@@ -37,7 +37,7 @@ fn manifest(object: AnyMap, path: &str, report: &mut Report<'_>) -> Option<Extra
     if let Some(Any::Map(labels)) = metadata.and_then(|metadata| metadata.get("labels"))
         && labels.get(OWNERSHIP_LABEL).is_some()
     {
-        // A plan would take the object for one of the cluster's, and delete it once it is rendered no longer.
+        // A plan would treat the object as one of the cluster's, and delete it when it is no longer rendered.
         refuse_ownership(&join(&format!("{path}.metadata.labels"), OWNERSHIP_LABEL), report);
     }
     let api_version = text(
@@ -74,7 +74,7 @@ fn manifest(object: AnyMap, path: &str, report: &mut Report<'_>) -> Option<Extra
         return None;
     }
     if let Err(refusal) = name.parse::<DnsSubdomain>() {
-        // Roles and a few others have names with colons; a path in a URL is what all names are for.
+        // Roles and a few other objects have names with colons. Every name must be part of a URL's path.
         if name.contains(['/', '%']) || name == "." || name == ".." {
             report
                 .add(&INVALID_MANIFEST, &format!("{path}.metadata.name"), refusal.message)

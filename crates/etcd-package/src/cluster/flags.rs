@@ -3,8 +3,8 @@
 use super::{AllowedPeers, ClientTls, Cluster, Compaction, Discovery, Identity, PeerTls, Policy};
 
 impl Cluster {
-    /// The arguments of etcd, in which the kubelet expands `$(HOSTNAME)` to the member's name and the bootstrap's
-    /// variables to what the ConfigMap holds.
+    /// Returns the arguments of etcd. In them, the kubelet expands `$(HOSTNAME)` to the member's name, and the
+    /// variables of the bootstrap to the values of the ConfigMap.
     #[must_use]
     pub fn flags(&self) -> Vec<String> {
         let ports = &self.ports;
@@ -58,10 +58,10 @@ fn client_tls(
     }: &ClientTls,
 ) -> Vec<String> {
     let mut flags = Vec::new();
-    // The authority alone would demand certificates of clients already.
+    // etcd requires a certificate of clients as soon as it has a CA certificate.
     if *auth {
         flags.push("--client-cert-auth".to_owned());
-        flags.push(format!("--trusted-ca-file={}", identity.authority()));
+        flags.push(format!("--trusted-ca-file={}", identity.ca_certificate()));
     }
     flags.extend(key_pair("", identity));
     if !allowed_hostnames.is_empty() {
@@ -80,7 +80,7 @@ fn peer_tls(peer: &PeerTls) -> Vec<String> {
         PeerTls::Identity { identity, allowed } => {
             let mut flags = vec![
                 "--peer-client-cert-auth".to_owned(),
-                format!("--peer-trusted-ca-file={}", identity.authority()),
+                format!("--peer-trusted-ca-file={}", identity.ca_certificate()),
             ];
             flags.extend(key_pair("peer-", identity));
             match allowed {

@@ -1,4 +1,4 @@
-//! The image, where it holds etcd's programs, and whether it holds the version that it is said to hold.
+//! The container image, its version of etcd and the directory of etcd's programs.
 
 use rutter::report::Report;
 
@@ -6,17 +6,17 @@ use crate::codes::{IMAGE_LAYOUT, INVALID_IMAGE, TAG_CONTRADICTS_VERSION, TAG_WIT
 use crate::etcd::{BIN_DIR, Layout, Version};
 use crate::values::{PullPolicy, Values};
 
-/// The repositories of the etcd project's own releases, all of whose tags start with `v`.
+/// The repositories of the etcd project's own releases. All of their tags start with `v`.
 const UPSTREAM: [&str; 2] = ["gcr.io/etcd-development/etcd", "quay.io/coreos/etcd"];
 
 /// The container image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// `repository:tag`, with a digest if one was given.
+    /// `repository:tag`, with the digest if there is one.
     pub reference: String,
     /// Kubernetes' `imagePullPolicy`.
     pub pull_policy: PullPolicy,
-    /// The Secrets with which it is pulled.
+    /// The names of the Secrets for pulling it.
     pub pull_secrets: Vec<String>,
     /// The directory of etcd's programs.
     bin_dir: String,
@@ -109,7 +109,8 @@ pub(super) fn resolve(values: &Values, report: &mut Report<'_>) -> Option<Image>
     })
 }
 
-/// Checks that etcd's programs are where they are run. Whoever names the directory knows the image.
+/// Checks that etcd's programs are in the directory from which they are run. A user who names the directory knows the
+/// image.
 fn check_layout(values: &Values, report: &mut Report<'_>) {
     let image = &values.image;
     check(
@@ -170,7 +171,7 @@ pub(super) fn check_reference(text: &str, path: &str, report: &mut Report<'_>) {
         Some((name, digest)) => (name, Some(digest)),
         None => (text, None),
     };
-    // A colon before a slash is a port's.
+    // A colon before a slash precedes a port.
     let (repository, tag) = match name.rsplit_once(':') {
         Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
         _ => (name, None),
@@ -193,8 +194,8 @@ fn check(holds: bool, path: &str, message: &str, help: &str, report: &mut Report
     holds.then_some(())
 }
 
-/// `[HOST[:PORT]/]PATH` in the grammar of `distribution/reference`: a path consists of components, and these of
-/// lower-case letters and digits, with one `.`, one or two `_` or any number of `-` between them.
+/// Whether a text is `[HOST[:PORT]/]PATH` in the grammar of `distribution/reference`. A path consists of components.
+/// These consist of lower-case letters and digits, with one `.`, one or two `_` or any number of `-` between them.
 fn is_repository(text: &str) -> bool {
     let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let separator = |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|b| b == b'-');
@@ -215,7 +216,7 @@ fn is_repository(text: &str) -> bool {
     }
 }
 
-/// The kubelet expands `$(NAME)` in commands, so few characters are accepted.
+/// Whether a text is an absolute path. The kubelet expands `$(NAME)` in commands, so few characters are accepted.
 fn is_directory(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let part = |part: &str| !matches!(part, "" | "." | "..") && part.chars().all(inner);

@@ -1,4 +1,4 @@
-//! What is done to a running cluster by the clock.
+//! The CronJobs, which defragment a running cluster and make snapshots of it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use rutter::report::Report;
 use rutter::yaml::join;
 
 use super::storage::{self, Claim};
-use super::{Names, extra, names, resources};
+use super::{Names, extra_args, names, resources};
 use crate::codes::{
     INVALID_SCHEDULE, INVALID_STORAGE, JOBS_LOCKED_OUT, JOBS_NEED_ROLE, LABEL_TAKEN, NAME_TOO_LONG, SMALL_VOLUME,
     UNUSED_VALUE,
@@ -17,22 +17,22 @@ use crate::codes::{
 use crate::etcd::DEFAULT_QUOTA_BYTES;
 use crate::values::{self, TlsMode, Values};
 
-/// Longest name of a CronJob: a Job's name is this, a dash and ten digits, and its pods' label `job-name` has at most 63
-/// characters (`pkg/apis/batch/validation/validation.go`, `ValidateCronJobCreate`).
+/// The longest name of a CronJob. The name of a Job is this name, a dash and ten digits. The label `job-name` of its
+/// pods has at most 63 characters (`pkg/apis/batch/validation/validation.go`, `ValidateCronJobCreate`).
 const MAX_CRON_JOB_NAME: usize = 52;
 
-/// Longest name of the CronJob of backups, whose pods' names are the snapshots': of a longer one, the name of a pod would
-/// be cut (`k8s.io/apiserver/pkg/storage/names`, `maxNameLength`).
+/// The longest name of the CronJob of backups. Snapshots have the names of its pods, and Kubernetes would cut the names
+/// of pods of a longer one (`k8s.io/apiserver/pkg/storage/names`, `maxNameLength`).
 const MAX_BACKUP_NAME: usize = 48;
 
-/// Longest time for one command. What is longer overflows in the Job controller.
+/// The longest timeout of a command. A longer one overflows in the Job controller.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a pod may take to be scheduled and to pull its images, in seconds.
+/// The seconds in which a pod must be scheduled and have pulled its images.
 const START: u64 = 600;
 
-/// The label by which the pods of jobs are found, and whose value is the fullname. They have none of the labels that
-/// select members.
+/// The label that selects the pods of jobs. Its value is the fullname. These pods have none of the labels that select
+/// members.
 pub const JOB_LABEL: &str = "etcd.rutter.dev/maintains";
 
 /// The CronJobs.
@@ -42,11 +42,11 @@ pub struct Jobs {
     pub defrag: Option<Schedule>,
     /// Snapshots.
     pub backup: Option<Backup>,
-    /// How their pods run.
+    /// The settings of their pods.
     pub pods: JobPods,
 }
 
-/// When a job runs, and how long.
+/// The schedule of a job, and its timeouts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// The CronJob's name.
@@ -55,28 +55,28 @@ pub struct Schedule {
     pub cron: String,
     /// Kubernetes' `timeZone`.
     pub time_zone: Option<String>,
-    /// Whether it pauses.
+    /// Whether it is suspended.
     pub suspend: bool,
-    /// How long a command may take.
+    /// The timeout of a command.
     pub timeout: String,
-    /// Seconds after which the job is given up, so that one that hangs does not hold back all that follow.
+    /// Seconds after which the job fails, so that a job that hangs does not block the next ones.
     pub deadline_seconds: u64,
 }
 
 /// Snapshots.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backup {
-    /// When they are made.
+    /// The schedule.
     pub schedule: Schedule,
-    /// The claim in which they are kept.
+    /// The name of the claim for the snapshots.
     pub claim_name: String,
     /// That claim, if it is rendered.
     pub claim: Option<Claim>,
-    /// How many are kept, if not all.
+    /// The number of snapshots that are kept, if not all.
     pub keep: Option<u32>,
 }
 
-/// How the pods of jobs run.
+/// The settings of the pods of jobs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobPods {
     /// Their labels.
@@ -85,15 +85,15 @@ pub struct JobPods {
     pub annotations: BTreeMap<String, String>,
     /// Labels that a node must have.
     pub node_selector: BTreeMap<String, String>,
-    /// Taints that they put up with.
+    /// Taints that they tolerate.
     pub tolerations: Vec<Toleration>,
     /// Compute resources of each container.
     pub resources: Option<ResourceRequirements>,
-    /// How many times a job is tried again.
+    /// The number of retries of a failed job.
     pub backoff_limit: u16,
-    /// How many jobs that succeeded stay.
+    /// The number of successful jobs that are kept.
     pub successful_history: u16,
-    /// How many jobs that failed stay.
+    /// The number of failed jobs that are kept.
     pub failed_history: u16,
 }
 
@@ -195,7 +195,8 @@ fn backup(
     }
 }
 
-/// A snapshot is as large as the database, and old ones go only after a new one is there.
+/// Checks that the volume has room for the snapshots. Each may be as large as the database, and old ones are deleted
+/// only after a new one is complete.
 fn check_room(values: &values::Backup, quota: Option<&Quantity>, report: &mut Report<'_>) {
     let claim = values.claim.clone().unwrap_or_default().size;
     let snapshot = quota.map_or(DEFAULT_QUOTA_BYTES, Quantity::value);
@@ -255,7 +256,7 @@ fn check(schedule: &Schedule, path: &str, (longest, timeout): (usize, Duration),
                 schedule.name.len() - longest
             ));
     }
-    // Kubernetes looks the name up in its time zone database, which is not ours to have (`validateTimeZone`).
+    // Kubernetes looks the name up in its time zone database (`validateTimeZone`), which the package does not have.
     if let Some(zone) = &schedule.time_zone {
         let inner = |c: char| c.is_ascii_alphanumeric() || "_+-/".contains(c);
         let is_name = zone.starts_with(|c: char| c.is_ascii_uppercase()) && zone.chars().all(inner);
@@ -271,7 +272,7 @@ fn check(schedule: &Schedule, path: &str, (longest, timeout): (usize, Duration),
     }
 }
 
-/// Labels that are the package's or Kubernetes' own (`pkg/apis/batch/validation/validation.go`,
+/// Labels that only the package or Kubernetes sets (`pkg/apis/batch/validation/validation.go`,
 /// `ValidateGeneratedSelector`).
 const OWN_LABELS: [&str; 8] = [
     "app.kubernetes.io/name",
@@ -284,15 +285,17 @@ const OWN_LABELS: [&str; 8] = [
     "batch.kubernetes.io/controller-uid",
 ];
 
-/// Flags that only a cluster with etcd's own authentication has a use for.
-const OF_AUTHENTICATION: [&str; 3] = ["auth-token", "auth-token-ttl", "bcrypt-cost"];
+/// Flags that only a cluster with etcd's authentication needs.
+const AUTHENTICATION_FLAGS: [&str; 3] = ["auth-token", "auth-token-ttl", "bcrypt-cost"];
 
-/// With etcd's authentication on, defragmentation and snapshots are for users with the role root
-/// (`server/etcdserver/api/v3rpc/maintenance.go`, `authMaintenanceServer`). Jobs have no password; without a client
-/// certificate, whose common name is a user, they are nobody.
+/// Checks that jobs can authenticate.
+///
+/// With etcd's authentication on, only users with the role root can defragment and make snapshots
+/// (`server/etcdserver/api/v3rpc/maintenance.go`, `authMaintenanceServer`). Jobs have no password. Their user is the
+/// common name of their client certificate, so without one they have none.
 fn check_authentication(values: &Values, names: &Names, report: &mut Report<'_>) {
-    let given = extra::given(values);
-    let Some((flag, sign)) = OF_AUTHENTICATION
+    let given = extra_args::given(values);
+    let Some((flag, sign)) = AUTHENTICATION_FLAGS
         .iter()
         .find_map(|flag| Some((*flag, &given.get(*flag)?.path)))
     else {
@@ -357,7 +360,7 @@ fn check_labels(values: &Values, report: &mut Report<'_>) {
     }
 }
 
-/// Labels of pods that no Service, budget or anti-affinity of the members may take for a member.
+/// Returns labels with which pods are not selected as members by any Service, disruption budget or anti-affinity.
 fn not_selected(
     more: BTreeMap<String, String>,
     names: &Names,

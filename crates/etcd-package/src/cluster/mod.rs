@@ -6,7 +6,7 @@
 mod bootstrap;
 mod compaction;
 mod disruption_budget;
-mod extra;
+mod extra_args;
 mod extra_manifests;
 mod flags;
 mod image;
@@ -16,16 +16,16 @@ mod names;
 mod network_policy;
 mod paths;
 mod pod;
-mod pod_own;
 mod ports;
 mod probes;
 mod replicas;
+mod reserved;
 mod resources;
 mod restore;
 mod safety;
 mod scheduling;
 mod security_context;
-mod server;
+mod server_flags;
 mod service;
 mod service_account;
 mod storage;
@@ -56,7 +56,7 @@ pub use service::{ClientService, Services};
 pub use service_account::ServiceAccount;
 pub use storage::{Claim, ClaimTemplate, HELPER_VOLUME, RESTORE_VOLUME, Storage, Volumes};
 pub use tls::{
-    AllowedPeers, Authority, Certificates, ClientTls, Identity, Issuers, Leaf, PeerTls, Policy, Purpose, Tls,
+    AllowedPeers, CertificateAuthority, Certificates, ClientTls, Identity, Issuers, Leaf, PeerTls, Policy, Purpose, Tls,
 };
 pub use update::UpdateStrategy;
 
@@ -68,15 +68,15 @@ use crate::values::Values;
 /// An etcd cluster on Kubernetes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
-    /// Names of everything.
+    /// The names of the cluster and its objects.
     pub names: Names,
-    /// Labels by which pods are found.
+    /// Labels that select the pods.
     pub selector: BTreeMap<String, String>,
-    /// Labels of every object and of the pods, those of the selector among them.
+    /// Labels of every object and of the pods, including those of the selector.
     pub labels: BTreeMap<String, String>,
     /// Annotations of every object.
     pub annotations: BTreeMap<String, String>,
-    /// How many members there are: 1 to 100.
+    /// The number of members: 1 to 100.
     pub replicas: u32,
     /// The release of etcd.
     pub version: Version,
@@ -86,33 +86,33 @@ pub struct Cluster {
     pub helper_image: String,
     /// The ports, all different.
     pub ports: Ports,
-    /// How members find each other on their first start.
+    /// The settings with which members find each other on their first start.
     pub bootstrap: Bootstrap,
     /// The volumes.
     pub storage: Storage,
     /// Encryption and authentication.
     pub tls: Tls,
-    /// The removal of old revisions, unless it is off.
+    /// The removal of old revisions, if it is on.
     pub compaction: Option<Compaction>,
-    /// Flags of etcd that nothing else depends on.
+    /// Flags of etcd that nothing else in the cluster depends on.
     pub server_flags: Vec<String>,
     /// More environment variables.
     pub extra_env: Vec<EnvVar>,
-    /// ConfigMaps and Secrets with more of them.
+    /// ConfigMaps and Secrets with more environment variables.
     pub extra_env_from: Vec<EnvFromSource>,
-    /// Where the members run.
+    /// The nodes on which members run.
     pub scheduling: Scheduling,
     /// The pods, beyond what makes them members.
     pub pod: Pod,
     /// The health checks.
     pub probes: Probes,
-    /// Compute resources, if any are said.
+    /// Compute resources, if there are any.
     pub resources: Option<ResourceRequirements>,
     /// The Services.
     pub services: Services,
     /// The ServiceAccount.
     pub service_account: ServiceAccount,
-    /// How a change reaches the members.
+    /// The update strategy of the StatefulSet.
     pub update: UpdateStrategy,
     /// The disruption budget, if there is one.
     pub disruption_budget: Option<DisruptionBudget>,
@@ -124,29 +124,29 @@ pub struct Cluster {
     pub jobs: Jobs,
     /// The snapshot that a new cluster starts from.
     pub restore: Option<Restore>,
-    /// Objects of the user's own.
+    /// The user's own objects.
     pub extra_manifests: Vec<ExtraManifest>,
 }
 
 impl Cluster {
-    /// The members' ordinals.
+    /// Returns the ordinals of the members.
     pub fn members(&self) -> impl Iterator<Item = u32> {
         0..self.replicas
     }
 
-    /// The URL at which the other members reach a member.
+    /// Returns the URL at which the other members reach a member.
     #[must_use]
     pub fn peer_url(&self, host: &str) -> String {
         format!("{}://{host}:{}", self.tls.peer_scheme(), self.ports.peer)
     }
 
-    /// The URL at which clients reach a member.
+    /// Returns the URL at which clients reach a member.
     #[must_use]
     pub fn client_url(&self, host: &str) -> String {
         format!("{}://{host}:{}", self.tls.client_scheme(), self.ports.client)
     }
 
-    /// etcd's `--initial-cluster`: every member and its peer URL.
+    /// Returns etcd's `--initial-cluster`: every member and its peer URL.
     #[must_use]
     pub fn initial_cluster(&self) -> String {
         let members: Vec<String> = self
@@ -167,7 +167,7 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     version::check(version, report);
     let names = names::resolve(name, namespace, &values, report);
     names::check_labels(&values, report);
-    let server_flags = server::resolve(&values, report);
+    let server_flags = server_flags::resolve(&values, report);
     pod::check(&values, report);
     safety::check(&values, report);
     let image = image::resolve(&values, report);

@@ -1,4 +1,4 @@
-//! Names and labels of everything that belongs to a cluster.
+//! The names and labels of a cluster's objects.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -12,79 +12,80 @@ use rutter::yaml::join;
 use crate::codes::{INVALID_NAME, LABEL_TAKEN, NAME_TOO_LONG};
 use crate::values::Values;
 
-/// Longest name of a StatefulSet: its pods carry the label `controller-revision-hash`, whose value is this name, a dash
-/// and a hash of ten characters, and a label's value has at most 63 (kubernetes/kubernetes#64023).
+/// The longest name of a StatefulSet. Its pods have the label `controller-revision-hash`. The value is this name, a
+/// dash and a hash of ten characters, and has at most 63 characters (kubernetes/kubernetes#64023).
 const MAX_FULLNAME: usize = 63 - 11;
 
 const NAME_LABEL: &str = "app.kubernetes.io/name";
 const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 
-/// The label by which the objects of a cluster are recognized: its value is the fullname, which is unique in the
+/// The label by which the objects of a cluster are recognized. Its value is the fullname, which is unique in the
 /// namespace.
 ///
-/// Hosts rewrite the labels that Kubernetes recommends: Helm sets `managed-by`, Argo CD `instance`. They leave this one
-/// alone. It is part of each rendered object's metadata, but not of pod templates, selectors or claim templates: there
-/// it would restart members, or could not be added to a running cluster. Objects of `extraManifests` do not have it.
+/// Hosts rewrite the labels that Kubernetes recommends: Helm sets `managed-by`, Argo CD `instance`. They do not change
+/// this one. It is part of each rendered object's metadata, but not of pod templates, selectors or claim templates:
+/// there it would restart members, or could not be added to a running cluster. Objects of `extraManifests` do not have
+/// it.
 pub const OWNERSHIP_LABEL: &str = "etcd.rutter.dev/cluster";
 
-/// Longest name in a certificate and in DNS.
+/// The longest name in a certificate and in DNS.
 const MAX_DNS_NAME: usize = 253;
 
-/// The names of everything that belongs to a cluster. That they are short enough is checked once, here.
+/// The names of a cluster's objects. Their lengths are checked once, here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
-    /// The name of the StatefulSet, with which all others start.
+    /// The name of the StatefulSet. All other names start with it.
     pub fullname: ServiceName,
-    /// Where everything is.
+    /// The namespace.
     pub namespace: DnsLabel,
     /// The domain of the Kubernetes cluster.
     pub domain: DomainName,
-    /// The Service that gives each member its DNS name.
+    /// The name of the Service that gives each member its DNS name.
     pub headless_service: ServiceName,
-    /// The Service for clients.
+    /// The name of the Service for clients.
     pub client_service: ServiceName,
-    /// The template of the data volume claims.
+    /// The name of the template of the data volume claims.
     pub data_claim: DnsLabel,
 }
 
 impl Names {
-    /// The DNS name of a Service, resolvable from every namespace.
+    /// Returns the DNS name of a Service, resolvable from every namespace.
     #[must_use]
     pub fn service_host(&self, service: &ServiceName) -> String {
         format!("{service}.{}.svc.{}", self.namespace, self.domain)
     }
 
-    /// The ConfigMap with what members read on their first start.
+    /// Returns the name of the ConfigMap that members read on their first start.
     #[must_use]
     pub fn bootstrap(&self) -> String {
         self.suffixed("bootstrap")
     }
 
-    /// The Issuer that signs the authorities' Certificates.
+    /// Returns the name of the Issuer that signs the CA certificates.
     #[must_use]
     pub fn self_signed(&self) -> String {
         self.suffixed("selfsigned")
     }
 
-    /// A member and its pod.
+    /// Returns the name of a member and its pod.
     #[must_use]
     pub fn member(&self, ordinal: u32) -> String {
         self.suffixed(ordinal)
     }
 
-    /// The DNS name of a pod: resolvable from every namespace, as etcd's URLs must be for clients elsewhere.
+    /// Returns the DNS name of a pod. Clients in other namespaces use it, so it is resolvable there.
     #[must_use]
     pub fn host(&self, pod: &str) -> String {
         format!("{pod}.{}", self.service_host(&self.headless_service))
     }
 
-    /// The DNS name of a member.
+    /// Returns the DNS name of a member.
     #[must_use]
     pub fn member_host(&self, ordinal: u32) -> String {
         self.host(&self.member(ordinal))
     }
 
-    /// The fullname and a suffix.
+    /// Returns the fullname with a suffix.
     #[must_use]
     pub fn suffixed(&self, suffix: impl Display) -> String {
         format!("{}-{suffix}", self.fullname)
@@ -133,7 +134,7 @@ pub(super) fn resolve(name: &str, namespace: &str, values: &Values, report: &mut
     }
     let client_service = match &values.naming.client_service {
         Some(name) => name.clone(),
-        // A Service's name has at most 63 characters, and the fullname was just found to have at most 52.
+        // A Service's name has at most 63 characters, and the fullname has at most 52.
         None => format!("{fullname}-client").parse().ok()?,
     };
     let headless_service = values
@@ -200,7 +201,7 @@ pub(super) struct Labels {
     pub(super) all: BTreeMap<String, String>,
 }
 
-/// The keys of the labels that select the pods.
+/// Returns the keys of the labels that select the pods.
 pub(super) fn selector_keys(values: &Values) -> BTreeSet<&str> {
     let own = &values.naming.selector_labels;
     if own.is_empty() {
@@ -210,7 +211,7 @@ pub(super) fn selector_keys(values: &Values) -> BTreeSet<&str> {
     }
 }
 
-/// Returns the labels that Kubernetes recommends; the name and the instance select the pods. The instance is the
+/// Returns the labels that Kubernetes recommends. The name and the instance select the pods. The instance is the
 /// fullname, not the installation's name, because only the fullname is unique in its namespace.
 pub(super) fn labels(names: &Names, values: &Values) -> Labels {
     let owned = |labels: &[(&str, &str)]| -> BTreeMap<String, String> {
@@ -237,7 +238,7 @@ pub(super) fn labels(names: &Names, values: &Values) -> Labels {
     Labels { selector, all }
 }
 
-/// Checks that labels of the user's do not replace those that select the pods or name the owner.
+/// Checks that the user's labels do not replace labels that select the pods or name the owner.
 pub(super) fn check_labels(values: &Values, report: &mut Report<'_>) {
     let selecting = selector_keys(values);
     for (path, labels) in [
@@ -283,7 +284,7 @@ pub(super) fn check_labels(values: &Values, report: &mut Report<'_>) {
     }
 }
 
-/// Refuses the label of the owner where a user wrote it.
+/// Refuses the user's label at `path`, which is that of the owner.
 pub(super) fn refuse_ownership(path: &str, report: &mut Report<'_>) {
     report
         .add(
@@ -300,7 +301,7 @@ fn help(help: Option<String>) -> String {
     help.unwrap_or_else(|| "use lower-case letters, digits and `-`".to_owned())
 }
 
-/// Labels or annotations as Kubernetes' types have them.
+/// Returns labels or annotations as Kubernetes' types have them.
 pub(super) fn text<K: Display, V: Display>(map: &BTreeMap<K, V>) -> BTreeMap<String, String> {
     map.iter()
         .map(|(key, value)| (key.to_string(), value.to_string()))

@@ -4,10 +4,10 @@ use rutter::report::Report;
 
 use crate::codes::INVALID_PATH;
 
-/// Reports a `text` that is not the path of something below a volume's root. `help` says what would be one.
+/// Reports a `text` that is not a path below the root of a volume. `help` has an example.
 ///
-/// The kubelet expands `$(NAME)` in arguments, and a shell reads some of the paths, so letters, digits, `.`, `_`, `-` and
-/// `/` have to do.
+/// The kubelet expands `$(NAME)` in arguments, and a shell reads some of the paths, so only letters, digits, `.`, `_`,
+/// `-` and `/` are accepted.
 pub(super) fn check(text: &str, path: &str, help: &str, report: &mut Report<'_>) {
     let inner = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     let part = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.starts_with('-');

@@ -14,7 +14,7 @@ use rutter::report::Report;
 
 use super::names::text;
 use super::security_context::{restricted_container, restricted_pod};
-use super::{names, pod_own};
+use super::{names, reserved};
 use crate::codes::NO_SHELL;
 use crate::values::{self, Values};
 
@@ -93,7 +93,7 @@ fn check_scheduling(values: &Values, field: &mut Field<'_, '_>) {
 
 fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
     let pod = &values.pod;
-    let own = pod_own::volumes(values);
+    let own = reserved::volumes(values);
     field.with("securityContext", pod.security_context.as_ref(), security::pod);
     field.with(
         "containerSecurityContext",
@@ -118,7 +118,7 @@ fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
             .map(|volume| (volume.name.clone(), volume.kind))
             .chain(extra)
             .collect(),
-        names: pod_own::containers(values),
+        names: reserved::containers(values),
         host_ports: BTreeSet::new(),
         grace: pod.termination_grace_period_seconds.unwrap_or(GRACE).into(),
     };
@@ -151,7 +151,7 @@ fn check_pod(values: &Values, field: &mut Field<'_, '_>) {
 }
 
 /// Refuses mounts in the directories of the data and of the log, because they would hide files of etcd.
-fn refuse_mounts_in_data(field: &mut Field<'_, '_>, mounts: &[VolumeMount], own: &[pod_own::Volume]) {
+fn refuse_mounts_in_data(field: &mut Field<'_, '_>, mounts: &[VolumeMount], own: &[reserved::Volume]) {
     field.each("extraVolumeMounts", mounts, |field, mount| {
         for own in own.iter().filter_map(|volume| volume.mount_path) {
             if mount
@@ -169,7 +169,8 @@ fn refuse_mounts_in_data(field: &mut Field<'_, '_>, mounts: &[VolumeMount], own:
 }
 
 /// Refuses root where the pod forbids it. A field that the container leaves out comes from the pod
-/// (`pkg/securitycontext/util.go`, `DetermineEffectiveSecurityContext`), and the package's default for the pod forbids root.
+/// (`pkg/securitycontext/util.go`, `DetermineEffectiveSecurityContext`), and the package's default for the pod forbids
+/// root.
 fn refuse_root(field: &mut Field<'_, '_>, pod: &values::Pod) {
     let Some(container) = &pod.container_security_context else {
         return;

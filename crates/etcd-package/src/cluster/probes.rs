@@ -49,8 +49,8 @@ pub(super) fn resolve(probes: &values::Probes, version: Version) -> Probes {
         readiness,
         liveness,
     } = probes;
-    // Before there was `/livez`, only `/health` told whether the process answers. It also fails without a leader or for an
-    // alarm. A restart fixes neither, so an open port is enough there.
+    // Before there was `/livez`, only `/health` told whether the process answers. It also fails without a leader or for
+    // an alarm. A restart fixes neither, so an open port is enough there.
     let (alive, ready) = if version.serves_livez() {
         (HealthCheck::Http("/livez"), HealthCheck::Http("/readyz"))
     } else {

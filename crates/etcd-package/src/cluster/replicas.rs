@@ -4,8 +4,8 @@ use rutter::report::Report;
 
 use crate::codes::{EVEN_REPLICAS, INVALID_REPLICAS, MANY_REPLICAS};
 
-/// The largest number of members. etcd has no limit of its own. Without one, a typing error would render certificates with
-/// millions of names.
+/// The largest number of members. etcd has no limit of its own. Without one, a typing error would render certificates
+/// with millions of names.
 pub(super) const MAX_REPLICAS: u32 = 100;
 
 /// Checks the number of members, and returns it.

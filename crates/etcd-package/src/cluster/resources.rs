@@ -12,18 +12,18 @@ use crate::values::{JobResources, Resources};
 
 type Amounts = BTreeMap<String, Quantity>;
 
-/// The requirements; none if nothing is left of them.
+/// Resolves the resources of the members.
 pub(super) fn resolve(values: Resources, report: &mut Report<'_>) -> Option<ResourceRequirements> {
     let limits = present(values.limits);
     let mut requests = Resources::default_requests();
     requests.extend(values.requests);
-    // Of what has a limit, Kubernetes takes that for the request, unless one is written.
+    // Kubernetes uses a limit as the request, unless there is one.
     requests
         .retain(|resource, _| !limits.contains_key(resource) || report.is_given(&join("resources.requests", resource)));
     requirements(present(requests), limits, "resources", report)
 }
 
-/// The requirements of `values`, which stand at `path` and have no defaults; none if they are empty.
+/// Resolves the resources at `path`, which have no defaults.
 pub(super) fn exactly(values: &JobResources, path: &str, report: &mut Report<'_>) -> Option<ResourceRequirements> {
     requirements(values.requests.clone(), values.limits.clone(), path, report)
 }

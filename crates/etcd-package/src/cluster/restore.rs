@@ -1,4 +1,4 @@
-//! A snapshot that a new cluster starts from.
+//! The snapshot that a new cluster starts from.
 
 use rutter::report::Report;
 
@@ -9,13 +9,13 @@ use crate::values::{self, AccessMode, Values};
 /// A snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restore {
-    /// The claim that holds it.
+    /// The name of the claim that holds it.
     pub claim_name: String,
     /// Its path in the claim.
     pub snapshot: String,
-    /// By how much revisions are raised.
+    /// The number that is added to revisions.
     pub bump_revision: Option<u64>,
-    /// Whether its checksum is left alone.
+    /// Whether its checksum is not checked.
     pub skip_hash_check: bool,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn resolve(restore: values::Restore, values: &Values, names: &Names, 
     }
 }
 
-/// All members mount the claim at once, and it is none of what they write to.
+/// Checks that all members can mount the claim at once, and that it is not one of their own.
 fn check_claim(claim_name: &str, values: &Values, names: &Names, report: &mut Report<'_>) {
     let path = "restore.claimName";
     let of_backup = values.backup.as_ref().filter(|backup| backup.claim_name.is_none());

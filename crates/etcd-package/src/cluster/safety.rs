@@ -1,4 +1,4 @@
-//! Values that Kubernetes and etcd accept, and that lose data or members sooner or later.
+//! Values that Kubernetes and etcd accept, although they lose data or members sooner or later.
 
 use std::num::NonZeroU16;
 
@@ -6,12 +6,12 @@ use k8s_openapi::api::core::v1::LifecycleHandler;
 use rutter::quantity::Quantity;
 use rutter::report::Report;
 
-use super::extra::{self, Given, is_bool};
+use super::extra_args::{self, Given, is_bool};
 use crate::codes::{SHORT_GRACE_PERIOD, SHORT_PROBE, SMALL_MEMORY, UNKNOWN_RELEASE, UNSAFE_FLAG, UNSAFE_HOOK};
 use crate::etcd::{DEFAULT_QUOTA_BYTES, Version, is_zero};
 use crate::values::Values;
 
-/// A flag, whether a value of it is unsafe, and why.
+/// A flag with unsafe values.
 struct Unsafe {
     flag: &'static str,
     is_unsafe: fn(&str) -> bool,
@@ -19,7 +19,7 @@ struct Unsafe {
     help: &'static str,
 }
 
-/// Flags with a value that gives up what keeps data safe (`server/embed/config.go` and `server/etcdmain/help.go`).
+/// Flags with values that put data at risk (`server/embed/config.go` and `server/etcdmain/help.go`).
 const UNSAFE: [Unsafe; 4] = [
     Unsafe {
         flag: "unsafe-no-fsync",
@@ -47,11 +47,11 @@ const UNSAFE: [Unsafe; 4] = [
     },
 ];
 
-/// Shortest time, in seconds, without an answer after which etcd is restarted, or taken out of the Service.
+/// The shortest safe time without an answer, in seconds, after which etcd is restarted or removed from the Service.
 const LIVENESS: u32 = 10;
 const READINESS: u32 = 3;
 
-/// Shortest time, in seconds, that etcd has to start. It reads its whole log first.
+/// The shortest safe time for a start, in seconds. etcd reads its whole log first.
 const STARTUP: u32 = 30;
 
 pub(super) fn check(values: &Values, report: &mut Report<'_>) {
@@ -77,7 +77,7 @@ fn check_release(version: Version, report: &mut Report<'_>) {
 }
 
 fn check_flags(values: &Values, report: &mut Report<'_>) {
-    let given = extra::given(values);
+    let given = extra_args::given(values);
     for entry in &UNSAFE {
         let Unsafe { flag, why, help, .. } = entry;
         let Some(Given { path, value }) = given.get(*flag).filter(|_| values.version.has_flag(flag)) else {
@@ -99,8 +99,8 @@ fn check_flags(values: &Values, report: &mut Report<'_>) {
     }
 }
 
-/// etcd maps its database into memory. What does not fit the limit is read from disk again and again, with which it
-/// misses heartbeats.
+/// Checks that the database fits the memory limit. etcd maps it into memory. A larger one is read from disk again and
+/// again, so that etcd misses heartbeats.
 fn check_memory(values: &Values, report: &mut Report<'_>) {
     let Some(Some(limit)) = values.resources.limits.get("memory") else {
         return;
@@ -133,8 +133,8 @@ fn check_grace_period(values: &Values, report: &mut Report<'_>) {
     }
 }
 
-/// A hook that removes its member. Kubernetes runs it whenever the pod ends, as in every rolling update, and the pod that
-/// follows has the data of a member that is none any more.
+/// Refuses hooks that remove the member. Kubernetes runs them whenever the pod ends, as in every rolling update. The
+/// next pod then has the data of a removed member.
 fn check_hooks(values: &Values, report: &mut Report<'_>) {
     let Some(lifecycle) = &values.pod.lifecycle else {
         return;
@@ -161,7 +161,7 @@ fn what_removes_member(hook: &LifecycleHandler) -> Option<&'static str> {
     if words.windows(2).any(|pair| pair == ["member", "remove"]) {
         return Some("`member remove`");
     }
-    // Of Bitnami's images.
+    // A script of Bitnami's images.
     let is_script = |word: &&str| word.ends_with("/etcd/prestop.sh");
     words.iter().any(is_script).then_some("Bitnami's prestop.sh")
 }

@@ -2,8 +2,8 @@
 
 use k8s_openapi::api::core::v1::{Capabilities, PodSecurityContext, SeccompProfile, SecurityContext};
 
-/// The user and group of the etcd process: nobody in particular, as in images that are made to run without root.
-/// etcd's own image names no user, so `runAsNonRoot` needs one.
+/// The user and group of the etcd process, as in images that are made to run without root. etcd's own image has no
+/// user, so `runAsNonRoot` requires one.
 const NONROOT: i64 = 65532;
 
 /// Returns what Pod Security's `restricted` profile requires of a pod, and a group that can write to the volumes.
@@ -13,7 +13,7 @@ pub(super) fn restricted_pod() -> PodSecurityContext {
         run_as_user: Some(NONROOT),
         run_as_group: Some(NONROOT),
         fs_group: Some(NONROOT),
-        // A large data volume takes long to walk through, and needs it once.
+        // The owner of a volume's files has to change only once, and that takes long for a large volume.
         fs_group_change_policy: Some("OnRootMismatch".to_owned()),
         seccomp_profile: Some(SeccompProfile {
             type_: "RuntimeDefault".to_owned(),

@@ -1,4 +1,4 @@
-//! The Services, and which addresses they have.
+//! The Services.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -12,11 +12,11 @@ use crate::values::{self, ExternalTrafficPolicy, IpFamily, IpFamilyPolicy, Servi
 /// The Services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Services {
-    /// The Service for clients, if there is one.
+    /// The Service for clients, if it is rendered.
     pub client: Option<ClientService>,
     /// Annotations of the headless Service.
     pub headless_annotations: BTreeMap<String, String>,
-    /// The IP families of both, if not the Kubernetes cluster's.
+    /// The IP families of both, if not the default.
     pub ip_families: Vec<IpFamily>,
     /// Whether they have addresses of both families.
     pub ip_family_policy: Option<IpFamilyPolicy>,
@@ -39,8 +39,8 @@ fn listen_host(service: &values::Service) -> &'static str {
 }
 
 impl Cluster {
-    /// Returns the name of the headless Service's port for clients. etcd's clients find the SRV records of `etcd-client`,
-    /// or of `etcd-client-ssl` with TLS.
+    /// Returns the name of the headless Service's port for clients. etcd's clients find the SRV records of
+    /// `etcd-client`, or of `etcd-client-ssl` with TLS.
     #[must_use]
     pub fn client_port_name(&self) -> &'static str {
         match self.bootstrap.discovery {
@@ -59,7 +59,8 @@ impl Cluster {
         }
     }
 
-    /// Returns the URL at which clients reach the cluster: that of the Service which lists ready members, if there is one.
+    /// Returns the URL at which clients reach the cluster: that of the Service which lists ready members, if there is
+    /// one.
     #[must_use]
     pub fn service_url(&self) -> String {
         let service = if self.services.client.is_some() {
@@ -76,15 +77,15 @@ impl Cluster {
 pub struct ClientService {
     /// Kubernetes' `type`.
     pub kind: ServiceType,
-    /// Its annotations.
+    /// Annotations.
     pub annotations: BTreeMap<String, String>,
-    /// The port on each node, if it is not Kubernetes' to choose.
+    /// The port on each node, unless Kubernetes chooses it.
     pub node_port: Option<NonZeroU16>,
-    /// What provides the load balancer, if not the default.
+    /// Kubernetes' `loadBalancerClass`, if not the default.
     pub load_balancer_class: Option<String>,
-    /// From where the load balancer can be reached, if not from everywhere.
+    /// The addresses that can reach the load balancer, if not all.
     pub load_balancer_source_ranges: Vec<String>,
-    /// Where traffic from outside goes.
+    /// Kubernetes' `externalTrafficPolicy`, if not the default.
     pub external_traffic_policy: Option<ExternalTrafficPolicy>,
 }
 
@@ -99,7 +100,8 @@ pub(super) fn resolve(service: values::Service, report: &mut Report<'_>) -> Serv
     }
 }
 
-/// What Kubernetes refuses (`pkg/apis/core/validation/validation.go`, `validateServiceClusterIPsRelatedFields`).
+/// Refuses families that Kubernetes refuses (`pkg/apis/core/validation/validation.go`,
+/// `validateServiceClusterIPsRelatedFields`).
 fn check_ip_families(service: &values::Service, report: &mut Report<'_>) {
     let path = "service.ipFamilies";
     match service.ip_families.as_slice() {
@@ -125,7 +127,7 @@ fn check_ip_families(service: &values::Service, report: &mut Report<'_>) {
     }
 }
 
-/// The Service, unless there is none.
+/// Resolves the Service for clients, unless it is disabled.
 fn client(service: values::ClientService, report: &mut Report<'_>) -> Option<ClientService> {
     if !service.enabled {
         let nothing = values::ClientService {

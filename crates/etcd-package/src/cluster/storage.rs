@@ -1,4 +1,4 @@
-//! The volumes, and where etcd's files are in them.
+//! The volumes of members, and the directories of etcd's files.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,18 @@ use super::{names, paths, tls};
 use crate::codes::{CLAIMS_DELETED, EPHEMERAL_STORAGE, INVALID_STORAGE, UNUSED_VALUE};
 use crate::values::{self, AccessMode, Ephemeral, Naming, Retention, RetentionPolicy};
 
-/// What is less was meant in another unit; a log's first file alone has 64 MB (`server/storage/wal/wal.go`,
-/// `SegmentSizeBytes`).
+/// The smallest volume. A smaller number was probably meant in another unit: the first file of a log has 64 MB
+/// (`server/storage/wal/wal.go`, `SegmentSizeBytes`).
 pub(super) const SMALLEST_VOLUME: i128 = 128 << 20;
 
-/// Where the data volume is mounted, and the log's.
+/// The mount paths of the data volume and of the log's volume.
 pub(super) const DATA: &str = "/data";
 pub(super) const WAL: &str = "/wal";
 
-/// The name of the template of the log's claims.
+/// The name of the template for the log's claims.
 pub(super) const WAL_CLAIM: &str = "etcd-wal";
 
-/// The volume that hands busybox from one init container to the next.
+/// The volume through which one init container passes busybox to the next.
 pub const HELPER_VOLUME: &str = "etcd-helper";
 /// The volume with the snapshot to restore.
 pub const RESTORE_VOLUME: &str = "etcd-restore";
@@ -30,55 +30,55 @@ pub const RESTORE_VOLUME: &str = "etcd-restore";
 pub struct Storage {
     /// etcd's `--data-dir`.
     pub data_dir: String,
-    /// etcd's `--wal-dir`: below its mount, because etcd creates it by renaming a folder beside it
+    /// etcd's `--wal-dir`. It is below its mount, because etcd creates it by renaming a directory next to it
     /// (`server/storage/wal/wal.go`, `Create`).
     pub wal_dir: String,
-    /// What holds them.
+    /// The volumes.
     pub volumes: Volumes,
 }
 
-/// What holds a member's files.
+/// The volumes with a member's files.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Volumes {
-    /// Claims, which outlive pods.
+    /// Persistent volume claims, which outlive pods.
     Claims {
-        /// One for the data, perhaps one for the log.
+        /// One for the data, and one for the log if it has its own volume.
         templates: Vec<ClaimTemplate>,
         /// Whether claims stay when the StatefulSet is deleted.
         when_deleted: RetentionPolicy,
         /// Whether the claims of a member stay when it is scaled away.
         when_scaled: RetentionPolicy,
     },
-    /// A volume that dies with its pod.
+    /// A volume that is deleted with its pod.
     Ephemeral {
-        /// Its name.
+        /// The name of the volume.
         name: String,
-        /// Whether it is memory.
+        /// Whether it is in memory.
         memory: bool,
-        /// The most that it may hold.
+        /// Its size limit.
         size_limit: Option<String>,
     },
 }
 
-/// A claim that each member gets, and the volume in its pod.
+/// The template of a claim that each member gets, and the volume in its pod.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimTemplate {
     /// The name of both.
     pub name: String,
-    /// Where it is mounted.
+    /// The mount path.
     pub mount_path: &'static str,
-    /// What is claimed.
+    /// The claim.
     pub claim: Claim,
 }
 
-/// What is claimed.
+/// A claim.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
     /// Its size.
     pub size: String,
-    /// Its class: none for the default class, empty for no dynamic provisioning.
+    /// Its storage class: none for the default class, empty for no dynamic provisioning.
     pub storage_class_name: Option<String>,
-    /// How it is mounted.
+    /// Its access modes.
     pub access_modes: Vec<&'static str>,
     /// Labels of the claim.
     pub labels: BTreeMap<String, String>,
@@ -87,7 +87,7 @@ pub struct Claim {
 }
 
 impl Storage {
-    /// The volumes that a member mounts, by name, and where.
+    /// Returns the volumes that a member mounts: names and mount paths.
     #[must_use]
     pub fn mounts(&self) -> Vec<(&str, &'static str)> {
         match &self.volumes {
@@ -143,7 +143,7 @@ fn wal_dir(naming: &Naming, own_log: bool, data_dir: &str, report: &mut Report<'
     let path = &naming.wal_path;
     paths::check(path, "naming.walPath", "such as wal", report);
     let wal_dir = format!("{}/{path}", if own_log { WAL } else { DATA });
-    // What etcd and a restore have of their own in the data's folder.
+    // Files and directories of etcd and of a restore in the data directory.
     let in_data = wal_dir.strip_prefix(&format!("{data_dir}/")).unwrap_or_default();
     let taken = ["member", "fixtures", "restored", ".restoring", "wal.restored"];
     if taken.contains(&in_data.split('/').next().unwrap_or_default()) && in_data != "member/wal" {
@@ -244,7 +244,7 @@ fn claims(storage: values::Storage, naming: &Naming, report: &mut Report<'_>) ->
     }
 }
 
-/// What `values` claim, which stand at `path`.
+/// Resolves the claim at `path`.
 pub(super) fn claim(values: values::Claim, path: &str, report: &mut Report<'_>) -> Claim {
     if values.size.value() < SMALLEST_VOLUME {
         report

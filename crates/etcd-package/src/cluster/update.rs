@@ -1,4 +1,4 @@
-//! How a change reaches the running members.
+//! The update strategy of the StatefulSet.
 
 use rutter::report::Report;
 

@@ -1,4 +1,4 @@
-//! The cipher suites that etcd knows: those of Go's `crypto/tls`, by which it looks them up
+//! The cipher suites of etcd. They are those of Go's `crypto/tls`, which etcd uses to look them up
 //! (`client/pkg/tlsutil/cipher_suites.go`).
 
 use std::fmt;
@@ -11,7 +11,7 @@ use rutter::yaml::Refusal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CipherSuite {
     name: &'static str,
-    /// Whether Go offers it unasked.
+    /// Whether Go offers it by default.
     is_safe: bool,
 }
 
@@ -42,8 +42,8 @@ const SUITES: [CipherSuite; 24] = [
     weak("TLS_RSA_WITH_RC4_128_SHA"),
 ];
 
-/// The suites of TLS 1.3, all of which Go always offers.
-const OF_TLS_1_3: [&str; 3] = [
+/// The suites of TLS 1.3. Go always offers all of them.
+const TLS_1_3_SUITES: [&str; 3] = [
     "TLS_AES_128_GCM_SHA256",
     "TLS_AES_256_GCM_SHA384",
     "TLS_CHACHA20_POLY1305_SHA256",
@@ -58,18 +58,19 @@ const fn weak(name: &'static str) -> CipherSuite {
 }
 
 impl CipherSuite {
-    /// Its name in IANA's register.
+    /// Returns its name in IANA's registry.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.name
     }
 
-    /// Those that Go offers unasked, in all of its releases (`crypto/tls/defaults.go`).
+    /// Returns the suites that all releases of Go offer by default (`crypto/tls/defaults.go`).
     pub(crate) fn defaults() -> impl Iterator<Item = Self> {
         SUITES.into_iter().filter(|suite| suite.is_safe)
     }
 
-    /// Whether it is the same, perhaps by its other name (`cipherSuites` in `client/pkg/tlsutil/cipher_suites.go`).
+    /// Whether it is the same suite, perhaps by its other name (`cipherSuites` in
+    /// `client/pkg/tlsutil/cipher_suites.go`).
     pub(crate) fn is_same(self, other: Self) -> bool {
         let name = |suite: Self| match suite.name.strip_suffix("_POLY1305") {
             Some(_) => format!("{}_SHA256", suite.name),
@@ -78,20 +79,20 @@ impl CipherSuite {
         name(self) == name(other)
     }
 
-    /// Whether Go takes it for safe.
+    /// Whether Go considers it safe.
     #[must_use]
     pub fn is_safe(self) -> bool {
         self.is_safe
     }
 
-    /// Whether it is one of the two of which HTTP/2 demands one (RFC 9113, 9.2.2; Go's `http2.ConfigureServer`, which
-    /// etcd calls, fails without).
+    /// Whether it is one of the two suites for HTTP/2, which requires one of them (RFC 9113, 9.2.2). Without one, Go's
+    /// `http2.ConfigureServer`, which etcd calls, returns an error.
     #[must_use]
     pub fn satisfies_http2(self) -> bool {
         self.name.starts_with("TLS_ECDHE_") && self.name.ends_with("_WITH_AES_128_GCM_SHA256")
     }
 
-    /// Whether a certificate with an RSA key can be shown in it, rather than one with a key on an elliptic curve.
+    /// Whether it works with a certificate that has an RSA key, instead of a key on an elliptic curve.
     #[must_use]
     pub fn is_for_rsa(self) -> bool {
         !self.name.contains("_ECDSA_")
@@ -105,7 +106,7 @@ impl FromStr for CipherSuite {
         if let Some(suite) = SUITES.iter().find(|suite| suite.name == text) {
             return Ok(*suite);
         }
-        if OF_TLS_1_3.contains(&text) {
+        if TLS_1_3_SUITES.contains(&text) {
             return Err(
                 Refusal::invalid(format!("{text} is of TLS 1.3, whose suites cannot be chosen"))
                     .help("leave it out: it is always offered"),

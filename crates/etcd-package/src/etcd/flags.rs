@@ -1,14 +1,14 @@
 //! The flags of etcd, by minor version.
 //!
-//! `flags/vMAJOR.MINOR.txt` lists the flags that the tested release of a minor version accepts, one a line, sorted. The type
-//! of its values follows, if its parser accepts only numbers, durations or booleans. `cargo xtask flags` writes the lists
-//! from the real binaries, and a test compares the two.
+//! `flags/vMAJOR.MINOR.txt` lists the flags that the tested release of a minor version accepts, one a line, sorted. The
+//! type of its values follows, if its parser accepts only numbers, durations or booleans. `cargo xtask flags` writes
+//! the lists from the real binaries, and a test compares the two.
 //!
-//! A flag is listed if the help of any tested release mentions it (as it is, or with or without `experimental-`) and the
-//! release does not call it undefined. Help is not enough: that of 3.7.1 has two flags that were removed, and that of
-//! 3.5.33 lacks `experimental-snapshot-catchup-entries`. Flags that no help mentions are not listed, although etcd accepts
-//! them: the flags of etcd 0.4 and 2, which it ignores (`server/etcdmain/config.go`, `ignored`), and `log-output` of 3.4,
-//! an older name of `log-outputs`. A user who writes one of those means something else.
+//! A flag is listed if the help of any tested release mentions it (as it is, or with or without `experimental-`) and
+//! the release does not call it undefined. Help is not enough: that of 3.7.1 has two flags that were removed, and that
+//! of 3.5.33 lacks `experimental-snapshot-catchup-entries`. Flags that no help mentions are not listed, although etcd
+//! accepts them: the flags of etcd 0.4 and 2, which it ignores (`server/etcdmain/config.go`, `ignored`), and
+//! `log-output` of 3.4, an older name of `log-outputs`. A user who writes one of those means something else.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ impl Minor {
         lines.map(|line| line.split_once(' ').unwrap_or((line, "")))
     }
 
-    /// Returns what a flag takes, if it does not take this value.
+    /// Returns the values that a flag accepts, if this value is not one of them.
     #[must_use]
     pub fn refusal(self, flag: &str, value: &str) -> Option<&'static str> {
         let (_, values) = self.lines().find(|(name, _)| *name == flag)?;
@@ -92,7 +92,7 @@ impl Minor {
     }
 }
 
-/// Returns what flags of a type take, if etcd's parser does not take this value for one.
+/// Returns the values of a type, if etcd's parser refuses this value.
 fn refused_as(values: &str, value: &str) -> Option<&'static str> {
     let whole = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let (takes, expected) = match values {
@@ -116,8 +116,9 @@ fn refused_as(values: &str, value: &str) -> Option<&'static str> {
     (!takes).then_some(expected)
 }
 
-/// Returns what a flag takes, if etcd parses this value and then does not start with it (`server/embed/config.go`,
-/// `Validate`; `server/embed/config_logging.go`; `server/etcdmain/config.go`; `server/auth/jwt.go`).
+/// Returns the values that a flag accepts, if etcd parses this value but does not start with it
+/// (`server/embed/config.go`, `Validate`; `server/embed/config_logging.go`; `server/etcdmain/config.go`;
+/// `server/auth/jwt.go`).
 fn refused_by(flag: &str, minor: Minor, value: &str) -> Option<&'static str> {
     let (takes, expected) = match flag.strip_prefix("experimental-").unwrap_or(flag) {
         "auth-token" => (
@@ -138,7 +139,7 @@ fn refused_by(flag: &str, minor: Minor, value: &str) -> Option<&'static str> {
             "default alone, or stderr, stdout and paths of files",
         ),
         "logger" => (minor.release().loggers.contains(&value), "zap"),
-        // etcd starts with 0, and then no member can be added the way that plans add them.
+        // etcd starts with 0, but then plans cannot add members.
         "max-learners" => (!value.starts_with('-') && !is_zero(value), "a whole number, 1 or more"),
         "v2-deprecation" => (
             minor.release().v2_deprecations.contains(&value),
@@ -149,12 +150,12 @@ fn refused_by(flag: &str, minor: Minor, value: &str) -> Option<&'static str> {
     (!takes).then_some(expected)
 }
 
-/// How JWTs can be signed (`github.com/golang-jwt/jwt`).
+/// The signing methods of JWTs (`github.com/golang-jwt/jwt`).
 const SIGN_METHODS: [&str; 13] = [
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "HS256", "HS384", "HS512", "EdDSA",
 ];
 
-/// Whether `--auth-token` takes a value: a type, and for tokens that are signed by whom and how.
+/// Whether `--auth-token` accepts a value: a type, and for JWTs the keys and the signing method.
 fn is_auth_token(value: &str) -> bool {
     let mut words = value.split(',');
     let kind = words.next().unwrap_or_default();
@@ -172,7 +173,7 @@ fn is_auth_token(value: &str) -> bool {
         "simple" | "" => true,
         "jwt" => {
             let method = options.get("sign-method").copied().unwrap_or_default();
-            // A public key can only check tokens, and only those with two keys.
+            // A public key can only verify tokens, and only methods with two keys have one.
             let has_key = is_given("priv-key") || (is_given("pub-key") && !method.starts_with("HS"));
             SIGN_METHODS.contains(&method) && has_key
         }
@@ -180,7 +181,7 @@ fn is_auth_token(value: &str) -> bool {
     }
 }
 
-/// Whether a value is a list of URLs as etcd has them: with a port, and without a path (`client/pkg/types/urls.go`).
+/// Whether a value is a list of URLs that etcd accepts: with a port, and without a path (`client/pkg/types/urls.go`).
 fn are_urls(value: &str) -> bool {
     value.split(',').map(str::trim).all(|url| {
         let Some((scheme, rest)) = url.split_once("://") else {
@@ -200,7 +201,7 @@ pub(crate) fn is_zero(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte == b'0')
 }
 
-/// Whether `--log-outputs` takes a value. A container has no journal.
+/// Whether `--log-outputs` accepts a value. A container has no journal.
 fn are_log_outputs(value: &str) -> bool {
     let outputs: Vec<&str> = value.split(',').collect();
     let is_output = |output: &&str| !output.is_empty() && *output != "systemd/journal";

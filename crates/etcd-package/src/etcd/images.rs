@@ -1,4 +1,4 @@
-//! Images with etcd that the etcd project does not build, as far as they are laid out differently from its own.
+//! Images with etcd that the etcd project does not build, and that differ in layout from its own.
 
 /// The directory of etcd's programs in the project's own images (`Dockerfile` at v3.6.14).
 pub const BIN_DIR: &str = "/usr/local/bin";
@@ -8,11 +8,11 @@ pub const BIN_DIR: &str = "/usr/local/bin";
 pub struct Layout {
     /// The last components of its repository, whatever registry mirrors it.
     repository: &'static str,
-    /// The directory of etcd's programs. An image without one has no etcd that can be started by itself.
+    /// The directory of etcd's programs. In an image without one, etcd cannot be started by itself.
     pub bin_dir: Option<&'static str>,
     /// Whether it has `etcdutl`.
     pub has_etcdutl: bool,
-    /// Whether its tags start with `v`. Unknown where it has tags of both kinds.
+    /// Whether its tags start with `v`. Unknown if it has tags of both kinds.
     pub tags_start_with_v: Option<bool>,
 }
 
@@ -66,7 +66,7 @@ const fn without_etcdutl(repository: &'static str) -> Layout {
 }
 
 impl Layout {
-    /// Returns the layout of the images of a repository, if it is known to differ from that of the project's own.
+    /// Returns the layout of images of a repository, if it is known to differ from that of the project's own.
     #[must_use]
     pub fn of(repository: &str) -> Option<&'static Self> {
         LAYOUTS.iter().find(|layout| {

@@ -20,15 +20,15 @@ pub(super) struct Release {
     pub(super) safe: u32,
     /// Recommended by the project for production (etcd's `CHANGELOG/README.md`).
     pub(super) recommended: u32,
-    /// The next minor version can be reached from these, if there is one. Members of an older release may refuse to work
-    /// beside those of the next minor version (the guides for upgrades on etcd.io).
+    /// The next minor version can be reached from these, if there is one. Members of an older release may refuse to
+    /// work beside those of the next minor version (the guides for upgrades on etcd.io).
     pub(super) leads_to_next: Option<u32>,
     /// Whether each member has to make a snapshot before the upgrade to the next minor version, because that could not
     /// read its log.
     ///
-    /// Members of 3.5 publish their addresses by requests of etcd's second API, and 3.7 ends at the first that it finds in
-    /// its log (`server/etcdserver/apply.go`, "unmarshal should never fail"). A log begins at the last snapshot, so one has
-    /// to be made while 3.6 runs. Nothing tells whether one was.
+    /// Members of 3.5 publish their addresses by requests of etcd's second API, and 3.7 ends at the first that it finds
+    /// in its log (`server/etcdserver/apply.go`, "unmarshal should never fail"). A log begins at the last snapshot, so
+    /// one has to be made while 3.6 runs. Nothing tells whether one was.
     pub(super) next_needs_snapshot: bool,
     /// Whether the next minor version can be downgraded to it. 3.4 does not know the procedure, and gets no more fixes.
     pub(super) is_downgrade_target: bool,
@@ -49,8 +49,8 @@ pub(super) struct Release {
     /// The flags that came after `.0`, with their first patch release, as `server/etcdmain/config.go` and
     /// `server/embed/config.go` define them at each tag (in 3.4 without `server/`).
     pub(super) late_flags: &'static [(u32, &'static str)],
-    /// The feature gates (`server/features/etcd_features.go` at the tested release), and the two that switch whole stages
-    /// (`pkg/featuregate/feature_gate.go`).
+    /// The feature gates (`server/features/etcd_features.go` at the tested release), and the two that switch whole
+    /// stages (`pkg/featuregate/feature_gate.go`).
     pub(super) feature_gates: &'static [&'static str],
     /// The variables that it reads although they stand for no flag (`client/v3/logger.go`; `server/etcdmain/etcd.go`,
     /// `checkSupportArch`; `client/pkg/verify/verify.go`).

@@ -9,12 +9,12 @@ pub struct UnsupportedDowngrade {
     pub oldest: Minor,
 }
 
-/// Returns the releases to run one after the other: the first one after `from`, and `to` as the last one. There is none if
-/// they are the same.
+/// Returns the releases to run one after the other: the first one after `from`, and `to` as the last one. There is none
+/// if they are the same.
 ///
-/// A cluster changes by one minor version at a time, in either direction. If the running release is too old to reach the
-/// next minor version, a newer one of the same minor version comes first ("Upgrade etcd from 3.5 to 3.6" and similar pages
-/// on etcd.io).
+/// A cluster changes by one minor version at a time, in either direction. If the running release is too old to reach
+/// the next minor version, a newer one of the same minor version comes first ("Upgrade etcd from 3.5 to 3.6" and
+/// similar pages on etcd.io).
 ///
 /// # Errors
 ///

@@ -1,23 +1,23 @@
 //! Environment variables that start with `ETCD_`.
 //!
-//! etcd takes `ETCD_X_Y` for the flag `--x-y` (`pkg/flags`, `FlagToEnv`), and ignores others with a line in its log.
+//! etcd reads `ETCD_X_Y` as the flag `--x-y` (`pkg/flags`, `FlagToEnv`), and ignores others with a line in its log.
 
 use super::Version;
 
-/// Returns the flag that etcd takes a variable for, if it starts with `ETCD_`.
+/// Returns the flag that etcd reads a variable as, if it starts with `ETCD_`.
 #[must_use]
 pub fn flag_of(variable: &str) -> Option<String> {
     let flag = variable.strip_prefix("ETCD_")?;
     Some(flag.to_lowercase().replace('_', "-"))
 }
 
-/// Returns the variable that etcd takes for a flag.
+/// Returns the variable that etcd reads as a flag.
 #[must_use]
 pub fn variable_of(flag: &str) -> String {
     format!("ETCD_{}", flag.to_uppercase().replace('-', "_"))
 }
 
-/// Variables of Bitnami's images, which their scripts read, and the value that does the same here. Empty where there is
+/// Variables that the scripts of Bitnami's images read, and the value that does the same here. It is empty if there is
 /// nothing to do (`rootfs/opt/bitnami/scripts/etcd-env.sh` of bitnami/containers).
 const BITNAMI: [(&str, &str); 22] = [
     ("ETCD_ACTIVE_ENDPOINTS", ""),
@@ -48,10 +48,10 @@ const BITNAMI: [(&str, &str); 22] = [
     ("ETCD_DEFAULT_CONF_DIR", ""),
 ];
 
-/// What Bitnami's scripts write into etcd's configuration file: `ETCD_CFG_X_Y` is `x-y`.
+/// The prefix of variables that Bitnami's scripts write into etcd's configuration file: `ETCD_CFG_X_Y` is `x-y`.
 const BITNAMI_FLAG: &str = "ETCD_CFG_";
 
-/// Returns what to do instead of setting a variable that only the scripts of Bitnami's images read.
+/// Returns help about a variable that only the scripts of Bitnami's images read.
 #[must_use]
 pub fn instead_of_bitnami(variable: &str) -> Option<String> {
     if let Some(flag) = variable.strip_prefix(BITNAMI_FLAG) {
@@ -60,7 +60,7 @@ pub fn instead_of_bitnami(variable: &str) -> Option<String> {
             flag.to_lowercase().replace('_', "-")
         ));
     }
-    // Of each there is one that names a file with the value.
+    // Each variable can have the suffix `_FILE`, and then names a file with the value.
     let name = variable.strip_suffix("_FILE").unwrap_or(variable);
     let known = |name: &str| BITNAMI.iter().find(|(known, _)| *known == name);
     let (_, instead) = known(variable).or_else(|| known(name))?;

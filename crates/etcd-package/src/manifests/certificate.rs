@@ -1,35 +1,35 @@
-//! The certificates.
+//! The Certificates.
 
 use super::metadata::metadata;
 use crate::cert_manager::{Certificate, CertificateSpec, IssuerRef, PrivateKey};
-use crate::cluster::{Authority, Certificates, Cluster, Leaf, Purpose};
+use crate::cluster::{CertificateAuthority, Certificates, Cluster, Leaf, Purpose};
 
-/// The authority that signs leaves. etcd reads it only when it starts, so it outlives whatever it signs.
-pub(super) fn authority(cluster: &Cluster, authority: &Authority, self_signed: &str) -> Certificate {
+/// The certificate of a CA. etcd reads it only when it starts, so it outlives all leaves.
+pub(super) fn ca(cluster: &Cluster, ca: &CertificateAuthority, self_signed: &str) -> Certificate {
     Certificate {
-        metadata: metadata(cluster, authority.name.clone()),
+        metadata: metadata(cluster, ca.name.clone()),
         spec: CertificateSpec {
-            common_name: authority.name.clone(),
-            // Ten years, as kubeadm gives its own.
+            common_name: ca.name.clone(),
+            // Ten years, as kubeadm's CA has.
             duration: Some("87600h".to_owned()),
             is_ca: Some(true),
             issuer_ref: IssuerRef::own("Issuer", self_signed.to_owned()),
-            // A renewal keeps the key, so that what the old certificate signed stays trusted.
+            // A renewal keeps the key, so that certificates that the old one signed stay trusted.
             private_key: Some(PrivateKey {
                 algorithm: Some("ECDSA".to_owned()),
                 encoding: None,
                 rotation_policy: Some("Never".to_owned()),
                 size: Some(256),
             }),
-            secret_name: authority.secret.clone(),
+            secret_name: ca.secret.clone(),
             usages: usages(&["digital signature", "key encipherment", "cert sign"]),
             ..CertificateSpec::default()
         },
     }
 }
 
-/// A certificate that somebody shows. Members are clients of each other, and etcd dials its own listener to serve its
-/// HTTP gateway, so theirs are good for both ends of a connection.
+/// A certificate of a listener or a client. Members are clients of each other, and etcd connects to its own listener to
+/// serve its HTTP gateway, so their certificates are valid for both ends of a connection.
 pub(super) fn leaf(cluster: &Cluster, certificates: &Certificates, leaf: &Leaf) -> Certificate {
     let usages = match leaf.purpose {
         Purpose::ClientListener | Purpose::PeerListener => {

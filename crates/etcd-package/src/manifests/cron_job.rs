@@ -1,4 +1,4 @@
-//! What is done by the clock. Every step is a command of etcd's own image, which has no shell.
+//! The CronJobs. Every step is a command of etcd's own image, which has no shell.
 
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, JobSpec, JobTemplateSpec};
 use k8s_openapi::api::core::v1::{
@@ -11,13 +11,13 @@ use super::pod_template::image_pull_secrets;
 use super::{env, non_empty, volume};
 use crate::cluster::{Backup, Cluster, Schedule};
 
-/// Where the claim of the snapshots is mounted, and the volume's name.
+/// The mount path of the claim for snapshots, and the name of the volume.
 const BACKUPS: &str = "/backup";
 const VOLUME: &str = "backup";
 
-/// Deletes all but the newest snapshots of this cluster, and what a killed backup left.
+/// Deletes all but the newest snapshots of this cluster, and files that a killed backup left.
 ///
-/// Its snapshots are called like its pods, whose names no other cluster's pods have.
+/// Snapshots have the names of the pods that make them. No other cluster's pods have these names.
 const PRUNE: &str = r#"cd /backup
 find . -name "$PREFIX[0-9]*-?????.db.part" -mmin +1440 -exec rm {} +
 ls -1t | grep -E "^$PREFIX[0-9]+-[a-z0-9]{5}[.]db$" | tail -n "+$((KEEP + 1))" | while read -r snapshot; do
@@ -26,14 +26,14 @@ ls -1t | grep -E "^$PREFIX[0-9]+-[a-z0-9]{5}[.]db$" | tail -n "+$((KEEP + 1))" |
 done
 "#;
 
-/// Members take turns, each as it is listed by the cluster itself.
+/// Defragments one member after the other. etcd lists the members.
 pub(super) fn defrag(cluster: &Cluster, schedule: &Schedule) -> CronJob {
     let command = etcdctl(cluster, schedule, &["defrag", "--cluster"]);
     let container = client(cluster, "defrag", command);
     cron_job(cluster, schedule, &[], vec![container], None)
 }
 
-/// A snapshot, named after the pod that makes it; then a look at what was written, and at what is too old.
+/// Makes a snapshot with the name of the pod, verifies it, and deletes old snapshots.
 pub(super) fn backup(cluster: &Cluster, backup: &Backup) -> CronJob {
     let snapshot = format!("{BACKUPS}/$(POD_NAME).db");
     let save = etcdctl(cluster, &backup.schedule, &["snapshot", "save", &snapshot]);
@@ -146,7 +146,7 @@ fn etcdctl(cluster: &Cluster, schedule: &Schedule, words: &[&str]) -> Vec<String
     command.push(format!("--command-timeout={}", schedule.timeout));
     if let Some(client) = &cluster.tls.client {
         let identity = &client.identity;
-        command.push(format!("--cacert={}", identity.authority()));
+        command.push(format!("--cacert={}", identity.ca_certificate()));
         command.push(format!("--cert={}", identity.certificate()));
         command.push(format!("--key={}", identity.key()));
     }
@@ -165,7 +165,7 @@ fn container(cluster: &Cluster, name: &str, command: Vec<String>) -> Container {
     }
 }
 
-/// A container that speaks to the cluster.
+/// A container that connects to the cluster.
 fn client(cluster: &Cluster, name: &str, command: Vec<String>) -> Container {
     let identity = cluster.tls.client.as_ref().map(|client| &client.identity);
     Container {

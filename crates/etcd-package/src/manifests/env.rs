@@ -1,4 +1,4 @@
-//! Variables of containers.
+//! Environment variables of containers.
 
 use k8s_openapi::api::core::v1::{ConfigMapKeySelector, EnvVar, EnvVarSource, ObjectFieldSelector};
 
@@ -12,7 +12,7 @@ pub(super) fn variable(name: &str, value: String) -> EnvVar {
     }
 }
 
-/// The pod's name, which for a member is the member's.
+/// Returns a variable with the pod's name, which is also the member's name.
 pub(super) fn from_pod_name(name: &str) -> EnvVar {
     from(
         name,

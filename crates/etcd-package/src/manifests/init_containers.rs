@@ -1,4 +1,4 @@
-//! What runs before etcd. Each step leaves a member alone that has a log: it has started before.
+//! The init containers. None of them changes a member with a log, because it has started before.
 
 use k8s_openapi::api::core::v1::{Container, VolumeMount};
 
@@ -7,12 +7,12 @@ use crate::cluster::{
     Cluster, Discovery, HELPER_VOLUME, INITIAL_CLUSTER, INITIAL_CLUSTER_SIZE, RESTORE_VOLUME, Restore,
 };
 
-/// Where busybox is for containers of etcd's image.
+/// The directory of busybox in containers of etcd's image.
 const HELPER: &str = "/helper";
-/// Where the snapshot's claim is mounted.
+/// The mount path of the claim with the snapshot.
 const SNAPSHOTS: &str = "/snapshots";
 
-/// Waits until DNS names all members. From an answer that lacks some, etcd would make another cluster.
+/// Waits until DNS returns all members. With an answer that lacks some, etcd would form another cluster.
 const WAIT_FOR_SRV: &str = r#"for log in "$WAL_DIR"/*.wal; do
   if [ -e "$log" ]; then exit 0; fi
 done
@@ -24,8 +24,8 @@ until [ "$found" -eq "$INITIAL_CLUSTER_SIZE" ]; do
 done
 "#;
 
-/// Restores the snapshot beside the data and moves it into place, the log last. A pod that is killed on the way starts
-/// over; data that something else has left are not touched.
+/// Restores the snapshot next to the data, and moves it into place, with the log last. If the pod is killed meanwhile,
+/// the next one starts again. Data of other origin stay as they are.
 const RESTORE: &str = r#"busybox=$HELPER/busybox
 mark=$DATA_DIR/.restoring
 for log in "$WAL_DIR"/*.wal; do
@@ -76,7 +76,7 @@ fn wait_for_srv(cluster: &Cluster, domain: &str) -> Container {
     }
 }
 
-/// Hands busybox to containers of etcd's image.
+/// Copies busybox for containers of etcd's image.
 fn helper(cluster: &Cluster) -> Container {
     Container {
         command: Some(["/bin/cp", "/bin/busybox", HELPER].map(str::to_owned).to_vec()),
@@ -115,7 +115,7 @@ fn restore(cluster: &Cluster, restore: &Restore) -> Container {
     }
 }
 
-/// What restores, but for the folders.
+/// Returns the command that restores the snapshot, without the directories.
 fn command(cluster: &Cluster, restore: &Restore) -> Vec<String> {
     let tool = cluster.version.snapshot_tool();
     let own_url = cluster.peer_url(&cluster.names.host("$(HOSTNAME)"));
@@ -153,7 +153,8 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
     }
 }
 
-/// What all of them share. They may use what etcd may: a pod needs the most that any of its steps asks for.
+/// Returns the fields that all of them share. They have the resources of etcd, because a pod requires the maximum of
+/// all of its containers that run one after the other.
 fn container(cluster: &Cluster) -> Container {
     Container {
         resources: cluster.resources.clone(),

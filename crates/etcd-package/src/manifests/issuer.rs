@@ -1,10 +1,10 @@
-//! Who signs the certificates.
+//! The issuers of certificates.
 
 use super::metadata::{cluster_metadata, metadata};
 use crate::cert_manager::{CaIssuer, ClusterIssuer, Issuer, IssuerSpec, SelfSignedIssuer};
-use crate::cluster::{Authority, Cluster};
+use crate::cluster::{CertificateAuthority, Cluster};
 
-/// Signs the authorities' certificates, once in ten years.
+/// Signs the certificates of CAs, once in ten years.
 pub(super) fn self_signed(cluster: &Cluster, name: &str) -> Issuer {
     Issuer {
         metadata: metadata(cluster, name.to_owned()),
@@ -15,13 +15,13 @@ pub(super) fn self_signed(cluster: &Cluster, name: &str) -> Issuer {
     }
 }
 
-/// Signs leaves, with the authority's certificate.
-pub(super) fn authority(cluster: &Cluster, authority: &Authority) -> Issuer {
+/// Signs leaves with the certificate of a CA.
+pub(super) fn ca(cluster: &Cluster, ca: &CertificateAuthority) -> Issuer {
     Issuer {
-        metadata: metadata(cluster, authority.name.clone()),
+        metadata: metadata(cluster, ca.name.clone()),
         spec: IssuerSpec {
             ca: Some(CaIssuer {
-                secret_name: authority.secret.clone(),
+                secret_name: ca.secret.clone(),
             }),
             ..IssuerSpec::default()
         },

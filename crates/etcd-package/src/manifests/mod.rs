@@ -1,4 +1,5 @@
-//! The objects of a cluster: one module each, one function of [`Cluster`] each. Nothing here decides or fails.
+//! The objects of a cluster, with one module for each kind. They are functions of [`Cluster`], which decide nothing and
+//! do not fail.
 
 mod certificate;
 mod config_map;
@@ -25,11 +26,11 @@ use serde::Serialize;
 
 use crate::cluster::{Certificates, Cluster, ExtraManifest, Issuers, ServiceAccount};
 
-/// All objects, in an order in which they can be applied: what others refer to comes first.
+/// Returns all objects in an order in which they can be applied: objects come after those that they refer to.
 ///
 /// # Errors
 ///
-/// None that is known: an object that YAML cannot express would be one.
+/// Returns an error if YAML cannot express an object. No such object is known.
 pub fn all(cluster: &Cluster) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
     let mut manifests = Manifests::default();
     if let Some(certificates) = &cluster.tls.certificates {
@@ -74,7 +75,7 @@ pub fn all(cluster: &Cluster) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
     manifests.into_result()
 }
 
-/// What to do after the manifests are applied.
+/// Returns the next steps for the user after the manifests are applied.
 #[must_use]
 pub fn notes(cluster: &Cluster) -> String {
     let namespace = &cluster.names.namespace;
@@ -118,9 +119,9 @@ impl Manifests {
                 authorities,
             } => {
                 self.add(&issuer::self_signed(cluster, self_signed));
-                for authority in authorities {
-                    self.add(&certificate::authority(cluster, authority, self_signed));
-                    self.add(&issuer::authority(cluster, authority));
+                for ca in authorities {
+                    self.add(&certificate::ca(cluster, ca, self_signed));
+                    self.add(&issuer::ca(cluster, ca));
                 }
             }
             Issuers::SelfSigned {
@@ -148,7 +149,7 @@ impl Manifests {
         );
     }
 
-    /// Adds an object of the user's own, whose name may be that of another kind's or namespace's.
+    /// Adds the user's own object. Objects of other kinds or namespaces may have the same name.
     fn add_extra(&mut self, manifest: &ExtraManifest) {
         let ExtraManifest {
             api_version,

@@ -46,8 +46,8 @@ fn endpoint(monitor: &Monitor) -> Endpoint {
     }
 }
 
-/// The alerts. Both monitors give each sample its namespace and its pod, by which the cluster's samples are told from
-/// others'.
+/// The alerts. Both monitors label each sample with its namespace and pod. By these labels, the alerts select the
+/// samples of this cluster.
 pub(super) fn prometheus_rule(cluster: &Cluster, own: &cluster::Rules) -> PrometheusRule {
     let names = &cluster.names;
     let group = format!("etcd.{}.{}", names.namespace, names.fullname);
@@ -147,8 +147,8 @@ fn rules(cluster: &Cluster, own: &cluster::Rules) -> Vec<Rule> {
         let names: Vec<&str> = certificates.leaves.iter().map(|leaf| leaf.name.as_str()).collect();
         let names = names.join("|").replace('.', "[.]");
         let namespace = &cluster.names.namespace;
-        // Unless Prometheus honours the labels of what it scrapes, cert-manager's own namespace takes the place of the
-        // Certificate's, which is then called `exported_namespace`.
+        // Unless Prometheus honours the labels of its targets, `namespace` is that of cert-manager, and that of the
+        // Certificate is called `exported_namespace`.
         let end = |label: &str| {
             let which = format!("{label}=\"{namespace}\", name=~\"{names}\"");
             format!("certmanager_certificate_expiration_timestamp_seconds{{{which}}}")
@@ -165,12 +165,12 @@ fn rules(cluster: &Cluster, own: &cluster::Rules) -> Vec<Rule> {
     rules
 }
 
-/// The 99th percentile of a histogram of seconds, over a limit.
+/// Returns an expression: the 99th percentile of a histogram of seconds is above a limit.
 fn slow(histogram: &str, members: &str, limit: &str) -> String {
     format!("histogram_quantile(0.99, rate({histogram}_bucket{{{members}}}[5m])) > {limit}")
 }
 
-/// The part of its quota that a member's database has.
+/// Returns an expression: the part of the quota that a member's database uses.
 fn used(size: &str, members: &str) -> String {
     format!("{size}{{{members}}} / etcd_server_quota_backend_bytes{{{members}}}")
 }

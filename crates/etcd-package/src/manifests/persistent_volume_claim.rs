@@ -1,4 +1,4 @@
-//! What keeps the snapshots.
+//! The claims of members, and the claim for snapshots.
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, PersistentVolumeClaimSpec, VolumeResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -8,7 +8,7 @@ use super::metadata::metadata;
 use super::non_empty;
 use crate::cluster::{Claim, Cluster};
 
-/// The claim of the snapshots, which outlives the cluster that they are of.
+/// The claim for snapshots, which outlives the cluster.
 pub(super) fn backup(cluster: &Cluster, name: &str, claim: &Claim) -> PersistentVolumeClaim {
     let mut metadata = metadata(cluster, name.to_owned());
     metadata.labels.get_or_insert_default().extend(claim.labels.clone());
@@ -27,7 +27,7 @@ pub(super) fn backup(cluster: &Cluster, name: &str, claim: &Claim) -> Persistent
     }
 }
 
-/// A claim in a StatefulSet.
+/// A claim template of a StatefulSet.
 pub(super) fn template(name: &str, claim: &Claim) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
         metadata: ObjectMeta {

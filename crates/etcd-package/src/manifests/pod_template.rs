@@ -1,4 +1,4 @@
-//! A member's pod.
+//! The pod template of members.
 
 use std::num::NonZeroU16;
 
@@ -27,7 +27,7 @@ pub(super) fn pod_template(cluster: &Cluster) -> PodTemplateSpec {
             automount_service_account_token: Some(false),
             containers: containers(cluster),
             dns_config: pod.dns_config.clone(),
-            // For a Service called `etcd-x`, service links would add variables `ETCD_X_…`, of each of which etcd warns.
+            // For a Service called `etcd-x`, service links would add variables `ETCD_X_…`, and etcd would warn of each.
             enable_service_links: Some(false),
             host_aliases: non_empty::list(&pod.host_aliases),
             image_pull_secrets: image_pull_secrets(cluster),
@@ -102,7 +102,7 @@ fn variables(cluster: &Cluster) -> Vec<EnvVar> {
         variables.extend([
             env::variable("ETCDCTL_KEY", identity.key()),
             env::variable("ETCDCTL_CERT", identity.certificate()),
-            env::variable("ETCDCTL_CACERT", identity.authority()),
+            env::variable("ETCDCTL_CACERT", identity.ca_certificate()),
         ]);
     }
     variables.extend(cluster.extra_env.iter().cloned());

@@ -9,7 +9,7 @@ use super::metadata::{annotations, metadata};
 use super::non_empty;
 use crate::cluster::{ClientService, Cluster};
 
-/// The Service by which each member has a DNS name. Members need each other's names before they are ready.
+/// The Service that gives each member a DNS name. Members need these names before they are ready.
 pub(super) fn headless(cluster: &Cluster) -> Service {
     let ports = &cluster.ports;
     Service {
@@ -33,7 +33,7 @@ pub(super) fn headless(cluster: &Cluster) -> Service {
     }
 }
 
-/// The Service for clients: one address, members that are ready.
+/// The Service for clients, which has one address and only members that are ready.
 pub(super) fn client(cluster: &Cluster, service: &ClientService) -> Service {
     Service {
         metadata: ObjectMeta {
@@ -56,7 +56,7 @@ pub(super) fn client(cluster: &Cluster, service: &ClientService) -> Service {
     }
 }
 
-/// What both have.
+/// Returns the fields that both have.
 fn spec(cluster: &Cluster) -> ServiceSpec {
     let services = &cluster.services;
     let families: Vec<String> = services.ip_families.iter().map(ToString::to_string).collect();

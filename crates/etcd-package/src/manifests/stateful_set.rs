@@ -1,4 +1,4 @@
-//! The members.
+//! The StatefulSet of the members.
 
 use k8s_openapi::api::apps::v1::{
     RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec,

@@ -1,4 +1,4 @@
-//! The volumes of pods, and where they are mounted.
+//! The volumes of pods, and their mounts.
 
 use k8s_openapi::api::core::v1::{
     EmptyDirVolumeSource, PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume, VolumeMount,
@@ -40,7 +40,7 @@ pub(super) fn identity_volume(identity: &Identity) -> Volume {
     }
 }
 
-/// The volumes of a member beside its claims.
+/// Returns the volumes of a member, without its claims.
 pub(super) fn volumes(cluster: &Cluster) -> Option<Vec<Volume>> {
     let mut volumes: Vec<Volume> = cluster.tls.identities().map(identity_volume).collect();
     if let Volumes::Ephemeral {

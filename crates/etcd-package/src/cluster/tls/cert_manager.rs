@@ -1,5 +1,5 @@
-//! What cert-manager refuses, and what it would make that nobody trusts
-//! (`internal/apis/certmanager/validation/certificate.go`).
+//! Checks of values that cert-manager refuses (`internal/apis/certmanager/validation/certificate.go`), or with which
+//! nobody trusts its certificates.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::codes::{
 };
 use crate::values::{self, CertManager, ClientCertificate, IssuerType, KeyAlgorithm, TlsMode};
 
-/// Longest common name: X.520's `ub-common-name`.
+/// The longest common name: X.520's `ub-common-name`.
 const MAX_COMMON_NAME: usize = 64;
 
 pub(super) fn check(tls: &values::Tls, report: &mut Report<'_>) {

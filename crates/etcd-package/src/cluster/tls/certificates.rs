@@ -1,43 +1,43 @@
-//! What cert-manager is asked for.
+//! The objects for cert-manager.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rutter::report::Report;
 
-use super::{CLIENT, Context, PEER, Side};
+use super::{CLIENT, Context, Listener, PEER};
 use crate::cert_manager::{IssuerRef, PrivateKey, Subject};
 use crate::cluster::Names;
 use crate::cluster::replicas::MAX_REPLICAS;
 use crate::codes::{INVALID_CERTIFICATE, INVALID_REPLICAS, SELF_SIGNED, UNUSED_VALUE};
 use crate::values::{self, CertManager, IssuerType, PeerTlsMode, TlsMode};
 
-/// How long a certificate is good for unless it says otherwise.
+/// cert-manager's default duration of a certificate.
 pub(super) const DURATION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// What cert-manager is asked for.
+/// The objects for cert-manager.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Certificates {
-    /// Who signs, as far as it is rendered.
+    /// The issuers.
     pub issuers: Issuers,
-    /// Whom it signs for: the sides of members, then further clients.
+    /// The certificates that are signed: those of the listeners, then those of further clients.
     pub leaves: Vec<Leaf>,
-    /// How long leaves are good for, if not as cert-manager has it.
+    /// The duration of leaves, if not cert-manager's default.
     pub duration: Option<String>,
-    /// How long before their end they are renewed, if not as cert-manager has it.
+    /// The time from their renewal to their end, if not cert-manager's default.
     pub renew_before: Option<String>,
-    /// How many seconds before their end they should have been renewed long ago: half of the time that a renewal has.
+    /// The seconds before their end at which an alert fires: half of the time that a renewal has.
     pub alarm_seconds: u64,
-    /// The leaves' keys, if not as cert-manager has them.
+    /// The keys of leaves, if not cert-manager's default.
     pub private_key: Option<PrivateKey>,
-    /// The leaves' subject, beside the common name.
+    /// The subject of leaves, except for the common name.
     pub subject: Option<Subject>,
 }
 
 impl Certificates {
-    /// The names of all Certificates and of their Secrets, those of the leaves last.
+    /// Returns the names of all Certificates and of their Secrets, with those of the leaves last.
     pub(super) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
-        let authorities: &[Authority] = match &self.issuers {
+        let authorities: &[CertificateAuthority] = match &self.issuers {
             Issuers::Ca { authorities, .. } => authorities,
             Issuers::SelfSigned { .. } | Issuers::Existing => &[],
         };
@@ -49,33 +49,33 @@ impl Certificates {
         )
     }
 
-    /// The certificate that members show on a listener, if cert-manager makes it.
+    /// Returns the certificate of a listener, if cert-manager makes it.
     pub(super) fn shown_by(&self, purpose: Purpose) -> Option<&Leaf> {
         self.leaves.iter().find(|leaf| leaf.purpose == purpose)
     }
 }
 
-/// A certificate that somebody shows.
+/// A certificate of a listener or a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
     /// The Certificate's name.
     pub name: String,
     /// The Secret's name.
     pub secret: String,
-    /// Who signs it.
+    /// The issuer.
     pub issuer: IssuerRef,
-    /// At most 64 characters.
+    /// The common name, which has at most 64 characters.
     pub common_name: String,
-    /// The DNS names that it holds for.
+    /// The DNS names for which it is valid.
     pub dns_names: Vec<String>,
-    /// The addresses that it holds for.
+    /// The IP addresses for which it is valid.
     pub ip_addresses: Vec<String>,
-    /// Who shows it.
+    /// Its purpose.
     pub purpose: Purpose,
 }
 
 impl Leaf {
-    /// Whether a host of this name would be believed to be the holder, as Go's `VerifyHostname` decides.
+    /// Whether it is valid for a host, as Go's `VerifyHostname` decides.
     #[must_use]
     pub fn holds_for(&self, host: &str) -> bool {
         let names = self.dns_names.iter().any(|name| matches(name, host));
@@ -83,7 +83,7 @@ impl Leaf {
     }
 }
 
-/// Whether a name in a certificate, whose first label may be `*`, is that of a host.
+/// Whether a name in a certificate matches a host. Its first label may be `*`.
 pub(super) fn matches(name: &str, host: &str) -> bool {
     match name.strip_prefix("*.") {
         Some(rest) => host
@@ -93,63 +93,63 @@ pub(super) fn matches(name: &str, host: &str) -> bool {
     }
 }
 
-/// Who shows a certificate.
+/// The purpose of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Members to clients, jobs and etcdctl in the pods to members.
+    /// Members authenticate to clients, and jobs and etcdctl in the pods to members.
     ClientListener,
-    /// Members to each other.
+    /// Members authenticate to each other.
     PeerListener,
-    /// A client.
+    /// A client authenticates to members.
     Client,
 }
 
-/// The issuers that are rendered.
+/// The issuers of certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issuers {
-    /// Authorities of the cluster's own.
+    /// The cluster has its own CAs.
     Ca {
-        /// The self-signed Issuer of their certificates.
+        /// The name of the self-signed Issuer of their certificates.
         self_signed: String,
-        /// One for each side: whoever holds a certificate for clients must not pass for a peer.
-        authorities: Vec<Authority>,
+        /// One CA for each listener: the holder of a client's certificate must not be accepted as a peer.
+        authorities: Vec<CertificateAuthority>,
     },
-    /// Each certificate is its own authority.
+    /// Each certificate signs itself.
     SelfSigned {
         /// The ClusterIssuer's name.
         cluster_issuer: String,
         /// Whether it is rendered.
         create: bool,
     },
-    /// None: there is one.
+    /// An existing issuer, so none is rendered.
     Existing,
 }
 
-/// An authority of the cluster's own: a Certificate that signs itself, and an Issuer that signs with it.
+/// A CA of the cluster: a Certificate that signs itself, and an Issuer that signs with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Authority {
+pub struct CertificateAuthority {
     /// The name of both.
     pub name: String,
-    /// The Secret between them.
+    /// The name of the CA's Secret.
     pub secret: String,
 }
 
-/// The Secret of a side's Certificate.
-pub(super) fn secret(names: &Names, side: &Side) -> String {
-    names.suffixed(format_args!("{}-tls", side.suffix))
+/// Returns the name of the Secret of a listener's Certificate.
+pub(super) fn secret(names: &Names, listener: &Listener) -> String {
+    names.suffixed(format_args!("{}-tls", listener.suffix))
 }
 
 pub(super) fn resolve(tls: &values::Tls, context: &Context<'_>, report: &mut Report<'_>) -> Option<Certificates> {
     let values = &tls.cert_manager;
     let Context { names, replicas, .. } = *context;
-    let sides: Vec<&Side> = [
+    let listeners: Vec<&Listener> = [
         (&CLIENT, tls.client.mode == TlsMode::CertManager),
         (&PEER, tls.peer.mode == PeerTlsMode::CertManager),
     ]
     .into_iter()
-    .filter_map(|(side, made)| made.then_some(side))
+    .filter_map(|(listener, made)| made.then_some(listener))
     .collect();
-    if sides.is_empty() {
+    if listeners.is_empty() {
         if *values != CertManager::default() {
             report
                 .add(
@@ -161,12 +161,12 @@ pub(super) fn resolve(tls: &values::Tls, context: &Context<'_>, report: &mut Rep
         }
         return None;
     }
-    let issuers = issuers(&values.issuer, &sides, names, report);
+    let issuers = issuers(&values.issuer, &listeners, names, report);
     let largest = largest(values.max_replicas, replicas, report);
     let dns_names = dns_names(names, largest, context.has_client_service);
-    let mut leaves: Vec<Leaf> = sides
+    let mut leaves: Vec<Leaf> = listeners
         .iter()
-        .map(|side| served(side, values, &issuers, names, dns_names.clone()))
+        .map(|listener| served(listener, values, &issuers, names, dns_names.clone()))
         .collect();
     for client in &tls.client_certificates {
         // A fullname has no dot, so no other cluster has this name.
@@ -217,19 +217,19 @@ fn subject(subject: &values::Subject) -> Option<Subject> {
     (subject != Subject::default()).then_some(subject)
 }
 
-/// The certificate that a side shows. Extra names are for clients alone: of a peer's certificate, etcd looks each name up
-/// to see whether it is the peer's (`client/pkg/transport/listener_tls.go`, `checkSAN`).
-fn served(side: &Side, values: &CertManager, issuers: &Issuers, names: &Names, dns_names: Vec<String>) -> Leaf {
+/// Returns the certificate of a listener. Only that for clients has extra names: etcd looks up each name in a peer's
+/// certificate, to check that it is the peer's (`client/pkg/transport/listener_tls.go`, `checkSAN`).
+fn served(listener: &Listener, values: &CertManager, issuers: &Issuers, names: &Names, dns_names: Vec<String>) -> Leaf {
     let mut leaf = Leaf {
-        name: names.suffixed(side.suffix),
-        secret: secret(names, side),
-        issuer: issuer_of(side, values, issuers, names),
+        name: names.suffixed(listener.suffix),
+        secret: secret(names, listener),
+        issuer: issuer_of(listener, values, issuers, names),
         common_name: names.fullname.to_string(),
         dns_names,
         ip_addresses: vec!["127.0.0.1".to_owned(), "::1".to_owned()],
-        purpose: side.purpose,
+        purpose: listener.purpose,
     };
-    if side.purpose == Purpose::ClientListener {
+    if listener.purpose == Purpose::ClientListener {
         let names = values.extra_dns_names.iter().map(ToString::to_string);
         extend(&mut leaf.dns_names, names);
         let addresses = values.extra_ip_addresses.iter().map(ToString::to_string);
@@ -243,13 +243,13 @@ fn extend(list: &mut Vec<String>, more: impl Iterator<Item = String>) {
     list.extend(more.filter(|item| there.insert(item.clone())));
 }
 
-fn authority(side: &Side, names: &Names) -> String {
-    names.suffixed(format_args!("{}-ca", side.suffix))
+fn ca_name(listener: &Listener, names: &Names) -> String {
+    names.suffixed(format_args!("{}-ca", listener.suffix))
 }
 
-fn issuer_of(side: &Side, values: &CertManager, issuers: &Issuers, names: &Names) -> IssuerRef {
+fn issuer_of(listener: &Listener, values: &CertManager, issuers: &Issuers, names: &Names) -> IssuerRef {
     match issuers {
-        Issuers::Ca { .. } => IssuerRef::own("Issuer", authority(side, names)),
+        Issuers::Ca { .. } => IssuerRef::own("Issuer", ca_name(listener, names)),
         Issuers::SelfSigned { cluster_issuer, .. } => IssuerRef::own("ClusterIssuer", cluster_issuer.clone()),
         Issuers::Existing => {
             let issuer = &values.issuer;
@@ -266,17 +266,17 @@ fn issuer_of(side: &Side, values: &CertManager, issuers: &Issuers, names: &Names
     }
 }
 
-fn issuers(issuer: &values::Issuer, sides: &[&Side], names: &Names, report: &mut Report<'_>) -> Issuers {
+fn issuers(issuer: &values::Issuer, listeners: &[&Listener], names: &Names, report: &mut Report<'_>) -> Issuers {
     refuse_unused(issuer, report);
     match issuer.kind {
         IssuerType::Ca => Issuers::Ca {
             self_signed: names.self_signed(),
-            authorities: sides
+            authorities: listeners
                 .iter()
-                .map(|side| {
-                    let name = authority(side, names);
+                .map(|listener| {
+                    let name = ca_name(listener, names);
                     let secret = format!("{name}-tls");
-                    Authority { name, secret }
+                    CertificateAuthority { name, secret }
                 })
                 .collect(),
         },
@@ -357,7 +357,8 @@ fn refuse_unused(issuer: &values::Issuer, report: &mut Report<'_>) {
     }
 }
 
-/// cert-manager renews a third of the duration before the end, unless told otherwise, and tries until it succeeds.
+/// Returns the seconds before the end of a certificate at which an alert fires. By default, cert-manager renews it a
+/// third of the duration before its end, and tries until it succeeds.
 fn alarm_seconds(values: &CertManager) -> u64 {
     let duration = values.duration.as_ref().map_or(DURATION, |duration| duration.value());
     let renew_before = values.renew_before.as_ref().map_or(duration / 3, |time| time.value());
@@ -378,7 +379,7 @@ fn largest(max_replicas: Option<u32>, replicas: u32, report: &mut Report<'_>) ->
     largest.min(MAX_REPLICAS)
 }
 
-/// Every name by which something may reach a member: both Services and each member in every form that resolves, and
+/// Returns every name by which a member can be reached: both Services and each member in every form that resolves, and
 /// the pod itself.
 fn dns_names(names: &Names, replicas: u32, client_service: bool) -> Vec<String> {
     let namespace = &names.namespace;

@@ -1,5 +1,4 @@
-//! Encryption and authentication: which side uses which Secret, what it demands of others, and which certificates are
-//! asked for.
+//! Encryption and authentication: the Secret of each listener, its requirements of others, and the certificates.
 
 mod cert_manager;
 mod certificates;
@@ -15,94 +14,94 @@ use crate::codes::{SECRET_REQUIRED, SHARED_AUTHORITY, TLS_DISABLED, UNAUTHENTICA
 use crate::etcd::Version;
 use crate::values::{self, IssuerType, PeerTlsMode, TlsMode};
 
-pub use certificates::{Authority, Certificates, Issuers, Leaf, Purpose};
+pub use certificates::{CertificateAuthority, Certificates, Issuers, Leaf, Purpose};
 pub use policy::{AllowedPeers, Policy};
 
-/// What each side shows and demands, and who makes what it shows.
+/// The TLS settings of both listeners, and the certificates that cert-manager makes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tls {
     /// The listener for clients.
     pub client: Option<ClientTls>,
     /// The listener for peers.
     pub peer: PeerTls,
-    /// What is spoken on both.
+    /// The versions and cipher suites of both.
     pub policy: Policy,
-    /// What cert-manager is asked for, if anything.
+    /// The objects for cert-manager, if it makes any certificate.
     pub certificates: Option<Certificates>,
 }
 
 /// TLS for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientTls {
-    /// What members show to clients, and jobs to members.
+    /// The certificate of members for clients, and of jobs for members.
     pub identity: Identity,
     /// Whether clients need a certificate.
     pub auth: bool,
-    /// Host names of which a client's certificate must hold for one, unless there are none.
+    /// The host names of clients. A client's certificate must be valid for one of them, if there are any.
     pub allowed_hostnames: Vec<String>,
 }
 
 /// TLS between members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerTls {
-    /// None.
+    /// Plain text.
     Plain,
-    /// Encryption without identity: each member makes its certificate itself.
+    /// Encryption without authentication: each member makes its own certificate.
     Auto,
     /// With certificates.
     Identity {
-        /// What members show to each other.
+        /// The certificate of members for each other.
         identity: Identity,
-        /// Who of the authority's is let in.
+        /// The holders of certificates of the same CA that are accepted.
         allowed: AllowedPeers,
     },
 }
 
-/// A key, its certificate and the authority that it trusts, in the files of a Secret.
+/// A key, its certificate and the trusted CA certificate, in the files of a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The Secret with `tls.crt`, `tls.key` and `ca.crt`.
     pub secret: String,
-    /// The volume in the pod.
+    /// The name of the volume in the pod.
     pub volume: &'static str,
-    /// Where it is mounted.
+    /// The mount path of the volume.
     pub mount_path: &'static str,
 }
 
 impl Identity {
-    /// The certificate's file.
+    /// Returns the path of the certificate.
     #[must_use]
     pub fn certificate(&self) -> String {
         format!("{}/tls.crt", self.mount_path)
     }
 
-    /// The key's file.
+    /// Returns the path of the key.
     #[must_use]
     pub fn key(&self) -> String {
         format!("{}/tls.key", self.mount_path)
     }
 
-    /// The authority's file.
+    /// Returns the path of the CA certificate.
     #[must_use]
-    pub fn authority(&self) -> String {
+    pub fn ca_certificate(&self) -> String {
         format!("{}/ca.crt", self.mount_path)
     }
 }
 
 impl Tls {
-    /// The scheme of clients' URLs.
+    /// Returns the scheme of URLs for clients.
     #[must_use]
     pub fn client_scheme(&self) -> &'static str {
         if self.client.is_some() { "https" } else { "http" }
     }
 
-    /// The scheme of peers' URLs.
+    /// Returns the scheme of URLs for peers.
     #[must_use]
     pub fn peer_scheme(&self) -> &'static str {
         if self.peer == PeerTls::Plain { "http" } else { "https" }
     }
 
-    /// What a member mounts.
+    /// Returns the identities that a member mounts.
     pub fn identities(&self) -> impl Iterator<Item = &Identity> {
         let peer = match &self.peer {
             PeerTls::Identity { identity, .. } => Some(identity),
@@ -112,9 +111,9 @@ impl Tls {
     }
 }
 
-/// One side's fixed facts. Names follow the ports, as on the source page: what serves the port `etcd-server`, the peers',
-/// is the certificate `<fullname>-server`.
-pub(super) struct Side {
+/// The constants of a listener. Names follow the ports, as on the source page: the certificate of the port
+/// `etcd-server`, which is that of the peers, is called `<fullname>-server`.
+pub(super) struct Listener {
     purpose: Purpose,
     path: &'static str,
     suffix: &'static str,
@@ -122,7 +121,7 @@ pub(super) struct Side {
     pub(super) mount_path: &'static str,
 }
 
-pub(super) const CLIENT: Side = Side {
+pub(super) const CLIENT: Listener = Listener {
     purpose: Purpose::ClientListener,
     path: "tls.client",
     suffix: "client",
@@ -130,7 +129,7 @@ pub(super) const CLIENT: Side = Side {
     mount_path: "/etc/etcd/certs/client",
 };
 
-pub(super) const PEER: Side = Side {
+pub(super) const PEER: Listener = Listener {
     purpose: Purpose::PeerListener,
     path: "tls.peer",
     suffix: "server",
@@ -138,7 +137,7 @@ pub(super) const PEER: Side = Side {
     mount_path: "/etc/etcd/certs/server",
 };
 
-impl Side {
+impl Listener {
     fn secret_name(&self) -> String {
         format!("{}.secretName", self.path)
     }
@@ -152,7 +151,7 @@ impl Side {
     }
 }
 
-/// What else decides on certificates.
+/// The other settings on which certificates depend.
 pub(super) struct Context<'a> {
     pub(super) names: &'a Names,
     pub(super) version: Version,
@@ -242,7 +241,7 @@ fn warn_of_unauthenticated(tls: &values::Tls, report: &mut Report<'_>) {
     }
 }
 
-/// Members take for a peer whoever their authority says is one.
+/// Warns if a CA signs certificates of clients and of peers, because members accept every certificate of their CA.
 fn warn_of_shared_authority(tls: &values::Tls, report: &mut Report<'_>) {
     if !tls.peer.allowed_common_names.is_empty() || !tls.peer.allowed_hostnames.is_empty() {
         return;
@@ -269,57 +268,58 @@ fn warn_of_shared_authority(tls: &values::Tls, report: &mut Report<'_>) {
     }
 }
 
-/// Where a side's key and certificate come from.
-enum Source {
-    /// There are none in a Secret.
-    Nowhere,
+/// The source of a listener's Secret.
+enum SecretSource {
+    /// There is no Secret.
+    None,
     CertManager,
     User,
 }
 
-fn source_of_client(mode: TlsMode) -> Source {
+fn source_of_client(mode: TlsMode) -> SecretSource {
     match mode {
-        TlsMode::Disabled => Source::Nowhere,
-        TlsMode::CertManager => Source::CertManager,
-        TlsMode::Secret => Source::User,
+        TlsMode::Disabled => SecretSource::None,
+        TlsMode::CertManager => SecretSource::CertManager,
+        TlsMode::Secret => SecretSource::User,
     }
 }
 
-fn source_of_peer(mode: PeerTlsMode) -> Source {
+fn source_of_peer(mode: PeerTlsMode) -> SecretSource {
     match mode {
-        PeerTlsMode::Disabled | PeerTlsMode::Auto => Source::Nowhere,
-        PeerTlsMode::CertManager => Source::CertManager,
-        PeerTlsMode::Secret => Source::User,
+        PeerTlsMode::Disabled | PeerTlsMode::Auto => SecretSource::None,
+        PeerTlsMode::CertManager => SecretSource::CertManager,
+        PeerTlsMode::Secret => SecretSource::User,
     }
 }
 
-/// The side's Secret; the inner option is none without one, the outer one where the values are refused.
+/// Returns the listener's Secret. The inner option is none if there is no Secret, and the outer one if the values are
+/// refused.
 fn secret(
-    source: Source,
+    source: SecretSource,
     name: Option<&str>,
-    side: &Side,
+    listener: &Listener,
     names: &Names,
     report: &mut Report<'_>,
 ) -> Option<Option<String>> {
     match (source, name) {
-        (Source::Nowhere, None) => Some(None),
-        (Source::CertManager, None) => Some(Some(certificates::secret(names, side))),
-        (Source::User, Some(name)) => Some(Some(name.to_owned())),
-        (Source::User, None) => {
+        (SecretSource::None, None) => Some(None),
+        (SecretSource::CertManager, None) => Some(Some(certificates::secret(names, listener))),
+        (SecretSource::User, Some(name)) => Some(Some(name.to_owned())),
+        (SecretSource::User, None) => {
             report
                 .add(
                     &SECRET_REQUIRED,
-                    &side.secret_name(),
+                    &listener.secret_name(),
                     "the mode Secret needs the name of a Secret",
                 )
                 .help("such as my-etcd-tls, with tls.crt, tls.key and ca.crt");
             None
         }
-        (Source::Nowhere | Source::CertManager, Some(name)) => {
+        (SecretSource::None | SecretSource::CertManager, Some(name)) => {
             report
                 .add(
                     &UNUSED_VALUE,
-                    &side.secret_name(),
+                    &listener.secret_name(),
                     format!("the Secret {name:?} is used in the mode Secret only"),
                 )
                 .help("write mode: Secret, or leave secretName out");
@@ -328,7 +328,7 @@ fn secret(
     }
 }
 
-/// No Secret of the user's may be one that cert-manager writes, nor may it write one twice.
+/// Checks that cert-manager writes no Secret of the user's, and none twice.
 fn check_secrets(tls: &values::Tls, certificates: Option<&Certificates>, report: &mut Report<'_>) {
     let Some(certificates) = certificates else { return };
     let mut written: Vec<(&str, &str)> = certificates.secrets().collect();
@@ -348,13 +348,13 @@ fn check_secrets(tls: &values::Tls, certificates: Option<&Certificates>, report:
                 .filter(|_| tls.peer.mode == PeerTlsMode::Secret),
         ),
     ];
-    for (side, name) in own {
+    for (listener, name) in own {
         let Some(name) = name else { continue };
         if let Some((certificate, _)) = written.iter().find(|(_, secret)| *secret == &**name) {
             report
                 .add(
                     &NAME_COLLISION,
-                    &side.secret_name(),
+                    &listener.secret_name(),
                     format!("cert-manager writes {:?} for the Certificate {certificate:?}", &**name),
                 )
                 .help("name another Secret, or set the mode to CertManager here too");

@@ -1,4 +1,4 @@
-//! What is spoken on both listeners, and who of an authority's is let in.
+//! The TLS versions, cipher suites and holders of certificates that the listeners accept.
 
 use rutter::report::Report;
 
@@ -7,7 +7,7 @@ use crate::codes::{CERTIFICATE_NOT_ALLOWED, INVALID_TLS, UNKNOWN_FLAG, UNUSED_VA
 use crate::etcd::{CipherSuite, Version};
 use crate::values::{self, KeyAlgorithm, PeerTlsMode, TlsMode, TlsVersion};
 
-/// What is spoken.
+/// The TLS versions and cipher suites of both listeners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// etcd's `--tls-min-version`.
@@ -18,14 +18,14 @@ pub struct Policy {
     pub cipher_suites: Vec<CipherSuite>,
 }
 
-/// Which holders of a certificate of the peers' authority are peers.
+/// The holders of certificates of the peers' CA that are accepted as peers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowedPeers {
     /// All.
     All,
     /// Those with one of these common names.
     CommonNames(Vec<String>),
-    /// Those whose certificate holds for one of these host names.
+    /// Those whose certificate is valid for one of these host names.
     Hostnames(Vec<String>),
 }
 
@@ -81,7 +81,7 @@ fn check_versions(tls: &values::Tls, report: &mut Report<'_>) {
     }
 }
 
-/// What `server/embed/config.go` (`Validate`) and Go's HTTP/2 server refuse.
+/// Refuses cipher suites that `server/embed/config.go` (`Validate`) and Go's HTTP/2 server refuse.
 fn check_cipher_suites(tls: &values::Tls, report: &mut Report<'_>) {
     let suites = &tls.cipher_suites;
     if suites.is_empty() {
@@ -197,7 +197,7 @@ pub(super) fn check_allowed_clients(
     let hostnames: Vec<String> = tls.client.allowed_hostnames.iter().map(ToString::to_string).collect();
     let anyone = tls.client.mode == TlsMode::Disabled || tls.client_auth == Some(false);
     check_list(path, &hostnames, anyone, version, report);
-    // etcdctl in the pods, jobs and etcd's own HTTP gateway show it.
+    // etcdctl in the pods, jobs and etcd's HTTP gateway use it.
     if let Some(leaf) = certificates.and_then(|certificates| certificates.shown_by(Purpose::ClientListener)) {
         check_hostnames(path, &hostnames, leaf, report);
     }

@@ -1,4 +1,4 @@
-//! The volumes and containers of a member's pod that are the package's own. The user's must fit beside them.
+//! The package's own volumes and containers in a member's pod. Those of the user must not conflict with them.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::values::{Discovery, PeerTlsMode, TlsMode, Values};
 pub(super) struct Volume {
     pub(super) name: String,
     pub(super) kind: VolumeKind,
-    /// The directory at which etcd's container mounts it, if it does.
+    /// The directory at which etcd's container mounts it, if any.
     pub(super) mount_path: Option<&'static str>,
 }
 

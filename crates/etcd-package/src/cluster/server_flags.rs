@@ -1,4 +1,4 @@
-//! The settings of the etcd process that no other part of the cluster depends on.
+//! The flags of etcd that nothing else in the cluster depends on: quota, timing, limits, logging and feature gates.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use rutter::report::Report;
 use rutter::suggest::remedy;
 use rutter::yaml::join;
 
-use super::extra;
+use super::extra_args;
 use super::storage::SMALLEST_VOLUME;
 use crate::codes::{
     INVALID_LIMIT, INVALID_QUOTA, INVALID_TIMING, LARGE_QUOTA, LARGE_REQUESTS, SMALL_VOLUME, UNKNOWN_FEATURE_GATE,
@@ -17,16 +17,16 @@ use crate::codes::{
 use crate::etcd::{DEFAULT_QUOTA_BYTES, Version};
 use crate::values::{FlagValue, LogFormat, LogLevel, Metrics, Values};
 
-/// What `--quota-backend-bytes` and `--max-request-bytes` are advised to stay below (`server/storage/quota.go`,
+/// The largest recommended `--quota-backend-bytes` and `--max-request-bytes` (`server/storage/quota.go`,
 /// `MaxQuotaBytes`; `server/etcdserver/server.go`, `recommendedMaxRequestBytes`).
 const ADVISED_QUOTA: i128 = 8 << 30;
 const ADVISED_REQUEST: i128 = 10 << 20;
 
-/// What is less was meant in another unit.
+/// The smallest accepted ones. A smaller number was probably meant in another unit.
 const SMALLEST_QUOTA: i128 = 1 << 20;
 const SMALLEST_REQUEST: i128 = 1 << 10;
 
-/// Flags of the etcd process, in the order of the values, those of `extraArgs` last.
+/// Resolves the flags, in the order of the values, with those of `extraArgs` last.
 pub(super) fn resolve(values: &Values, report: &mut Report<'_>) -> Vec<String> {
     let mut flags = Vec::new();
     let mut flag = |name: &str, value: String| flags.push(format!("--{name}={value}"));
@@ -60,7 +60,7 @@ pub(super) fn resolve(values: &Values, report: &mut Report<'_>) -> Vec<String> {
     if !gates.is_empty() {
         flag("feature-gates", gates.join(","));
     }
-    extra::check(values, report);
+    extra_args::check(values, report);
     for (name, FlagValue(value)) in &values.extra_args {
         flag(name, value.clone());
     }
@@ -78,7 +78,7 @@ fn quota(values: &Values, report: &mut Report<'_>) -> Option<i128> {
         .quota
         .as_ref()
         .map_or_else(|| "2Gi".to_owned(), ToString::to_string);
-    // A volume that no quota fits is refused elsewhere.
+    // A volume that is too small for any quota is refused elsewhere.
     let volume = volume.filter(|volume| volume.value() >= SMALLEST_VOLUME);
     if bytes < SMALLEST_QUOTA {
         report
@@ -127,8 +127,8 @@ fn quota(values: &Values, report: &mut Report<'_>) -> Option<i128> {
     values.quota.is_some().then_some(bytes)
 }
 
-/// Heartbeat and election in milliseconds, unless they are etcd's own defaults. etcd's rule is
-/// `5 × heartbeat ≤ election ≤ 50 s` (`server/embed/config.go`, `Validate`).
+/// Returns the heartbeat interval and the election timeout in milliseconds, unless they are etcd's defaults. etcd's
+/// rule is `5 × heartbeat ≤ election ≤ 50 s` (`server/embed/config.go`, `Validate`).
 fn timing(heartbeat: &Duration, election: &Duration, report: &mut Report<'_>) -> Option<(u128, u128)> {
     let mut whole = true;
     for (path, duration) in [("heartbeatInterval", heartbeat), ("electionTimeout", election)] {
@@ -168,8 +168,8 @@ fn timing(heartbeat: &Duration, election: &Duration, report: &mut Report<'_>) ->
     ((heartbeat_ms, election_ms) != (100, 1000)).then_some((heartbeat_ms, election_ms))
 }
 
-/// etcd accepts more, but sends at most 2 GiB in one message (`server/etcdserver/api/v3rpc/grpc.go`, `maxSendBytes`), so
-/// what was written in a larger request could not be read again.
+/// Checks the largest request. etcd accepts more, but sends at most 2 GiB in one message
+/// (`server/etcdserver/api/v3rpc/grpc.go`, `maxSendBytes`), so the data of a larger request could not be read again.
 fn request_bytes(limit: Option<&Quantity>, report: &mut Report<'_>) -> Option<i128> {
     let limit = limit?;
     let bytes = limit.value();

@@ -1,4 +1,4 @@
-//! The user's own flags and variables beside those of the package.
+//! The user's flags and environment variables, in addition to those of the package.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,11 @@ use crate::codes::{CONFLICTING_FLAGS, CONFLICTING_VARIABLE, FLAG_TAKEN, INVALID_
 use crate::etcd::{MINORS, Minor, Replacement, Version, flag_of, instead_of_bitnami, variable_of};
 use crate::values::{FlagValue, Values};
 
-/// Flags that the package decides on, and the values that do, or why none does. What `config-file` names would make etcd ignore all flags, and
-/// `force-new-cluster` in a pod template makes each member forget all others.
-const TAKEN: [(&str, &str); 60] = [
+/// Flags that only the package sets, and the values that set them, or the reason that none does.
+///
+/// With `config-file`, etcd would ignore all flags. With `force-new-cluster` in a pod template, each member would
+/// forget all others.
+const OWN_FLAGS: [(&str, &str); 60] = [
     ("advertise-client-urls", "clusterDomain and ports.client"),
     ("auto-compaction-mode", "compaction.mode"),
     ("auto-compaction-retention", "compaction.retention"),
@@ -80,8 +82,8 @@ const TAKEN: [(&str, &str); 60] = [
     ("wal-dir", "storage.wal and naming.walPath"),
 ];
 
-/// Variables that the container has already.
-const VARIABLES: [&str; 8] = [
+/// Variables that the container already has.
+const OWN_VARIABLES: [&str; 8] = [
     "ETCDCTL_CACERT",
     "ETCDCTL_CERT",
     "ETCDCTL_ENDPOINTS",
@@ -92,7 +94,7 @@ const VARIABLES: [&str; 8] = [
     INITIAL_CLUSTER_STATE,
 ];
 
-/// Variables of etcdctl that change neither what it prints nor whom it asks.
+/// Variables of etcdctl that change neither its output nor its endpoints.
 const ETCDCTL_VARIABLES: [&str; 7] = [
     "ETCDCTL_AUTH_JWT_TOKEN",
     "ETCDCTL_COMMAND_TIMEOUT",
@@ -103,8 +105,8 @@ const ETCDCTL_VARIABLES: [&str; 7] = [
     "ETCDCTL_USER",
 ];
 
-/// Whether etcdctl in the container works for plans as it does without this variable.
-fn leaves_etcdctl(variable: &EnvVar) -> bool {
+/// Whether a variable leaves the behaviour of etcdctl in the container as plans need it.
+fn is_harmless_to_etcdctl(variable: &EnvVar) -> bool {
     let name = &*variable.name;
     !name.starts_with("ETCDCTL_")
         || ETCDCTL_VARIABLES.contains(&name)
@@ -129,9 +131,9 @@ fn check_args(args: &BTreeMap<String, FlagValue>, version: Version, report: &mut
             report
                 .add(&UNKNOWN_FLAG, &path, "the name of a flag stands without dashes here")
                 .help(format!("write {bare}"));
-        } else if let Some((_, owner)) = TAKEN.iter().find(|(taken, _)| taken == name) {
+        } else if let Some((_, owner)) = OWN_FLAGS.iter().find(|(flag, _)| flag == name) {
             report
-                .add(&FLAG_TAKEN, &path, format!("--{name} {}", taken(owner)))
+                .add(&FLAG_TAKEN, &path, format!("--{name} {}", reason(owner)))
                 .help(owned_by(owner));
         } else if minor.has_flag(name)
             && let Some(release) = version.release_with(name)
@@ -167,19 +169,19 @@ fn check_args(args: &BTreeMap<String, FlagValue>, version: Version, report: &mut
     }
 }
 
-/// What to do about a flag that older releases have.
+/// The help about a flag that only older releases have.
 const REMOVED: &str = "leave it out: it was removed, and nothing took its place";
 
 fn was_removed(flag: &str, minor: Minor) -> bool {
     MINORS.iter().any(|other| *other < minor && other.has_flag(flag))
 }
 
-/// Whether the kubelet puts another text in the place of this one, or of a part of it.
+/// Whether the kubelet expands a variable in this text.
 fn is_expanded(value: &str) -> bool {
     value.contains("$(")
 }
 
-fn taken(owner: &str) -> &'static str {
+fn reason(owner: &str) -> &'static str {
     if owner.starts_with("none: ") {
         "cannot be used here"
     } else {
@@ -194,15 +196,15 @@ fn owned_by(owner: &str) -> String {
     }
 }
 
-/// A flag that the user gives, as such or by a variable.
+/// A flag that the user sets, in `extraArgs` or by a variable.
 pub(super) struct Given<'v> {
-    /// The path of what gives it.
+    /// The path of the value that sets it.
     pub(super) path: String,
-    /// Its value. It is not known where it comes from an object in the cluster or is expanded.
+    /// Its value. It is unknown if it comes from an object in the cluster, or if the kubelet expands it.
     pub(super) value: Option<&'v str>,
 }
 
-/// Returns the flags that the user gives, by name.
+/// Returns the flags that the user sets, by name.
 pub(super) fn given(values: &Values) -> BTreeMap<String, Given<'_>> {
     let args = values.extra_args.iter().map(|(name, FlagValue(value))| {
         let given = Given {
@@ -217,7 +219,7 @@ pub(super) fn given(values: &Values) -> BTreeMap<String, Given<'_>> {
             path: format!("extraEnv[{index}].name"),
             value: value_of(variable),
         };
-        // etcd knows variables in capitals only.
+        // etcd reads only variables in capital letters.
         let flag = flag_of(&variable.name).filter(|flag| variable_of(flag) == variable.name)?;
         Some((flag, given))
     });
@@ -228,7 +230,7 @@ pub(super) fn given(values: &Values) -> BTreeMap<String, Given<'_>> {
     given
 }
 
-/// Returns the text of a variable, which is empty if nothing is said, unless an object in the cluster has it.
+/// Returns the text of a variable, unless an object in the cluster has it. It is empty by default.
 fn value_of(variable: &EnvVar) -> Option<&str> {
     match &variable.value_from {
         Some(_) => None,
@@ -236,8 +238,8 @@ fn value_of(variable: &EnvVar) -> Option<&str> {
     }
 }
 
-/// What etcd refuses beside each other, or the one without the other (`server/embed/config.go` at v3.6.14, `Validate` and
-/// `SetFeatureGatesFromExperimentalFlags`).
+/// Refuses flags that etcd refuses together, and flags that require another flag (`server/embed/config.go` at v3.6.14,
+/// `Validate` and `SetFeatureGatesFromExperimentalFlags`).
 fn check_conflicts(values: &Values, report: &mut Report<'_>) {
     let minor = values.version.minor();
     let gates = &values.feature_gates;
@@ -246,7 +248,7 @@ fn check_conflicts(values: &Values, report: &mut Report<'_>) {
     for (name, Given { path, .. }) in experimental.filter(|(name, _)| minor.has_flag(name)) {
         let beside = match minor.replacement(name) {
             Some(Replacement::Flag(flag)) if given.contains_key(&flag) => format!("--{flag}"),
-            // etcd searches all that was written for the gate's name, and so finds it in a longer one too.
+            // etcd searches the whole text for the gate's name, so it also finds it in a longer name.
             Some(Replacement::Gate(gate)) => match gates.keys().find(|name| name.contains(gate)) {
                 Some(gate) => format!("the feature gate {gate}"),
                 None => continue,
@@ -295,7 +297,8 @@ fn check_conflicts(values: &Values, report: &mut Report<'_>) {
     }
 }
 
-/// etcd rotates one file (`server/embed/config_logging.go`, `setupLogRotation`).
+/// Checks that etcd writes its log to one file, because it rotates only one (`server/embed/config_logging.go`,
+/// `setupLogRotation`).
 fn check_log_rotation(given: &BTreeMap<String, Given<'_>>, minor: Minor, report: &mut Report<'_>) {
     let Some(rotation) = given
         .get("enable-log-rotation")
@@ -322,7 +325,7 @@ fn check_log_rotation(given: &BTreeMap<String, Given<'_>>, minor: Minor, report:
     }
 }
 
-/// Whether a text is one of Go's for this boolean (`strconv.ParseBool`).
+/// Whether Go parses a text as this boolean (`strconv.ParseBool`).
 pub(super) fn is_bool(text: &str, expected: bool) -> bool {
     let texts = if expected {
         ["1", "t", "T", "TRUE", "true", "True"]
@@ -332,8 +335,8 @@ pub(super) fn is_bool(text: &str, expected: bool) -> bool {
     texts.contains(&text)
 }
 
-/// Checks the variables. etcd exits if a variable `ETCD_X` is set beside the flag `--x`, and ignores one that stands for
-/// no flag (`pkg/flags`, `SetFlagsFromEnv`).
+/// Checks the variables. etcd exits if a variable `ETCD_X` is set beside the flag `--x`, and ignores one that stands
+/// for no flag (`pkg/flags`, `SetFlagsFromEnv`).
 fn check_env(values: &Values, report: &mut Report<'_>) {
     for (index, variable) in values.extra_env.iter().enumerate() {
         if report.is_full() {
@@ -341,11 +344,11 @@ fn check_env(values: &Values, report: &mut Report<'_>) {
         }
         let name = &variable.name;
         let path = format!("extraEnv[{index}].name");
-        if VARIABLES.contains(&name.as_str()) {
+        if OWN_VARIABLES.contains(&name.as_str()) {
             report
                 .add(&CONFLICTING_VARIABLE, &path, format!("{name} is set by this package"))
                 .help("leave it out, or use another name");
-        } else if !leaves_etcdctl(variable) {
+        } else if !is_harmless_to_etcdctl(variable) {
             report
                 .add(
                     &CONFLICTING_VARIABLE,
@@ -355,12 +358,12 @@ fn check_env(values: &Values, report: &mut Report<'_>) {
                 .help("leave it out, and give etcdctl the flag when you call it");
         }
         let Some(flag) = flag_of(name) else { continue };
-        if let Some((_, owner)) = TAKEN.iter().find(|(taken, _)| *taken == flag) {
+        if let Some((_, owner)) = OWN_FLAGS.iter().find(|(own, _)| *own == flag) {
             report
                 .add(
                     &CONFLICTING_VARIABLE,
                     &path,
-                    format!("{name} stands for --{flag}, which {}", taken(owner)),
+                    format!("{name} stands for --{flag}, which {}", reason(owner)),
                 )
                 .help(owned_by(owner));
         } else if values.extra_args.contains_key(&flag) {
@@ -393,7 +396,7 @@ fn check_env(values: &Values, report: &mut Report<'_>) {
     }
 }
 
-/// Returns what to do about a variable that etcd ignores. Nothing if it reads the variable.
+/// Returns help about a variable that etcd ignores. Returns nothing if etcd reads the variable.
 fn unknown_variable(name: &str, flag: &str, version: Version) -> Option<String> {
     let minor = version.minor();
     let expected = variable_of(flag);
@@ -416,7 +419,7 @@ fn unknown_variable(name: &str, flag: &str, version: Version) -> Option<String> 
         Some(Replacement::Gate(gate)) => format!("use featureGates: {{{gate}: …}}"),
         None if flag == "debug" => "use log: {level: Debug}".to_owned(),
         None => match nearest(flag, &minor.flags().collect::<Vec<_>>()) {
-            Some(nearest) => match TAKEN.iter().find(|(taken, _)| *taken == nearest) {
+            Some(nearest) => match OWN_FLAGS.iter().find(|(own, _)| *own == nearest) {
                 Some((_, owner)) if !owner.starts_with("none: ") => {
                     format!("did you mean {}? {}", variable_of(nearest), owned_by(owner))
                 }
