@@ -6,10 +6,10 @@ use super::fact::Fact;
 use super::foreign::is_of_package;
 use super::objects::{Object, Objects, items, scalar};
 use super::observed::{MOST_MEMBERS, ObservedCluster, PeerTls, TlsFiles, has_labels, map, quoted, runs_etcd, text};
-use crate::Rendered;
 use crate::cluster::{Cluster, Issuers, OWNERSHIP_LABEL, Purpose, RESTORE_VOLUME};
 use crate::codes::{AUTHENTICATION, CONTROLLED, FIXED_NAME, NOT_UNDERSTOOD, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
 use crate::etcd::CipherSuite;
+use crate::render::Rendered;
 use crate::values::TlsVersion;
 
 /// Reports everything that keeps the installed cluster from becoming the desired one, whatever the steps.
