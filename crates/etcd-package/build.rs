@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo runs this")?);
     for source in [
+        "generated/codes.json",
         "generated/values.schema.json",
         "generated/values.yaml",
         "src/plan/difference/types.txt",

@@ -313,7 +313,7 @@ pub fn diagnostics(stderr: &str) -> String {
 }
 
 /// What the component's own command understands, and what it does not.
-pub const COMMAND_LINES: [&[&str]; 16] = [
+pub const COMMAND_LINES: [&[&str]; 18] = [
     &[],
     &["--help"],
     &["--version"],
@@ -322,6 +322,8 @@ pub const COMMAND_LINES: [&[&str]; 16] = [
     &["explain"],
     &["explain", "spec.storage.wal"],
     &["explain", "--recursive"],
+    &["explain", "not-understood"],
+    &["explain", "not-undrestood"],
     &["explain", "storge"],
     &["explain", "storage.x"],
     &["explain", "tls", "storage"],

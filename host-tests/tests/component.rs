@@ -43,7 +43,13 @@ fn it_exports_the_typed_interface_and_the_command() -> Result<()> {
     let exports = names(Side::Exports)?;
     assert_eq!(
         exports,
-        ["rutter:package/renderer".to_owned(), "wasi:cli/run".to_owned()].into()
+        [
+            "rutter:package/documentation",
+            "rutter:package/renderer",
+            "wasi:cli/run"
+        ]
+        .map(str::to_owned)
+        .into()
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `docs/diagnostics.md`: every code, with an example from a case. `BLESS=1` writes it anew.
+//! Every code with an example from a case: `docs/diagnostics.md`, and what `rutter explain` prints. `BLESS=1` writes both.
 
 use std::fs;
 
@@ -6,12 +6,12 @@ use anyhow::{Context, Result};
 use etcd_package::EtcdPackage;
 use host_tests::plans::Change;
 use host_tests::{Case, WASMTIME, root, same};
-use rutter::{Code, Severity};
+use rutter::{Code, DocumentedCode, Package as _, Severity};
 
 const HEAD: &str = "\
 # Diagnostics
 
-What the etcd package says of values, by code. A code is stable: scripts can rely on it. An *error* refuses the input,
+The errors and warnings of the etcd package, by code. A code is stable: scripts can rely on it. An *error* refuses the input,
 and nothing is rendered; a *warning* does not. This page is generated from the tables in the source, and its examples
 are what the test cases print.
 ";
@@ -32,24 +32,36 @@ fn the_page_of_diagnostics_is_fresh_and_has_an_example_of_each() -> Result<()> {
     for change in Change::all()? {
         printed.extend(split(&change.text()));
     }
-    let mut page = HEAD.to_owned();
+    let mut codes = Vec::new();
     for code in rutter::yaml::CODES
         .iter()
         .chain(etcd_package::codes::ALL)
         .chain(kubernetes_validation::codes::ALL)
         .chain(rutter::krm::CODES)
     {
-        page.push_str(&section(code, &printed)?);
+        codes.push(document(code, &printed)?);
     }
-    let path = root().join("docs/diagnostics.md");
-    if std::env::var_os("BLESS").is_some() {
-        fs::write(&path, &page)?;
+    let page = HEAD.to_owned() + &codes.iter().map(section).collect::<String>();
+    let carried = serde_json::to_string_pretty(&codes)? + "\n";
+    for (name, text) in [
+        ("docs/diagnostics.md", page),
+        ("crates/etcd-package/generated/codes.json", carried),
+    ] {
+        let path = root().join(name);
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&path, &text)?;
+        }
+        same(name, &text, &fs::read_to_string(&path).unwrap_or_default())?;
     }
-    same(
-        "docs/diagnostics.md",
-        &page,
-        &fs::read_to_string(&path).unwrap_or_default(),
-    )
+    Ok(())
+}
+
+#[test]
+fn the_package_documents_all_its_codes() {
+    let ids: Vec<String> = EtcdPackage.codes().into_iter().map(|code| code.id).collect();
+    for code in etcd_package::codes::ALL.iter().chain(kubernetes_validation::codes::ALL) {
+        assert!(ids.iter().any(|id| id == code.id), "{}", code.id);
+    }
 }
 
 /// The diagnostics in a text, each with the lines that belong to it.
@@ -64,17 +76,30 @@ fn split(stderr: &str) -> Vec<String> {
     diagnostics
 }
 
-/// A code and the shortest example that has a remedy, if any has.
-fn section(code: &Code, printed: &[String]) -> Result<String> {
-    let Code { id, severity, summary } = code;
+/// A code and the shortest example that has help, if any has.
+fn document(code: &Code, printed: &[String]) -> Result<DocumentedCode> {
+    let Code { id, severity, .. } = code;
     let start = format!("{severity}[{id}]");
     let examples = printed.iter().filter(|diagnostic| diagnostic.starts_with(&start));
     let example = examples
         .min_by_key(|diagnostic| (!diagnostic.contains("\n  help: "), diagnostic.len()))
         .with_context(|| format!("{id} is printed by no case"))?;
+    Ok(DocumentedCode {
+        example: example.clone(),
+        ..DocumentedCode::from(code)
+    })
+}
+
+fn section(code: &DocumentedCode) -> String {
+    let DocumentedCode {
+        id,
+        severity,
+        summary,
+        example,
+    } = code;
     let kind = match severity {
         Severity::Error => "Error",
         Severity::Warning => "Warning",
     };
-    Ok(format!("\n## `{id}`\n\n{kind}: {summary}.\n\n```text\n{example}```\n"))
+    format!("\n## `{id}`\n\n{kind}: {summary}.\n\n```text\n{example}```\n")
 }

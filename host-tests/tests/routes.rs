@@ -60,6 +60,7 @@ const GENERATED: [&[&str]; 6] = [
     &["schema"],
     &["defaults"],
     &["explain"],
+    &["explain", "not-understood"],
     &["explain", "extraArgs"],
     &["explain", "spec.storage.wal"],
     &["explain", "--recursive"],

@@ -3,11 +3,11 @@
 
 use etcd_package::EtcdPackage;
 use rutter::{
-    Change, ChangeRequest, Command, Description, Diagnostic, Difference, File, Manifest, ObjectKind, Package as _,
-    Plan, Rendering, Request, Severity, State, Step,
+    Change, ChangeRequest, Command, Description, Diagnostic, Difference, DocumentedCode, File, Manifest, ObjectKind,
+    Package as _, Plan, Rendering, Request, Severity, State, Step,
 };
 
-use self::world::exports::rutter::package::renderer::Guest;
+use self::world::exports::rutter::package::{documentation, renderer::Guest};
 use self::world::rutter::package::types as wit;
 
 #[allow(
@@ -18,7 +18,7 @@ use self::world::rutter::package::types as wit;
 mod world {
     wit_bindgen::generate!({
         path: "../../wit",
-        world: "%package",
+        world: "documented-package",
     });
 
     use super::Exports;
@@ -57,6 +57,21 @@ impl Guest for Exports {
             .plan(&state(installed), &change_request(desired))
             .map(plan)
             .map_err(diagnostics)
+    }
+}
+
+impl documentation::Guest for Exports {
+    fn codes() -> Vec<wit::DocumentedCode> {
+        EtcdPackage.codes().into_iter().map(documented_code).collect()
+    }
+}
+
+fn documented_code(code: DocumentedCode) -> wit::DocumentedCode {
+    wit::DocumentedCode {
+        id: code.id,
+        severity: severity(code.severity),
+        summary: code.summary,
+        example: code.example,
     }
 }
 
@@ -197,10 +212,7 @@ fn diagnostics(diagnostics: Vec<Diagnostic>) -> Vec<wit::Diagnostic> {
 
 fn diagnostic(diagnostic: Diagnostic) -> wit::Diagnostic {
     wit::Diagnostic {
-        severity: match diagnostic.severity {
-            Severity::Error => wit::Severity::Error,
-            Severity::Warning => wit::Severity::Warning,
-        },
+        severity: severity(diagnostic.severity),
         code: diagnostic.code.into_owned(),
         path: diagnostic.path,
         position: diagnostic.position.map(|position| wit::Position {
@@ -209,5 +221,12 @@ fn diagnostic(diagnostic: Diagnostic) -> wit::Diagnostic {
         }),
         message: diagnostic.message,
         help: diagnostic.help,
+    }
+}
+
+fn severity(severity: Severity) -> wit::Severity {
+    match severity {
+        Severity::Error => wit::Severity::Error,
+        Severity::Warning => wit::Severity::Warning,
     }
 }

@@ -17,7 +17,9 @@ pub mod prometheus_operator;
 mod render;
 pub mod values;
 
-use rutter::{ChangeRequest, Description, Diagnostic, ObjectKind, Package, Plan, Rendering, Request, State};
+use rutter::{
+    ChangeRequest, Description, Diagnostic, DocumentedCode, ObjectKind, Package, Plan, Rendering, Request, State,
+};
 
 use inflate::inflate;
 #[doc(hidden)]
@@ -47,6 +49,11 @@ impl Package for EtcdPackage {
 
     fn defaults(&self) -> String {
         inflate(include_bytes!(concat!(env!("OUT_DIR"), "/values.yaml.deflate")))
+    }
+
+    fn codes(&self) -> Vec<DocumentedCode> {
+        let codes = inflate(include_bytes!(concat!(env!("OUT_DIR"), "/codes.json.deflate")));
+        serde_json::from_str(&codes).unwrap_or_default()
     }
 
     fn render(&self, request: &Request) -> Result<Rendering, Vec<Diagnostic>> {

@@ -141,7 +141,10 @@ Examples:
   rutter explain                          all values
   rutter explain storage.wal              one of them, as spelt in a values document
   rutter explain spec.tls.client.mode     or in an object
-  rutter explain storage --recursive      the types of all fields below it";
+  rutter explain storage --recursive      the types of all fields below it
+  rutter explain not-understood           a code, with an example and its help
+
+Codes have no dots. If a name is both a value and a code, both are printed.";
 
 const POST_RENDER_EXAMPLES: &str = "\
 Examples:
@@ -222,7 +225,7 @@ pub(crate) enum Command {
     /// Install what Helm or Kustomize needs to find rutter
     #[command(subcommand, after_help = PLUGIN_EXAMPLES)]
     Plugin(Plugin),
-    /// Tell what a value is for, as `kubectl explain` does
+    /// Explain a value, as `kubectl explain` does, or the code of a diagnostic
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
     /// Print the JSON Schema (draft-07) of the values
@@ -236,10 +239,7 @@ pub(crate) enum Command {
     Version(Source),
     /// Print the completions of a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
+    Completions(Completions),
     /// Print the package's name, versions and kind
     #[command(after_help = "Example:\n  rutter describe --component other.wasm --output json")]
     Describe(Describe),
@@ -537,12 +537,20 @@ pub(crate) struct Krm {
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The value [default: all of them]
+    /// The value, or the code of a diagnostic [default: all values]
     #[arg(default_value = "", hide_default_value = true)]
-    pub(crate) field: String,
+    pub(crate) name: String,
     /// Print all fields below it with their types
     #[arg(long)]
     pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: Shell,
     #[command(flatten)]
     pub(crate) source: Source,
 }

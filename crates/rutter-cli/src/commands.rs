@@ -5,14 +5,17 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
 use clap::CommandFactory as _;
-use clap_complete::Shell;
+use clap::builder::PossibleValuesParser;
 use rutter::Diagnostic;
-use rutter::schema::{self, Depth};
+use rutter::explain::Documentation;
+use rutter::schema::Depth;
 use rutter::stream::{self, Part, Rendered};
+use rutter_host::Package;
 use serde_json::{Value, json};
 
 use crate::args::{
-    Cli, Command, Describe, Explain, Format, Input, OutputFormat, Plugin, Render, Source, Validate, Warnings,
+    Cli, Command, Completions, Describe, Explain, Format, Input, OutputFormat, Plugin, Render, Source, Validate,
+    Warnings,
 };
 use crate::failure::{Failure, Located};
 use crate::files::NewFile;
@@ -50,7 +53,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Schema(source) => (OutputFormat::Yaml, print_schema(&source)),
         Command::Defaults(source) => (OutputFormat::Yaml, print_defaults(&source)),
         Command::Version(source) => (OutputFormat::Yaml, print_version(&source)),
-        Command::Completions { shell } => (OutputFormat::Yaml, print_completions(shell)),
+        Command::Completions(args) => (OutputFormat::Yaml, print_completions(&args)),
         Command::Describe(args) => (args.format.output, describe(&args)),
     };
     let Err(failure) = result else {
@@ -259,23 +262,45 @@ fn print_version(source: &Source) -> Result<(), Failure> {
     output::to_stdout(&report::harmless(text)).map_err(Failure::Host)
 }
 
-fn print_completions(shell: Shell) -> Result<(), Failure> {
+fn print_completions(args: &Completions) -> Result<(), Failure> {
+    let mut command = Cli::command();
+    let package = package::load(&args.source);
+    // A rutter that carries no package completes everything else.
+    if package.is_ok() || args.source.component.is_some() {
+        let mut names = documentation(&package.map_err(Failure::Host)?)?.names();
+        // They become part of a script.
+        names.retain(|name| {
+            name.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        });
+        // clap has only names that live as long as the program, which ends with this command.
+        let names = PossibleValuesParser::new(names.into_iter().map(|name| &*name.leak()));
+        command = command.mut_subcommand("explain", |explain| {
+            explain.mut_arg("name", |name| name.value_parser(names))
+        });
+    }
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "rutter", &mut text);
+    clap_complete::generate(args.shell, &mut command, "rutter", &mut text);
     output::to_stdout(&String::from_utf8_lossy(&text)).map_err(Failure::Host)
 }
 
 fn explain(args: &Explain) -> Result<(), Failure> {
     let package = package::load(&args.source).map_err(Failure::Host)?;
-    let schema = serde_json::from_str(&package.schema()?)
-        .context("the package's schema is not JSON")
-        .map_err(Failure::Host)?;
     let depth = if args.recursive { Depth::Tree } else { Depth::Fields };
-    let text = schema::explain(&schema, &package.describe()?, &args.field, depth).map_err(|diagnostic| {
-        let source = 0;
-        Failure::BadExpression(Located { source, diagnostic })
-    })?;
+    let text = documentation(&package)?
+        .explain(&args.name, depth)
+        .map_err(|diagnostic| {
+            let source = 0;
+            Failure::BadExpression(Located { source, diagnostic })
+        })?;
     output::to_stdout(&report::harmless(text)).map_err(Failure::Host)
+}
+
+/// What the package documents.
+fn documentation(package: &Package) -> Result<Documentation, Failure> {
+    Documentation::new(&package.schema()?, package.describe()?, package.codes()?)
+        .context("the package's schema is not JSON")
+        .map_err(Failure::Host)
 }
 
 fn describe(args: &Describe) -> Result<(), Failure> {

@@ -751,6 +751,40 @@ fn values_are_explained() {
     );
 }
 
+#[test]
+fn codes_are_explained() {
+    let setting = Setting::saying("(i32.const 768)", "a\u{1b}[1m\nforged");
+    let told = "CODE:     not-text\nSEVERITY: error (the input is refused, and nothing is written)\n\nDESCRIPTION:\n    \
+                Text.\n\nEXAMPLE:\n    | kind: A\n";
+    for name in ["not-text", "error[not-text]"] {
+        assert_eq!(setting.run(&["explain", name]), (0, told.to_owned(), String::new()));
+    }
+    let (status, stdout, stderr) = setting.run(&["explain", "not-txet"]);
+    assert_eq!((status, stdout.as_str()), (2, ""));
+    assert!(stderr.contains("did you mean the code `not-text`?"), "{stderr}");
+    // Codes of the SDK are known for each package.
+    let (status, stdout, _) = setting.run(&["explain", "unknown-field"]);
+    assert_eq!(status, 0);
+    assert!(stdout.contains("No such field exists here."), "{stdout}");
+    // A package may give what its codes are, but not what a terminal does.
+    let (status, stdout, _) = setting.run(&["explain", "a\u{1b}[1m\nforged"]);
+    assert_eq!(status, 0);
+    assert!(stdout.contains("CODE:     a\\u{1b}[1m"), "{stdout}");
+}
+
+#[test]
+fn names_to_explain_are_completed_and_no_script() {
+    let setting = Setting::saying("(i32.const 768)", "$(touch forged)");
+    for shell in ["bash", "zsh"] {
+        let (status, stdout, stderr) = setting.run(&["completions", shell]);
+        assert_eq!((status, stderr.as_str()), (0, ""), "{shell}");
+        for name in ["not-text", "unknown-field", "b.c"] {
+            assert!(stdout.contains(name), "{shell}: {name}");
+        }
+        assert!(!stdout.contains("forged"), "{shell}");
+    }
+}
+
 /// A command, what it reads on standard input, and whether it prints a document, for programs.
 struct Hostile {
     arguments: Vec<String>,
@@ -825,6 +859,7 @@ fn hostile(setting: &Setting, payload: &str) -> Vec<Hostile> {
         with(&["diff", "old.yaml", &name], ""),
         with(&["plan", "--from", &name, "--to", &name], ""),
         with(&["explain", payload], ""),
+        with(&["explain", &format!("a-{payload}")], ""),
         with(&["krm"], &items),
         with(&["post-render", "--log-file", "log"], &values),
         with(&["post-render", "--log-file", &missing], &ours),

@@ -2,13 +2,25 @@
 //! Generated types stop here.
 
 use rutter::{
-    Change, ChangeRequest, Command, Description, Diagnostic, Difference, File, Manifest, ObjectKind, Plan, Position,
-    Rendering, Request, Severity, State, Step,
+    Change, ChangeRequest, Command, Description, Diagnostic, Difference, DocumentedCode, File, Manifest, ObjectKind,
+    Plan, Position, Rendering, Request, Severity, State, Step,
 };
 
+pub(crate) use self::documented::DocumentedPackagePre;
 pub(crate) use self::world::PackagePre;
 pub(crate) use self::world::exports::rutter::package::renderer::Guest as Renderer;
 use self::world::rutter::package::types as wit;
+
+/// The exports of a package that documents its diagnostics.
+mod documented {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "documented-package",
+        with: {
+            "rutter:package/types": super::world::rutter::package::types,
+        },
+    });
+}
 
 mod world {
     wasmtime::component::bindgen!({
@@ -19,6 +31,9 @@ mod world {
 
 /// The exported instance that makes a component a package.
 pub(crate) const RENDERER: &str = "rutter:package/renderer@0.2.0";
+
+/// The exported instance of a package that documents its diagnostics.
+pub(crate) const DOCUMENTATION: &str = "rutter:package/documentation@0.2.0";
 
 /// The interface whose types the functions of [`RENDERER`] use.
 pub(crate) const TYPES: &str = "rutter:package/types";
@@ -54,6 +69,15 @@ pub(crate) fn description(description: wit::Description) -> Description {
         kind: description.kind,
         app_versions: description.app_versions,
         ownership_label: description.ownership_label,
+    }
+}
+
+pub(crate) fn documented_code(code: wit::DocumentedCode) -> DocumentedCode {
+    DocumentedCode {
+        id: code.id,
+        severity: severity(code.severity),
+        summary: code.summary,
+        example: code.example,
     }
 }
 
@@ -163,10 +187,7 @@ fn manifest(manifest: wit::Manifest) -> Manifest {
 
 fn diagnostic(diagnostic: wit::Diagnostic) -> Diagnostic {
     Diagnostic {
-        severity: match diagnostic.severity {
-            wit::Severity::Error => Severity::Error,
-            wit::Severity::Warning => Severity::Warning,
-        },
+        severity: severity(diagnostic.severity),
         code: diagnostic.code.into(),
         path: diagnostic.path,
         position: diagnostic.position.map(|position| Position {
@@ -177,4 +198,11 @@ fn diagnostic(diagnostic: wit::Diagnostic) -> Diagnostic {
         help: diagnostic.help,
     }
     .shortened()
+}
+
+fn severity(severity: wit::Severity) -> Severity {
+    match severity {
+        wit::Severity::Error => Severity::Error,
+        wit::Severity::Warning => Severity::Warning,
+    }
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rutter::{ChangeRequest, Description, Diagnostic, ObjectKind, Plan, Rendering, Request, State};
+use rutter::{ChangeRequest, Description, Diagnostic, DocumentedCode, ObjectKind, Plan, Rendering, Request, State};
 use wasmtime::Store;
 
-use crate::bindings::{self, PackagePre, Renderer};
+use crate::bindings::{self, DocumentedPackagePre, PackagePre, Renderer};
 use crate::contract;
 use crate::error::HostError;
 use crate::host::Runtime;
@@ -65,6 +65,28 @@ impl Package {
     /// [`HostError::Trap`] and the limits.
     pub fn defaults(&self) -> Result<String, HostError> {
         self.call(|store, renderer| renderer.call_defaults(store))
+    }
+
+    /// The kinds of diagnostics that it can give; none if it does not document them.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::WrongExport`], [`HostError::Trap`] and the limits.
+    pub fn codes(&self) -> Result<Vec<DocumentedCode>, HostError> {
+        let linked = self.linked.instance_pre();
+        if linked
+            .component()
+            .get_export_index(None, bindings::DOCUMENTATION)
+            .is_none()
+        {
+            return Ok(Vec::new());
+        }
+        let linked = DocumentedPackagePre::new(linked.clone()).map_err(|error| HostError::WrongExport(error.into()))?;
+        let codes = self.run(|store| {
+            let instance = linked.instantiate(&mut *store)?;
+            instance.rutter_package_documentation().call_codes(store)
+        })?;
+        Ok(codes.into_iter().map(bindings::documented_code).collect())
     }
 
     /// Renders manifests, or gives everything that is wrong with the values and the warnings beside it; at least one of
@@ -138,6 +160,13 @@ impl Package {
         &self,
         function: impl FnOnce(&mut Store<Sandbox>, &Renderer) -> wasmtime::Result<T>,
     ) -> Result<T, HostError> {
+        self.run(|store| {
+            let instance = self.linked.instantiate(&mut *store)?;
+            function(store, instance.rutter_package_renderer())
+        })
+    }
+
+    fn run<T>(&self, call: impl FnOnce(&mut Store<Sandbox>) -> wasmtime::Result<T>) -> Result<T, HostError> {
         let Runtime {
             engine,
             limits,
@@ -152,8 +181,7 @@ impl Package {
         store.set_hostcall_fuel(limits.output);
         let watch = watchdog.watch(&mut store, limits.time);
         let _watch = watch.map_err(|error| HostError::Engine(error.into()))?;
-        let result = self.linked.instantiate(&mut store);
-        let result = result.and_then(|instance| function(&mut store, instance.rutter_package_renderer()));
+        let result = call(&mut store);
         result.map_err(|error| HostError::from_call(&error, store.into_data().into_stderr(), limits))
     }
 }

@@ -7,9 +7,10 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io;
 
+use crate::explain::Documentation;
 use crate::krm::{self, Task};
 use crate::printable;
-use crate::schema::{self, Depth};
+use crate::schema::Depth;
 use crate::stream::{self, Rendered};
 use crate::{BadManifest, Description, Diagnostic, Package};
 
@@ -197,7 +198,7 @@ Commands:
   render      Write the manifests to standard output (the default)
   validate    Only say what is wrong with the input
   krm         Be a function of Kustomize or kpt: krm [--validate] < RESOURCE_LIST
-  explain     Tell what a value is for: explain [FIELD] [--recursive]
+  explain     Explain a value or a code of a diagnostic: explain [NAME] [--recursive]
   schema      Print the JSON Schema of the values
   defaults    Print all values with their defaults, as commented YAML
 
@@ -244,17 +245,17 @@ fn function(package: &dyn Package, description: &Description, task: Task, input:
 }
 
 fn explain(package: &dyn Package, description: &Description, arguments: &Arguments) -> Outcome {
-    let schema = match serde_json::from_str(&package.schema()) {
-        Ok(schema) => schema,
+    let documentation = match Documentation::new(&package.schema(), description.clone(), package.codes()) {
+        Ok(documentation) => documentation,
         Err(error) => {
             return Outcome::failed(format_args!("the package's schema is not JSON: {error}"));
         }
     };
-    let field = arguments.field.as_deref().unwrap_or_default();
-    match schema::explain(&schema, description, field, arguments.depth) {
+    let name = arguments.field.as_deref().unwrap_or_default();
+    match documentation.explain(name, arguments.depth) {
         Ok(text) => Outcome::done(text),
         Err(problem) => Outcome {
-            stderr: problem.display("FIELD").to_string(),
+            stderr: problem.display("NAME").to_string(),
             status: 2,
             ..Outcome::default()
         },

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Diagnostic, codes};
+use crate::{Diagnostic, Severity, codes};
 
 /// Who a package is and what it can render.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,19 @@ pub struct Description {
     pub app_versions: Vec<String>,
     /// The key of the label by which the objects of an installation are known as its own: `etcd.rutter.dev/cluster`.
     pub ownership_label: String,
+}
+
+/// The documentation of a kind of diagnostic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentedCode {
+    /// Its `diagnostic.code`.
+    pub id: String,
+    /// Its severity, always.
+    pub severity: Severity,
+    /// What is wrong, in one phrase without a full stop.
+    pub summary: String,
+    /// A diagnostic of this kind as a command line prints it, with its help; may be empty.
+    pub example: String,
 }
 
 /// A kind of Kubernetes objects that a package reads to learn what is installed.
@@ -252,7 +265,7 @@ codes! {
     Error NO_PLAN = "no-plan", "the package cannot plan changes";
 }
 
-/// A package: the interface `renderer` of `wit/`.
+/// A package: the interfaces `renderer` and `documentation` of `wit/`.
 pub trait Package {
     /// Who the package is.
     fn describe(&self) -> Description;
@@ -262,6 +275,11 @@ pub trait Package {
 
     /// All values with their defaults, as commented YAML.
     fn defaults(&self) -> String;
+
+    /// The kinds of diagnostics that the package can give; by default none.
+    fn codes(&self) -> Vec<DocumentedCode> {
+        Vec::new()
+    }
 
     /// Renders the manifests.
     ///

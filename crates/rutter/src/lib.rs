@@ -9,6 +9,7 @@ mod contract;
 pub mod cron;
 mod diagnostic;
 pub mod duration;
+pub mod explain;
 pub mod helm;
 pub mod krm;
 pub mod names;
@@ -25,7 +26,7 @@ pub mod yaml;
 
 pub use annotate::BadManifest;
 pub use contract::{
-    CODES, Capabilities, Change, ChangeRequest, Command, Description, Difference, File, Manifest, NO_PLAN, ObjectKind,
-    Package, Plan, Release, Rendering, Request, State, Step,
+    CODES, Capabilities, Change, ChangeRequest, Command, Description, Difference, DocumentedCode, File, Manifest,
+    NO_PLAN, ObjectKind, Package, Plan, Release, Rendering, Request, State, Step,
 };
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Position, Severity};

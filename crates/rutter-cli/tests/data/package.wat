@@ -39,6 +39,11 @@
     (func (export "text") (result i32) (i32.const 832))
     (func (export "schema") (result i32) (i32.const 840))
     (func (export "describe") (result i32) (i32.const 848))
+    ;; A code: what it is called, an error, its summary and an example; and the list of it, and of one that is SAID.
+    (data (i32.const 1200) "not-text")
+    (data (i32.const 1216) (i32 1200 8  0  16 4  64 8  4096 LENGTH  1  4096 LENGTH  4096 LENGTH))
+    (data (i32.const 1272) (i32 1216 2))
+    (func (export "codes") (result i32) (i32.const 1272))
     ;; No resources.
     (func (export "observes") (result i32) (i32.const 1016))
     (func (export "plan") (param i32) (result i32) unreachable)
@@ -46,4 +51,13 @@
   (core instance $core (instantiate $module))
   (alias core export $core "memory" (core memory $shared))
   (core instance $memory (export "memory" (memory $shared)))
+  (type $severity-of-code (enum "error" "warning"))
+  (type $documented-code (record
+    (field "id" string) (field "severity" $severity-of-code) (field "summary" string) (field "example" string)))
+  (func $codes (result (list $documented-code))
+    (canon lift (core func $core "codes") (memory (core memory $memory "memory"))))
+  (instance $documentation
+    (export "severity" (type $severity-of-code)) (export "documented-code" (type $documented-code))
+    (export "codes" (func $codes)))
+  (export "rutter:package/documentation@0.2.0" (instance $documentation))
   CONTRACT)

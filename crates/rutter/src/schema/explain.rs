@@ -31,7 +31,7 @@ const INDENT: &str = "    ";
 /// # Errors
 ///
 /// The first step of `path` that is no field.
-pub fn explain(schema: &Value, package: &Description, path: &str, depth: Depth) -> Result<String, Diagnostic> {
+pub(crate) fn explain(schema: &Value, package: &Description, path: &str, depth: Depth) -> Result<String, Diagnostic> {
     let Found { path, field, required } = find(schema, package, path)?;
     let (group, version) = package
         .api_version
@@ -45,7 +45,7 @@ pub fn explain(schema: &Value, package: &Description, path: &str, depth: Depth) 
     let path = if path.is_empty() { "spec" } else { &path };
     text.push_str(&format!("FIELD: {}\n", line(path, &field, required)));
     let meaning = field.description().unwrap_or("It is not documented.");
-    section("DESCRIPTION", &wrap(meaning, WIDTH - INDENT.len()), &mut text);
+    section("DESCRIPTION", &wrap_in_section(meaning), &mut text);
     section("ENUM", &words(&field), &mut text);
     section("RANGE", &field.range().into_iter().collect::<Vec<_>>(), &mut text);
     section("DEFAULT", &yaml(field.default()), &mut text);
@@ -60,6 +60,23 @@ pub fn explain(schema: &Value, package: &Description, path: &str, depth: Depth) 
     }
     section("FIELDS", &fields, &mut text);
     Ok(text)
+}
+
+/// The paths of all fields of the values, as [`explain`] takes them, in alphabetical order.
+pub(crate) fn paths(schema: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(root) = Field::new(schema) {
+        paths_below("", &root, &mut found);
+    }
+    found
+}
+
+fn paths_below(path: &str, field: &Field<'_>, found: &mut Vec<String>) {
+    for (name, field) in sorted(field) {
+        let path = yaml::join(path, name);
+        found.push(path.clone());
+        paths_below(&path, &field, found);
+    }
 }
 
 struct Found<'s> {
@@ -145,7 +162,8 @@ fn namesakes(step: &str, path: &str, field: &Field<'_>, found: &mut Vec<String>)
     }
 }
 
-fn section(title: &str, lines: &[String], text: &mut String) {
+/// Adds a section with a title to an explanation, unless it has no lines.
+pub(crate) fn section(title: &str, lines: &[String], text: &mut String) {
     if lines.is_empty() {
         return;
     }
@@ -154,6 +172,11 @@ fn section(title: &str, lines: &[String], text: &mut String) {
         text.push_str(format!("{INDENT}{line}").trim_end());
         text.push('\n');
     }
+}
+
+/// The lines of a text that fit into a section.
+pub(crate) fn wrap_in_section(text: &str) -> Vec<String> {
+    wrap(text, WIDTH - INDENT.len())
 }
 
 fn line(name: &str, field: &Field<'_>, required: bool) -> String {

@@ -12,7 +12,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 pub use defaults::defaults;
-pub use explain::{Depth, explain};
+pub use explain::Depth;
+pub(crate) use explain::{explain, paths, section, wrap_in_section};
 pub use reference::reference;
 
 /// The JSON Schema (draft-07, every definition in place) of `T`, as indented JSON with a line feed at the end.
