@@ -10,6 +10,7 @@ use etcd_helm_plugin::{cli, post_renderer};
 use etcd_package::EtcdPackage;
 use host_tests::fuzz::{TARGETS, Target};
 use host_tests::payloads::{self, PAYLOADS};
+use host_tests::plans::Change;
 use host_tests::{Case, WASMTIME, hostile, root};
 use libtest_mimic::{Arguments, Trial};
 use rutter::printable;
@@ -41,6 +42,9 @@ fn main() -> Result<()> {
     for (name, payload) in PAYLOADS {
         trials.push(Trial::test(format!("printed::{name}"), move || Ok(printed(payload)?)));
     }
+    trials.push(Trial::test("plan::variables that repeat each other", || {
+        Ok(repeating_variables()?)
+    }));
     trials.push(Trial::test("printed::a long text", || Ok(printed(&payloads::long())?)));
     for target in ["stream", "resource_list", "plan"] {
         trials.push(Trial::test(format!("printed::every text of {target}"), move || {
@@ -98,6 +102,23 @@ fn damaged(texts: impl Iterator<Item = Vec<u8>>) -> Result<()> {
         let shown = || String::from_utf8_lossy(&text).into_owned();
         target.run(&EtcdPackage, &text).with_context(shown)?;
     }
+    Ok(())
+}
+
+/// Installed variables, each of which has all of another, are refused before they fill the memory.
+fn repeating_variables() -> Result<()> {
+    let mut change = Change::named("foreign-variables")?;
+    let variables: String = (1..2000)
+        .map(|number| format!("        - {{name: V{number}, value: \"$(V{})\"}}\n", number - 1))
+        .collect();
+    let first = format!("        env:\n        - {{name: V0, value: {}}}\n", "x".repeat(16_000));
+    ensure!(change.from.contains("        env:\n"), "the case has no variables");
+    change.from = change.from.replacen("        env:\n", &(first + &variables), 1);
+    let problems = change.plan().err().context("it is planned")?;
+    ensure!(
+        problems.iter().any(|problem| problem.message.contains("too long")),
+        "{problems:?}"
+    );
     Ok(())
 }
 

@@ -146,7 +146,13 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
     let mut target = None;
     let observes = package.observes()?;
     let further = match &desired {
-        Ok(desired) => further(&package, &desired.to_render(&description), &observes)?,
+        Ok(desired) => {
+            let mut further = further(&package, &desired.to_render(&description), &observes)?;
+            if source.component.is_some() {
+                keep_in_namespace(&mut further, desired.request.namespace.as_ref().or(namespace.as_ref()));
+            }
+            further
+        }
         Err(_) => Vec::new(),
     };
     let installed = match &args.from {
@@ -211,6 +217,11 @@ fn further(package: &Package, desired: &Request, observes: &[ObjectKind]) -> Res
         })
     };
     Ok(rendering.manifests.iter().filter_map(object).collect())
+}
+
+/// Leaves out objects of other namespaces than the plan's: the package of somebody else may name any, to be handed them.
+fn keep_in_namespace(further: &mut Vec<Further>, namespace: Option<&String>) {
+    further.retain(|object| object.namespace.is_none() || object.namespace.as_ref() == namespace);
 }
 
 /// The change that was asked for and is refused, in one line.
@@ -515,5 +526,27 @@ fn word(text: &str) -> String {
         text.to_owned()
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_are_handed_no_object_of_another_namespace() {
+        let object = |namespace: Option<&str>| Further {
+            kind: ObjectKind {
+                group: "example.com".to_owned(),
+                name: "keys".to_owned(),
+                optional: true,
+                keys_only: false,
+            },
+            name: "a".to_owned(),
+            namespace: namespace.map(str::to_owned),
+        };
+        let mut further = vec![object(None), object(Some("shop")), object(Some("bank"))];
+        keep_in_namespace(&mut further, Some(&"shop".to_owned()));
+        assert_eq!(further, [object(None), object(Some("shop"))]);
     }
 }

@@ -14,6 +14,9 @@ pub(super) const MEMBER: &str = "\u{0}";
 /// The longest text of an option that is followed. Variables may double each other without end.
 const LONGEST: usize = 16 << 10;
 
+/// The most bytes of all variables of a container together: an object of Kubernetes has less than 3 MiB.
+const LARGEST: usize = 16 << 20;
+
 /// Programs that run a script.
 const SHELLS: [&str; 6] = ["sh", "bash", "ash", "dash", "busybox", "tini"];
 
@@ -79,13 +82,20 @@ impl Options {
                 opaque = Some(reason);
             }
         }
+        let mut size = 0;
         for variable in items(container.get("env")) {
             let Some(name) = text(variable, "name") else {
                 opaque = Some("a variable has no name".to_owned());
                 continue;
             };
-            let value = variable_value(variable, template, namespace, objects, &variables);
-            variables.insert(name, value);
+            let setting = variable_value(variable, template, namespace, objects, &variables);
+            // Each can repeat all of another.
+            size += setting.value.known().or(setting.origin.as_ref()).map_or(0, String::len);
+            if size > LARGEST {
+                opaque = Some("its variables are too long".to_owned());
+                break;
+            }
+            variables.insert(name, setting);
         }
         let command: Vec<String> = items(container.get("command")).iter().filter_map(scalar).collect();
         let args: Vec<String> = items(container.get("args")).iter().filter_map(scalar).collect();
