@@ -37,6 +37,7 @@ pub mod dns;
 mod drive;
 pub mod env;
 mod field;
+mod file;
 pub mod handler;
 pub mod mount;
 pub mod network;

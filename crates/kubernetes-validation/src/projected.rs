@@ -8,8 +8,8 @@ use k8s_openapi::api::core::v1::{
 use rutter::names::DnsSubdomain;
 
 use crate::field::Field;
+use crate::file::{key_to_path, mode, path, pod_file};
 use crate::selector;
-use crate::volume::{file, key_to_path, mode, pod_file};
 
 /// A projected volume, in which no two files have one path.
 pub(crate) fn volume(field: &mut Field<'_, '_>, source: &ProjectedVolumeSource) {
@@ -61,12 +61,12 @@ fn items(field: &mut Field<'_, '_>, items: Option<&[KeyToPath]>, files: &mut BTr
 }
 
 fn token(field: &mut Field<'_, '_>, token: &ServiceAccountTokenProjection) {
-    file(field, "path", &token.path);
+    path(field, "path", &token.path);
     field.range("expirationSeconds", token.expiration_seconds, 600..=1 << 32);
 }
 
 fn trust_bundle(field: &mut Field<'_, '_>, bundle: &ClusterTrustBundleProjection) {
-    file(field, "path", &bundle.path);
+    path(field, "path", &bundle.path);
     field.exactly_one(&[
         ("name", bundle.name.is_some()),
         ("signerName", bundle.signer_name.is_some()),

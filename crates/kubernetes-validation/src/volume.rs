@@ -3,25 +3,17 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{
-    CSIVolumeSource, ConfigMapVolumeSource, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource,
-    HostPathVolumeSource, ImageVolumeSource, KeyToPath, NFSVolumeSource, SecretVolumeSource, Volume,
+    CSIVolumeSource, ConfigMapVolumeSource, DownwardAPIVolumeSource, EmptyDirVolumeSource, HostPathVolumeSource,
+    ImageVolumeSource, NFSVolumeSource, SecretVolumeSource, Volume,
 };
 use k8s_openapi::apimachinery::pkg::api::resource;
 use rutter::names::{DnsLabel, DnsSubdomain};
 use rutter::quantity::Quantity;
 
 use crate::container::PULL_POLICIES;
-use crate::field::{Field, given, is_below};
-use crate::{claim, drive, env, projected};
-
-/// Fields of a pod that a file can hold.
-const POD_FIELDS: [&str; 5] = [
-    "metadata.name",
-    "metadata.namespace",
-    "metadata.labels",
-    "metadata.annotations",
-    "metadata.uid",
-];
+use crate::field::{Field, given};
+use crate::file::{key_to_path, mode, pod_file};
+use crate::{claim, drive, projected};
 
 const HOST_PATH_TYPES: [&str; 7] = [
     "DirectoryOrCreate",
@@ -177,56 +169,7 @@ fn secret(field: &mut Field<'_, '_>, source: &SecretVolumeSource) {
     field.each("items", source.items.iter().flatten(), key_to_path);
 }
 
-/// A key and its file.
-pub(crate) fn key_to_path(field: &mut Field<'_, '_>, item: &KeyToPath) {
-    field.required("key", &item.key);
-    file(field, "path", &item.path);
-    mode(field, "mode", item.mode);
-}
-
 fn downward_api(field: &mut Field<'_, '_>, source: &DownwardAPIVolumeSource) {
     mode(field, "defaultMode", source.default_mode);
     field.each("items", source.items.iter().flatten(), pod_file);
-}
-
-/// A file with something about the pod.
-pub(crate) fn pod_file(field: &mut Field<'_, '_>, item: &DownwardAPIVolumeFile) {
-    file(field, "path", &item.path);
-    mode(field, "mode", item.mode);
-    field.exactly_one(&[
-        ("fieldRef", item.field_ref.is_some()),
-        ("resourceFieldRef", item.resource_field_ref.is_some()),
-    ]);
-    field.with("fieldRef", item.field_ref.as_ref(), |field, pod| {
-        env::pod_field(field, pod, &POD_FIELDS);
-    });
-    field.with(
-        "resourceFieldRef",
-        item.resource_field_ref.as_ref(),
-        |field, selector| {
-            field.required("containerName", selector.container_name.as_deref().unwrap_or_default());
-            env::resource(field, selector);
-        },
-    );
-}
-
-/// A file in a volume. A kubelet keeps its own under names that start with `..`.
-pub(crate) fn file(field: &mut Field<'_, '_>, name: &str, path: &str) {
-    if field.required(name, path) && (path.starts_with("..") || !is_below(path)) {
-        let message = format!("{path:?} is no path of a file in the volume");
-        field.at(name).invalid(message, "write a relative path without `..`");
-    }
-}
-
-/// The mode of a file. YAML has no way to write an octal number that all of its readers understand.
-pub(crate) fn mode(field: &mut Field<'_, '_>, name: &str, mode: Option<i32>) {
-    let Some(mode) = mode.filter(|mode| !(0..=0o777).contains(mode)) else {
-        return;
-    };
-    let meant = i32::from_str_radix(&mode.to_string(), 8);
-    let meant = meant.ok().filter(|meant| (0..=0o777).contains(meant)).unwrap_or(0o640);
-    let message = format!("expected 0 to 511, which is 777 in octal, found {mode}");
-    field
-        .at(name)
-        .invalid(message, &format!("write {meant} for {meant:o} in octal"));
 }
