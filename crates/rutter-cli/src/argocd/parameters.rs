@@ -117,22 +117,35 @@ fn set(item: &Value) -> Result<Vec<String>, Diagnostic> {
     map.iter()
         .map(|(key, value)| {
             let value = value.as_str().ok_or_else(wrong)?;
-            let is_list = value.starts_with('{') && value.ends_with('}');
-            let value = if is_list {
+            let value = if is_list(value) {
                 value.to_owned()
             } else {
-                escape_commas(value)
+                escape(value, &[','])
             };
-            Ok(format!("{key}={value}"))
+            Ok(format!("{}={value}", escape(key, &[',', '='])))
         })
         .collect()
 }
 
-fn escape_commas(value: &str) -> String {
+/// Whether a value is one list, whose first brace is closed by its last character: `{a},b={c}` is not.
+fn is_list(value: &str) -> bool {
+    let Some(inner) = value.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+        return false;
+    };
+    let mut is_escaped = false;
+    let is_closed = inner.chars().any(|c| {
+        let closes = c == '}' && !is_escaped;
+        is_escaped = c == '\\' && !is_escaped;
+        closes
+    });
+    !is_closed && !is_escaped
+}
+
+fn escape(text: &str, special: &[char]) -> String {
     let mut escaped = String::new();
     let mut is_escaped = false;
-    for c in value.chars() {
-        if c == ',' && !is_escaped {
+    for c in text.chars() {
+        if special.contains(&c) && !is_escaped {
             escaped.push('\\');
         }
         is_escaped = c == '\\' && !is_escaped;
@@ -193,6 +206,48 @@ mod tests {
         assert_eq!(Parameters::parse(text), Ok(expected));
         assert_eq!(Parameters::parse("null"), Ok(Parameters::default()));
         assert_eq!(Parameters::parse("[]"), Ok(Parameters::default()));
+    }
+
+    #[test]
+    fn an_entry_sets_one_value_whatever_its_braces() {
+        for (key, value, expected) in [
+            ("a", "{1,2}", Some("a:\n- 1\n- 2\n")),
+            ("a", "{1},b={2}", None),
+            ("a", r"{1\},b={2}", None),
+            ("a", r"{1,b=2\}", None),
+            ("a", "{1}}", None),
+            ("a", "1,b=2", Some("a: \"1,b=2\"\n")),
+            ("a,b", "1", Some("\"a,b\": 1\n")),
+            ("b=2,a", "1", Some("\"b=2,a\": 1\n")),
+        ] {
+            let item = json!({"map": {key: value}});
+            let [text] = &*set(&item).expect("a map") else {
+                panic!("{key}: {value}");
+            };
+            let mut values = helm_values::Values::default();
+            let expression = helm_values::Expression {
+                kind: helm_values::Kind::Typed,
+                source: 0,
+                text,
+            };
+            let applied = values.apply::<Diagnostic>(&expression, &mut |_| Ok(String::new()));
+            let merged = values.finish().text;
+            match expected {
+                Some(expected) => {
+                    applied.expect(text);
+                    let read = |text: &str| {
+                        rutter::yaml::parse(text, 0, 1)
+                            .expect("YAML")
+                            .map(|node| json::from_node(&node).expect("JSON"))
+                    };
+                    assert_eq!(read(&merged), read(expected), "{text}");
+                }
+                None => assert!(
+                    applied.is_err() || !merged.contains("b:") && !merged.contains("\"b\":"),
+                    "{text}: {merged}"
+                ),
+            }
+        }
     }
 
     #[test]
