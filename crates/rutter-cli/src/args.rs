@@ -77,6 +77,7 @@ Examples:
   rutter diff values.yaml new-values.yaml
   git show main:values.yaml | rutter diff - values.yaml
   rutter render -f values.yaml --set replicas=5 | rutter diff values.yaml -
+  rutter diff values.yaml new-values.yaml --output json
 
 Each side is a values document, or a stream of Kubernetes objects such as `rutter render` writes.
 That is why there is no --set here, nor several files for a side: it would not be plain which side
@@ -198,7 +199,7 @@ pub(crate) enum Command {
     Render(Render),
     /// Say what is wrong with the input, and write nothing
     #[command(
-        after_help = "Examples:\n  rutter validate -f values.yaml\n  rutter validate -f values.yaml --output json 2> diagnostics.json"
+        after_help = "Examples:\n  rutter validate -f values.yaml\n  rutter validate -f values.yaml --output json > diagnostics.json"
     )]
     Validate(Validate),
     /// Show what would change between two inputs, object by object
@@ -310,6 +311,9 @@ pub(crate) struct Diff {
     /// Show this many lines around each difference
     #[arg(short = 'C', long, value_name = "LINES", default_value_t = 3)]
     pub(crate) context: u16,
+    /// How to print the differences; with json, diagnostics are JSON too
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: PlanFormat,
     #[command(flatten)]
     pub(crate) installation: Installation,
     #[command(flatten)]

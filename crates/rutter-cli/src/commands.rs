@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 use crate::args::{
     Cli, Command, Completions, Describe, Explain, Format, Input, OutputFormat, Plugin, Render, Source, Validate,
-    Warnings,
 };
 use crate::failure::{Failure, Located};
 use crate::files::NewFile;
@@ -59,7 +58,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
     let Err(failure) = result else {
         return ExitCode::SUCCESS;
     };
-    tell(&failure, &sources, format, "rutter: the input is refused");
+    tell(&failure, &sources, format, REFUSED);
     ExitCode::from(failure.exit_status())
 }
 
@@ -100,15 +99,15 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
                 report,
             )?;
             output::all_to_stdout(manifests).map_err(Failure::Host)?;
-            report.write(None);
-            return Ok(());
+            return report.write(None);
         }
     } else {
         inputs::read(&args.input.files, &args.input.set, sources)?;
     }
     let package = package::load(&args.source).map_err(Failure::Host)?;
     let Outcome { parts, warnings } = inputs::render(&package, &package.describe()?, &args.input, sources)?;
-    let report = of_warnings(&warnings, sources, &args.warnings, args.format.output)?;
+    let report = Report::counting(&args.warnings, args.format.output);
+    let report = of_warnings(&warnings, sources, report)?;
     let written = match (&args.output_dir, args.format.output) {
         (Some(folder), format) => {
             let files = files::of(&parts, sources).map_err(refused)?;
@@ -124,41 +123,46 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
         ),
     };
     written.map_err(Failure::Host)?;
-    report.write(None);
+    report.write(None)?;
     note_unread(&args.input, args.format.output);
     Ok(())
 }
 
+/// Validates the input. As JSON, the diagnostics are the result, and go to standard output.
 fn validate(args: &Validate, sources: &mut Sources) -> Result<(), Failure> {
     let format = args.format.output;
+    let mut report = Report::of_validation(&args.warnings, format);
     if let Some(fleet) = inputs::read_short(&args.input, sources)? {
-        let report = Report::counting(&args.warnings, format);
         let report = pass(fleet, &args.input, &args.source, OnRefusal::KeepGoing, None, report)?;
-        report.write(Some(ACCEPTED));
-        return Ok(());
+        return report.write(Some(ACCEPTED));
     }
     let package = package::load(&args.source).map_err(Failure::Host)?;
-    let Outcome { warnings, .. } = inputs::render(&package, &package.describe()?, &args.input, sources)?;
-    let report = of_warnings(&warnings, sources, &args.warnings, format)?;
-    note_unread(&args.input, format);
-    report.write(Some(ACCEPTED));
-    Ok(())
+    match inputs::render(&package, &package.describe()?, &args.input, sources) {
+        Ok(Outcome { warnings, .. }) => {
+            let report = of_warnings(&warnings, sources, report)?;
+            note_unread(&args.input, format);
+            report.write(Some(ACCEPTED))
+        }
+        Err(Failure::Refused(diagnostics)) => {
+            report.add(&diagnostics, sources).map_err(Failure::Host)?;
+            report.write(Some(REFUSED))?;
+            Err(Failure::Told)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// What `validate` says of an input that is not refused.
 const ACCEPTED: &str = "rutter: the input is accepted";
 
+/// What commands say of an input that is refused.
+const REFUSED: &str = "rutter: the input is refused";
+
 /// The conclusion of `render` and `validate` about an input that is refused for its warnings.
 const DENIED: &str = "rutter: the input is refused, because it has warnings";
 
 /// The report of a rendering that succeeded.
-fn of_warnings(
-    warnings: &[Located],
-    sources: &Sources,
-    counted: &Warnings,
-    format: OutputFormat,
-) -> Result<Report, Failure> {
-    let mut report = Report::counting(counted, format);
+fn of_warnings(warnings: &[Located], sources: &Sources, mut report: Report) -> Result<Report, Failure> {
     // It is told as far as there is room to hold it.
     let _ = report.add(warnings, sources);
     check_denied(report)
@@ -166,7 +170,7 @@ fn of_warnings(
 
 fn check_denied(report: Report) -> Result<Report, Failure> {
     if report.is_denied() {
-        report.write(Some(DENIED));
+        report.write(Some(DENIED))?;
         return Err(Failure::Told);
     }
     Ok(report)
@@ -195,11 +199,11 @@ fn pass(
     match renderer.render(fleet, manifests, &mut report) {
         Ok(None) => check_denied(report),
         Ok(Some(refused)) => {
-            report.write(Some(&refused));
+            report.write(Some(&refused))?;
             Err(Failure::Told)
         }
         Err(failure) => {
-            report.write(None);
+            report.write_to_stderr(None);
             Err(failure)
         }
     }

@@ -12,12 +12,14 @@ use rutter::stream::{self, Part};
 use rutter::yaml::{self, Node, Value};
 use rutter::{Description, Manifest, printable};
 use rutter_host::Package;
+use serde_json::json;
 use similar::{ChangeTag, TextDiff};
 
-use crate::args::{Diff, Input, OutputFormat};
+use crate::args::{Diff, Input, OutputFormat, PlanFormat, Warnings};
 use crate::failure::Failure;
 use crate::inputs::{self, Outcome};
 use crate::output::{self, Ink};
+use crate::report::Report;
 use crate::sources::Sources;
 use crate::{commands, files, json, kubernetes, package, report};
 
@@ -40,7 +42,7 @@ struct Told;
 
 fn compare(args: &Diff) -> Result<Verdict, Told> {
     let told = |failure: Failure| {
-        commands::tell(&failure, &Sources::default(), OutputFormat::Yaml, "");
+        commands::tell(&failure, &Sources::default(), args.output.of_diagnostics(), "");
         Told
     };
     if inputs::is_stdin(&args.old) && inputs::is_stdin(&args.new) {
@@ -66,9 +68,14 @@ fn compare(args: &Diff) -> Result<Verdict, Told> {
     let [old, new] = sides.each_ref().map(|side| side.render(&package, &description));
     let (old, new) = (old?, new?);
     let changes = Changes::between(&old, &new);
-    let written = output::coloured_to_stdout(&changes.to_text(args.context.into(), Ink::for_stdout()));
+    let written = match args.output {
+        PlanFormat::Text => output::coloured_to_stdout(&changes.to_text(args.context.into(), Ink::for_stdout())),
+        PlanFormat::Json => output::to_stdout(&(json::to_text(&changes.to_json()) + "\n")),
+    };
     written.map_err(|error| told(Failure::Host(error)))?;
-    report::to_stderr(&format!("rutter: {}", changes.summary()));
+    if args.output == PlanFormat::Text {
+        report::to_stderr(&format!("rutter: {}", changes.summary()));
+    }
     Ok(if changes.differences.is_empty() {
         Verdict::Same
     } else {
@@ -81,6 +88,7 @@ struct Side {
     name: String,
     input: Input,
     sources: Sources,
+    format: OutputFormat,
 }
 
 impl Side {
@@ -93,6 +101,7 @@ impl Side {
             },
             input: Input::of_file(path.to_owned(), args.installation.clone()),
             sources: Sources::default(),
+            format: args.output.of_diagnostics(),
         }
     }
 
@@ -112,14 +121,17 @@ impl Side {
         let Outcome { parts, warnings } = rendered.map_err(|failure| self.tell(&failure))?;
         if !warnings.is_empty() {
             let conclusion = format!("rutter: {} is accepted", self.name);
-            report::write(&warnings, &self.sources, OutputFormat::Yaml, Some(&conclusion));
+            let mut report = Report::counting(&Warnings::default(), self.format);
+            // It is told as far as there is room to hold it.
+            let _ = report.add(&warnings, &self.sources);
+            report.write_to_stderr(Some(&conclusion));
         }
         Ok(Object::all(&parts))
     }
 
     fn tell(&self, failure: &Failure) -> Told {
         let refused = format!("rutter: {} is refused", self.name);
-        commands::tell(failure, &self.sources, OutputFormat::Yaml, &refused);
+        commands::tell(failure, &self.sources, self.format, &refused);
         Told
     }
 }
@@ -226,6 +238,78 @@ enum Difference<'a> {
     Removed(&'a Object),
 }
 
+impl Difference<'_> {
+    /// With both objects whole. One that is not plain YAML is a string.
+    fn to_json(&self) -> serde_json::Value {
+        let (change, old, new) = match self {
+            Self::Added(new) => ("added", None, Some(*new)),
+            Self::Changed(old, new) => ("changed", Some(*old), Some(*new)),
+            Self::Removed(old) => ("removed", Some(*old), None),
+        };
+        let mut object = json!({"change": change});
+        if let Some(Identity::Named {
+            api_version,
+            kind,
+            namespace,
+            name,
+        }) = old.or(new).map(|object| &object.identity)
+        {
+            object["apiVersion"] = json!(api_version);
+            object["kind"] = json!(kind);
+            object["namespace"] = json!(namespace);
+            object["name"] = json!(name);
+        }
+        let value = |object: &Object| json::from_node(object.tree().as_ref()?).ok();
+        let values = (old.and_then(value), new.and_then(value));
+        if let (Some(old), Some(new)) = &values {
+            let mut fields = Vec::new();
+            compare_fields("", Some(old), Some(new), &mut fields);
+            object["fields"] = json!(fields);
+            object["notes"] = json!(kubernetes::notes(old, new));
+        }
+        for (side, value, whole) in [("old", values.0, old), ("new", values.1, new)] {
+            if let Some(whole) = whole {
+                object[side] = value.unwrap_or_else(|| json!(whole.text));
+            }
+        }
+        object
+    }
+}
+
+/// Adds the paths at which two values differ, each with the values. One that is absent is left out.
+fn compare_fields(
+    path: &str,
+    old: Option<&serde_json::Value>,
+    new: Option<&serde_json::Value>,
+    fields: &mut Vec<serde_json::Value>,
+) {
+    use serde_json::Value::{Array, Object};
+
+    match (old, new) {
+        (Some(old), Some(new)) if old == new => {}
+        (Some(Object(old)), Some(Object(new))) => {
+            let added = new.keys().filter(|key| !old.contains_key(*key));
+            for key in old.keys().chain(added) {
+                compare_fields(&yaml::join(path, key), old.get(key), new.get(key), fields);
+            }
+        }
+        (Some(Array(old)), Some(Array(new))) => {
+            for index in 0..old.len().max(new.len()) {
+                compare_fields(&format!("{path}[{index}]"), old.get(index), new.get(index), fields);
+            }
+        }
+        (old, new) => {
+            let mut field = json!({"path": path});
+            for (side, value) in [("old", old), ("new", new)] {
+                if let Some(value) = value {
+                    field[side] = value.clone();
+                }
+            }
+            fields.push(field);
+        }
+    }
+}
+
 /// All differences: those of new objects in the order of the new ones, then those that are gone.
 struct Changes<'a> {
     differences: Vec<Difference<'a>>,
@@ -267,6 +351,11 @@ impl<'a> Changes<'a> {
             (self.unchanged, "unchanged"),
         ];
         counts.map(|(count, what)| format!("{count} {what}")).join(", ")
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let differences: Vec<_> = self.differences.iter().map(Difference::to_json).collect();
+        json!({"differences": differences, "unchanged": self.unchanged})
     }
 
     fn to_text(&self, context: usize, ink: Ink) -> String {

@@ -4,6 +4,7 @@
 
 mod snippet;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
 
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 use self::snippet::Snippet;
 use crate::args::{OutputFormat, Warnings};
-use crate::failure::Located;
+use crate::failure::{Failure, Located};
 use crate::json;
 use crate::output::{self, Spool};
 use crate::sources::Sources;
@@ -45,7 +46,7 @@ pub(crate) fn write(diagnostics: &[Located], sources: &Sources, format: OutputFo
     let mut report = Report::new(format);
     // It is told as far as there is room to hold it.
     let _ = report.add(diagnostics, sources);
-    report.write(conclusion);
+    report.write_to_stderr(conclusion);
 }
 
 /// Diagnostics as they come up, for standard error.
@@ -57,21 +58,42 @@ pub(crate) struct Report {
     /// The warnings that count.
     counted: Warnings,
     has_warnings: bool,
+    /// Whether they are what the command was asked for.
+    is_result: bool,
+    /// How many warnings of each code there are, if only the first of them are printed.
+    numbers: Option<BTreeMap<String, usize>>,
 }
+
+/// How many warnings of one code people get to read.
+const MOST_WARNINGS: usize = 5;
 
 impl Report {
     pub(crate) fn new(format: OutputFormat) -> Self {
-        Self::counting(&Warnings::default(), format)
+        Self {
+            numbers: None,
+            ..Self::counting(&Warnings::default(), format)
+        }
     }
 
-    /// A report without the warnings that do not count.
+    /// A report without the warnings that do not count. People get the first few of each code, and the number of the rest.
     pub(crate) fn counting(warnings: &Warnings, format: OutputFormat) -> Self {
+        let style = Style::of(format);
         Self {
-            style: Style::of(format),
+            numbers: (style != Style::Json).then(BTreeMap::new),
+            style,
             spool: Spool::new(),
             is_empty: true,
             counted: warnings.clone(),
             has_warnings: false,
+            is_result: false,
+        }
+    }
+
+    /// The report of `validate`, which is its result if it is JSON.
+    pub(crate) fn of_validation(warnings: &Warnings, format: OutputFormat) -> Self {
+        Self {
+            is_result: format == OutputFormat::Json,
+            ..Self::counting(warnings, format)
         }
     }
 
@@ -90,7 +112,16 @@ impl Report {
             if !self.counted.keep(&located.diagnostic) {
                 continue;
             }
-            self.has_warnings |= located.diagnostic.severity == Severity::Warning;
+            if located.diagnostic.severity == Severity::Warning {
+                self.has_warnings = true;
+                if let Some(numbers) = &mut self.numbers {
+                    let number = numbers.entry(located.diagnostic.code.to_string()).or_default();
+                    *number += 1;
+                    if *number > MOST_WARNINGS {
+                        continue;
+                    }
+                }
+            }
             let text = match self.style {
                 Style::Plain => plain(std::slice::from_ref(located), sources),
                 Style::Drawn => drawn(located, sources, theme()),
@@ -109,13 +140,40 @@ impl Report {
         Ok(())
     }
 
-    /// Writes them to standard error, and then `conclusion` where people read.
-    pub(crate) fn write(self, conclusion: Option<&str>) {
-        // Where nobody listens there is nobody to tell.
-        let _ = self.try_write(conclusion);
+    /// Writes them, and then `conclusion` where people read: to standard error, or to standard output if they are the
+    /// result of the command.
+    ///
+    /// # Errors
+    ///
+    /// If standard output cannot be written.
+    pub(crate) fn write(self, conclusion: Option<&str>) -> Result<(), Failure> {
+        if !self.is_result {
+            self.write_to_stderr(conclusion);
+            return Ok(());
+        }
+        let written = self.finish(conclusion).and_then(output::all_to_stdout);
+        written.map_err(Failure::Host)
     }
 
-    fn try_write(mut self, conclusion: Option<&str>) -> Result<()> {
+    /// Writes them to standard error, and then `conclusion` where people read.
+    pub(crate) fn write_to_stderr(self, conclusion: Option<&str>) {
+        // Where nobody listens there is nobody to tell.
+        let _ = self
+            .finish(conclusion)
+            .and_then(|text| text.copy_to(output::stderr().lock()));
+    }
+
+    fn finish(mut self, conclusion: Option<&str>) -> Result<Spool> {
+        for (code, number) in self.numbers.take().unwrap_or_default() {
+            if let more @ 1.. = number.saturating_sub(MOST_WARNINGS) {
+                let text = format!(
+                    "… and {} more `{code}` warning{}; `--output json` lists all",
+                    thousands(more),
+                    if more == 1 { "" } else { "s" }
+                );
+                self.spool.write(&format!("{}\n", printable::line(&text)))?;
+            }
+        }
         match (self.style, conclusion) {
             // Where diagnostics are all that was asked for, none are an answer, too.
             (Style::Json, None) if self.is_empty => {}
@@ -125,8 +183,21 @@ impl Report {
             }
             (Style::Plain | Style::Drawn, None) => {}
         }
-        self.spool.copy_to(output::stderr().lock())
+        Ok(self.spool)
     }
+}
+
+/// A number with commas between thousands.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Diagnostics as the text that every route of a package gives.

@@ -260,7 +260,56 @@ fn diagnostics_are_json_even_if_there_are_none() {
     let setting = Setting::rendering();
     setting.file("foreign.yaml", "apiVersion: v1\nkind: Namespace\n");
     let validate = ["validate", "-f", "foreign.yaml", "--output", "json"];
-    assert_eq!(setting.run(&validate), (0, String::new(), "[]\n".to_owned()));
+    assert_eq!(setting.run(&validate), (0, "[]\n".to_owned(), String::new()));
+}
+
+#[test]
+fn diagnostics_are_the_result_of_validate_as_json() {
+    let parse = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+    let validate = ["validate", "-f", "a.yaml", "--output", "json"];
+    for (setting, expected, severity) in [(Setting::rendering(), 0, "warning"), (Setting::refusing(), 1, "error")] {
+        setting.file("a.yaml", "a: 1\n");
+        let (status, stdout, stderr) = setting.run(&validate);
+        assert_eq!((status, stderr.as_str()), (expected, ""));
+        assert_eq!(parse(&stdout)[0]["severity"], severity);
+        let (status, stdout, _) = setting.run(&[&validate[..], &["--deny-warnings"]].concat());
+        assert_eq!((status, parse(&stdout)[0]["severity"].as_str()), (1, Some(severity)));
+    }
+    // A stream that flows through.
+    let setting = Setting::rendering();
+    setting.file("a.yaml", &OURS.repeat(2000));
+    let (status, stdout, stderr) = setting.run(&validate);
+    assert_eq!((status, stderr.as_str()), (1, ""));
+    let diagnostics = parse(&stdout);
+    let warnings = diagnostics
+        .as_array()
+        .expect("an array")
+        .iter()
+        .filter(|it| it["severity"] == "warning");
+    assert_eq!(warnings.count(), 2000);
+    // Nothing of an input that could not be validated to its end.
+    let setting = Setting::new("unreachable");
+    setting.file("a.yaml", "a: 1\n");
+    let (status, stdout, _) = setting.run(&validate);
+    assert_eq!((status, stdout.as_str()), (3, ""));
+}
+
+const OURS: &str = "---\napiVersion: text\nkind: text\nmetadata: {name: text}\n";
+
+#[test]
+fn of_many_warnings_the_first_are_printed_and_the_rest_counted() {
+    let setting = Setting::rendering();
+    setting
+        .file("a.yaml", &OURS.repeat(2000))
+        .file("b.yaml", &OURS.repeat(6));
+    let (_, _, stderr) = setting.run(&["validate", "-f", "a.yaml"]);
+    assert_eq!(stderr.matches("warning[text]").count(), 5);
+    let more = "… and 1,995 more `text` warnings; `--output json` lists all\nrutter: the input is refused";
+    assert!(stderr.contains(more), "{stderr}");
+    // Two objects of one name: all of these errors are printed.
+    assert_eq!(stderr.matches("error[").count(), 3998);
+    let (_, _, stderr) = setting.run(&["validate", "-f", "b.yaml", "--quiet"]);
+    assert!(!stderr.contains("more"), "{stderr}");
 }
 
 #[cfg(unix)]
@@ -1133,6 +1182,55 @@ a document without a name removed
     let (status, stdout, stderr) = setting.run_with(&["diff", "old.yaml", "-"], &old.concat());
     assert_eq!((status, stdout.as_str()), (0, ""));
     assert_eq!(stderr, "rutter: 0 changed, 0 added, 0 removed, 6 unchanged\n");
+}
+
+#[test]
+fn differences_are_json() {
+    let setting = Setting::rendering();
+    let long = "x".repeat(5000);
+    let old = [
+        object("A", "same", ""),
+        object("A", "a", "spec: {a: 1, b: [1, 2], c: x}\n"),
+        object("A", "gone", ""),
+    ];
+    let new = [
+        object("A", "same", ""),
+        object("A", "a", &format!("spec: {{a: 2, b: [1], d: {long}}}\n")),
+        object("B", "b", ""),
+    ];
+    setting.file("old.yaml", &old.concat()).file("new.yaml", &new.concat());
+    let (status, stdout, stderr) = setting.run(&["diff", "old.yaml", "new.yaml", "--output", "json"]);
+    assert_eq!((status, stderr.as_str()), (1, ""));
+    let found: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(found["unchanged"], 1);
+    let [changed, added, removed] = &found["differences"].as_array().expect("an array")[..] else {
+        panic!("{stdout}");
+    };
+    assert_eq!(
+        (&changed["change"], &changed["name"], &changed["namespace"]),
+        (&json!("changed"), &json!("a"), &json!("shop"))
+    );
+    let fields = json!([
+        {"path": "spec.a", "old": 1, "new": 2},
+        {"path": "spec.b[1]", "old": 2},
+        {"path": "spec.c", "old": "x"},
+        {"path": "spec.d", "new": long},
+    ]);
+    assert_eq!(changed["fields"], fields);
+    assert_eq!(changed["new"]["spec"]["d"], long);
+    assert_eq!(
+        (&added["change"], &added["kind"], &added["new"]["kind"]),
+        (&json!("added"), &json!("B"), &json!("B"))
+    );
+    assert_eq!(
+        (&removed["change"], &removed["old"]["metadata"]["name"]),
+        (&json!("removed"), &json!("gone"))
+    );
+    let same = setting.run(&["diff", "old.yaml", "old.yaml", "--output", "json"]);
+    let text = "{\n  \"differences\": [],\n  \"unchanged\": 3\n}\n";
+    assert_eq!(same, (0, text.to_owned(), String::new()));
+    let (status, stdout, stderr) = setting.run(&["diff", "old.yaml", "none.yaml", "--output", "json"]);
+    assert_eq!((status, stdout.as_str()), (2, ""), "{stderr}");
 }
 
 #[test]
