@@ -105,7 +105,7 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
         inputs::read(&args.input.files, &args.input.set, sources)?;
     }
     let package = package::load(&args.source).map_err(Failure::Host)?;
-    let Outcome { parts, warnings } = inputs::render(&package, &package.describe()?, &args.input, sources)?;
+    let Outcome { parts, warnings, notes } = inputs::render(&package, &package.describe()?, &args.input, sources)?;
     let report = Report::counting(&args.warnings, args.format.output);
     let report = of_warnings(&warnings, sources, report)?;
     let written = match (&args.output_dir, args.format.output) {
@@ -124,6 +124,9 @@ fn render(args: &Render, sources: &mut Sources) -> Result<(), Failure> {
     };
     written.map_err(Failure::Host)?;
     report.write(None)?;
+    if args.output_dir.is_some() && args.format.output == OutputFormat::Yaml && !args.warnings.quiet {
+        print_notes(&notes);
+    }
     note_unread(&args.input, args.format.output);
     Ok(())
 }
@@ -222,6 +225,16 @@ fn note_unread(input: &Input, format: OutputFormat) {
         && rustix::io::ioctl_fionread(io::stdin()).is_ok_and(|bytes| bytes > 0)
     {
         report::to_stderr("note: standard input is not read; write `-f -` to read it");
+    }
+}
+
+/// Prints what to do after the manifests are applied, which a package says for each installation. Of several, they would
+/// be too many to be read.
+fn print_notes(notes: &[String]) {
+    if let [notes] = notes
+        && !notes.trim().is_empty()
+    {
+        report::to_stderr(&format!("note: after the manifests are applied:\n{}", notes.trim_end()));
     }
 }
 

@@ -118,7 +118,7 @@ impl Side {
 
     fn render(&self, package: &Package, description: &Description) -> Result<Vec<Object>, Told> {
         let rendered = inputs::render(package, description, &self.input, &self.sources);
-        let Outcome { parts, warnings } = rendered.map_err(|failure| self.tell(&failure))?;
+        let Outcome { parts, warnings, .. } = rendered.map_err(|failure| self.tell(&failure))?;
         if !warnings.is_empty() {
             let conclusion = format!("rutter: {} is accepted", self.name);
             let mut report = Report::counting(&Warnings::default(), self.format);

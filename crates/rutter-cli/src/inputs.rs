@@ -23,6 +23,8 @@ use helm_values::{Expression, Kind, Merged, Values};
 pub(crate) struct Outcome<'a> {
     pub(crate) parts: Vec<Part<'a>>,
     pub(crate) warnings: Vec<Located>,
+    /// What to do next, for each installation.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Reads everything that the command line names into `sources`: first the files, then the expressions, in the order in
@@ -101,6 +103,7 @@ pub(crate) fn render<'a>(
             Ok(rendering) => Ok(Outcome {
                 parts: vec![Part::Manifests(rendering.manifests)],
                 warnings: merged.locate_all(rendering.warnings),
+                notes: vec![rendering.notes],
             }),
             Err(diagnostics) => Err(Failure::Refused(merged.locate_all(diagnostics))),
         };
@@ -109,18 +112,23 @@ pub(crate) fn render<'a>(
         input.installation.name.as_deref(),
         input.installation.namespace.as_str(),
     );
+    let mut notes = Vec::new();
     let render = |request: &Request| {
         let mut request = request.clone();
         if current.is_some() {
             request.installed.clone_from(&current);
         }
-        package.render(&request)
+        let answer = package.render(&request);
+        if let Ok(Ok(rendering)) = &answer {
+            notes.push(rendering.notes.clone());
+        }
+        answer
     };
     let rendered = stream::render_text(text, description, name, namespace, render)?;
     let Rendered { parts, warnings } =
         rendered.map_err(|diagnostics| Failure::Refused(Located::all(0, diagnostics)))?;
     let warnings = Located::all(0, warnings);
-    Ok(Outcome { parts, warnings })
+    Ok(Outcome { parts, warnings, notes })
 }
 
 /// What a file says is installed.

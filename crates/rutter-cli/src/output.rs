@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context as _, Result};
 use rutter::printable;
-use tempfile::{SpooledData, SpooledTempFile};
+use tempfile::{SpooledData, SpooledTempFile, TempDir};
 
 use crate::args::Color;
 use crate::files::NewFile;
@@ -270,11 +270,13 @@ impl Ink {
 /// If a file cannot be written. Then no file that was there before has changed, unless renaming itself failed.
 pub(crate) fn to_folder(folder: &Path, files: &[NewFile<'_>]) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", printable::path(folder)))?;
-    let mut finished = Vec::with_capacity(files.len());
+    remove_abandoned(folder);
+    let unfinished = Unfinished::new(folder)?;
     for (number, file) in files.iter().enumerate() {
-        finished.push(Unfinished::write(folder, number, file)?);
+        unfinished.write(number, file)?;
     }
-    finished.into_iter().try_for_each(Unfinished::finish)
+    let mut files = files.iter().enumerate();
+    files.try_for_each(|(number, file)| unfinished.finish(number, file))
 }
 
 /// The YAML files in `folder` that are none of `files`, by name: what an earlier render wrote, or somebody else.
@@ -296,42 +298,69 @@ pub(crate) fn others(folder: &Path, files: &[NewFile<'_>]) -> Result<Vec<String>
     Ok(others)
 }
 
-/// A file under a name of its own, which is removed unless it gets its final one.
-struct Unfinished {
-    path: PathBuf,
-    target: PathBuf,
+/// How the names of directories begin in which files wait for their names.
+const UNFINISHED: &str = ".rutter.";
+
+/// Removes what runs have left that were ended by a signal: the system has taken their locks from them.
+///
+/// What cannot be removed is somebody else's, or in use.
+fn remove_abandoned(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_directory = entry.file_type().is_ok_and(|file_type| file_type.is_dir());
+        if is_directory
+            && entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
+            && let Ok(directory) = File::open(entry.path())
+            && directory.try_lock().is_ok()
+        {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
-impl Unfinished {
-    fn write(folder: &Path, number: usize, file: &NewFile<'_>) -> Result<Self> {
-        let NewFile { name, text } = file;
-        let target = folder.join(&**name);
+/// A hidden directory of files without their final names, which is removed with those that do not get them.
+struct Unfinished<'a> {
+    folder: &'a Path,
+    directory: TempDir,
+    /// Locked as long as this process lives.
+    _lock: Option<File>,
+}
+
+impl<'a> Unfinished<'a> {
+    fn new(folder: &'a Path) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(folder);
+        let directory = directory.with_context(|| format!("{} cannot be written", printable::path(folder)))?;
+        // Not every system opens directories, and not every file system locks them. There they stay.
+        let lock = File::open(directory.path()).ok().filter(|lock| lock.try_lock().is_ok());
+        Ok(Self {
+            folder,
+            directory,
+            _lock: lock,
+        })
+    }
+
+    /// The path of a file in the meantime. It is not made of the name, which may be as long as a name can be.
+    fn path(&self, number: usize) -> PathBuf {
+        self.directory.path().join(number.to_string())
+    }
+
+    fn write(&self, number: usize, file: &NewFile<'_>) -> Result<()> {
+        let target = self.folder.join(&*file.name);
         if target.is_dir() {
             anyhow::bail!(
                 "{} is a folder, where a file is to be written",
                 printable::path(&target)
             );
         }
-        // Not made of the name, which may be as long as a name can be.
-        let path = folder.join(format!(".rutter.{}.{number}", std::process::id()));
-        let unfinished = Self { path, target };
-        // A new file: a link that somebody put there is not followed.
-        File::create_new(&unfinished.path)
-            .and_then(|mut file| file.write_all(text.as_bytes()))
-            .with_context(|| format!("{} cannot be written", printable::path(&unfinished.target)))?;
-        Ok(unfinished)
+        File::create_new(self.path(number))
+            .and_then(|mut created| created.write_all(file.text.as_bytes()))
+            .with_context(|| format!("{} cannot be written", printable::path(&target)))
     }
 
-    fn finish(self) -> Result<()> {
-        fs::rename(&self.path, &self.target)
-            .with_context(|| format!("{} cannot be written", printable::path(&self.target)))
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // Gone already if it was renamed.
-        let _ = fs::remove_file(&self.path);
+    fn finish(&self, number: usize, file: &NewFile<'_>) -> Result<()> {
+        let target = self.folder.join(&*file.name);
+        // A link that somebody put there is replaced and not followed.
+        fs::rename(self.path(number), &target)
+            .with_context(|| format!("{} cannot be written", printable::path(&target)))
     }
 }
 
@@ -355,6 +384,34 @@ mod tests {
                 "{size}"
             );
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_signal_left_is_removed_and_what_is_in_use_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let left = |name: &str| {
+            let directory = folder.path().join(name);
+            fs::create_dir(&directory).expect("a directory");
+            fs::write(directory.join("0"), "text").expect("a file");
+            directory
+        };
+        let (abandoned, foreign) = (left(".rutter.abcdef"), left(".other"));
+        let used = Unfinished::new(folder.path()).expect("a directory");
+        let file = NewFile {
+            name: "a.yaml".into(),
+            text: "a: 1\n",
+        };
+        used.write(0, &file).expect("room");
+        to_folder(folder.path(), &[]).expect("room");
+        assert!(!abandoned.exists() && foreign.exists());
+        used.finish(0, &file).expect("its file");
+        drop(used);
+        let names: Vec<_> = fs::read_dir(folder.path())
+            .expect("the folder")
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        assert_eq!(names.len(), 2, "{names:?}");
     }
 
     #[test]

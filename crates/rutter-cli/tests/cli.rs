@@ -157,6 +157,42 @@ fn renders_into_a_folder_and_nothing_else() {
 }
 
 #[test]
+fn notes_come_with_files() {
+    let setting = Setting::saying("(i32.const 1288)", "Wait.\nerror: \u{1b}[1mforged\n");
+    let notes = "note: after the manifests are applied:\n  | Wait.\n  | error: \\u{1b}[1mforged\n";
+    let (status, stdout, stderr) = setting.run(&["render", "-o", "out"]);
+    assert_eq!((status, stdout.as_str(), stderr), (0, "", format!("{WARNING}{notes}")));
+    let (_, _, stderr) = setting.run(&["render", "-o", "out", "--quiet"]);
+    assert_eq!(stderr, "");
+    let (_, _, stderr) = setting.run(&["render"]);
+    assert_eq!(stderr, WARNING);
+    // Those of many installations nobody reads.
+    setting.file(
+        "two.yaml",
+        &format!("{OURS}{}", OURS.replace("name: text", "name: other")),
+    );
+    let (_, _, stderr) = setting.run(&["render", "-f", "two.yaml", "-o", "out"]);
+    assert!(!stderr.contains("applied"), "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_of_address_space_is_not_the_packages_fault() {
+    let setting = Setting::rendering();
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -v 3000000; exec \"$0\" validate --component package.wasm"])
+        .arg(env!("CARGO_BIN_EXE_rutter"))
+        .current_dir(&setting.0)
+        .output();
+    let (status, stdout, stderr) = finished(output.expect("an end"));
+    assert_eq!((status, stdout.as_str()), (3, ""));
+    assert!(
+        stderr.starts_with("error: this machine has no memory or address space left"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn what_else_a_folder_holds_is_noted() {
     let setting = Setting::rendering();
     let (status, _, stderr) = setting.run(&["render", "-o", "out"]);

@@ -59,6 +59,8 @@ pub enum HostError {
         /// What it wrote to standard error, where a panic says why it happened. May be empty.
         stderr: String,
     },
+    /// The system has no memory or address space for a call. The package has not run.
+    NoMemory,
     /// The package wanted more memory than [`Limits::memory`], given here in bytes.
     MemoryLimit(usize),
     /// The package did not answer within [`Limits::time`], given here.
@@ -80,6 +82,8 @@ impl HostError {
             Self::TimeLimit(limits.time)
         } else if is_output_exhausted(error) {
             Self::OutputLimit(limits.output)
+        } else if is_out_of_memory(error) {
+            Self::NoMemory
         } else {
             // The outermost context is a backtrace, if anything: what happened is at the root.
             let reason = match error.downcast_ref::<Trap>() {
@@ -95,6 +99,12 @@ impl HostError {
 /// error to itself, so its words are all there is to tell it by; a test notices when they change.
 fn is_output_exhausted(error: &wasmtime::Error) -> bool {
     error.root_cause().to_string().contains("fuel allocated for hostcalls")
+}
+
+/// Whether the system had no memory or address space for an instance, which is reserved before the package runs. The type
+/// of that error is different from system to system, and its number is not.
+fn is_out_of_memory(error: &wasmtime::Error) -> bool {
+    error.downcast_ref::<Trap>().is_none() && error.root_cause().to_string().ends_with("(os error 12)")
 }
 
 impl fmt::Display for HostError {
@@ -125,6 +135,10 @@ impl fmt::Display for HostError {
                 // Marked as the package's words: it could write anything.
                 stderr.lines().try_for_each(|line| write!(f, "\n  | {line}"))
             }
+            Self::NoMemory => f.write_str(
+                "this machine has no memory or address space left to run a package: a call reserves 4 GiB of address \
+                 space (`ulimit -v`)",
+            ),
             Self::MemoryLimit(bytes) => write!(f, "the package needs more memory than its {}", Bytes(*bytes)),
             Self::TimeLimit(time) => write!(f, "the package did not answer within {time:?}"),
             Self::InputLimit(bytes) => write!(f, "the package is given no more than {}", Bytes(*bytes)),
@@ -151,6 +165,7 @@ impl std::error::Error for HostError {
             | Self::MissingExport(_)
             | Self::ForbiddenImport(_)
             | Self::Trap { .. }
+            | Self::NoMemory
             | Self::MemoryLimit(_)
             | Self::TimeLimit(_)
             | Self::InputLimit(_)

@@ -2,6 +2,7 @@
 ;; rutter-host, and what its `render` gives for RENDER:
 ;;
 ;; - (i32.const 768) two objects and a warning,
+;; - (i32.const 1288) the same with SAID as its notes,
 ;; - (i32.const 800) a refusal of what stands at the tenth column of the first line,
 ;; - (i32.const 968) a refusal whose every text is SAID, of LENGTH bytes; so is the summary of the package.
 (component
@@ -25,6 +26,7 @@
     (data (i32.const 768) (i32 0  256 2  512 1  0 0))
     (data (i32.const 800) (i32 1  640 1))
     (data (i32.const 968) (i32 1  912 1))
+    (data (i32.const 1288) (i32 0  256 2  512 1  4096 LENGTH))
     ;; A schema.
     (data (i32.const 1024) "{\"properties\":{\"b\":{\"type\":\"object\",\"properties\":{\"c\":{\"type\":\"string\"}}},\"a\":{\"type\":\"integer\",\"description\":\"\\u001b[1mOne.\"}}}")
     (data (i32.const 840) (i32 1024 128))
