@@ -684,7 +684,10 @@ impl LastApplied {
 pub(super) fn take_over(installed: &Object, desired: &Object, is_live: bool, file_name: &str) -> Option<File> {
     let of_kind = |before: &Node| {
         let found = differences(&desired.id.group, &desired.id.kind, before, &desired.node);
-        found.into_iter().filter(|difference| !difference.is_written)
+        // A default that comes with another field is nothing that goes.
+        found
+            .into_iter()
+            .filter(|difference| !difference.is_written && difference.installed.is_some())
     };
     let last_applied = LastApplied::of(installed, is_live);
     let is_gone =

@@ -71,14 +71,20 @@ impl Takeover<'_> {
             "the {} {:?} exists, and nothing shows that it is part of this cluster: an apply would replace what it holds",
             installed.id.kind, installed.id.name
         );
+        let value = match &*installed.id.kind {
+            "Service" => " (naming.headlessService, naming.clientService)",
+            "ServiceAccount" => " (serviceAccount.name)",
+            _ => "",
+        };
         let help = match self.from {
             Some(_) => format!(
-                "write another name for it, or delete it if nobody needs it; if it is to become part of the cluster: --accept \
+                "write another name for it{value}, or delete it if nobody needs it; if it is to become part of the cluster: --accept \
                  '{name}'"
             ),
-            None => "write another name for it, or delete it if nobody needs it; if it is part of a cluster that exists, give \
-                     all objects of that (--live does)"
-                .to_owned(),
+            None => format!(
+                "write another name for it{value}, or delete it if nobody needs it; if it is part of a cluster that exists, give \
+                 all objects of that (--live does)"
+            ),
         };
         diagnostics.push(Diagnostic::new(&FOREIGN_OBJECT, "", message).help(help));
     }

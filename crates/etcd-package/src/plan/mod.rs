@@ -16,6 +16,7 @@ mod action;
 mod changes;
 #[doc(hidden)]
 pub mod difference;
+mod extra;
 mod fact;
 mod foreign;
 mod objects;
@@ -145,7 +146,16 @@ pub(crate) fn check_apply(installed: &str, desired: &Request) -> Result<Vec<Diag
         snapshot: true,
     };
     let installed = State::Objects(installed.to_owned());
-    let planned = planned(&installed, &change)?;
+    let planned = planned(&installed, &change).map_err(|mut problems| {
+        // Whoever applies by another tool has no `--install`.
+        for problem in problems.iter_mut().filter(|problem| problem.code == NOT_INSTALLED.id) {
+            problem.help = Some(
+                "give all objects of the installed cluster; the first manifests of a cluster are rendered without any"
+                    .to_owned(),
+            );
+        }
+        problems
+    })?;
     let refused = |message: String, titles: String| {
         Err(vec![Diagnostic::new(&UNSAFE_APPLY, "", message).help(format!(
             "`rutter plan --from INSTALLED -f VALUES -o DIR` writes down the steps that are, for `sh DIR/run.sh`: {titles}"
@@ -360,6 +370,7 @@ impl Located {
         .check(&mut diagnostics);
         refusal::check_selector(&self.installed, None, to, &mut diagnostics);
         refusal::check_options(to, &mut diagnostics);
+        extra::check(wanted, None, to, &mut diagnostics);
         let (errors, mut warnings): (Vec<_>, Vec<_>) = diagnostics
             .into_vec()
             .into_iter()

@@ -4,7 +4,7 @@ use rutter::{Diagnostic, Diagnostics};
 
 use super::super::changes::Change;
 use super::super::objects::items;
-use super::super::observed::{Health, scalers, text};
+use super::super::observed::{Health, text};
 use super::super::refusal;
 use super::super::rules::Meaning;
 use super::{Planner, Rollout};
@@ -29,20 +29,6 @@ impl Planner<'_> {
             })),
             Health::PartlyUpdated(strategy) => self.check_earlier(*strategy, is_nothing, diagnostics),
             Health::Healthy | Health::Unknown | Health::Stopped => {}
-        }
-    }
-
-    /// Refuses desired autoscalers of the members.
-    pub(super) fn check_scalers(&self, diagnostics: &mut Diagnostics) {
-        for scaler in scalers(self.desired, &self.to.namespace, &self.to.fullname) {
-            let message = format!(
-                "the {} {:?} would change the number of members",
-                scaler.id.kind, scaler.id.name
-            );
-            diagnostics.push(
-                Diagnostic::new(&UNSAFE_CHANGE, "extraManifests", message)
-                    .help("leave it out: etcd has to be told of members before they come and go; write replicas"),
-            );
         }
     }
 

@@ -1,13 +1,12 @@
 //! Members that come, go, or are reached elsewhere.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use rutter::{Diagnostic, Diagnostics};
 
 use super::super::action::Action;
 use super::super::fact::Fact;
-use super::super::observed::{Options, PeerTls, has_labels, map, quoted};
+use super::super::observed::{Options, PeerTls, quoted};
 use super::certificates::certified;
 use super::{Applying, PlannedStep, Planner, Rollout, State, Steps, Update, connected, healthy};
 use crate::codes::{UNKNOWN_CLUSTER, UNSAFE_CHANGE};
@@ -41,58 +40,6 @@ impl Planner<'_> {
                  its member restarts",
             ),
         );
-    }
-
-    /// Refuses objects among the user's own that would pass for members, or for what belongs to one.
-    pub(super) fn check_intruders(&self, diagnostics: &mut Diagnostics) {
-        let most = self.from.replicas.max(self.to.replicas);
-        let claims: BTreeSet<String> = (0..most)
-            .flat_map(|ordinal| {
-                self.from
-                    .claims_of(ordinal)
-                    .into_iter()
-                    .chain(self.to.claims_of(ordinal))
-            })
-            .collect();
-        let members: BTreeSet<String> = self.from.members(most).into_iter().collect();
-        let services: BTreeSet<&str> = self
-            .desired
-            .of_kind("", "Service")
-            .map(|service| &*service.id.name)
-            .collect();
-        for object in self.desired.iter() {
-            if object.id.namespace != self.to.namespace || object.id == self.to.set.id {
-                continue;
-            }
-            let labels = match &*object.id.kind {
-                "Pod" => map(object.node.at("metadata.labels")),
-                "CronJob" => map(object.node.at("spec.jobTemplate.spec.template.metadata.labels")),
-                _ => map(object.node.at("spec.template.metadata.labels")),
-            };
-            let what = match &*object.id.kind {
-                "PersistentVolumeClaim" if claims.contains(&object.id.name) => {
-                    "has the name of a member's claim, and the member would start on what it holds"
-                }
-                "Pod" if members.contains(&object.id.name) => "has the name of a member",
-                "EndpointSlice" | "Endpoints"
-                    if services.contains(&*object.id.name)
-                        || object
-                            .label("kubernetes.io/service-name")
-                            .is_some_and(|service| services.contains(&*service)) =>
-                {
-                    "leads clients of a Service of the cluster elsewhere"
-                }
-                _ if !labels.is_empty() && has_labels(&labels, &self.to.selector) => {
-                    "has pods with the labels of members: Services would lead clients to them, and the disruption budget count them"
-                }
-                _ => continue,
-            };
-            let message = format!("the {} {:?} {what}", object.id.kind, object.id.name);
-            diagnostics.push(
-                Diagnostic::new(&UNSAFE_CHANGE, "extraManifests", message)
-                    .help("give it another name, and labels of its own"),
-            );
-        }
     }
 
     pub(super) fn update_peer_urls(&self, state: State, steps: &mut Steps) -> Result<(), Vec<Diagnostic>> {

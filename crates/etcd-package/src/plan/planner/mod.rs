@@ -33,7 +33,7 @@ use super::changes::{Changes, get_mut};
 use super::difference::differences;
 use super::objects::{Object, Objects};
 use super::observed::ObservedCluster;
-use super::refusal;
+use super::{extra, refusal};
 use crate::codes::UNKNOWN_CLUSTER;
 use crate::etcd::Version;
 use crate::render::{ParsedValues, Rendered};
@@ -160,7 +160,6 @@ impl Planner<'_> {
             refusal::check_selector(self.installed, Some(self.from), self.to, &mut diagnostics);
             self.check_pruned(&mut diagnostics);
             self.check_renewed(&mut diagnostics);
-            self.check_intruders(&mut diagnostics);
             self.check_policies(&mut diagnostics);
             self.check_allowed_names(&mut diagnostics);
             self.check_connections(&mut diagnostics);
@@ -168,7 +167,7 @@ impl Planner<'_> {
         }
         let is_nothing = self.changes.is_empty() && self.grown().is_empty();
         self.check_health(is_nothing, &mut diagnostics);
-        self.check_scalers(&mut diagnostics);
+        extra::check(self.desired, Some(self.from), self.to, &mut diagnostics);
         if !is_nothing {
             self.check_hooks(&mut diagnostics);
         }

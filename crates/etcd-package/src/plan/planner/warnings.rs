@@ -8,7 +8,7 @@ use rutter::yaml::Node;
 
 use super::super::changes::ObjectChange;
 use super::super::fact::Fact;
-use super::super::objects::{Object, items};
+use super::super::objects::{Object, Objects, items};
 use super::super::observed::{Certificate, ObservedCluster, Options, map, quoted, shortened, text};
 use super::certificates::{certified_names, covers};
 use super::{Planner, Rollout};
@@ -125,6 +125,19 @@ impl Planner<'_> {
             .collect();
         let has_digest = self.source.document.has("image.digest");
         let has_tag = self.source.document.has("image.tag");
+        let has_repository = self.source.document.has("image.repository");
+        if !(others.is_empty() || has_digest || has_tag) && has_repository {
+            warn(
+                &IMAGE_OF_STEPS,
+                "image",
+                format!(
+                    "the steps with etcd {} use the tags v{} of the repository that the values name",
+                    others.join(", "),
+                    others.join(", v")
+                ),
+                "make sure that your registry has these tags",
+            );
+        }
         if others.is_empty() || !(has_digest || has_tag) {
             return;
         }
@@ -323,19 +336,55 @@ impl Planner<'_> {
         }
         let reach_change = self.reach_change();
         for (object, paths) in self.changes.reach() {
-            let is_service = object.kind == "Service";
-            if !is_service && reach_change.is_some() {
+            if object.kind != "Service" {
+                if reach_change.is_none() {
+                    warn(
+                        &CLIENTS_CUT_OFF,
+                        "networkPolicy",
+                        format!(
+                            "the NetworkPolicy {} changes who reaches the members: {paths}",
+                            object.name
+                        ),
+                        "check that clients, members and jobs are still let in",
+                    );
+                }
                 continue;
             }
-            warn(
-                &CLIENTS_CUT_OFF,
-                if is_service { "service" } else { "networkPolicy" },
-                format!(
-                    "the {} {} changes who reaches the members: {paths}",
-                    object.kind, object.name
-                ),
-                "check that clients, members and jobs are still let in",
-            );
+            let of_type = |objects: &Objects| objects.get(object).and_then(|service| service.text("spec.type"));
+            let (was, is) = (of_type(self.installed), of_type(self.desired));
+            let is_outside = |kind: &Option<String>| matches!(kind.as_deref(), Some("LoadBalancer" | "NodePort"));
+            if is_outside(&is) && !is_outside(&was) {
+                warn(
+                    &REACH_CHANGES,
+                    "service",
+                    format!(
+                        "the Service {} becomes a {}, which is reached from outside of the Kubernetes cluster: {paths}",
+                        object.name,
+                        is.unwrap_or_default()
+                    ),
+                    "let in only whom it is for (TLS with clientAuth, loadBalancerSourceRanges, annotations for an internal one)",
+                );
+            } else if paths.split(", ").all(|path| path.starts_with("metadata.annotations")) {
+                warn(
+                    &REACH_CHANGES,
+                    "service",
+                    format!(
+                        "the annotations of the Service {} change, by which load balancers and DNS are set up: {paths}",
+                        object.name
+                    ),
+                    "check that clients reach it at the same address, and that nobody else does",
+                );
+            } else {
+                warn(
+                    &CLIENTS_CUT_OFF,
+                    "service",
+                    format!(
+                        "the Service {} changes how clients reach the members: {paths}",
+                        object.name
+                    ),
+                    "check that clients, members and jobs are still let in",
+                );
+            }
         }
         if let Some(change) = reach_change {
             warn(

@@ -1,0 +1,86 @@
+//! What the user's own manifests must not be: autoscalers of the members, or something that passes for a member.
+
+use std::collections::BTreeSet;
+
+use rutter::{Diagnostic, Diagnostics};
+
+use super::objects::Objects;
+use super::observed::{ObservedCluster, has_labels, map, scalers};
+use crate::codes::UNSAFE_CHANGE;
+
+/// Refuses what the user's own manifests must not be.
+pub(super) fn check(
+    desired: &Objects,
+    from: Option<&ObservedCluster>,
+    to: &ObservedCluster,
+    diagnostics: &mut Diagnostics,
+) {
+    check_scalers(desired, to, diagnostics);
+    check_intruders(desired, from, to, diagnostics);
+}
+
+/// Refuses autoscalers of the members.
+fn check_scalers(desired: &Objects, to: &ObservedCluster, diagnostics: &mut Diagnostics) {
+    for scaler in scalers(desired, &to.namespace, &to.fullname) {
+        let message = format!(
+            "the {} {:?} would change the number of members",
+            scaler.id.kind, scaler.id.name
+        );
+        diagnostics.push(
+            Diagnostic::new(&UNSAFE_CHANGE, "extraManifests", message)
+                .help("leave it out: etcd has to be told of members before they come and go; write replicas"),
+        );
+    }
+}
+
+/// Refuses objects among the user's own that would pass for members, or for what belongs to one.
+fn check_intruders(
+    desired: &Objects,
+    from: Option<&ObservedCluster>,
+    to: &ObservedCluster,
+    diagnostics: &mut Diagnostics,
+) {
+    let clusters = || from.into_iter().chain([to]);
+    let most = clusters().map(|cluster| cluster.replicas).max().unwrap_or_default();
+    let claims: BTreeSet<String> = clusters()
+        .flat_map(|cluster| (0..most).flat_map(|ordinal| cluster.claims_of(ordinal)))
+        .collect();
+    let members: BTreeSet<String> = to.members(most).into_iter().collect();
+    let services: BTreeSet<&str> = desired
+        .of_kind("", "Service")
+        .map(|service| &*service.id.name)
+        .collect();
+    for object in desired.iter() {
+        if object.id.namespace != to.namespace || object.id == to.set.id {
+            continue;
+        }
+        let labels = match &*object.id.kind {
+            "Pod" => map(object.node.at("metadata.labels")),
+            "CronJob" => map(object.node.at("spec.jobTemplate.spec.template.metadata.labels")),
+            _ => map(object.node.at("spec.template.metadata.labels")),
+        };
+        let what = match &*object.id.kind {
+            "PersistentVolumeClaim" if claims.contains(&object.id.name) => {
+                "has the name of a member's claim, and the member would start on what it holds"
+            }
+            "Pod" if members.contains(&object.id.name) => "has the name of a member",
+            "EndpointSlice" | "Endpoints"
+                if services.contains(&*object.id.name)
+                    || object
+                        .label("kubernetes.io/service-name")
+                        .is_some_and(|service| services.contains(&*service)) =>
+            {
+                "leads clients of a Service of the cluster elsewhere"
+            }
+            _ if !labels.is_empty() && has_labels(&labels, &to.selector) => {
+                "has pods with the labels of members: Services would lead clients to them, and the disruption budget count them"
+            }
+            _ => continue,
+        };
+        let message = format!("the {} {:?} {what}", object.id.kind, object.id.name);
+        diagnostics.push(
+            Diagnostic::new(&UNSAFE_CHANGE, "extraManifests", message)
+                .help("give it another name, and labels of its own"),
+        );
+    }
+}
