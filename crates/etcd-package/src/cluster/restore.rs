@@ -4,6 +4,7 @@ use rutter::report::Report;
 
 use super::{Names, paths};
 use crate::codes::RESTORE_CONFLICT;
+use crate::etcd::Version;
 use crate::values::{self, AccessMode, Values};
 
 /// A snapshot.
@@ -44,7 +45,10 @@ pub(super) fn resolve(restore: values::Restore, values: &Values, names: &Names, 
                 "restore.bumpRevision",
                 format!("etcd {version} cannot raise revisions"),
             )
-            .help("leave it out, or take 3.5.10 or a later release");
+            .help(format!(
+                "leave it out, or take {} or a later release",
+                Version::first_to_bump_revisions()
+            ));
     }
     Restore {
         claim_name: restore.claim_name.to_string(),

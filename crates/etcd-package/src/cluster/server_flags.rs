@@ -14,7 +14,7 @@ use crate::codes::{
     INVALID_LIMIT, INVALID_QUOTA, INVALID_TIMING, LARGE_QUOTA, LARGE_REQUESTS, SMALL_VOLUME, UNKNOWN_FEATURE_GATE,
     UNKNOWN_FLAG,
 };
-use crate::etcd::{DEFAULT_QUOTA_BYTES, Version};
+use crate::etcd::{DEFAULT_QUOTA_BYTES, Minor, Version};
 use crate::values::{FlagValue, LogFormat, LogLevel, Metrics, Values};
 
 /// The largest recommended `--quota-backend-bytes` and `--max-request-bytes` (`server/storage/quota.go`,
@@ -228,7 +228,10 @@ fn gates(gates: &BTreeMap<String, bool>, version: Version, report: &mut Report<'
             break;
         }
         let help = if known.is_empty() {
-            "leave it out: there are feature gates since 3.6; use extraArgs for experimental-… flags".to_owned()
+            format!(
+                "leave it out: there are feature gates since {}; use extraArgs for experimental-… flags",
+                Minor::first_with_feature_gates()
+            )
         } else {
             remedy(gate, &known)
         };

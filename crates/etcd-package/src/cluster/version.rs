@@ -1,9 +1,10 @@
 //! The release of etcd.
 
 use rutter::report::Report;
+use rutter::suggest::list;
 
 use crate::codes::{END_OF_LIFE, OUTDATED_VERSION, UNSAFE_VERSION};
-use crate::etcd::Version;
+use crate::etcd::{MINORS, Version};
 
 /// Warns about releases that the etcd project advises against, and refuses those that corrupt data.
 pub(super) fn check(version: Version, report: &mut Report<'_>) {
@@ -26,14 +27,21 @@ pub(super) fn check(version: Version, report: &mut Report<'_>) {
                 "version",
                 format!("etcd {version} can corrupt its data when it is killed"),
             )
-            .help(format!("write 3.5.33 or {}", Version::DEFAULT));
+            .help(format!("write {} or {}", version.minor().tested(), Version::DEFAULT));
     } else if version.is_outdated() {
+        let recommended = MINORS.into_iter().map(|minor| minor.recommended());
+        let recommended = recommended.filter(|version| version.numbers().2 > 0);
+        let recommended: Vec<String> = recommended.map(|version| version.to_string()).collect();
+        let recommended: Vec<&str> = recommended.iter().map(String::as_str).collect();
         report
             .add(
                 &OUTDATED_VERSION,
                 "version",
                 format!("the etcd project advises against {version}"),
             )
-            .help("take the newest release of the same minor version, at least 3.4.22 or 3.5.6");
+            .help(format!(
+                "take the newest release of the same minor version, at least {}",
+                list(&recommended, "or")
+            ));
     }
 }

@@ -56,6 +56,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_the_upgrade_to_3_7_needs_a_snapshot() {
+        let needs = |from: &str, to: &str| needs_snapshot(from.parse().unwrap(), to.parse().unwrap());
+        assert!(needs("3.6.0", "3.7.0"));
+        for (from, to) in [
+            ("3.5.0", "3.6.0"),
+            ("3.6.0", "3.6.1"),
+            ("3.7.0", "3.6.0"),
+            ("3.6.0", "3.5.0"),
+        ] {
+            assert!(!needs(from, to), "{from} → {to}");
+        }
+    }
+
+    #[test]
     fn upgrades_and_downgrades_pass_through_each_minor_version() {
         for (from, to, expected) in [
             ("3.6.14", "3.6.14", Some("")),

@@ -49,8 +49,23 @@ impl Minor {
         Version::new(self, self.0.newest)
     }
 
+    /// Returns the oldest release that the project recommends for production.
+    #[must_use]
+    pub fn recommended(self) -> Version {
+        Version::new(self, self.0.recommended)
+    }
+
+    /// Returns the oldest minor version with feature gates.
+    #[must_use]
+    pub fn first_with_feature_gates() -> Self {
+        let mut minors = MINORS.into_iter();
+        let first = minors.find(|minor| !minor.0.feature_gates.is_empty());
+        first.unwrap_or(Version::DEFAULT.minor)
+    }
+
     /// Returns the newest release that this package was tested with.
-    pub(super) const fn tested(self) -> Version {
+    #[must_use]
+    pub const fn tested(self) -> Version {
         Version::new(self, self.0.tested)
     }
 }
@@ -104,6 +119,26 @@ impl Version {
     /// Returns the number of the patch release.
     pub(super) fn patch(self) -> u32 {
         self.patch
+    }
+
+    /// Returns the oldest release with a feature.
+    fn first_with(feature: fn(&Release) -> Option<u32>) -> Self {
+        let mut releases = MINORS
+            .into_iter()
+            .filter_map(|minor| Some(Self::new(minor, feature(minor.0)?)));
+        releases.next().unwrap_or(Self::DEFAULT)
+    }
+
+    /// Returns the oldest release that takes several names in `--peer-cert-allowed-cn` and similar flags.
+    #[must_use]
+    pub fn first_with_lists_of_allowed() -> Self {
+        Self::first_with(|release| release.lists_of_allowed)
+    }
+
+    /// Returns the oldest release that can raise revisions when it restores a snapshot.
+    #[must_use]
+    pub fn first_to_bump_revisions() -> Self {
+        Self::first_with(|release| release.bump_revision)
     }
 
     fn is_since(self, first: Option<u32>) -> bool {

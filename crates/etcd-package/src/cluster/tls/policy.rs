@@ -216,7 +216,10 @@ fn check_list(path: &str, list: &[String], anyone: bool, version: Version, repor
                 path,
                 format!("etcd {version} takes one name, found {}", list.len()),
             )
-            .help("keep one, or take 3.5.15 or a later release");
+            .help(format!(
+                "keep one, or take {} or a later release",
+                Version::first_with_lists_of_allowed()
+            ));
     }
     for (index, name) in list.iter().enumerate() {
         if name.is_empty() || name.contains(',') {
