@@ -61,9 +61,11 @@ fn shortened(stderr: &str) -> String {
     for line in stderr.split_inclusive('\n') {
         if !line.starts_with("  ") {
             let code = line.strip_prefix("warning[").and_then(|rest| rest.split(']').next());
-            let number = code.map_or(&mut 0, |code| numbers.entry(code).or_insert(0));
-            *number += 1;
-            is_printed = code.is_none() || *number <= 5;
+            is_printed = code.is_none_or(|code| {
+                let number = numbers.entry(code).or_insert(0);
+                *number += 1;
+                *number <= 5
+            });
         }
         if is_printed {
             text.push_str(line);

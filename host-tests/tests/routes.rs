@@ -56,7 +56,7 @@ fn main() -> Result<()> {
 }
 
 /// What is printed without any input.
-const GENERATED: [&[&str]; 6] = [
+const GENERATED: [&[&str]; 7] = [
     &["schema"],
     &["defaults"],
     &["explain"],
