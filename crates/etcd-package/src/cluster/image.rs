@@ -20,6 +20,8 @@ pub struct Image {
     pub pull_secrets: Vec<String>,
     /// The directory of etcd's programs.
     bin_dir: String,
+    /// The name of the program that works on snapshot files.
+    snapshot_tool: &'static str,
 }
 
 impl Image {
@@ -27,6 +29,12 @@ impl Image {
     #[must_use]
     pub fn program(&self, name: &str) -> String {
         format!("{}/{name}", self.bin_dir.trim_end_matches('/'))
+    }
+
+    /// Returns the path of the program that works on snapshot files.
+    #[must_use]
+    pub fn snapshot_tool(&self) -> String {
+        self.program(self.snapshot_tool)
     }
 }
 
@@ -106,6 +114,7 @@ pub(super) fn resolve(values: &Values, report: &mut Report<'_>) -> Option<Image>
         pull_policy: image.pull_policy,
         pull_secrets: image.pull_secrets.iter().map(ToString::to_string).collect(),
         bin_dir: image.bin_dir,
+        snapshot_tool: version.snapshot_tool(),
     })
 }
 

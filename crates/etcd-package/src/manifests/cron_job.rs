@@ -37,9 +37,8 @@ pub(super) fn defrag(cluster: &Cluster, schedule: &Schedule) -> CronJob {
 pub(super) fn backup(cluster: &Cluster, backup: &Backup) -> CronJob {
     let snapshot = format!("{BACKUPS}/$(POD_NAME).db");
     let save = etcdctl(cluster, &backup.schedule, &["snapshot", "save", &snapshot]);
-    let tool = cluster.version.snapshot_tool();
     let verify = [
-        &cluster.image.program(tool),
+        &cluster.image.snapshot_tool(),
         "snapshot",
         "status",
         &snapshot,

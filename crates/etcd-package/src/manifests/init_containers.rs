@@ -117,10 +117,9 @@ fn restore(cluster: &Cluster, restore: &Restore) -> Container {
 
 /// Returns the command that restores the snapshot, without the directories.
 fn command(cluster: &Cluster, restore: &Restore) -> Vec<String> {
-    let tool = cluster.version.snapshot_tool();
     let own_url = cluster.peer_url(&cluster.names.host("$(HOSTNAME)"));
     let mut command = vec![
-        cluster.image.program(tool),
+        cluster.image.snapshot_tool(),
         "snapshot".to_owned(),
         "restore".to_owned(),
         format!("{SNAPSHOTS}/{}", restore.snapshot),
