@@ -166,13 +166,6 @@ fn notes_come_with_files() {
     assert_eq!(stderr, "");
     let (_, _, stderr) = setting.run(&["render"]);
     assert_eq!(stderr, WARNING);
-    // Those of many installations nobody reads.
-    setting.file(
-        "two.yaml",
-        &format!("{OURS}{}", OURS.replace("name: text", "name: other")),
-    );
-    let (_, _, stderr) = setting.run(&["render", "-f", "two.yaml", "-o", "out"]);
-    assert!(!stderr.contains("applied"), "{stderr}");
 }
 
 #[cfg(target_os = "linux")]
