@@ -7,7 +7,7 @@ use rutter::yaml::{self, Node, Place};
 use rutter::{Diagnostic, Diagnostics, Manifest, Position, Request};
 
 use crate::cluster::{self, Cluster};
-use crate::values::Values;
+use crate::values::{FOREIGN_FIELDS, Values};
 use crate::{codes, manifests};
 
 /// The values of a request, which can be rendered with a few changes.
@@ -32,6 +32,7 @@ impl<'a> ParsedValues<'a> {
         let mut diagnostics = Diagnostics::default();
         let document = yaml::parse(&request.values, 0, 1)?.unwrap_or_else(nothing);
         let values = yaml::read(&document, &mut diagnostics);
+        diagnostics.explain_foreign_fields(FOREIGN_FIELDS);
         Ok(Self {
             request,
             document,

@@ -80,9 +80,16 @@ fn check_amount(path: &str, resource: &str, amount: &Quantity, report: &mut Repo
             .add(
                 &INVALID_RESOURCES,
                 path,
-                format!("{amount} of memory are {} bytes, in which nothing runs", amount.value()),
+                format!(
+                    "{amount} is {} of memory: a number without a unit is in bytes",
+                    bytes(amount.value())
+                ),
             )
-            .help(format!("did you mean {}Mi?", amount.value()));
+            .help(match amount.value() {
+                // Nobody plans with a few mebibytes, and a few gibibytes are common.
+                few @ ..16 => format!("did you mean {few}Gi?"),
+                many => format!("did you mean {many}Mi?"),
+            });
     } else if resource == "memory" && amount.milli_value() % 1000 != 0 {
         report
             .add(
@@ -91,6 +98,14 @@ fn check_amount(path: &str, resource: &str, amount: &Quantity, report: &mut Repo
                 format!("{amount} of memory is a fraction of a byte"),
             )
             .help(format!("did you mean {}?", amount.to_string().replace('m', "Mi")));
+    }
+}
+
+fn bytes(number: i128) -> String {
+    if number == 1 {
+        "1 byte".to_owned()
+    } else {
+        format!("{number} bytes")
     }
 }
 

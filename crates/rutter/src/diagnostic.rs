@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::printable::{excerpt, line};
+use crate::yaml::UNKNOWN_FIELD;
 
 /// How grave a diagnostic is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -226,6 +227,17 @@ impl Diagnostics {
     /// All of them, in the order in which they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.0.iter()
+    }
+
+    /// Adds help to unknown fields that other charts have, where a table knows what they are called here. It has the path
+    /// of each and what to write instead.
+    pub fn explain_foreign_fields(&mut self, table: &[(&str, &str)]) {
+        for diagnostic in &mut self.0 {
+            let known = table.iter().find(|(path, _)| *path == diagnostic.path);
+            if let Some((_, instead)) = known.filter(|_| diagnostic.code == UNKNOWN_FIELD.id) {
+                diagnostic.help = Some((*instead).to_owned());
+            }
+        }
     }
 
     /// Whether the input is refused.

@@ -10,6 +10,7 @@ mod compaction;
 mod defrag;
 mod disruption_budget;
 mod extra_args;
+mod foreign_fields;
 mod image;
 mod jobs;
 mod literal;
@@ -36,7 +37,7 @@ use std::num::NonZeroU32;
 
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use backup::Backup;
 pub use bootstrap::{Bootstrap, BootstrapState, Discovery};
@@ -47,6 +48,7 @@ pub use compaction::{Compaction, CompactionMode};
 pub use defrag::Defrag;
 pub use disruption_budget::{DisruptionBudget, UnhealthyPodEvictionPolicy};
 pub use extra_args::FlagValue;
+pub use foreign_fields::FOREIGN_FIELDS;
 pub use image::{Image, PullPolicy};
 pub use jobs::{JobResources, Jobs};
 pub use logging::{Log, LogFormat, LogLevel};
@@ -87,6 +89,7 @@ pub struct Values {
     /// be told of each member first, one at a time; otherwise new members would form a second cluster behind the same
     /// Service, and ones that go would count as failed. `rutter plan` writes the steps down: see docs/operations.md.
     #[schemars(range(min = 1, max = 100))]
+    #[serde(deserialize_with = "number_of_members")]
     pub replicas: u32,
 
     /// The etcd release, such as 3.6.14. It decides which flags exist, so it is needed whatever the image is called.
@@ -237,6 +240,12 @@ pub struct Values {
     /// Further objects, rendered as they are after all others.
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub extra_manifests: Vec<AnyMap>,
+}
+
+/// Reads any whole number. Its range is a rule of the cluster, which has better words than the range of a type.
+fn number_of_members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    Ok(u32::try_from(number.max(0)).unwrap_or(u32::MAX))
 }
 
 impl Default for Values {

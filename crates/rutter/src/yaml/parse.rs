@@ -50,7 +50,15 @@ pub fn parse(text: &str, source: u32, first_line: u32) -> Result<Option<Node>, V
     let mut diagnostics = builder.diagnostics;
     let document = match document {
         Ok(document) => document,
-        Err(Stop(diagnostic)) => {
+        Err(Stop(mut diagnostic)) => {
+            let index = diagnostic
+                .position
+                .and_then(|position| position.line.checked_sub(first_line));
+            let line = index.and_then(|index| text.lines().nth(usize::try_from(index).ok()?));
+            if diagnostic.help.is_none() {
+                let help = line.and_then(|line| syntax_help(&diagnostic, line));
+                diagnostic.help = help.map(str::to_owned);
+            }
             diagnostics.push(diagnostic);
             None
         }
@@ -59,6 +67,26 @@ pub fn parse(text: &str, source: u32, first_line: u32) -> Result<Option<Node>, V
         Err(diagnostics.into_vec())
     } else {
         Ok(document)
+    }
+}
+
+/// What to do about an error, if the line on which reading ended is of a kind that is common. The parser tells its errors
+/// apart by their words only.
+fn syntax_help(diagnostic: &Diagnostic, line: &str) -> Option<&'static str> {
+    let says = |words: &str| diagnostic.message.contains(words);
+    let mut values = line.split_inclusive([':', '-', '[', ',']).skip(1);
+    if line.contains("{{") {
+        Some("templates are not rendered here: write the value, or quote it if it is meant literally")
+    } else if diagnostic.code != YAML_SYNTAX.id {
+        None
+    } else if says("tab") {
+        Some("indent with spaces: YAML does not accept tabs")
+    } else if values.any(|value| value.starts_with(" *")) {
+        Some("quote what starts with `*`: \"*/5 * * * *\"")
+    } else if says("mapping values are not allowed") || says("block mapping") || says("block collection") {
+        Some("check the indentation: fields of one mapping start in the same column")
+    } else {
+        None
     }
 }
 
@@ -385,5 +413,40 @@ impl Size {
             Value::Sequence(_) | Value::Mapping(_) => 0,
         };
         Self { nodes: 1, bytes }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_mistakes_get_help() {
+        for (text, start) in [
+            ("a:\n\tb: 1\n", Some("indent with spaces")),
+            ("a:\n  b: 1\n\tc: 2\n", Some("indent with spaces")),
+            ("a: 1\nb: */5 * * * *\n", Some("quote what starts with `*`")),
+            ("a:\n  - */5 * * * *\n", Some("quote what starts with `*`")),
+            ("a: {{ .Values.a }}\n", Some("templates are not rendered")),
+            ("a: {{ b }} c\n", Some("templates are not rendered")),
+            ("a:\n  b: 1\n   c: 2\n", Some("check the indentation")),
+            ("a:\n  b: 1\n c: 2\n", Some("check the indentation")),
+            ("a: [1\n", None),
+        ] {
+            let problems = parse(text, 0, 1).expect_err(text);
+            let help = problems[0].help.as_deref();
+            let is_expected = match start {
+                Some(start) => help.is_some_and(|help| help.starts_with(start)),
+                None => help.is_none(),
+            };
+            assert!(is_expected, "{text:?}: {problems:?}");
+        }
+        let problems = parse("b: */5\n", 0, 7).expect_err("an alias");
+        assert!(
+            problems[0]
+                .help
+                .as_deref()
+                .is_some_and(|help| help.starts_with("quote"))
+        );
     }
 }
