@@ -1,5 +1,6 @@
 //! A cluster, read by kubectl.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, Read as _};
 use std::path::{self, PathBuf};
@@ -299,6 +300,32 @@ impl Kubectl {
         }
     }
 
+    /// The data of a Secret as base64, by their keys; none if there is no such Secret.
+    ///
+    /// # Errors
+    ///
+    /// If kubectl does not print one Secret.
+    pub(crate) fn secret(&self, target: &Target, namespace: &str, name: &str) -> Result<BTreeMap<String, String>> {
+        let namespace = format!("--namespace={namespace}");
+        let arguments = [
+            "get",
+            &namespace,
+            "--ignore-not-found",
+            "--output=json",
+            "--",
+            "secrets",
+            name,
+        ];
+        let text = self.pinned(target).run(&arguments)?;
+        if text.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        // An error would quote what it does not understand.
+        let secret: Secret =
+            serde_json::from_str(&text).map_err(|_| anyhow!("kubectl does not print the Secret {name:?}"))?;
+        Ok(secret.data)
+    }
+
     /// One object as a stream, or nothing if there is none.
     fn get(&self, object: &Further, namespace: &str) -> Result<String> {
         let namespace = format!("--namespace={}", object.namespace.as_deref().unwrap_or(namespace));
@@ -361,6 +388,13 @@ impl Kubectl {
         }
         Err(error)
     }
+}
+
+/// What is read of a Secret.
+#[derive(serde::Deserialize)]
+struct Secret {
+    #[serde(default)]
+    data: BTreeMap<String, String>,
 }
 
 /// The objects of an answer of kubectl.

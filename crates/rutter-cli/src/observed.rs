@@ -7,10 +7,12 @@
 mod json;
 mod lines;
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rutter::stream;
-use rutter::yaml::{Node, Scalar, Value, YAML_LIMIT};
+use rutter::yaml::{self, Node, Scalar, Value, YAML_LIMIT};
 use rutter::{Diagnostic, Manifest, ObjectKind};
 
 /// A text up to this size is read as a whole. It is the largest document that is read.
@@ -211,6 +213,62 @@ fn plural(kind: &str) -> String {
         None if singular.ends_with('s') => format!("{singular}es"),
         None => format!("{singular}s"),
     }
+}
+
+/// A Secret by its namespace and name, and its data as base64.
+pub(crate) type SecretData = BTreeMap<(String, String), BTreeMap<String, String>>;
+
+/// The data of the Secrets among manifests. Those without a namespace are in `namespace`.
+pub(crate) fn secret_data(manifests: &[Manifest], namespace: &str) -> SecretData {
+    let secrets = manifests
+        .iter()
+        .filter(|manifest| (&*manifest.api_version, &*manifest.kind) == ("v1", "Secret"));
+    secrets
+        .filter_map(|secret| {
+            let node = yaml::parse(&secret.document, 0, 1).ok().flatten()?;
+            let entries = |field: &str| {
+                let entries = node.get(field).and_then(Node::entries).unwrap_or_default();
+                entries
+                    .iter()
+                    .filter_map(|entry| Some((entry.key.scalar.text.clone(), entry.value.as_str()?.to_owned())))
+                    .collect::<BTreeMap<String, String>>()
+            };
+            // An API server prefers `stringData`.
+            let mut data = entries("data");
+            let strings = entries("stringData").into_iter();
+            data.extend(strings.map(|(key, text)| (key, BASE64_STANDARD.encode(text))));
+            let namespace = secret.namespace.clone().unwrap_or_else(|| namespace.to_owned());
+            Some(((namespace, secret.name.clone()), data))
+        })
+        .collect()
+}
+
+/// Writes these data, which the package has rendered itself, into the Secrets of a stream, in place of values that were kept
+/// from it.
+///
+/// # Errors
+///
+/// If it is no stream of objects.
+pub(crate) fn with_secret_data(text: &str, known: &SecretData) -> Result<String, Problem> {
+    let mut kept = Kept::new(&[]);
+    for mut node in stream::objects(text)? {
+        let text = |node: &Node, path: &str| node.at(path).and_then(Node::as_str).unwrap_or_default().to_owned();
+        let id = (text(&node, "metadata.namespace"), text(&node, "metadata.name"));
+        let is_secret = (text(&node, "apiVersion"), text(&node, "kind")) == ("v1".to_owned(), "Secret".to_owned());
+        if let (true, Some(data), Value::Mapping(fields)) = (is_secret, known.get(&id), &mut node.value) {
+            let of_data = fields.iter_mut().filter(|field| field.key.scalar.text == "data");
+            for entry in of_data.flat_map(|field| match &mut field.value.value {
+                Value::Mapping(entries) => entries.as_mut_slice(),
+                _ => &mut [],
+            }) {
+                if let Some(value) = data.get(&entry.key.scalar.text) {
+                    entry.value.value = Value::Scalar(Scalar::quoted(value.clone()));
+                }
+            }
+        }
+        kept.add(node)?;
+    }
+    Ok(kept.finish())
 }
 
 /// The metadata that is kept of an object without its values. Annotations can hold all that was applied.
@@ -468,6 +526,38 @@ mod tests {
             objects.contains("\"data\":{\"a\":null}") && objects.contains("Opaque"),
             "{objects}"
         );
+    }
+
+    #[test]
+    fn only_data_that_were_rendered_are_handed_over() {
+        let manifest = Manifest {
+            api_version: "v1".to_owned(),
+            kind: "Secret".to_owned(),
+            name: "s".to_owned(),
+            namespace: None,
+            file_name: "s.yaml".to_owned(),
+            document: "data: {a: b25l, b: b25l}\nstringData: {b: two, c: three}\n".to_owned(),
+        };
+        let mut data = secret_data(&[manifest], "shop");
+        let of = data.get_mut(&("shop".to_owned(), "s".to_owned())).expect("the Secret");
+        assert_eq!(
+            of.clone().into_values().collect::<Vec<_>>(),
+            ["b25l", "dHdv", "dGhyZWU="]
+        );
+        // The installed value is another one.
+        of.remove("c");
+        let secret = |namespace: &str| {
+            format!(
+                "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: {namespace}}}\ndata: {{a: null, c: null, d: \
+                 null}}\n"
+            )
+        };
+        let text = with_secret_data(&(secret("shop") + &secret("bank")), &data).expect("objects");
+        let nodes = stream::objects(&text).expect("objects");
+        let shown = |node: &Node| ["a", "c", "d"].map(|key| node.at(&format!("data.{key}")).is_some_and(Node::is_null));
+        assert_eq!(shown(&nodes[0]), [false, true, true]);
+        assert_eq!(nodes[0].at("data.a").and_then(Node::as_str), Some("b25l"));
+        assert_eq!(shown(&nodes[1]), [true; 3]);
     }
 
     #[test]

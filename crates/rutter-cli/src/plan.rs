@@ -1,5 +1,6 @@
 //! The commands `plan` and `drift`: the steps from the installed to the desired state.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::io;
@@ -17,7 +18,8 @@ use crate::args::{Change, Drift, OutputFormat, Plan, PlanFormat, Source};
 use crate::failure::{Failure, Located};
 use crate::files::NewFile;
 use crate::inputs::{self, MergedInputs};
-use crate::kubectl::{Further, Kubectl, OF_NAMESPACE};
+use crate::kubectl::{Further, Kubectl, Live, OF_NAMESPACE};
+use crate::observed::SecretData;
 use crate::sources::Sources;
 use crate::{json, observed, output, package, report};
 
@@ -145,16 +147,23 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
     }
     let mut target = None;
     let observes = package.observes()?;
-    let further = match &desired {
-        Ok(desired) => {
-            let mut further = further(&package, &desired.to_render(&description), &observes)?;
-            if source.component.is_some() {
-                keep_in_namespace(&mut further, desired.request.namespace.as_ref().or(namespace.as_ref()));
-            }
-            further
-        }
+    let rendered = match &desired {
+        // Why values are refused is said by the plan.
+        Ok(desired) => match package.render(&desired.to_render(&description))? {
+            Ok(rendering) => rendering.manifests,
+            Err(_) => Vec::new(),
+        },
         Err(_) => Vec::new(),
     };
+    let of_plan = desired
+        .as_ref()
+        .ok()
+        .and_then(|desired| desired.request.namespace.clone())
+        .or_else(|| namespace.clone());
+    let mut further = further(&rendered, &observes);
+    if source.component.is_some() {
+        keep_in_namespace(&mut further, of_plan.as_ref());
+    }
     let installed = match &args.from {
         Some(path) => {
             let mut kinds = observes;
@@ -176,8 +185,13 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
                         return Err(Failure::BadCommandLine(error));
                     }
                     let live = kubectl.read(&observes, &further, &namespace).map_err(Failure::Host)?;
+                    let mut secrets = observed::secret_data(&rendered, &namespace);
+                    if source.component.is_some() {
+                        secrets.clear();
+                    }
+                    let objects = same_secrets(&kubectl, &live, secrets).map_err(Failure::Host)?;
                     target = Some(live.target);
-                    Ok(State::Objects(live.objects))
+                    Ok(State::Objects(objects))
                 }
                 _ => Err(Failure::Refused(Vec::new())),
             }
@@ -204,11 +218,7 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
 
 /// Finds the desired objects of kinds that the package does not observe: without the installed ones, they would count as
 /// missing.
-fn further(package: &Package, desired: &Request, observes: &[ObjectKind]) -> Result<Vec<Further>, Failure> {
-    // Why values are refused is said by the plan.
-    let Ok(rendering) = package.render(desired)? else {
-        return Ok(Vec::new());
-    };
+fn further(rendered: &[Manifest], observes: &[ObjectKind]) -> Vec<Further> {
     let object = |manifest: &Manifest| {
         Some(Further {
             kind: observed::further_kind(manifest, observes)?,
@@ -216,7 +226,19 @@ fn further(package: &Package, desired: &Request, observes: &[ObjectKind]) -> Res
             namespace: manifest.namespace.clone(),
         })
     };
-    Ok(rendering.manifests.iter().filter_map(object).collect())
+    rendered.iter().filter_map(object).collect()
+}
+
+/// The installed objects with those values of Secrets that are as the package has rendered them. All others are kept from it.
+fn same_secrets(kubectl: &Kubectl, live: &Live, mut rendered: SecretData) -> anyhow::Result<String> {
+    for ((namespace, name), data) in &mut rendered {
+        let installed = kubectl.secret(&live.target, namespace, name)?;
+        data.retain(|key, value| installed.get(key) == Some(value));
+    }
+    if rendered.values().all(BTreeMap::is_empty) {
+        return Ok(live.objects.clone());
+    }
+    observed::with_secret_data(&live.objects, &rendered).map_err(|_| anyhow!("the installed Secrets are no objects"))
 }
 
 /// Leaves out objects of other namespaces than the plan's: the package of somebody else may name any, to be handed them.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rutter::yaml::{self, Node, Value};
 use rutter::{Diagnostic, Manifest, stream};
 
+use super::difference::as_stored;
 use super::observed::quoted;
 use crate::codes::UNKNOWN_CLUSTER;
 
@@ -160,14 +161,16 @@ impl Object {
         if kind == "StatefulSet" && !is_dns_name(&name) {
             return Err(format!("{} is no name of a StatefulSet", quoted(&name)));
         }
+        let group = api_version.split_once('/').map_or("", |(group, _)| group).to_owned();
+        let is_secret = group.is_empty() && kind == "Secret";
         Ok(Self {
             id: Id {
-                group: api_version.split_once('/').map_or("", |(group, _)| group).to_owned(),
+                group,
                 kind,
                 namespace,
                 name,
             },
-            node,
+            node: if is_secret { as_stored(&node) } else { node },
         })
     }
 

@@ -70,7 +70,7 @@ pub fn differences(group: &str, kind: &str, installed: &Node, desired: &Node) ->
     let code = table.kind(group, kind);
     if (group, kind) == ("", "Secret") {
         comparison.is_secret = true;
-        let (installed, desired) = (with_string_data(installed), with_string_data(desired));
+        let (installed, desired) = (with_unknown(as_stored(installed)), as_stored(desired));
         comparison.run(&code, Some(&installed), Some(&desired));
     } else {
         comparison.run(&code, Some(installed), Some(desired));
@@ -81,7 +81,7 @@ pub fn differences(group: &str, kind: &str, installed: &Node, desired: &Node) ->
 /// Returns a Secret with its `stringData` in `data`, as it is stored.
 ///
 /// Source: `Convert_v1_Secret_To_core_Secret` in `pkg/apis/core/v1/conversion.go` of Kubernetes.
-fn with_string_data(secret: &Node) -> Node {
+pub(super) fn as_stored(secret: &Node) -> Node {
     let mut secret = secret.clone();
     let Value::Mapping(fields) = &mut secret.value else {
         return secret;
@@ -112,6 +112,23 @@ fn with_string_data(secret: &Node) -> Node {
     string_data.key.scalar = Scalar::quoted("data");
     string_data.value.value = Value::Mapping(all.collect());
     fields.push(string_data);
+    secret
+}
+
+/// Returns a Secret in which values that were kept back, which are null, are there, and are no value that can be desired.
+fn with_unknown(mut secret: Node) -> Node {
+    let Value::Mapping(fields) = &mut secret.value else {
+        return secret;
+    };
+    for field in fields.iter_mut().filter(|field| field.key.scalar.text == "data") {
+        let Value::Mapping(entries) = &mut field.value.value else {
+            continue;
+        };
+        for entry in entries.iter_mut().filter(|entry| entry.value.is_null()) {
+            // It is not base64.
+            entry.value.value = Value::Scalar(Scalar::quoted("?"));
+        }
+    }
     secret
 }
 
