@@ -80,10 +80,14 @@ fn check_amount(path: &str, resource: &str, amount: &Quantity, report: &mut Repo
             .add(
                 &INVALID_RESOURCES,
                 path,
-                format!(
-                    "{amount} is {} of memory: a number without a unit is in bytes",
-                    bytes(amount.value())
-                ),
+                if amount.to_string().ends_with(|last: char| last.is_ascii_digit()) {
+                    format!(
+                        "{amount} is {} of memory: a number without a unit is in bytes",
+                        bytes(amount.value())
+                    )
+                } else {
+                    format!("{amount} of memory are {} bytes, in which nothing runs", amount.value())
+                },
             )
             .help(match amount.value() {
                 // Nobody plans with a few mebibytes, and a few gibibytes are common.

@@ -241,6 +241,12 @@ pub(crate) enum Command {
     /// Print the completions of a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
+    /// Write the man pages of all commands, for packages of a distribution
+    #[command(hide = true, after_help = "Example:\n  rutter man share/man/man1")]
+    Man {
+        /// The directory, which is made if need be
+        directory: PathBuf,
+    },
     /// Print the package's name, versions and kind
     #[command(after_help = "Example:\n  rutter describe --component other.wasm --output json")]
     Describe(Describe),

@@ -1,5 +1,6 @@
 //! What each command does.
 
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -53,6 +54,7 @@ pub(crate) fn run(command: Command) -> ExitCode {
         Command::Defaults(source) => (OutputFormat::Yaml, print_defaults(&source)),
         Command::Version(source) => (OutputFormat::Yaml, print_version(&source)),
         Command::Completions(args) => (OutputFormat::Yaml, print_completions(&args)),
+        Command::Man { directory } => (OutputFormat::Yaml, write_man_pages(&directory)),
         Command::Describe(args) => (args.format.output, describe(&args)),
     };
     let Err(failure) = result else {
@@ -299,6 +301,14 @@ fn print_completions(args: &Completions) -> Result<(), Failure> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut command, "rutter", &mut text);
     output::to_stdout(&String::from_utf8_lossy(&text)).map_err(Failure::Host)
+}
+
+/// Writes one page for each command that is not hidden.
+fn write_man_pages(directory: &Path) -> Result<(), Failure> {
+    let written = fs::create_dir_all(directory).and_then(|()| clap_mangen::generate_to(Cli::command(), directory));
+    written
+        .with_context(|| format!("{} cannot be written", rutter::printable::path(directory)))
+        .map_err(Failure::Host)
 }
 
 fn explain(args: &Explain) -> Result<(), Failure> {

@@ -782,6 +782,36 @@ fn versions_and_completions_are_printed() {
 }
 
 #[test]
+fn each_command_has_a_man_page() {
+    let setting = Setting(tempfile::tempdir().expect("a folder"));
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rutter"));
+        finished(
+            command
+                .current_dir(&setting.0)
+                .args(arguments)
+                .output()
+                .expect("an end"),
+        )
+    };
+    assert_eq!(run(&["man", "share/man1"]), (0, String::new(), String::new()));
+    let page = |name: &str| fs::read_to_string(setting.path(&format!("share/man1/{name}.1"))).unwrap_or_default();
+    for command in ["render", "explain", "plan", "argocd-generate", "plugin-install"] {
+        let page = page(&format!("rutter-{command}"));
+        assert!(
+            page.contains(".SH OPTIONS") || page.contains(".SH SYNOPSIS"),
+            "{command}"
+        );
+    }
+    assert!(page("rutter").contains("Exit codes:"));
+    assert!(page("rutter-man").is_empty());
+    fs::write(setting.path("file"), "").expect("a file");
+    let (status, _, stderr) = run(&["man", "file/man1"]);
+    assert_eq!(status, 3);
+    assert!(stderr.starts_with("error: file/man1 cannot be written"), "{stderr}");
+}
+
+#[test]
 fn the_rest_is_printed() {
     let setting = Setting::rendering();
     let (status, stdout, _) = setting.run(&["schema"]);
