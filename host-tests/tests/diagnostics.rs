@@ -1,12 +1,14 @@
 //! Every code with an example from a case: `docs/diagnostics.md`, and what `rutter explain` prints. `BLESS=1` writes both.
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
 use host_tests::plans::Change;
 use host_tests::{Case, WASMTIME, root, same};
 use rutter::{Code, DocumentedCode, Package as _, Severity};
+use serde_json::Value;
 
 const HEAD: &str = "\
 # Diagnostics
@@ -102,4 +104,103 @@ fn section(code: &DocumentedCode) -> String {
         Severity::Warning => "Warning",
     };
     format!("\n## `{id}`\n\n{kind}: {summary}.\n\n```text\n{example}```\n")
+}
+
+/// Codes of what is wrong because there is no such field, and of texts that are no values.
+const WITHOUT_FIELD: [&str; 5] = [
+    "duplicate-key",
+    "unknown-field",
+    "yaml-feature",
+    "yaml-limit",
+    "yaml-syntax",
+];
+
+/// Paths of diagnostics are those of values: whoever follows one finds a field.
+#[test]
+fn every_path_of_a_diagnostic_is_that_of_a_field() -> Result<()> {
+    let mut found = Vec::new();
+    for case in Case::all()? {
+        if let Ok(values) = String::from_utf8(case.input) {
+            found.extend(match host_tests::render("etcd", "default", &values) {
+                Ok(rendering) => rendering.warnings,
+                Err(problems) => problems,
+            });
+        }
+    }
+    for change in Change::all()? {
+        found.extend(match change.plan() {
+            Ok(plan) => plan.warnings,
+            Err(problems) => problems,
+        });
+    }
+    let paths: BTreeSet<(String, String)> = found
+        .into_iter()
+        .filter(|diagnostic| {
+            !diagnostic.path.is_empty()
+                && !diagnostic.path.starts_with('$')
+                && !WITHOUT_FIELD.contains(&&*diagnostic.code)
+        })
+        .map(|diagnostic| (diagnostic.path.to_string(), diagnostic.code.to_string()))
+        .collect();
+    ensure!(paths.len() > 100, "only {} paths", paths.len());
+    let schema: Value = serde_json::from_str(&EtcdPackage.schema())?;
+    let wrong: Vec<String> = paths
+        .into_iter()
+        .filter(|(path, _)| !has_path(&schema, &schema, &parts(path)))
+        .map(|(path, code)| format!("{code}: {path}"))
+        .collect();
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ensure!(
+        !has_path(&schema, &schema, &parts("tls.peer.modes")) && !has_path(&schema, &schema, &parts("replica")),
+        "any path is one"
+    );
+    Ok(())
+}
+
+/// The keys of a path, and none for each index: `a.b[0]["c.d"]`.
+fn parts(path: &str) -> Vec<Option<String>> {
+    let mut parts = Vec::new();
+    let mut rest = path;
+    while !rest.is_empty() {
+        rest = rest.trim_start_matches('.');
+        if let Some(quoted) = rest.strip_prefix("[\"") {
+            let (key, after) = quoted.split_once("\"]").unwrap_or((quoted, ""));
+            parts.push(Some(key.to_owned()));
+            rest = after;
+        } else if let Some(index) = rest.strip_prefix('[') {
+            parts.push(None);
+            rest = index.split_once(']').map_or("", |(_, after)| after);
+        } else {
+            let end = rest.find(['.', '[']).unwrap_or(rest.len());
+            parts.push(Some(rest[..end].to_owned()));
+            rest = &rest[end..];
+        }
+    }
+    parts
+}
+
+/// Whether a schema has a field at a path. It is open below Kubernetes' own types.
+fn has_path(root: &Value, schema: &Value, path: &[Option<String>]) -> bool {
+    let Some((part, rest)) = path.split_first() else {
+        return true;
+    };
+    if let Some(pointer) = schema["$ref"]
+        .as_str()
+        .and_then(|reference| reference.strip_prefix('#'))
+    {
+        return root.pointer(pointer).is_some_and(|schema| has_path(root, schema, path));
+    }
+    for list in ["anyOf", "oneOf", "allOf"] {
+        if let Some(schemas) = schema[list].as_array() {
+            return schemas.iter().any(|schema| has_path(root, schema, path));
+        }
+    }
+    let below = |schema: &Value| schema.is_null() || schema == true || has_path(root, schema, rest);
+    match part {
+        None => below(&schema["items"]),
+        Some(key) => match schema["properties"].get(key) {
+            Some(schema) => below(schema),
+            None => schema["additionalProperties"] != false && below(&schema["additionalProperties"]),
+        },
+    }
 }

@@ -70,6 +70,44 @@ fn every_object_has_its_type_and_loses_nothing_in_it() -> Result<()> {
     Ok(())
 }
 
+/// Kinds of objects that no plan deletes, and why.
+const KEPT: [(&str, &str, &str); 3] = [
+    ("apps", "StatefulSet", "its members would go with it"),
+    (
+        "cert-manager.io",
+        "ClusterIssuer",
+        "the whole Kubernetes cluster shares it",
+    ),
+    ("", "PersistentVolumeClaim", "it holds data"),
+];
+
+/// What is rendered no longer would stay for ever, if nobody thought of it.
+#[test]
+fn each_kind_that_is_rendered_is_deleted_when_it_goes_or_kept_for_a_reason() -> Result<()> {
+    let mut kinds = BTreeSet::new();
+    for (_, rendering) in renderings()? {
+        let ours = rendering.manifests.into_iter();
+        for manifest in ours.filter(|manifest| !manifest.file_name.starts_with("extra-")) {
+            let group = manifest.api_version.split_once('/').map_or("", |(group, _)| group);
+            kinds.insert((group.to_owned(), manifest.kind));
+        }
+    }
+    let kept = KEPT.map(|(group, kind, _)| (group, kind));
+    let known: BTreeSet<(String, String)> = etcd_package::disposable()
+        .iter()
+        .copied()
+        .chain(kept)
+        .map(|(group, kind)| (group.to_owned(), kind.to_owned()))
+        .collect();
+    assert_eq!(kinds, known);
+    assert_eq!(
+        known.len(),
+        etcd_package::disposable().len() + kept.len(),
+        "a kind is in both"
+    );
+    Ok(())
+}
+
 /// The label is looked for in the text of each object, so that it is found in a pod template, a selector or a claim
 /// template, too, where it must not be.
 #[test]

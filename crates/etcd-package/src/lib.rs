@@ -23,7 +23,7 @@ use rutter::{
 
 use inflate::inflate;
 #[doc(hidden)]
-pub use plan::{Action, Planned, PlannedStep, difference, lines, planned};
+pub use plan::{Action, Planned, PlannedStep, difference, disposable, lines, planned};
 use render::{ParsedValues, Rendered};
 
 /// The package itself.

@@ -439,7 +439,7 @@ fn has_own_name(from: &ObservedCluster, object: &Object) -> bool {
 
 /// Kinds that are deleted once they are no longer rendered. Neither claims, which hold data, nor what the whole
 /// Kubernetes cluster shares are among them.
-const DISPOSABLE: [(&str, &str); 11] = [
+pub(super) const DISPOSABLE: [(&str, &str); 11] = [
     ("batch", "CronJob"),
     ("cert-manager.io", "Certificate"),
     ("cert-manager.io", "Issuer"),

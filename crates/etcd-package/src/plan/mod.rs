@@ -211,6 +211,13 @@ pub(crate) fn check_apply(installed: &str, desired: &Request) -> Result<Vec<Diag
     Ok(warnings)
 }
 
+/// The groups and kinds of objects that a plan deletes once they are no longer rendered.
+#[doc(hidden)]
+#[must_use]
+pub fn disposable() -> &'static [(&'static str, &'static str)] {
+    &changes::DISPOSABLE
+}
+
 /// An installation that was found, or that is to be made.
 struct Located {
     request: Request,
