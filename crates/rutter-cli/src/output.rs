@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal as _, Seek as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context as _, Result};
@@ -23,6 +24,27 @@ fn stdout() -> io::Stdout {
 #[allow(clippy::disallowed_methods, reason = "this module is the way to it")]
 pub(crate) fn stderr() -> io::Stderr {
     io::stderr()
+}
+
+/// Whether standard output was closed when the program was started, as by `>&-`.
+///
+/// Rust opens `/dev/null` in its place before `main`, where everything would seem to be written. So it is looked at before.
+static IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+#[cfg(unix)]
+ctor::declarative::ctor! {
+    #[ctor(unsafe)]
+    fn look_at_stdout() {
+        let is_closed = rustix::io::fcntl_getfd(stdout()) == Err(rustix::io::Errno::BADF);
+        IS_CLOSED.store(is_closed, Ordering::Relaxed);
+    }
+}
+
+fn check_open() -> Result<()> {
+    if IS_CLOSED.load(Ordering::Relaxed) {
+        return Err(anyhow::anyhow!("it is closed").context(Unwritten));
+    }
+    Ok(())
 }
 
 /// Decides when colours are printed: from here on, also for `clap`.
@@ -79,6 +101,7 @@ pub(crate) fn coloured_to_stdout(text: &str) -> Result<()> {
 }
 
 fn write_to_stdout(text: &str) -> Result<()> {
+    check_open()?;
     let mut stdout = stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     written.context(Unwritten)
@@ -90,6 +113,7 @@ fn write_to_stdout(text: &str) -> Result<()> {
 ///
 /// As for [`to_stdout`].
 pub(crate) fn all_to_stdout(spool: Spool) -> Result<()> {
+    check_open()?;
     let stdout = stdout();
     let written = if stdout.is_terminal() {
         spool.copy_to(Printable::new(stdout.lock()))

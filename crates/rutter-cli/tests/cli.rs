@@ -672,6 +672,33 @@ fn a_reader_that_has_gone_is_no_message() {
     assert_eq!(ended, (141, String::new(), String::new()));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_closed_standard_output_is_an_error() {
+    let setting = Setting::rendering();
+    let run = |arguments: &str, to: &str| {
+        let output = Command::new("sh")
+            .args(["-c", &format!("exec \"$0\" {arguments} --component package.wasm {to}")])
+            .arg(env!("CARGO_BIN_EXE_rutter"))
+            .current_dir(&setting.0)
+            .output();
+        finished(output.expect("an end"))
+    };
+    for arguments in ["render", "schema", "validate --output json"] {
+        let (status, _, stderr) = run(arguments, ">&-");
+        assert_eq!(status, 3, "{arguments}: {stderr}");
+        assert_eq!(
+            stderr.lines().last(),
+            Some("error: standard output cannot be written: it is closed")
+        );
+    }
+    for to in [">/dev/null", "<>/dev/null 1>&0"] {
+        assert_eq!(run("render", to).0, 0, "{to}");
+    }
+    // Nothing is to be written.
+    assert_eq!(run("validate", ">&-").0, 0);
+}
+
 #[test]
 fn formats_are_no_directories() {
     let setting = Setting::rendering();
