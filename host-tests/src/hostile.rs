@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use etcd_package::codes::INVALID_REPLICAS;
 use rutter::yaml::{
     AMBIGUOUS_SCALAR, DUPLICATE_KEY, INVALID_VALUE, MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE, YAML_FEATURE, YAML_LIMIT,
     YAML_SYNTAX,
@@ -183,7 +184,7 @@ pub fn documents() -> BTreeMap<&'static str, Hostile> {
         };
         add(name, Some(code), format!("replicas: {number}\n").into());
     }
-    add("a negative number", Some(&INVALID_VALUE), b"replicas: -1\n".into());
+    add("a negative number", Some(&INVALID_REPLICAS), b"replicas: -1\n".into());
     for (name, key) in [
         ("a number as key", "1"),
         ("null as key", "null"),
