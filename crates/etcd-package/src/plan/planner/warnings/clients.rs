@@ -1,203 +1,22 @@
-//! Warnings before the first step.
+//! Clients that a change cuts off, or that it lets in.
 
 use std::collections::BTreeSet;
 
 use rutter::Diagnostic;
-use rutter::quantity::Quantity;
 use rutter::yaml::Node;
 
-use super::super::changes::ObjectChange;
-use super::super::fact::Fact;
-use super::super::objects::{Object, Objects, items};
-use super::super::observed::{Certificate, ObservedCluster, Options, map, quoted, shortened, text};
-use super::certificates::{certified_names, covers};
-use super::{Planner, Rollout};
+use super::super::super::changes::ObjectChange;
+use super::super::super::fact::Fact;
+use super::super::super::objects::{Object, Objects, items};
+use super::super::super::observed::{Certificate, ObservedCluster, Options, map, quoted, shortened, text};
+use super::super::Planner;
+use super::super::certificates::{certified_names, covers};
+use super::quota;
 use crate::cluster::OWNERSHIP_LABEL;
-use crate::codes::{
-    CLAIMS_DELETED, CLIENTS_CUT_OFF, FILE_OWNER_CHANGES, IMAGE_OF_STEPS, NO_SNAPSHOT, OPTIONS_ASSUMED, PREPARE_SECRET,
-    REACH_CHANGES, SERVICE_STAYS, SINGLE_MEMBER, UPDATE_OVERRIDDEN, VERSION_ASSUMED, WRITES_WAIT,
-};
-use crate::etcd::Version;
-use crate::values::UpdateType;
+use crate::codes::{CLIENTS_CUT_OFF, REACH_CHANGES, SERVICE_STAYS};
 
 impl Planner<'_> {
-    pub(super) fn warnings(&self, versions: &[Version], takes_steps: bool) -> Vec<Diagnostic> {
-        let mut warnings = Vec::new();
-        let mut warn = |code, path: &str, message: String, help: &str| {
-            warnings.push(Diagnostic::new(code, path, message).help(help));
-        };
-        let restarts = !versions.is_empty() || !self.template_changes().is_empty();
-        if restarts && self.from.replicas <= 2 {
-            warn(
-                &WRITES_WAIT,
-                "replicas",
-                format!(
-                    "with {} nothing is written while one restarts",
-                    if self.from.replicas == 1 {
-                        "one member"
-                    } else {
-                        "2 members"
-                    }
-                ),
-                "plan replicas: 3 first, if clients cannot wait for some seconds",
-            );
-        }
-        let update = &self.rendered.cluster.update;
-        if takes_steps && restarts && (update.kind == UpdateType::OnDelete || update.partition > 0) {
-            warn(
-                &UPDATE_OVERRIDDEN,
-                "update",
-                "the steps restart all pods one after the other, and only the last step has the update strategy"
-                    .to_owned(),
-                "plan without these values first, if pods are to stay as they are",
-            );
-        }
-        if self.to.replicas == 1 && self.from.replicas > 1 {
-            warn(
-                &SINGLE_MEMBER,
-                "replicas",
-                "a single member stops with its node, and its volume is the only copy of the data".to_owned(),
-                "write replicas: 3, or take snapshots",
-            );
-        }
-        if self.from.version.known().is_none()
-            && let (Some(version), Some(reason)) = (self.from.labelled_version, self.from.version.unknown())
-        {
-            warn(
-                &VERSION_ASSUMED,
-                "version",
-                format!("{reason}; a label says {version}, and anyone can change a label"),
-                "the plan asks the members before its first step, and stops if they run another release",
-            );
-        }
-        if self.from.runs_entrypoint() && !self.from.is_own && restarts {
-            warn(
-                &OPTIONS_ASSUMED,
-                "",
-                "the installed container has no command: its image's entrypoint starts etcd, and may give it other options than \
-                 those that the objects show"
-                    .to_owned(),
-                "compare them with those of the process (`kubectl exec POD -- cat /proc/1/cmdline`), above all data-dir, wal-dir, \
-                 name and the peer URLs",
-            );
-        }
-        self.warn_of_images(versions, &mut warn);
-        self.warn_of_files(restarts, &mut warn);
-        if self.why_replaced().is_some() && !self.is_ephemeral() {
-            warn(
-                &CLAIMS_DELETED,
-                "storage",
-                "the claims of each member are deleted when it is replaced".to_owned(),
-                "take a snapshot, and keep it elsewhere until the plan is done: the plan's own is in the volume of the member that is \
-                 replaced last",
-            );
-        }
-        if !self.snapshot && takes_steps {
-            warn(
-                &NO_SNAPSHOT,
-                "",
-                "no snapshot comes before what cannot be undone".to_owned(),
-                "plan without --no-snapshot, or keep a snapshot of your own",
-            );
-        }
-        self.warn_of_clients(&mut warn);
-        if let Some(secret) = self.to.peer_secret()
-            && self.to.replicas > self.from.replicas
-            && !self.to.certificates.contains_key(secret)
-        {
-            warn(
-                &PREPARE_SECRET,
-                "tls.peer.secretName",
-                format!("the certificate in {} has to name the new members", quoted(secret)),
-                "issue it again for all members, from the same CA, before the first step",
-            );
-        }
-        warnings
-    }
-
-    /// The images of steps between two versions are not the one of the values.
-    fn warn_of_images(&self, versions: &[Version], warn: &mut impl FnMut(&'static rutter::Code, &str, String, &str)) {
-        let desired = self.rendered.cluster.version;
-        let others: Vec<String> = versions
-            .iter()
-            .filter(|version| **version != desired)
-            .map(ToString::to_string)
-            .collect();
-        let has_digest = self.source.document.has("image.digest");
-        let has_tag = self.source.document.has("image.tag");
-        let has_repository = self.source.document.has("image.repository");
-        if !(others.is_empty() || has_digest || has_tag) && has_repository {
-            warn(
-                &IMAGE_OF_STEPS,
-                "image",
-                format!(
-                    "the steps with etcd {} use the tags v{} of the repository that the values name",
-                    others.join(", "),
-                    others.join(", v")
-                ),
-                "make sure that your registry has these tags",
-            );
-        }
-        if others.is_empty() || !(has_digest || has_tag) {
-            return;
-        }
-        let what = if has_digest { "digest" } else { "tag" };
-        warn(
-            &IMAGE_OF_STEPS,
-            if has_digest { "image.digest" } else { "image.tag" },
-            format!(
-                "the {what} is that of {desired}; the steps with etcd {} use the tags v{} of the repository",
-                others.join(", "),
-                others.join(", v")
-            ),
-            "make sure that your registry has these tags, or plan one version at a time with its own tag and digest",
-        );
-    }
-
-    /// The user that owns the files of the data.
-    fn warn_of_files(&self, restarts: bool, warn: &mut impl FnMut(&'static rutter::Code, &str, String, &str)) {
-        if !restarts || self.rollout() == Rollout::ReplaceMember {
-            return;
-        }
-        let user = |cluster: &ObservedCluster, field: &str| -> Option<String> {
-            let of_container = cluster
-                .etcd()
-                .and_then(|etcd| text(etcd, &format!("securityContext.{field}")));
-            of_container.or_else(|| cluster.set.text(&format!("spec.template.spec.securityContext.{field}")))
-        };
-        let group = |cluster: &ObservedCluster| cluster.set.text("spec.template.spec.securityContext.fsGroup");
-        let (old, new) = (user(self.from, "runAsUser"), user(self.to, "runAsUser"));
-        if old == new {
-            return;
-        }
-        let name = |user: Option<String>| {
-            user.map_or_else(
-                || "the user of its image".to_owned(),
-                |user| format!("user {}", quoted(&user)),
-            )
-        };
-        let help = match group(self.to) {
-            Some(group) => format!(
-                "fsGroup {group} lets the kubelet change the group of the files, unless the volume is a hostPath or an NFS \
-                 share; else change their owner first, or keep the user with pod.securityContext.runAsUser"
-            ),
-            None => {
-                "change the owner of the files first, or keep the user with pod.securityContext.runAsUser".to_owned()
-            }
-        };
-        warn(
-            &FILE_OWNER_CHANGES,
-            "pod.securityContext",
-            format!(
-                "etcd has run as {}, and will run as {}: it must be able to read the data",
-                name(old),
-                name(new)
-            ),
-            &help,
-        );
-    }
-
-    fn warn_of_clients(&self, warn: &mut impl FnMut(&'static rutter::Code, &str, String, &str)) {
+    pub(super) fn warn_of_clients(&self, warn: &mut impl FnMut(&'static rutter::Code, &str, String, &str)) {
         let (from, to) = (self.from, self.to);
         if let (Fact::Known(old), Fact::Known(new)) = (&from.client_scheme, &to.client_scheme)
             && old != new
@@ -473,7 +292,7 @@ impl Planner<'_> {
 
     /// Services that lead to the members and that the values do not have, although the client Service has changed its name
     /// or is gone.
-    pub(super) fn services_stay(&self) -> Option<Diagnostic> {
+    pub(in crate::plan::planner) fn services_stay(&self) -> Option<Diagnostic> {
         let client_service = self.rendered.cluster.names.client_service.to_string();
         let is_new = |object: &ObjectChange| {
             object.id.kind == "Service" && object.id.name == client_service && object.changes.is_none()
@@ -570,21 +389,6 @@ impl Planner<'_> {
     }
 }
 
-/// The quota of a cluster in bytes: what etcd takes if none is given is 2 GB (`DefaultQuotaBytes`).
-pub(super) fn quota(cluster: &ObservedCluster) -> Option<i128> {
-    match cluster.options.get("quota-backend-bytes") {
-        Fact::Known(text) => match text.parse::<Quantity>().ok()?.value() {
-            0 => Some(DEFAULT_QUOTA),
-            quota if quota < 0 => None,
-            quota => Some(quota),
-        },
-        Fact::Absent => Some(DEFAULT_QUOTA),
-        Fact::Unknown(_) => None,
-    }
-}
-
-const DEFAULT_QUOTA: i128 = 2 << 30;
-
 /// Flags that decide which clients members serve, and where, and that no value has; with etcd's defaults.
 const CLIENT_INTERFACES: [(&str, &str); 7] = [
     ("cors", "*"),
@@ -607,7 +411,7 @@ fn host_of(url: &str) -> &str {
 }
 
 /// The port that clients use.
-pub(super) fn client_port(cluster: &ObservedCluster) -> Option<String> {
+pub(in crate::plan::planner) fn client_port(cluster: &ObservedCluster) -> Option<String> {
     let urls = cluster.options.get("listen-client-urls");
     let url = urls.known()?.split(',').next()?.to_owned();
     Some(url.rsplit_once(':')?.1.trim_end_matches('/').to_owned())

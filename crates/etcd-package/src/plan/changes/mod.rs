@@ -1,55 +1,24 @@
 //! The change of each object, and its meaning.
 
-use std::collections::BTreeMap;
+mod last_applied;
+mod options;
+mod surplus;
 
 use rutter::quantity::Quantity;
-use rutter::yaml::{self, Entry, Node, Value};
-use rutter::{Diagnostic, Diagnostics, File, Severity};
+use rutter::{Diagnostic, Diagnostics, Severity};
 
-use super::difference::{Difference, Segment, differences};
-use super::fact::Fact;
-use super::foreign::{Takeover, pod_refers_to, refers_to};
-use super::objects::{Id, Object, Objects, items, scalar, strip_places};
-use super::observed::{ObservedCluster, Options, Setting, quoted, text};
+use self::last_applied::{LastApplied, is_note};
+pub(super) use self::last_applied::{get_mut, take_over};
+use self::options::strip_options;
+pub(super) use self::surplus::{DISPOSABLE, is_own_before_the_label};
+use super::difference::{Segment, differences};
+use super::foreign::Takeover;
+use super::objects::{Id, Object, Objects, items, scalar};
+use super::observed::{ObservedCluster, quoted};
 use super::refusal;
 use super::reliance::Reliance;
 use super::rules::{self, Meaning, Refusal};
-use crate::cluster::OWNERSHIP_LABEL;
 use crate::codes::{ACCEPTED, NOT_UNDERSTOOD, UNSAFE_CHANGE, UNUSED_VALUE};
-
-/// The annotation in which `kubectl apply` keeps the last applied object.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// Labels that hosts put on objects, over those that were rendered.
-const LABELS_OF_HOSTS: [&str; 3] = [
-    "app.kubernetes.io/instance",
-    "app.kubernetes.io/managed-by",
-    "helm.sh/chart",
-];
-
-/// Beginnings of labels and annotations by which hosts and controllers keep notes of their own.
-const NOTES_OF_HOSTS: [&str; 20] = [
-    "argocd.argoproj.io/",
-    "autoscaling.alpha.kubernetes.io/",
-    "cloud.google.com/neg-status",
-    "config.k8s.io/",
-    "config.kubernetes.io/",
-    "control-plane.alpha.kubernetes.io/",
-    "deployment.kubernetes.io/",
-    "endpoints.kubernetes.io/",
-    "field.cattle.io/",
-    "helm.toolkit.fluxcd.io/",
-    "internal.config.kubernetes.io/",
-    "internal.kpt.dev/",
-    "kapp.k14s.io/",
-    "kubectl.kubernetes.io/",
-    "kustomize.toolkit.fluxcd.io/",
-    "meta.helm.sh/",
-    "helm.sh/",
-    "objectset.rio.cattle.io/",
-    "pv.kubernetes.io/",
-    "volume.",
-];
 
 /// A difference that is understood, or was accepted.
 #[derive(Clone, Debug)]
@@ -300,44 +269,6 @@ impl Comparison<'_> {
         found
     }
 
-    /// The differences of etcd's options, whether they are flags or variables.
-    fn option_differences(&self, installed: &Node, desired: &Node) -> Vec<Found> {
-        // One refusal says that none of them is known.
-        if self.from.options.opaque().or(self.to.options.opaque()).is_some() {
-            return Vec::new();
-        }
-        // Members of the installed template read options in a ConfigMap or a Secret whenever they start, whatever the steps.
-        let options = self.from.options_among(&self.desired.over(self.installed));
-        let early = different(&self.from.options, &options).into_iter().map(|option| {
-            let meaning = option.is_known().then_some(Meaning::Refused(&rules::READ_AT_ANY_START));
-            option.found("options", meaning)
-        });
-        let restarting: Vec<Found> = different(&options, &self.to.options)
-            .into_iter()
-            .map(|option| {
-                let is_known = option.is_known();
-                let meaning = match rules::meaning_of_flag(&option.name) {
-                    Some(Meaning::Membership | Meaning::Data) if !is_known => Some(Meaning::Refused(&rules::NOT_KNOWN)),
-                    meaning => meaning.filter(|_| is_known),
-                };
-                option.found("spec.template.spec.containers[etcd].args", meaning)
-            })
-            .collect();
-        let is_same = restarting.is_empty();
-        let mut found: Vec<Found> = early.chain(restarting).collect();
-        let words = |set: &Node, container: &str| words_of_options(set, container);
-        if is_same && words(installed, &self.from.container) != words(desired, &self.to.container) {
-            // The same options, said in another way.
-            found.push(Found {
-                path: "spec.template.spec.containers[etcd].args".to_owned(),
-                installed: "the same options".to_owned(),
-                desired: "written in another way".to_owned(),
-                meaning: Some(Meaning::Restart),
-            });
-        }
-        found
-    }
-
     /// Refuses policies of network plugins and meshes, which nobody reads here, and which keep members from each other as those
     /// of Kubernetes do.
     fn check_foreign_policies(&self, used: &mut Vec<String>, diagnostics: &mut Diagnostics) {
@@ -366,92 +297,7 @@ impl Comparison<'_> {
             }
         }
     }
-
-    /// Own objects that are rendered no longer. Only kinds that hold no data and that only this cluster uses are among them.
-    fn surplus(&self) -> Vec<(String, String)> {
-        let gone = self
-            .installed
-            .iter()
-            .filter(|object| self.is_own(object))
-            .filter(|object| self.desired.get(&object.id).is_none())
-            .filter(|object| !self.is_used_by_others(object));
-        gone.map(|object| (resource(&object.id), object.id.name.clone()))
-            .collect()
-    }
-
-    /// Whether pods of others refer to an object.
-    fn is_used_by_others(&self, object: &Object) -> bool {
-        let referring = ["ServiceAccount", "ConfigMap"];
-        referring.contains(&&*object.id.kind)
-            && self.installed.iter().any(|other| {
-                let path = match &*other.id.kind {
-                    "StatefulSet" | "Deployment" | "DaemonSet" => "spec.template.spec",
-                    "CronJob" => "spec.jobTemplate.spec.template.spec",
-                    "Pod" if items(other.node.at("metadata.ownerReferences")).is_empty() => "spec",
-                    _ => return false,
-                };
-                let is_other = other.id != self.from.set.id && !self.is_own(other);
-                other.id.namespace == object.id.namespace
-                    && is_other
-                    && self.desired.get(&other.id).is_none()
-                    && other.node.at(path).is_some_and(|pod| pod_refers_to(pod, object))
-            })
-    }
-
-    fn is_own(&self, object: &Object) -> bool {
-        let names = (&*object.id.group, &*object.id.kind);
-        object.id.namespace == self.from.namespace
-            && DISPOSABLE.contains(&names)
-            && items(object.node.at("metadata.ownerReferences")).is_empty()
-            && match object.label(OWNERSHIP_LABEL) {
-                // `kubectl expose` copies the labels of a Service to one of another name, and so does a person who copies a
-                // manifest.
-                Some(owner) => {
-                    owner == self.from.fullname
-                        && (has_own_name(self.from, object) || is_named_by_values(self.from, object))
-                }
-                None => self.from.is_own && is_own_before_the_label(self.from, object),
-            }
-    }
 }
-
-/// Whether an object has a name that the values give: that of a client's certificate, or of what the pods refer to.
-fn is_named_by_values(from: &ObservedCluster, object: &Object) -> bool {
-    let rest = object.id.name.strip_prefix(&from.fullname);
-    let is_of_client = object.id.kind == "Certificate" && rest.is_some_and(|rest| rest.starts_with("-user."));
-    is_of_client || refers_to(from, object)
-}
-
-/// Whether an object without the label of ownership is of a release of this package that did not have it: it has the name
-/// of this cluster and one of the endings that the package gives to its kind.
-pub(super) fn is_own_before_the_label(from: &ObservedCluster, object: &Object) -> bool {
-    let name = object.label("app.kubernetes.io/name");
-    // Hosts rewrite `managed-by`, and `instance` on what they apply.
-    name.as_deref() == Some("etcd") && has_own_name(from, object)
-}
-
-/// Whether an object has the name of this cluster and one of the endings that the package gives.
-fn has_own_name(from: &ObservedCluster, object: &Object) -> bool {
-    let ending = object.id.name.strip_prefix(&from.fullname);
-    let service = from.set.text("spec.serviceName");
-    ending.is_some_and(|ending| ENDINGS.contains(&ending)) || service.as_ref() == Some(&object.id.name)
-}
-
-/// Kinds that are deleted once they are no longer rendered. Neither claims, which hold data, nor what the whole
-/// Kubernetes cluster shares are among them.
-pub(super) const DISPOSABLE: [(&str, &str); 11] = [
-    ("batch", "CronJob"),
-    ("cert-manager.io", "Certificate"),
-    ("cert-manager.io", "Issuer"),
-    ("monitoring.coreos.com", "PodMonitor"),
-    ("monitoring.coreos.com", "PrometheusRule"),
-    ("monitoring.coreos.com", "ServiceMonitor"),
-    ("networking.k8s.io", "NetworkPolicy"),
-    ("policy", "PodDisruptionBudget"),
-    ("", "ConfigMap"),
-    ("", "Service"),
-    ("", "ServiceAccount"),
-];
 
 /// Groups of policies that decide who reaches whom, besides Kubernetes' own.
 const POLICY_GROUPS: [&str; 5] = [
@@ -460,19 +306,6 @@ const POLICY_GROUPS: [&str; 5] = [
     "policy.networking.k8s.io",
     "projectcalico.org",
     "security.istio.io",
-];
-
-/// Suffixes of the names of own objects, after the name of the cluster.
-const ENDINGS: [&str; 9] = [
-    "",
-    "-backup",
-    "-bootstrap",
-    "-client",
-    "-client-ca",
-    "-defrag",
-    "-selfsigned",
-    "-server",
-    "-server-ca",
 ];
 
 /// A difference, and what it means if anything says so.
@@ -622,262 +455,6 @@ fn service_meaning(kind: &str, path: &[&Segment], installed: &Object, desired: &
             Some(Meaning::Reach)
         }
         _ => None,
-    }
-}
-
-/// Whether a label or annotation belongs to a host or controller, or is one that hosts overwrite.
-fn is_note(kind: &str, path: &[&Segment], difference: &Difference, last_applied: &LastApplied) -> bool {
-    let (Some(Segment::Field(first)), Some(Segment::Field(map))) = (path.first(), path.get(1)) else {
-        return false;
-    };
-    let key = |index: usize| match path.get(index) {
-        Some(Segment::Key(key)) => Some(key.as_str()),
-        _ => None,
-    };
-    let is_removed = difference.desired.is_none();
-    if first == "metadata" {
-        return match map.as_str() {
-            "finalizers" => true,
-            // Owners and deletion of the StatefulSet have checks of their own.
-            "ownerReferences" | "deletionTimestamp" | "deletionGracePeriodSeconds" => kind == "StatefulSet",
-            "labels" | "annotations" => key(2).is_some_and(|key| {
-                let is_labels = map == "labels";
-                (is_labels && LABELS_OF_HOSTS.contains(&key))
-                    || is_removed
-                        && (is_host_note(key)
-                            || matches!(last_applied, LastApplied::Known(object)
-                                if object.at("metadata").and_then(|metadata| metadata.get(map)?.get(key)).is_none()))
-            }),
-            _ => false,
-        };
-    }
-    // `kubectl rollout restart` notes when it was.
-    let template = ["spec", "template", "metadata", "annotations"];
-    let is_template = path.len() == 5
-        && template
-            .iter()
-            .zip(path)
-            .all(|(name, segment)| matches!(segment, Segment::Field(field) if field == name));
-    is_template && is_removed && key(4).is_some_and(is_host_note)
-}
-
-fn is_host_note(key: &str) -> bool {
-    NOTES_OF_HOSTS.iter().any(|note| key.starts_with(note))
-}
-
-/// The fields of an object that `kubectl apply` knows as its own.
-enum LastApplied {
-    Known(Node),
-    /// Nobody knows who has written what.
-    Unknown,
-}
-
-impl LastApplied {
-    fn of(object: &Object, is_live: bool) -> Self {
-        let text = object.annotation(LAST_APPLIED).filter(|_| is_live);
-        let node = text.and_then(|text| yaml::parse(&text, 0, 1).ok().flatten());
-        node.map_or(Self::Unknown, Self::Known)
-    }
-}
-
-/// Returns the file by which `kubectl apply` learns of the fields that go, if it does not know them.
-pub(super) fn take_over(installed: &Object, desired: &Object, is_live: bool, file_name: &str) -> Option<File> {
-    let of_kind = |before: &Node| {
-        let found = differences(&desired.id.group, &desired.id.kind, before, &desired.node);
-        // A default that comes with another field is nothing that goes.
-        found
-            .into_iter()
-            .filter(|difference| !difference.is_written && difference.installed.is_some())
-    };
-    let last_applied = LastApplied::of(installed, is_live);
-    let is_gone =
-        |difference: &Difference| !is_note(&desired.id.kind, &difference.path.segments(), difference, &last_applied);
-    let removals: Vec<Difference> = of_kind(&installed.node).filter(is_gone).collect();
-    if removals.is_empty() {
-        return None;
-    }
-    if let LastApplied::Known(last_applied) = &last_applied {
-        let known: Vec<Difference> = of_kind(last_applied).collect();
-        if removals
-            .iter()
-            .all(|removal| known.iter().any(|known| known.path == removal.path))
-        {
-            return None;
-        }
-    }
-    let (text, _) = as_applied(installed, &desired.node, &last_applied).to_text();
-    Some(File {
-        name: file_name.to_owned(),
-        text,
-    })
-}
-
-/// An object as if `kubectl apply` had made it from a manifest, without the notes of hosts, and without the labels and
-/// annotations that somebody has added since it was applied.
-fn as_applied(installed: &Object, desired: &Node, last_applied: &LastApplied) -> Node {
-    let mut node = installed.node.clone();
-    let Value::Mapping(fields) = &mut node.value else {
-        return node;
-    };
-    fields.retain(|field| field.key.scalar.text != "status");
-    for field in fields.iter_mut() {
-        match &*field.key.scalar.text {
-            "metadata" => {
-                retain(&mut field.value, |key| {
-                    ["name", "namespace", "labels", "annotations"].contains(&key)
-                });
-                for map in ["labels", "annotations"] {
-                    let has = |node: &Node, key: &str| {
-                        let entries = node.at("metadata").and_then(|metadata| metadata.get(map));
-                        entries.is_some_and(|entries| entries.get(key).is_some())
-                    };
-                    let was_applied = |key: &str| match last_applied {
-                        LastApplied::Known(object) => has(object, key),
-                        LastApplied::Unknown => true,
-                    };
-                    if let Some(map) = get_mut(&mut field.value, map) {
-                        retain(map, |key| {
-                            has(desired, key)
-                                || was_applied(key) && !is_host_note(key) && !LABELS_OF_HOSTS.contains(&key)
-                        });
-                    }
-                }
-            }
-            "spec" => {
-                let metadata = get_mut(&mut field.value, "template").and_then(|template| get_mut(template, "metadata"));
-                if let Some(annotations) = metadata.and_then(|metadata| get_mut(metadata, "annotations")) {
-                    retain(annotations, |key| !is_host_note(key));
-                }
-            }
-            _ => {}
-        }
-    }
-    node
-}
-
-fn retain(node: &mut Node, keep: impl Fn(&str) -> bool) {
-    if let Value::Mapping(entries) = &mut node.value {
-        entries.retain(|entry| keep(&entry.key.scalar.text));
-    }
-}
-
-pub(super) fn get_mut<'a>(node: &'a mut Node, key: &str) -> Option<&'a mut Node> {
-    match &mut node.value {
-        Value::Mapping(entries) => entries
-            .iter_mut()
-            .find(|entry: &&mut Entry| entry.key.scalar.text == key)
-            .map(|entry| &mut entry.value),
-        _ => None,
-    }
-}
-
-/// Takes etcd's options off the container that etcd runs in, and gives the container the name that it has here.
-fn strip_options(set: &mut Node, container: &str) {
-    let pod = ["spec", "template", "spec"]
-        .iter()
-        .try_fold(set, |node, key| get_mut(node, key));
-    let Some(containers) = pod.and_then(|pod| get_mut(pod, "containers")) else {
-        return;
-    };
-    let Value::Sequence(containers) = &mut containers.value else {
-        return;
-    };
-    let etcd = containers
-        .iter_mut()
-        .find(|node| text(node, "name").as_deref() == Some(container));
-    let Some(etcd) = etcd else { return };
-    if let Some(name) = get_mut(etcd, "name")
-        && let Value::Scalar(name) = &mut name.value
-    {
-        name.text = "etcd".to_owned();
-    }
-    retain(etcd, |key| !["command", "args"].contains(&key));
-    if let Some(Node {
-        value: Value::Sequence(variables),
-        ..
-    }) = get_mut(etcd, "env")
-    {
-        variables.retain(|variable| !text(variable, "name").is_some_and(|name| name.starts_with("ETCD_")));
-    }
-}
-
-/// Flags that etcd reads on a member's first start, and whose values no difference of a running cluster depends on.
-const BOOTSTRAP: [&str; 2] = ["initial-cluster", "initial-cluster-state"];
-
-/// Variables of images, not of etcd, that are signs of its authentication: that is refused by itself.
-const SIGNS: [&str; 2] = ["root-password", "root-password-file"];
-
-/// All that sets etcd's options in the container that it runs in, as a text.
-fn words_of_options(set: &Node, container: &str) -> Vec<String> {
-    let containers = items(set.at("spec.template.spec.containers"));
-    let Some(etcd) = containers
-        .iter()
-        .find(|node| text(node, "name").as_deref() == Some(container))
-    else {
-        return Vec::new();
-    };
-    let mut words = Vec::new();
-    for list in ["command", "args", "envFrom"] {
-        words.push(list.to_owned());
-        words.extend(items(etcd.get(list)).iter().map(strip_places));
-    }
-    let variables = items(etcd.get("env")).iter();
-    words.extend(
-        variables
-            .filter(|variable| text(variable, "name").is_some_and(|name| name.starts_with("ETCD_")))
-            .map(strip_places),
-    );
-    words
-}
-
-/// An option that differs.
-struct OtherOption {
-    /// Its flag, without dashes.
-    name: String,
-    installed: Setting,
-    desired: Setting,
-}
-
-impl OtherOption {
-    fn is_known(&self) -> bool {
-        let unknown = self.installed.value.unknown().or(self.desired.value.unknown());
-        unknown.is_none()
-    }
-
-    fn found(&self, place: &str, meaning: Option<Meaning>) -> Found {
-        Found {
-            path: format!("{place}[--{}]", self.name),
-            installed: option_text(&self.installed.value),
-            desired: option_text(&self.desired.value),
-            meaning,
-        }
-    }
-}
-
-/// The options that differ. Members with data do not read those of the bootstrap.
-fn different(installed: &Options, desired: &Options) -> Vec<OtherOption> {
-    let (before, after) = (installed.set(), desired.set());
-    let added = after.keys().filter(|name| !before.contains_key(*name));
-    let is_read = |name: &&String| !BOOTSTRAP.contains(&name.as_str()) && !SIGNS.contains(&name.as_str());
-    let of = |settings: &BTreeMap<String, Setting>, name: &str| settings.get(name).cloned().unwrap_or(Setting::ABSENT);
-    before
-        .keys()
-        .chain(added)
-        .filter(is_read)
-        .map(|name| OtherOption {
-            name: name.clone(),
-            installed: of(&before, name),
-            desired: of(&after, name),
-        })
-        .filter(|option| !option.installed.is_same(&option.desired))
-        .collect()
-}
-
-fn option_text(value: &Fact<String>) -> String {
-    match value {
-        Fact::Known(value) => quoted(&Options::readable(value)),
-        Fact::Absent => ABSENT.to_owned(),
-        Fact::Unknown(reason) => format!("unknown ({reason})"),
     }
 }
 
