@@ -1,5 +1,6 @@
 //! The command `diff`: what would change between two inputs, object by object.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
@@ -16,7 +17,7 @@ use serde_json::json;
 use similar::{ChangeTag, TextDiff};
 
 use crate::args::{Diff, Input, OutputFormat, PlanFormat, Warnings};
-use crate::failure::Failure;
+use crate::failure::{Failure, Located};
 use crate::inputs::{self, Outcome};
 use crate::output::{self, Ink};
 use crate::report::Report;
@@ -25,7 +26,11 @@ use crate::{commands, files, json, kubernetes, package, report};
 
 /// Runs the command and says on standard error what became of it.
 pub(crate) fn run(args: &Diff) -> ExitCode {
-    ExitCode::from(match compare(args) {
+    // As JSON, the diagnostics of both sides are one array.
+    let diagnostics = RefCell::new(Report::new(OutputFormat::Json));
+    let verdict = compare(args, &diagnostics);
+    diagnostics.into_inner().write_to_stderr(None);
+    ExitCode::from(match verdict {
         Ok(Verdict::Same) => 0,
         Ok(Verdict::Different) => 1,
         Err(Told) => 2,
@@ -40,7 +45,7 @@ enum Verdict {
 /// Something failed, and has been told: each side has sources of its own to tell it with.
 struct Told;
 
-fn compare(args: &Diff) -> Result<Verdict, Told> {
+fn compare(args: &Diff, diagnostics: &RefCell<Report>) -> Result<Verdict, Told> {
     let told = |failure: Failure| {
         commands::tell(&failure, &Sources::default(), args.output.of_diagnostics(), "");
         Told
@@ -52,7 +57,7 @@ fn compare(args: &Diff) -> Result<Verdict, Told> {
     let loaded = package::load(&args.source);
     let package = loaded.map_err(|error| told(Failure::Host(error)))?;
     let description = package.describe().map_err(|error| told(error.into()))?;
-    let mut sides = [&args.old, &args.new].map(|path| Side::new(path, args));
+    let mut sides = [&args.old, &args.new].map(|path| Side::new(path, args, diagnostics));
     // Both, whatever becomes of the first: all that is wrong is said at once.
     let [old, new] = sides.each_mut().map(Side::read);
     old.and(new)?;
@@ -84,15 +89,17 @@ fn compare(args: &Diff) -> Result<Verdict, Told> {
 }
 
 /// One of the two inputs.
-struct Side {
+struct Side<'r> {
     name: String,
     input: Input,
     sources: Sources,
     format: OutputFormat,
+    /// Where diagnostics go that are written as JSON.
+    diagnostics: &'r RefCell<Report>,
 }
 
-impl Side {
-    fn new(path: &Path, args: &Diff) -> Self {
+impl<'r> Side<'r> {
+    fn new(path: &Path, args: &Diff, diagnostics: &'r RefCell<Report>) -> Self {
         Self {
             name: if inputs::is_stdin(path) {
                 "standard input".to_owned()
@@ -102,6 +109,7 @@ impl Side {
             input: Input::of_file(path.to_owned(), args.installation.clone()),
             sources: Sources::default(),
             format: args.output.of_diagnostics(),
+            diagnostics,
         }
     }
 
@@ -121,18 +129,31 @@ impl Side {
         let Outcome { parts, warnings, .. } = rendered.map_err(|failure| self.tell(&failure))?;
         if !warnings.is_empty() {
             let conclusion = format!("rutter: {} is accepted", self.name);
-            let mut report = Report::counting(&Warnings::default(), self.format);
-            // It is told as far as there is room to hold it.
-            let _ = report.add(&warnings, &self.sources);
-            report.write_to_stderr(Some(&conclusion));
+            match self.format {
+                OutputFormat::Json => self.add(&warnings),
+                OutputFormat::Yaml => {
+                    let mut report = Report::counting(&Warnings::default(), self.format);
+                    // It is told as far as there is room to hold it.
+                    let _ = report.add(&warnings, &self.sources);
+                    report.write_to_stderr(Some(&conclusion));
+                }
+            }
         }
         Ok(Object::all(&parts))
     }
 
     fn tell(&self, failure: &Failure) -> Told {
         let refused = format!("rutter: {} is refused", self.name);
-        commands::tell(failure, &self.sources, self.format, &refused);
+        match (failure, self.format) {
+            (Failure::Refused(diagnostics), OutputFormat::Json) => self.add(diagnostics),
+            _ => commands::tell(failure, &self.sources, self.format, &refused),
+        }
         Told
+    }
+
+    fn add(&self, diagnostics: &[Located]) {
+        // It is told as far as there is room to hold it.
+        let _ = self.diagnostics.borrow_mut().add(diagnostics, &self.sources);
     }
 }
 

@@ -1312,6 +1312,20 @@ fn differences_are_json() {
         (&removed["change"], &removed["old"]["metadata"]["name"]),
         (&json!("removed"), &json!("gone"))
     );
+    for (setting, severity, expected) in [(Setting::refusing(), "error", 2), (Setting::rendering(), "warning", 0)] {
+        setting.file("a.yaml", "a: 1\n");
+        let (status, _, stderr) = setting.run(&["diff", "a.yaml", "a.yaml", "--output", "json"]);
+        let diagnostics: Value = serde_json::from_str(&stderr).expect("one array");
+        let severities = diagnostics
+            .as_array()
+            .expect("an array")
+            .iter()
+            .map(|it| it["severity"].as_str().unwrap_or_default());
+        assert_eq!(
+            (status, severities.collect::<Vec<_>>()),
+            (expected, vec![severity, severity])
+        );
+    }
     let same = setting.run(&["diff", "old.yaml", "old.yaml", "--output", "json"]);
     let text = "{\n  \"differences\": [],\n  \"unchanged\": 3\n}\n";
     assert_eq!(same, (0, text.to_owned(), String::new()));

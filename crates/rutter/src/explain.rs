@@ -120,7 +120,7 @@ fn of_code(code: &DocumentedCode) -> String {
     let first = chars.next().map(|first| first.to_uppercase().to_string());
     let sentence = format!("{}{}.", first.unwrap_or_default(), chars.as_str());
     let mut text = format!("CODE:     {}\nSEVERITY: {severity} ({effect})\n", excerpt(id));
-    schema::section("DESCRIPTION", &schema::wrap_in_section(&sentence), &mut text);
+    schema::section("DESCRIPTION", &[excerpt(&sentence).into_owned()], &mut text);
     // With a margin, so that nobody takes it for a diagnostic of this command.
     let example: Vec<String> = example.lines().map(|line| format!("| {line}")).collect();
     schema::section("EXAMPLE", &example, &mut text);

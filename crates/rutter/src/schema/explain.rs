@@ -45,7 +45,7 @@ pub(crate) fn explain(schema: &Value, package: &Description, path: &str, depth: 
     let path = if path.is_empty() { "spec" } else { &path };
     text.push_str(&format!("FIELD: {}\n", line(path, &field, required)));
     let meaning = field.description().unwrap_or("It is not documented.");
-    section("DESCRIPTION", &wrap_in_section(meaning), &mut text);
+    section("DESCRIPTION", &wrap(meaning, WIDTH - INDENT.len()), &mut text);
     section("ENUM", &words(&field), &mut text);
     section("RANGE", &field.range().into_iter().collect::<Vec<_>>(), &mut text);
     section("DEFAULT", &yaml(field.default()), &mut text);
@@ -172,11 +172,6 @@ pub(crate) fn section(title: &str, lines: &[String], text: &mut String) {
         text.push_str(format!("{INDENT}{line}").trim_end());
         text.push('\n');
     }
-}
-
-/// The lines of a text that fit into a section.
-pub(crate) fn wrap_in_section(text: &str) -> Vec<String> {
-    wrap(text, WIDTH - INDENT.len())
 }
 
 fn line(name: &str, field: &Field<'_>, required: bool) -> String {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use defaults::defaults;
 pub use explain::Depth;
-pub(crate) use explain::{explain, paths, section, wrap_in_section};
+pub(crate) use explain::{explain, paths, section};
 pub use reference::reference;
 
 /// The JSON Schema (draft-07, every definition in place) of `T`, as indented JSON with a line feed at the end.
