@@ -185,6 +185,8 @@ const CA_OF: &str = "*get secret s --output go-template={{index*base64decode}}";
 const CA_OF_OTHER: &str = "*get secret o --output go-template={{index*base64decode}}";
 const COPY: &str = "*get secret o --ignore-not-found --output name";
 const CA_IN_PEM: &str = "*get secret s --output go-template={{index .data \"ca.pem\" | base64decode}}";
+const CRT: &str = "*get secret s --output go-template={{index .data \"crt\"}}";
+const CRT_OF_COPY: &str = "*get secret o --output go-template={{index .data \"tls.crt\"}}";
 const BOTH_CAS: &str = "-----BEGIN CERTIFICATE-----\nnew\n-----END CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nold\n-----END \
      CERTIFICATE-----\n";
 const OLD_CA: &str = "-----BEGIN CERTIFICATE-----\nold\n-----END CERTIFICATE-----\n";
@@ -763,42 +765,66 @@ fn cases() -> Vec<Case> {
             vec![says(KEY_OF, "yes"), says(OBJECT_OF, "{}"), fails("*create --filename -")],
             1,
         ),
-        case("no copy", "is_copy s o ca.pem", vec![says(COPY, "")], 1),
-        case("nobody knows of a copy", "is_copy s o ca.pem", vec![fails(COPY)], 2),
+        case("no copy", "is_copy s o ca.pem crt", vec![says(COPY, "")], 1),
+        case("nobody knows of a copy", "is_copy s o ca.pem crt", vec![fails(COPY)], 2),
         case(
             "a copy",
-            "is_copy s o ca.pem",
-            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, OLD_CA)],
+            "is_copy s o ca.pem crt",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, OLD_CA), says(CRT, "Y2VydA=="), says(CRT_OF_COPY, "Y2VydA==")],
             0,
         ),
         case(
             "a copy that trusts another as well",
-            "is_copy s o ca.pem",
-            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, BOTH_CAS)],
+            "is_copy s o ca.pem crt",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, BOTH_CAS), says(CRT, "Y2VydA=="), says(CRT_OF_COPY, "Y2VydA==")],
             0,
         ),
         case(
             "a copy of another",
-            "is_copy s o ca.pem",
-            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, NEW_CA)],
+            "is_copy s o ca.pem crt",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, NEW_CA), says(CRT, "Y2VydA=="), says(CRT_OF_COPY, "Y2VydA==")],
             2,
         ),
         case(
             "no CA to compare with",
-            "is_copy s o ca.pem",
-            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, ""), says(CA_OF_OTHER, NEW_CA)],
+            "is_copy s o ca.pem crt",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, ""), says(CA_OF_OTHER, NEW_CA), says(CRT, "Y2VydA=="), says(CRT_OF_COPY, "Y2VydA==")],
             2,
         ),
         case(
             "the CA cannot be read",
-            "is_copy s o ca.pem",
-            vec![says(COPY, "secret/o\n"), breaks(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, OLD_CA)],
+            "is_copy s o ca.pem crt",
+            vec![says(COPY, "secret/o\n"), breaks(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, OLD_CA), says(CRT, "Y2VydA=="), says(CRT_OF_COPY, "Y2VydA==")],
             2,
         ),
         case(
             "no CA in the copy",
-            "is_copy s o ca.pem",
+            "is_copy s o ca.pem crt",
             vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, "")],
+            2,
+        ),
+        case(
+            "a copy of an earlier certificate",
+            "is_copy s o ca.pem crt",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, OLD_CA), says(CRT, "Y2VydA=="), says(CRT_OF_COPY, "b2xk")],
+            2,
+        ),
+        case(
+            "no certificate to compare with",
+            "is_copy s o ca.pem crt",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, OLD_CA), says(CRT, ""), says(CRT_OF_COPY, "")],
+            2,
+        ),
+        case(
+            "the certificate cannot be read",
+            "is_copy s o ca.pem crt",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, OLD_CA), breaks(CRT, "Y2VydA=="), says(CRT_OF_COPY, "Y2VydA==")],
+            2,
+        ),
+        case(
+            "the copied certificate cannot be read",
+            "is_copy s o ca.pem crt",
+            vec![says(COPY, "secret/o\n"), says(CA_IN_PEM, OLD_CA), says(CA_OF_OTHER, OLD_CA), says(CRT, "Y2VydA=="), breaks(CRT_OF_COPY, "Y2VydA==")],
             2,
         ),
         case("a CA", "ca_of s", vec![says(CA_OF, OLD_CA)], 0).prints(OLD_CA),

@@ -59,18 +59,21 @@ Standard output gets the whole result or nothing.";
 const RENDER_EXAMPLES: &str = "\
 Examples:
   rutter render                                     the defaults
-  rutter render -f values.yaml -f production.yaml   values, the later file over the earlier
+  rutter render -f values.yaml -f production.yaml   a later file wins
   rutter render -f values.yaml --set replicas=5     one value changed
   rutter render -f cluster.yaml -o manifests        one file per object
   rutter render -f - --output json < objects.yaml
-  rutter render -f clusters/                        the files of a folder, as one stream
-  kubectl get statefulset,certificate -o yaml | rutter render -f values.yaml --against -
+  rutter render -f clusters/                        a directory as one stream
+  kubectl get statefulset,certificate -o yaml \\
+    | rutter render -f values.yaml --against -
 
-A file of Kubernetes objects (one document or several) is rendered in place: each object of the
-package's kind becomes its manifests, and everything else passes through untouched.
+A file of Kubernetes objects (one document or several) is rendered in place:
+each object of the package's kind becomes its manifests, and everything else
+passes through untouched.
 
-Values merge as in Helm: maps merge, lists and scalars replace. Files come first, then --set-json,
---set, --set-string, --set-file and --set-literal, whatever their order on the command line.";
+Values merge as in Helm: maps merge, lists and scalars replace. Files come
+first, then --set-json, --set, --set-string, --set-file and --set-literal,
+whatever their order on the command line.";
 
 const DIFF_EXAMPLES: &str = "\
 Examples:
@@ -79,13 +82,14 @@ Examples:
   rutter render -f values.yaml --set replicas=5 | rutter diff values.yaml -
   rutter diff values.yaml new-values.yaml --output json
 
-Each side is a values document, or a stream of Kubernetes objects such as `rutter render` writes.
-That is why there is no --set here, nor several files for a side: it would not be plain which side
-they are for. Render that side with them, and compare what comes out.
+Each side is a values document, or a stream of Kubernetes objects such as
+`rutter render` writes. To use --set or several files for a side, render it
+first.
 
-Objects are compared as text, and are the same one if apiVersion, kind, namespace and name are.
+Objects are compared as text. They are the same object if apiVersion, kind,
+namespace and name are equal.
 
-Whether a change is safe for a cluster that runs, `rutter plan` says.
+`rutter plan` finds whether a change is safe for a running cluster.
 
 Exit status: 0 no difference, 1 differences, 2 trouble.";
 
@@ -111,7 +115,7 @@ With --detailed-exitcode, 5 is safe in one apply, and 0 only nothing to do.";
 
 const APPLY_EXAMPLES: &str = "\
 Examples:
-  rutter apply --live -n shop -f values.yaml         plans, asks, carries it out
+  rutter apply --live -n shop -f values.yaml         plan, ask, and run it
   rutter apply --live -n shop -f values.yaml --dry-run
   rutter apply --live -n shop -f values.yaml --yes   for CI
   rutter apply plan                                  the plan of `plan -o plan`
@@ -128,8 +132,8 @@ changed; 1 invalid input; 2 wrong command line; 3 failed or stopped.";
 const DRIFT_EXAMPLES: &str = "\
 Examples:
   rutter drift --live -n shop -f values.yaml
-  kubectl get all,controllerrevision,configmap,serviceaccount,pdb -n shop -o yaml \\
-    | rutter drift --from - -f values.yaml -n shop
+  kubectl get all,controllerrevision,configmap,serviceaccount,pdb -o yaml \\
+    | rutter drift --from - -f values.yaml
 
 It prints the paths that differ, with the installed and the desired value.
 
@@ -140,7 +144,7 @@ state of the cluster or a difference is not understood or not safe to undo;
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   rutter explain                          all values
-  rutter explain storage.wal              one of them, as spelt in a values document
+  rutter explain storage.wal              one of them
   rutter explain spec.tls.client.mode     or in an object
   rutter explain storage --recursive      the types of all fields below it
   rutter explain not-understood           a code, with an example and its help
@@ -149,12 +153,14 @@ Codes have no dots. If a name is both a value and a code, both are printed.";
 
 const POST_RENDER_EXAMPLES: &str = "\
 Examples:
-  helm install orders chart --post-renderer rutter --post-renderer-args post-render
-  helm install orders chart --post-renderer rutter      Helm 4 alone, with its plugin
-  helm template orders chart | rutter validate -f -                                          what is wrong
+  helm install orders chart --post-renderer rutter \\
+    --post-renderer-args post-render
+  helm install orders chart --post-renderer rutter    Helm 4, with its plugin
+  helm template orders chart | rutter validate -f -   print what is wrong
 
-Helm 4 keeps to itself what a plugin says on standard error. The plugin has --log-file /dev/tty, and
---post-renderer-args --log-file=FILE keeps it where there is no terminal.";
+Helm 4 does not show the standard error of a plugin. The plugin writes to
+--log-file /dev/tty. Without a terminal, write
+--post-renderer-args --log-file=FILE.";
 
 const KRM_EXAMPLES: &str = "\
 Examples:
@@ -165,12 +171,13 @@ Examples:
     with `exec: rutter krm` in the Kptfile
   kpt fn eval DIR --exec 'rutter krm'
 
-An object of the package's kind that lies in a file, as in kpt, stays there, and its
-manifests are put or renewed beside it. Any other is replaced by them. All else passes
-through.
+An object of the package's kind that lies in a file, as in kpt, stays there,
+and its manifests are written beside it. Any other is replaced by them. All
+else passes through.
 
-If the input is refused, the ResourceList is written even so, with its items as they were
-and the reasons as its results. They go to standard error, too.";
+If the input is refused, the ResourceList is still written, with its items as
+they were and the reasons as its results. The reasons go to standard error,
+too.";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -186,11 +193,12 @@ Examples:
 kpt needs no plugin, and Argo CD has its own way: docs/argocd.md.";
 
 const ARGOCD_EXAMPLES: &str = "\
-Examples, in the folder of an Application:
+Examples, in the directory of an Application:
   rutter argocd discover
   rutter argocd generate
   ARGOCD_APP_NAME=orders ARGOCD_APP_NAMESPACE=shop rutter argocd generate
-  ARGOCD_APP_PARAMETERS='[{\"name\": \"set\", \"map\": {\"replicas\": \"5\"}}]' rutter argocd generate";
+  ARGOCD_APP_PARAMETERS='[{\"name\": \"set\", \"map\": {\"replicas\": \"5\"}}]' \\
+    rutter argocd generate";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -759,5 +767,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// A line that is wrapped is no line that can be copied.
+    #[test]
+    fn examples_fit_in_80_columns() {
+        fn check(command: &clap::Command) -> usize {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let long = text.lines().find(|line| line.chars().count() > 79);
+            assert_eq!(long, None, "{}", command.get_name());
+            usize::from(!text.is_empty()) + command.get_subcommands().map(check).sum::<usize>()
+        }
+        assert!(check(&Cli::command()) > 8);
     }
 }

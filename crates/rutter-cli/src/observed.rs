@@ -243,6 +243,15 @@ pub(crate) fn secret_data(manifests: &[Manifest], namespace: &str) -> SecretData
         .collect()
 }
 
+/// Whether two texts of base64 have the same bytes, whatever their line breaks.
+pub(crate) fn is_same_base64(a: &str, b: &str) -> bool {
+    let bytes = |text: &str| {
+        let text: String = text.split_ascii_whitespace().collect();
+        BASE64_STANDARD.decode(text).ok()
+    };
+    bytes(a).is_some_and(|a| bytes(b) == Some(a))
+}
+
 /// Writes these data, which the package has rendered itself, into the Secrets of a stream, in place of values that were kept
 /// from it.
 ///
@@ -544,6 +553,7 @@ mod tests {
             of.clone().into_values().collect::<Vec<_>>(),
             ["b25l", "dHdv", "dGhyZWU="]
         );
+        assert!(is_same_base64("b2 5l\n", "b25l") && !is_same_base64("b25l", "dHdv") && !is_same_base64("?", "?"));
         // The installed value is another one.
         of.remove("c");
         let secret = |namespace: &str| {

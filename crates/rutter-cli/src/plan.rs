@@ -186,9 +186,8 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
                     }
                     let live = kubectl.read(&observes, &further, &namespace).map_err(Failure::Host)?;
                     let mut secrets = observed::secret_data(&rendered, &namespace);
-                    if source.component.is_some() {
-                        secrets.clear();
-                    }
+                    // Those of other namespaces are not among the objects.
+                    secrets.retain(|(of, _), _| source.component.is_none() && *of == namespace);
                     let objects = same_secrets(&kubectl, &live, secrets).map_err(Failure::Host)?;
                     target = Some(live.target);
                     Ok(State::Objects(objects))
@@ -233,12 +232,17 @@ fn further(rendered: &[Manifest], observes: &[ObjectKind]) -> Vec<Further> {
 fn same_secrets(kubectl: &Kubectl, live: &Live, mut rendered: SecretData) -> anyhow::Result<String> {
     for ((namespace, name), data) in &mut rendered {
         let installed = kubectl.secret(&live.target, namespace, name)?;
-        data.retain(|key, value| installed.get(key) == Some(value));
+        data.retain(|key, value| {
+            installed
+                .get(key)
+                .is_some_and(|installed| observed::is_same_base64(installed, value))
+        });
     }
     if rendered.values().all(BTreeMap::is_empty) {
         return Ok(live.objects.clone());
     }
-    observed::with_secret_data(&live.objects, &rendered).map_err(|_| anyhow!("the installed Secrets are no objects"))
+    observed::with_secret_data(&live.objects, &rendered)
+        .map_err(|_| anyhow!("kubectl prints Secrets that are not understood"))
 }
 
 /// Leaves out objects of other namespaces than the plan's: the package of somebody else may name any, to be handed them.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rutter::{Diagnostic, Diagnostics};
 
-use super::objects::Objects;
+use super::objects::{Object, Objects};
 use super::observed::{ObservedCluster, has_labels, map, scalers};
 use crate::codes::UNSAFE_CHANGE;
 
@@ -46,8 +46,13 @@ fn check_intruders(
         .flat_map(|cluster| (0..most).flat_map(|ordinal| cluster.claims_of(ordinal)))
         .collect();
     let members: BTreeSet<String> = to.members(most).into_iter().collect();
+    let is_of_members = |service: &&Object| {
+        let selector = map(service.node.at("spec.selector"));
+        !selector.is_empty() && to.is_selected(&selector, to.replicas)
+    };
     let services: BTreeSet<&str> = desired
         .of_kind("", "Service")
+        .filter(is_of_members)
         .map(|service| &*service.id.name)
         .collect();
     for object in desired.iter() {
@@ -60,12 +65,13 @@ fn check_intruders(
             _ => map(object.node.at("spec.template.metadata.labels")),
         };
         let what = match &*object.id.kind {
-            "PersistentVolumeClaim" if claims.contains(&object.id.name) => {
+            // At an install they are there on purpose, such as for volumes that an administrator has made.
+            "PersistentVolumeClaim" if from.is_some() && claims.contains(&object.id.name) => {
                 "has the name of a member's claim, and the member would start on what it holds"
             }
             "Pod" if members.contains(&object.id.name) => "has the name of a member",
             "EndpointSlice" | "Endpoints"
-                if services.contains(&*object.id.name)
+                if object.id.kind == "Endpoints" && services.contains(&*object.id.name)
                     || object
                         .label("kubernetes.io/service-name")
                         .is_some_and(|service| services.contains(&*service)) =>

@@ -287,11 +287,13 @@ pub(super) fn pod_refers_to(pod: &Node, object: &Object) -> bool {
                         .map(|variable| text(variable, "valueFrom.configMapKeyRef.name"))
                         .any(|found| found == name)
             });
-            let volumes = items(pod.get("volumes")).iter();
+            let mut volumes = items(pod.get("volumes")).iter();
             in_container
-                || volumes
-                    .map(|volume| text(volume, "configMap.name"))
-                    .any(|found| found == name)
+                || volumes.any(|volume| {
+                    let mut projected = items(volume.at("projected.sources")).iter();
+                    text(volume, "configMap.name") == name
+                        || projected.any(|source| text(source, "configMap.name") == name)
+                })
         }
         "Certificate" => {
             let volumes = items(pod.get("volumes")).iter();

@@ -386,16 +386,18 @@ ca_of() (
   esac
 )
 
-# is_copy SECRET NEW CA: whether the new Secret is there with the CA from this key of the other. One that an earlier change has
-# left would keep members from each other.
+# is_copy SECRET NEW CA CERTIFICATE: whether the new Secret is there with the CA and the certificate from these keys of the
+# other. One that an earlier change has left would keep members from each other.
 is_copy() (
   if exists secret "$2"; then :; else exit $?; fi
   ca=$(k get secret "$1" --output go-template='{{index .data "'"$3"'" | base64decode}}') || exit 2
   copy=$(ca_of "$2") || exit 2
+  certificate=$(k get secret "$1" --output go-template='{{index .data "'"$4"'"}}') || exit 2
+  copied=$(k get secret "$2" --output go-template='{{index .data "tls.crt"}}') || exit 2
   case $copy in
-    *"$ca"*) [ -z "$ca" ] || exit 0 ;;
+    *"$ca"*) [ -z "$ca" ] || [ -z "$certificate" ] || [ "$certificate" != "$copied" ] || exit 0 ;;
   esac
-  echo "the Secret $2 is there, and does not have the CA of the Secret $1: an earlier change has left it; delete it if no pod uses it" >&2
+  echo "the Secret $2 is there, and is no copy of the Secret $1: an earlier change has left it; if no pod uses it, delete it; else make a new plan" >&2
   exit 2
 )
 

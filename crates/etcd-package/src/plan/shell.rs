@@ -368,7 +368,7 @@ impl Shell {
             ),
             Action::CopyCertificate { from, keys, to } => Command {
                 // A second copy would forget what the first has come to trust since.
-                unless: Some(call("is_copy", &[from, to, &keys[0]])),
+                unless: Some(call("is_copy", &[from, to, &keys[0], &keys[1]])),
                 ..once(
                     format!("copy the certificate in {from} to {to}"),
                     format!("copy_certificate {} {}{}", word(from), word(to), words(keys)),

@@ -132,6 +132,9 @@ impl Comparison<'_> {
         let reliance = Reliance::of(&[self.from, self.to], &[self.installed, self.desired]);
         for (index, desired) in self.desired.iter().enumerate() {
             let Some(installed) = self.installed.get(&desired.id) else {
+                if index >= self.own_manifests {
+                    self.check_filler(desired, &reliance, &mut used, diagnostics);
+                }
                 changes.objects.push(ObjectChange {
                     id: desired.id.clone(),
                     changes: None,
@@ -269,6 +272,33 @@ impl Comparison<'_> {
         found
     }
 
+    /// Refuses a new object that fills a Secret or ConfigMap that members use already.
+    fn check_filler(
+        &self,
+        desired: &Object,
+        reliance: &Reliance,
+        used: &mut Vec<String>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        // A Certificate has a check of its own, and is no filler of others' Secrets.
+        let is_known = matches!(&*desired.id.group, "" | "cert-manager.io");
+        if is_known || !reliance.includes(desired) {
+            return;
+        }
+        let name = accepted_name(&desired.id, "metadata.name");
+        if self.accepted.contains(&name) {
+            used.push(name);
+            return;
+        }
+        let message = format!(
+            "the {} {:?} names something that members use, and may replace what it holds",
+            desired.id.kind, desired.id.name
+        );
+        diagnostics.push(Diagnostic::new(&NOT_UNDERSTOOD, "extraManifests", message).help(format!(
+            "let it fill a Secret of another name; or, if members trust each other with what it holds: --accept '{name}'"
+        )));
+    }
+
     /// Refuses policies of network plugins and meshes, which nobody reads here, and which keep members from each other as those
     /// of Kubernetes do.
     fn check_foreign_policies(&self, used: &mut Vec<String>, diagnostics: &mut Diagnostics) {
@@ -276,12 +306,16 @@ impl Comparison<'_> {
             if !POLICY_GROUPS.contains(&&*desired.id.group) {
                 continue;
             }
-            let same = self.installed.get(&desired.id).is_some_and(|installed| {
-                let found = differences(&desired.id.group, &desired.id.kind, &installed.node, &desired.node);
-                found
-                    .iter()
-                    .all(|found| found.path.to_string().starts_with("metadata."))
-            });
+            let members_stay = self.from.peer_url(0) == self.to.peer_url(0)
+                && self.from.pod_labels() == self.to.pod_labels()
+                && self.from.selector == self.to.selector;
+            let same = members_stay
+                && self.installed.get(&desired.id).is_some_and(|installed| {
+                    let found = differences(&desired.id.group, &desired.id.kind, &installed.node, &desired.node);
+                    found
+                        .iter()
+                        .all(|found| found.path.to_string().starts_with("metadata."))
+                });
             let name = accepted_name(&desired.id, "spec");
             if self.accepted.contains(&name) {
                 used.push(name);
@@ -300,9 +334,14 @@ impl Comparison<'_> {
 }
 
 /// Groups of policies that decide who reaches whom, besides Kubernetes' own.
-const POLICY_GROUPS: [&str; 5] = [
+const POLICY_GROUPS: [&str; 10] = [
     "cilium.io",
+    "consul.hashicorp.com",
+    "crd.antrea.io",
     "crd.projectcalico.org",
+    "k8s.ovn.org",
+    "networking.istio.io",
+    "policy.linkerd.io",
     "policy.networking.k8s.io",
     "projectcalico.org",
     "security.istio.io",
@@ -379,20 +418,25 @@ fn accepted(name: &str, changes: &Changes) -> Diagnostic {
     let found = differences.into_iter().find(|(of_change, _)| of_change == name);
     let message = match found {
         Some((name, change)) => format!(
-            "{name} changes from {} to {}, as --accept has it",
+            "{name} changes from {} to {}: accepted by --accept",
             change.installed, change.desired
         ),
         None => format!("--accept {name:?} is given"),
     };
-    Diagnostic::new(&ACCEPTED, "", message)
-        .help("no rule says what it means for the cluster: check it before you carry the plan out")
+    Diagnostic::new(&ACCEPTED, "", message).help("the plan does not check this: check it before you carry the plan out")
 }
 
 /// The meaning of a difference of an object that is not the package's, and that members rely on.
 fn relied_on(installed: &Object, desired: &Object, found: &Found) -> Option<Meaning> {
     let is_below = |paths: &[&str]| paths.iter().any(|path| found.path.starts_with(path));
-    if is_below(&["metadata.labels", "metadata.annotations"]) {
+    // Controllers copy other data into ConfigMaps by their annotations. Those of installed Secrets are not read.
+    let may_fill = desired.id.kind == "ConfigMap" && is_below(&["metadata.annotations"]);
+    if !may_fill && is_below(&["metadata.labels", "metadata.annotations"]) {
         return Some(Meaning::Nothing);
+    }
+    let is_ca = |object: &Object| object.text("spec.isCA").as_deref() == Some("true");
+    if is_ca(installed) || is_ca(desired) {
+        return found.meaning;
     }
     if desired.id.kind != "Certificate" {
         return None;

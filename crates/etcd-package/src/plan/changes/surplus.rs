@@ -2,7 +2,7 @@
 
 use super::super::foreign::{pod_refers_to, refers_to};
 use super::super::objects::{Object, items};
-use super::super::observed::ObservedCluster;
+use super::super::observed::{ObservedCluster, issuer_name, issuer_of_certificate};
 use super::{Comparison, resource};
 use crate::cluster::OWNERSHIP_LABEL;
 
@@ -19,13 +19,31 @@ impl Comparison<'_> {
             .collect()
     }
 
-    /// Whether pods of others refer to an object.
+    /// The objects after the change, as far as they are known: those desired, and those installed that are not among them.
+    fn after(&self) -> impl Iterator<Item = &Object> {
+        let installed = self
+            .installed
+            .iter()
+            .filter(|object| self.desired.get(&object.id).is_none());
+        self.desired.iter().chain(installed)
+    }
+
+    /// Whether pods or certificates of others refer to an object.
     fn is_used_by_others(&self, object: &Object) -> bool {
+        if object.id.kind == "Issuer" {
+            let name = issuer_name(&object.id);
+            let mut certificates = self
+                .after()
+                .filter(|other| other.id.kind == "Certificate" && !self.is_own(other));
+            return certificates.any(|other| {
+                other.id.namespace == object.id.namespace && issuer_of_certificate(other).as_ref() == Some(&name)
+            });
+        }
         let referring = ["ServiceAccount", "ConfigMap"];
         referring.contains(&&*object.id.kind)
-            && self.installed.iter().any(|other| {
+            && self.after().any(|other| {
                 let path = match &*other.id.kind {
-                    "StatefulSet" | "Deployment" | "DaemonSet" => "spec.template.spec",
+                    "StatefulSet" | "Deployment" | "DaemonSet" | "ReplicaSet" | "Job" => "spec.template.spec",
                     "CronJob" => "spec.jobTemplate.spec.template.spec",
                     "Pod" if items(other.node.at("metadata.ownerReferences")).is_empty() => "spec",
                     _ => return false,
@@ -33,7 +51,6 @@ impl Comparison<'_> {
                 let is_other = other.id != self.from.set.id && !self.is_own(other);
                 other.id.namespace == object.id.namespace
                     && is_other
-                    && self.desired.get(&other.id).is_none()
                     && other.node.at(path).is_some_and(|pod| pod_refers_to(pod, object))
             })
     }

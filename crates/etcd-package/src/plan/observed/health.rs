@@ -140,22 +140,31 @@ fn scaled_by_others(set: &Object, objects: &Objects, problem: &mut impl FnMut(St
                 "write down there the members that `etcdctl member list` names".to_owned(),
             );
         } else if replicas > 0 && members > 0 && members != replicas {
+            let deletes_claims = set
+                .text("spec.persistentVolumeClaimRetentionPolicy.whenScaled")
+                .as_deref()
+                == Some("Delete");
             let scale = format!("kubectl scale statefulset/{name} -n {namespace} --replicas={members}");
             problem(
                 format!(
                     "the StatefulSet has {replicas} replica{}, and the ConfigMap {map:?} names {members} members",
                     if replicas == 1 { "" } else { "s" }
                 ),
-                if replicas < members {
+                if replicas < members && deletes_claims {
+                    "if an earlier plan has stopped halfway, go on with its run.sh; if somebody has scaled it by hand, the claims of \
+                     the missing members are deleted (whenScaled: Delete): remove these members from etcd (etcdctl member remove), \
+                     write the others into the ConfigMap, and only then scale by a plan"
+                        .to_owned()
+                } else if replicas < members {
                     // Without a quorum etcd does not even list its members.
                     format!(
-                        "if somebody has scaled it by hand, scale it back first: `{scale}`; the members that are missing still \
-                         count for the quorum, and their claims hold their data"
+                        "if an earlier plan has stopped halfway, go on with its run.sh; if somebody has scaled it by hand, scale it back \
+                         first: `{scale}`; the members that are missing still count for the quorum, and their claims hold their data"
                     )
                 } else {
                     format!(
-                        "if somebody has scaled it by hand, scale it back: `{scale}`, unless `etcdctl member list` names more \
-                         members"
+                        "if an earlier plan has stopped halfway, go on with its run.sh; if somebody has scaled it by hand, scale it \
+                         back: `{scale}`, unless `etcdctl member list` names more members"
                     )
                 },
             );
@@ -183,13 +192,22 @@ pub(in crate::plan) fn scalers<'a>(
 fn claims(set: &Object, objects: &Objects, replicas: u32, problem: &mut impl FnMut(String, String)) {
     let (name, namespace) = (&set.id.name, &set.id.namespace);
     let of = |claim: &str| objects.named("", "PersistentVolumeClaim", namespace, claim);
+    let is_mounted = |ordinal: u32, claim: &str| {
+        let pod = objects.named("", "Pod", namespace, &format!("{name}-{ordinal}"));
+        let volumes = items(pod.and_then(|pod| pod.node.at("spec.volumes"))).iter();
+        let mut claims = volumes.filter_map(|volume| text(volume, "persistentVolumeClaim.claimName"));
+        claims.any(|mounted| mounted == claim)
+    };
     let mut found_any = false;
     let mut missing = Vec::new();
     for template in templates(set) {
         for ordinal in 0..replicas {
             let claim = format!("{template}-{name}-{ordinal}");
             let Some(found) = of(&claim) else {
-                missing.push(quoted(&claim));
+                // A pod of an earlier template need not have all claims of this one.
+                if is_mounted(ordinal, &claim) {
+                    missing.push(quoted(&claim));
+                }
                 continue;
             };
             found_any = true;
@@ -216,7 +234,8 @@ fn claims(set: &Object, objects: &Objects, replicas: u32, problem: &mut impl FnM
                 "claims of members are missing: {}; a pod that restarts gets a new one, without its data",
                 shortened(&missing, MOST_CLAIMS)
             ),
-            "keep the pods running, and take a snapshot; then replace the members, or restore the snapshot in a new cluster"
+            "if an earlier plan has stopped halfway, go on with its run.sh; else keep the pods running, and take a snapshot; then \
+             replace the members, or restore the snapshot in a new cluster"
                 .to_owned(),
         );
     }
@@ -246,7 +265,7 @@ fn missing_claims(set: &Object, objects: &Objects, members: u32, problem: &mut i
     if !missing.is_empty() {
         problem(
             format!(
-                "the cluster is stopped, and claims of its members are not among the objects: {}",
+                "the cluster is stopped, and claims of its members are not among the objects, or are being deleted: {}",
                 shortened(&missing, MOST_CLAIMS)
             ),
             "give the claims as well (--live does); if they are gone, so are the data: restore a snapshot in a new cluster".to_owned(),

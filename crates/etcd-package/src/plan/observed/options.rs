@@ -48,6 +48,11 @@ impl Setting {
         }
     }
 
+    /// The bytes that it takes.
+    fn size(&self) -> usize {
+        self.value.known().or(self.origin.as_ref()).map_or(0, String::len)
+    }
+
     /// Whether both are the same value. Unknown ones are if they come from the same place.
     pub(in crate::plan) fn is_same(&self, other: &Self) -> bool {
         match (self.value.unknown(), other.value.unknown()) {
@@ -77,12 +82,20 @@ impl Options {
     pub(super) fn of(container: &Node, template: Option<&Node>, namespace: &str, objects: &Objects) -> Self {
         let mut opaque = None;
         let mut variables = BTreeMap::new();
+        let mut size = 0;
         for source in items(container.get("envFrom")) {
+            let before = variables.len();
             if let Err(reason) = read_source(source, namespace, objects, &mut variables) {
                 opaque = Some(reason);
             }
+            if variables.len() > before {
+                size = variables.values().map(Setting::size).sum();
+            }
+            if size > LARGEST {
+                opaque = Some("its variables are too long".to_owned());
+                break;
+            }
         }
-        let mut size = 0;
         for variable in items(container.get("env")) {
             let Some(name) = text(variable, "name") else {
                 opaque = Some("a variable has no name".to_owned());
@@ -90,7 +103,7 @@ impl Options {
             };
             let setting = variable_value(variable, template, namespace, objects, &variables);
             // Each can repeat all of another.
-            size += setting.value.known().or(setting.origin.as_ref()).map_or(0, String::len);
+            size += setting.size();
             if size > LARGEST {
                 opaque = Some("its variables are too long".to_owned());
                 break;
@@ -105,7 +118,9 @@ impl Options {
         let words: Vec<String> = command.into_iter().chain(args).collect();
         let mut flags = BTreeMap::new();
         if opaque.is_none() || !words.iter().any(|word| word.contains(char::is_whitespace)) {
-            read_flags(&words, &variables, &mut flags);
+            if let Err(reason) = read_flags(&words, &variables, &mut flags) {
+                opaque = Some(reason);
+            }
         }
         // etcd takes an empty variable for none (`SetFlagsFromEnv` in `pkg/flags/flag.go`).
         let is_empty = |setting: &Setting| setting.value.known().is_some_and(String::is_empty);
@@ -200,7 +215,8 @@ fn script(command: &[String], args: &[String]) -> Option<String> {
     })
 }
 
-fn read_flags(words: &[String], variables: &Variables, flags: &mut BTreeMap<String, Setting>) {
+fn read_flags(words: &[String], variables: &Variables, flags: &mut BTreeMap<String, Setting>) -> Result<(), String> {
+    let mut size = 0;
     for (index, word) in words.iter().enumerate() {
         let Some(flag) = word.strip_prefix("--").or(word.strip_prefix('-')) else {
             continue;
@@ -213,8 +229,14 @@ fn read_flags(words: &[String], variables: &Variables, flags: &mut BTreeMap<Stri
                 None => (flag, "true"),
             },
         };
-        flags.insert(name.to_owned(), expand(value, variables));
+        let setting = expand(value, variables);
+        size += setting.size();
+        if size > LARGEST {
+            return Err("its flags are too long".to_owned());
+        }
+        flags.insert(name.to_owned(), setting);
     }
+    Ok(())
 }
 
 /// Reads the variables of an `envFrom`.

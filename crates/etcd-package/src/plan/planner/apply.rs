@@ -31,26 +31,27 @@ impl Applying {
 }
 
 /// Whether the live object of a manifest is as it was written, so that the two can be compared. The API server and
-/// controllers add to others, a proof of which cannot hold, or would print a Secret.
+/// controllers add to others: their proof could not hold, or would print a Secret.
 pub(super) fn is_provable(manifest: &Manifest) -> bool {
-    PROVABLE.contains(&manifest.kind.as_str())
+    let group = manifest.api_version.split_once('/').map_or("", |(group, _)| group);
+    PROVABLE.contains(&(group, manifest.kind.as_str()))
 }
 
-/// Those whose fields are all in the ones that the prelude compares.
-const PROVABLE: [&str; 13] = [
-    "Certificate",
-    "ClusterIssuer",
-    "ConfigMap",
-    "CronJob",
-    "Issuer",
-    "NetworkPolicy",
-    "PodDisruptionBudget",
-    "PodMonitor",
-    "PrometheusRule",
-    "Service",
-    "ServiceAccount",
-    "ServiceMonitor",
-    "StatefulSet",
+/// Kinds of which the prelude compares all fields.
+const PROVABLE: [(&str, &str); 13] = [
+    ("", "ConfigMap"),
+    ("", "Service"),
+    ("", "ServiceAccount"),
+    ("apps", "StatefulSet"),
+    ("batch", "CronJob"),
+    ("cert-manager.io", "Certificate"),
+    ("cert-manager.io", "ClusterIssuer"),
+    ("cert-manager.io", "Issuer"),
+    ("monitoring.coreos.com", "PodMonitor"),
+    ("monitoring.coreos.com", "PrometheusRule"),
+    ("monitoring.coreos.com", "ServiceMonitor"),
+    ("networking.k8s.io", "NetworkPolicy"),
+    ("policy", "PodDisruptionBudget"),
 ];
 
 /// Waits until the pods of a StatefulSet are there. kubectl follows the rollout of rolling updates only.

@@ -8,9 +8,29 @@ use super::super::fact::Fact;
 use super::super::observed::{Earlier, ObservedCluster, PeerTls, Strategy, TlsFiles, quoted};
 use super::super::rules::Meaning;
 use super::Planner;
-use crate::codes::CLUSTER_NOT_HEALTHY;
+use super::warnings::client_port;
+use crate::codes::{CLUSTER_NOT_HEALTHY, UNSAFE_CHANGE};
+use crate::values::UpdateType;
 
 impl Planner<'_> {
+    /// Refuses to move the port of clients in one apply while the update leaves pods of an earlier template. Steps restart all
+    /// pods.
+    pub(super) fn check_client_port(&self, diagnostics: &mut Diagnostics) {
+        let update = &self.rendered.cluster.update;
+        let leaves_some = update.partition > 0 || update.kind == UpdateType::OnDelete;
+        if let (Some(old), Some(new)) = (client_port(self.from), client_port(self.to))
+            && leaves_some
+            && old != new
+        {
+            let message = "pods of an earlier template stay and serve clients at the old port, while Services and policies have the \
+                           new one at once";
+            diagnostics.push(
+                Diagnostic::new(&UNSAFE_CHANGE, "ports.client", message)
+                    .help("write update: {type: RollingUpdate, partition: 0} for this change"),
+            );
+        }
+    }
+
     /// Refuses to change a cluster with pods of earlier templates, unless a restart makes them what the current one says.
     pub(super) fn check_earlier(&self, strategy: Strategy, is_nothing: bool, diagnostics: &mut Diagnostics) {
         let (name, namespace) = (&self.from.fullname, &self.from.namespace);

@@ -175,6 +175,12 @@ impl Planner<'_> {
             return Err(diagnostics.into_vec());
         };
         let is_one_apply = is_nothing || self.is_one_apply(&versions, running);
+        if is_one_apply {
+            self.check_client_port(&mut diagnostics);
+        }
+        if diagnostics.has_errors() {
+            return Err(diagnostics.into_vec());
+        }
         if let Some(why) = self.why_started(&versions, is_one_apply) {
             let help = if self.is_ephemeral() {
                 "restore a snapshot in a new cluster; or, if it may be empty, delete its StatefulSet and install it again".to_owned()

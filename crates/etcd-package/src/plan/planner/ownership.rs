@@ -7,7 +7,6 @@ use super::super::changes::resource;
 use super::super::objects::{Object, is_same_object};
 use super::super::observed::{Health, quoted};
 use super::super::reliance::Reliance;
-use super::warnings::client_port;
 use super::{PlannedStep, Planner};
 use crate::codes::UNSAFE_CHANGE;
 use crate::values::UpdateType;
@@ -21,22 +20,12 @@ const REFERRED_TO: [&str; 4] = [
 ];
 
 impl Planner<'_> {
-    /// Refuses to delete what pods of an earlier template refer to, and to move the port that they serve, while the update
-    /// leaves some of them.
+    /// Refuses to delete what pods of an earlier template refer to while the update leaves some of them.
     pub(super) fn check_pruned(&self, diagnostics: &mut Diagnostics) {
         let update = &self.rendered.cluster.update;
         let leaves_some = update.partition > 0 || update.kind == UpdateType::OnDelete;
         let are_earlier = !self.template_changes().is_empty() || matches!(self.from.health, Health::PartlyUpdated(_));
         let is_referred_to = |(resource, _): &&(String, String)| REFERRED_TO.contains(&&**resource);
-        let ports = (client_port(self.from), client_port(self.to));
-        if leaves_some && ports.0 != ports.1 {
-            let message = "pods of an earlier template stay and serve clients at the old port, while Services and policies have the \
-                           new one at once";
-            diagnostics.push(
-                Diagnostic::new(&UNSAFE_CHANGE, "ports.client", message)
-                    .help("write update: {type: RollingUpdate, partition: 0} for this change"),
-            );
-        }
         let referred_to = self.changes.surplus.iter().find(is_referred_to);
         if let (true, true, Some((resource, name))) = (leaves_some, are_earlier, referred_to) {
             let message = format!(

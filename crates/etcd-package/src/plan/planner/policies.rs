@@ -161,7 +161,7 @@ impl Planner<'_> {
                 asked != Access::No && (is_closed(&old(*ordinal)) || is_closed(&new(*ordinal)))
             })
         };
-        if closes_dns(&during) {
+        if closes_dns(&during) || closes_dns(&self.policies_desired()) {
             let message = "network policies would keep members from DNS (port 53), and they find each other by names at each new \
                            connection";
             diagnostics.push(
@@ -183,6 +183,30 @@ impl Planner<'_> {
                     && passes(&new(from), &new(to), new_port)
             })
         };
+        // What is deleted last leaves the members as they are desired.
+        let desired = self.policies_desired();
+        let is_left = |policies: &[&Object]| {
+            pairs(&ordinals)
+                .into_iter()
+                .filter(|(from, to)| from.max(to) < &self.to.replicas)
+                .all(|(from, to)| {
+                    let passed = if from.max(to) < self.from.replicas {
+                        passed_between(from, to)
+                    } else {
+                        first.clone()
+                    };
+                    passed.is_kept_as(&reaches(policies, &new(from), &new(to), new_port))
+                })
+        };
+        if is_kept(&during) && !is_left(&desired) {
+            let message =
+                "the members reach each other by a network policy that would be deleted, while another one closes them";
+            diagnostics.push(
+                Diagnostic::new(&UNSAFE_CHANGE, "networkPolicy", message)
+                    .help("keep the policy (networkPolicy), or have another one let members reach each other first"),
+            );
+            return;
+        }
         if is_kept(&during) {
             return;
         }
@@ -257,7 +281,19 @@ impl Planner<'_> {
         let mut named = BTreeSet::new();
         let mut tells_apart = false;
         for selector in policies.flat_map(|policy| pod_selectors(policy)) {
-            for (key, values) in selected_labels(selector) {
+            let labels = selected_labels(selector);
+            let own = self.from.pod_labels();
+            let may_match = labels.iter().all(|(key, values)| {
+                [POD_NAME, POD_INDEX, POD_REVISION].contains(&key.as_str())
+                    || values.is_empty()
+                    || own.get(key).is_some_and(|value| values.contains(value))
+                    || self
+                        .to
+                        .pod_labels()
+                        .get(key)
+                        .is_some_and(|value| values.contains(value))
+            });
+            for (key, values) in labels.into_iter().filter(|_| may_match) {
                 match key.as_str() {
                     POD_REVISION => return None,
                     POD_NAME | POD_INDEX => tells_apart = true,
@@ -424,6 +460,9 @@ fn reaches(policies: &[&Object], from: &Pod, to: &Pod, port: u16) -> Access {
     passes_all(Direction::Egress, from).and(passes_all(Direction::Ingress, to))
 }
 
+/// The ports at which pods of DNS listen. The second is that of OpenShift.
+const DNS: [u16; 2] = [53, 5353];
+
 /// Whether a pod can ask DNS, whose pods are in another namespace.
 fn dns(policies: &[&Object], pod: &Pod) -> Access {
     let mut selecting = policies
@@ -442,7 +481,10 @@ fn dns(policies: &[&Object], pod: &Pod) -> Access {
                 // A name is one of the ports of these pods.
                 let has = match (text(entry, "port"), number("port")) {
                     (None, _) | (Some(_), None) => true,
-                    (_, Some(first)) => (first..=number("endPort").unwrap_or(first)).contains(&53),
+                    (_, Some(first)) => {
+                        let ports = first..=number("endPort").unwrap_or(first);
+                        DNS.iter().any(|port| ports.contains(port))
+                    }
                 };
                 is_udp && has
             })

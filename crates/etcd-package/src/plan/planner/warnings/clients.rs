@@ -7,7 +7,7 @@ use rutter::yaml::Node;
 
 use super::super::super::changes::ObjectChange;
 use super::super::super::fact::Fact;
-use super::super::super::objects::{Object, Objects, items};
+use super::super::super::objects::{Id, Object, Objects, items};
 use super::super::super::observed::{Certificate, ObservedCluster, Options, map, quoted, shortened, text};
 use super::super::Planner;
 use super::super::certificates::{certified_names, covers};
@@ -154,6 +154,24 @@ impl Planner<'_> {
             );
         }
         let reach_change = self.reach_change();
+        let is_outside = |kind: Option<&str>| matches!(kind, Some("LoadBalancer" | "NodePort"));
+        let type_of = |objects: &Objects, id: &Id| objects.get(id).and_then(|service| service.text("spec.type"));
+        let created = self.changes.objects.iter().filter(|object| object.changes.is_none());
+        for object in created.filter(|object| object.id.kind == "Service") {
+            let kind = type_of(self.desired, &object.id);
+            if is_outside(kind.as_deref()) {
+                warn(
+                    &REACH_CHANGES,
+                    "service",
+                    format!(
+                        "the new Service {} is a {}, which is reached from outside of the Kubernetes cluster",
+                        object.id.name,
+                        kind.unwrap_or_default()
+                    ),
+                    RESTRICT,
+                );
+            }
+        }
         for (object, paths) in self.changes.reach() {
             if object.kind != "Service" {
                 if reach_change.is_none() {
@@ -169,10 +187,8 @@ impl Planner<'_> {
                 }
                 continue;
             }
-            let of_type = |objects: &Objects| objects.get(object).and_then(|service| service.text("spec.type"));
-            let (was, is) = (of_type(self.installed), of_type(self.desired));
-            let is_outside = |kind: &Option<String>| matches!(kind.as_deref(), Some("LoadBalancer" | "NodePort"));
-            if is_outside(&is) && !is_outside(&was) {
+            let (was, is) = (type_of(self.installed, object), type_of(self.desired, object));
+            if is_outside(is.as_deref()) && !is_outside(was.as_deref()) {
                 warn(
                     &REACH_CHANGES,
                     "service",
@@ -181,7 +197,7 @@ impl Planner<'_> {
                         object.name,
                         is.unwrap_or_default()
                     ),
-                    "let in only whom it is for (TLS with clientAuth, loadBalancerSourceRanges, annotations for an internal one)",
+                    RESTRICT,
                 );
             } else if paths.split(", ").all(|path| path.starts_with("metadata.annotations")) {
                 warn(
@@ -201,7 +217,7 @@ impl Planner<'_> {
                         "the Service {} changes how clients reach the members: {paths}",
                         object.name
                     ),
-                    "check that clients, members and jobs are still let in",
+                    "check that clients, members and jobs still reach it",
                 );
             }
         }
@@ -400,6 +416,10 @@ const CLIENT_INTERFACES: [(&str, &str); 7] = [
     ("listen-client-http-urls", ""),
     ("listen-metrics-urls", ""),
 ];
+
+/// What to do about a Service that is reached from outside.
+const RESTRICT: &str =
+    "restrict access: TLS with clientAuth, loadBalancerSourceRanges, or the annotations of an internal load balancer";
 
 /// Most names of a certificate that a message lists.
 const MOST_NAMES: usize = 8;

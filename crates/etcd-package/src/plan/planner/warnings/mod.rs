@@ -84,8 +84,12 @@ impl Planner<'_> {
                 &CLAIMS_DELETED,
                 "storage",
                 "the claims of each member are deleted when it is replaced".to_owned(),
-                "take a snapshot, and keep it elsewhere until the plan is done: the plan's own is in the volume of the member that is \
-                 replaced last",
+                if self.snapshot {
+                    "take a snapshot, and keep it elsewhere until the plan is done: the plan's own is in the volume of the member \
+                     that is replaced last"
+                } else {
+                    "take a snapshot, and keep it elsewhere until the plan is done"
+                },
             );
         }
         if !self.snapshot && takes_steps {
