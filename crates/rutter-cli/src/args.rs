@@ -120,11 +120,12 @@ Examples:
   rutter apply --live -n shop -f values.yaml --yes   for CI
   rutter apply plan                                  the plan of `plan -o plan`
 
-The plan is written to a directory, which is printed. Its run.sh is what is run:
-it is pinned to the cluster, takes a lock, writes run.log, and goes on where it
-was stopped. Ctrl-C stops it after the command that runs. Without -o, the
-directory is below $XDG_STATE_HOME or ~/.local/state; the newest five of each
-cluster are kept, and those that were started and are not finished.
+The plan is written to a directory, which is printed. `rutter apply` runs its
+run.sh, which is pinned to the cluster, takes a lock, writes run.log, and
+continues where it was stopped. Ctrl-C stops it after the command that runs.
+Without -o, the directory is below $XDG_STATE_HOME or ~/.local/state; the
+newest five of each cluster are kept, and those that were started and are not
+finished.
 
 Exit codes: 0 done, or nothing to do; 6 refused or declined, and nothing was
 changed; 1 invalid input; 2 wrong command line; 3 failed or stopped.";

@@ -117,10 +117,9 @@ impl Options {
         }
         let words: Vec<String> = command.into_iter().chain(args).collect();
         let mut flags = BTreeMap::new();
-        if opaque.is_none() || !words.iter().any(|word| word.contains(char::is_whitespace)) {
-            if let Err(reason) = read_flags(&words, &variables, &mut flags) {
-                opaque = Some(reason);
-            }
+        let is_readable = opaque.is_none() || !words.iter().any(|word| word.contains(char::is_whitespace));
+        if is_readable && let Err(reason) = read_flags(&words, &variables, &mut flags) {
+            opaque = Some(reason);
         }
         // etcd takes an empty variable for none (`SetFlagsFromEnv` in `pkg/flags/flag.go`).
         let is_empty = |setting: &Setting| setting.value.known().is_some_and(String::is_empty);
