@@ -54,7 +54,7 @@ fn a_long_stream_is_what_the_package_makes_of_it() -> Result<()> {
     same("standard error", &shortened(&expected.stderr), &stderr)
 }
 
-/// What `rutter` prints of diagnostics: of warnings the first five of each code, and the number of the others.
+/// What `rutter` prints of diagnostics: of warnings the first 20 of each code, and the number of the others.
 fn shortened(stderr: &str) -> String {
     let mut numbers = std::collections::BTreeMap::new();
     let (mut text, mut is_printed) = (String::new(), true);
@@ -64,17 +64,17 @@ fn shortened(stderr: &str) -> String {
             is_printed = code.is_none_or(|code| {
                 let number = numbers.entry(code).or_insert(0);
                 *number += 1;
-                *number <= 5
+                *number <= 20
             });
         }
         if is_printed {
             text.push_str(line);
         }
     }
-    for (code, number) in numbers.into_iter().filter(|(_, number)| *number > 5) {
+    for (code, number) in numbers.into_iter().filter(|(_, number)| *number > 20) {
         text.push_str(&format!(
             "… and {} more `{code}` warnings; `--output json` lists all\n",
-            number - 5
+            number - 20
         ));
     }
     text

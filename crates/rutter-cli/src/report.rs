@@ -65,7 +65,7 @@ pub(crate) struct Report {
 }
 
 /// How many warnings of one code people get to read.
-const MOST_WARNINGS: usize = 5;
+const MOST_WARNINGS: usize = 20;
 
 impl Report {
     pub(crate) fn new(format: OutputFormat) -> Self {

@@ -330,10 +330,10 @@ fn of_many_warnings_the_first_are_printed_and_the_rest_counted() {
     let setting = Setting::rendering();
     setting
         .file("a.yaml", &OURS.repeat(2000))
-        .file("b.yaml", &OURS.repeat(6));
+        .file("b.yaml", &OURS.repeat(21));
     let (_, _, stderr) = setting.run(&["validate", "-f", "a.yaml"]);
-    assert_eq!(stderr.matches("warning[text]").count(), 5);
-    let more = "… and 1,995 more `text` warnings; `--output json` lists all\nrutter: the input is refused";
+    assert_eq!(stderr.matches("warning[text]").count(), 20);
+    let more = "… and 1,980 more `text` warnings; `--output json` lists all\nrutter: the input is refused";
     assert!(stderr.contains(more), "{stderr}");
     // Two objects of one name: all of these errors are printed.
     assert_eq!(stderr.matches("error[").count(), 3998);

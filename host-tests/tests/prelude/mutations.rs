@@ -45,7 +45,7 @@ const REPLACED: [(&str, &str); 32] = [
 ];
 
 /// Mutations that change nothing: function or any, part of the line, what is replaced, and why.
-const EQUIVALENT: [(&str, &str, &str, &str); 4] = [
+const EQUIVALENT: [(&str, &str, &str, &str); 5] = [
     (
         "metrics_of",
         "read -r line || exit 1",
@@ -57,6 +57,12 @@ const EQUIVALENT: [(&str, &str, &str, &str); 4] = [
         "list=$(members_of",
         "|| exit 1",
         "the one member of an empty list has no ID, and no connection",
+    ),
+    (
+        "is_copy",
+        "copy=$(ca_of",
+        "|| exit 2",
+        "a copy without a CA does not have the other's",
     ),
     ("", "status=$(status_of", "|| exit 1", "no status tells nothing"),
     ("", "status=$(status_of", "|| exit 2", "no status tells nothing"),
