@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rutter::yaml::Node;
+use rutter::yaml::{Entry, Node};
 use rutter::{Diagnostic, Diagnostics};
 
 use super::super::changes::resource;
 use super::super::objects::{Object, items, scalar};
-use super::super::observed::{ObservedCluster, POD_INDEX, POD_NAME, POD_REVISION, has_labels, map, quoted, text};
+use super::super::observed::{ObservedCluster, POD_INDEX, POD_NAME, POD_REVISION, map, quoted, text};
 use super::Planner;
+use crate::cluster::OWNERSHIP_LABEL;
 use crate::codes::UNSAFE_CHANGE;
 
 type Labels = BTreeMap<String, String>;
@@ -57,11 +58,11 @@ enum Access {
 }
 
 impl Access {
-    fn and(self, other: Self) -> Self {
+    /// What passes if one of two lets it.
+    fn or(self, other: Self) -> Self {
         match (self, other) {
-            (Self::No, _) | (_, Self::No) => Self::No,
-            (Self::Yes, other) => other,
-            (other, Self::Yes) => other,
+            (Self::Yes, _) | (_, Self::Yes) => Self::Yes,
+            (Self::No, other) | (other, Self::No) => other,
             (Self::Maybe(mut all), Self::Maybe(more)) => {
                 all.extend(more);
                 Self::Maybe(all)
@@ -77,6 +78,21 @@ impl Access {
             (Self::Maybe(before), Self::Maybe(after)) => before.is_subset(after),
             (Self::Yes | Self::Maybe(_), _) => false,
         }
+    }
+}
+
+/// Whether a pod reaches another: the policies of both have to let the traffic pass.
+#[derive(Clone)]
+struct Reach {
+    egress: Access,
+    ingress: Access,
+}
+
+impl Reach {
+    /// Whether a connection that was possible before still is.
+    fn is_kept_as(&self, after: &Self) -> bool {
+        let was_closed = self.egress == Access::No || self.ingress == Access::No;
+        was_closed || self.egress.is_kept_as(&after.egress) && self.ingress.is_kept_as(&after.ingress)
     }
 }
 
@@ -106,8 +122,29 @@ impl Pod {
     }
 }
 
+/// A member, and its pods as a policy sees them.
+struct Member {
+    ordinal: u32,
+    /// The pod of the member that is there; of one that is added, that of the last.
+    installed: Pod,
+    /// With the labels of a new selector, which pods that run get first.
+    relabelled: Pod,
+    desired: Pod,
+}
+
 impl Planner<'_> {
-    /// Refuses a change while which policies keep members from each other.
+    fn at(&self, ordinal: u32) -> Member {
+        let mut relabelled = Pod::of(self.from, ordinal);
+        relabelled.labels.extend(self.to.selector.clone());
+        Member {
+            ordinal,
+            installed: Pod::of(self.from, ordinal.min(self.from.replicas.saturating_sub(1))),
+            relabelled,
+            desired: Pod::of(self.to, ordinal),
+        }
+    }
+
+    /// Refuses a change during which policies keep members from each other.
     pub(super) fn check_policies(&self, diagnostics: &mut Diagnostics) {
         let (Some(old_port), Some(new_port)) = (
             port_of(self.from.peer_url(0).known()),
@@ -130,38 +167,17 @@ impl Planner<'_> {
             );
             return;
         };
-        let stay: Vec<u32> = ordinals.iter().copied().filter(|at| *at < self.from.replicas).collect();
-        let pairs = |ordinals: &[u32]| -> Vec<(u32, u32)> {
-            let all = ordinals
-                .iter()
-                .flat_map(|from| ordinals.iter().map(move |to| (*from, *to)));
-            all.filter(|(from, to)| from != to || ordinals.len() == 1).collect()
-        };
-        let passed_between =
-            |from: u32, to: u32| reaches(&before, &Pod::of(self.from, from), &Pod::of(self.from, to), old_port);
-        // A member that is added has to reach others as those that are there do.
-        let first = pairs(&stay)
-            .first()
-            .map_or(Access::Yes, |(from, to)| passed_between(*from, *to));
-        let old = |ordinal: u32| {
-            let mut pod = Pod::of(self.from, ordinal);
-            // A new selector comes with its labels on pods that run.
-            pod.labels.extend(self.to.selector.clone());
-            pod
-        };
-        let new = |ordinal: u32| Pod::of(self.to, ordinal);
+        let members: Vec<Member> = ordinals.iter().map(|ordinal| self.at(*ordinal)).collect();
         // Members know each other by names, which they look up for each new connection.
         let closes_dns = |policies: &[&Object]| {
-            ordinals.iter().any(|ordinal| {
-                let asked = dns(
-                    &before,
-                    &Pod::of(self.from, (*ordinal).min(self.from.replicas.saturating_sub(1))),
-                );
+            members.iter().any(|member| {
                 let is_closed = |pod: &Pod| dns(policies, pod) == Access::No;
-                asked != Access::No && (is_closed(&old(*ordinal)) || is_closed(&new(*ordinal)))
+                dns(&before, &member.installed) != Access::No
+                    && (is_closed(&member.relabelled) || is_closed(&member.desired))
             })
         };
-        if closes_dns(&during) || closes_dns(&self.policies_desired()) {
+        let desired = self.policies_desired();
+        if closes_dns(&during) || closes_dns(&desired) {
             let message = "network policies would keep members from DNS (port 53), and they find each other by names at each new \
                            connection";
             diagnostics.push(
@@ -169,51 +185,59 @@ impl Planner<'_> {
                     .help("let members out to the pods of DNS, at port 53 of UDP and TCP, in the same change"),
             );
         }
+        let pairs: Vec<(&Member, &Member)> = members
+            .iter()
+            .flat_map(|from| members.iter().map(move |to| (from, to)))
+            .filter(|(from, to)| from.ordinal != to.ordinal || members.len() == 1)
+            .collect();
+        let is_there = |member: &Member| member.ordinal < self.from.replicas;
+        let reach = |(from, to): &(&Member, &Member)| reaches(&before, &from.installed, &to.installed, old_port);
+        // A member that is added has to reach others as those that are there do.
+        let mut there = members.iter().filter(|member| is_there(member));
+        let first = there.next();
+        let usual = first.zip(there.next().or(first)).as_ref().map(reach);
+        let reached: Vec<(&Member, &Member, Reach)> = pairs
+            .into_iter()
+            .map(|pair| match &usual {
+                Some(usual) if !(is_there(pair.0) && is_there(pair.1)) => (pair.0, pair.1, usual.clone()),
+                _ => (pair.0, pair.1, reach(&pair)),
+            })
+            .collect();
         let is_kept = |policies: &[&Object]| {
-            pairs(&ordinals).into_iter().all(|(from, to)| {
-                let passed = if from.max(to) < self.from.replicas {
-                    passed_between(from, to)
-                } else {
-                    first.clone()
-                };
-                let passes = |from: &Pod, to: &Pod, port: u16| passed.is_kept_as(&reaches(policies, from, to, port));
-                passes(&old(from), &old(to), old_port)
-                    && passes(&old(from), &new(to), new_port)
-                    && passes(&new(from), &old(to), old_port)
-                    && passes(&new(from), &new(to), new_port)
+            reached.iter().all(|(from, to, before)| {
+                let pods = [
+                    (&from.relabelled, &to.relabelled, old_port),
+                    (&from.relabelled, &to.desired, new_port),
+                    (&from.desired, &to.relabelled, old_port),
+                    (&from.desired, &to.desired, new_port),
+                ];
+                pods.iter()
+                    .all(|(from, to, port)| before.is_kept_as(&reaches(policies, from, to, *port)))
             })
         };
         // What is deleted last leaves the members as they are desired.
-        let desired = self.policies_desired();
         let is_left = |policies: &[&Object]| {
-            pairs(&ordinals)
-                .into_iter()
-                .filter(|(from, to)| from.max(to) < &self.to.replicas)
-                .all(|(from, to)| {
-                    let passed = if from.max(to) < self.from.replicas {
-                        passed_between(from, to)
-                    } else {
-                        first.clone()
-                    };
-                    passed.is_kept_as(&reaches(policies, &new(from), &new(to), new_port))
-                })
+            let stay = reached
+                .iter()
+                .filter(|(from, to, _)| from.ordinal.max(to.ordinal) < self.to.replicas);
+            stay.into_iter()
+                .all(|(from, to, before)| before.is_kept_as(&reaches(policies, &from.desired, &to.desired, new_port)))
         };
-        if is_kept(&during) && !is_left(&desired) {
-            let message =
-                "the members reach each other by a network policy that would be deleted, while another one closes them";
-            diagnostics.push(
-                Diagnostic::new(&UNSAFE_CHANGE, "networkPolicy", message)
-                    .help("keep the policy (networkPolicy), or have another one let members reach each other first"),
-            );
-            return;
-        }
         if is_kept(&during) {
+            if !is_left(&desired) {
+                let message = "the members reach each other by a network policy that would be deleted, while another one closes them";
+                diagnostics.push(
+                    Diagnostic::new(&UNSAFE_CHANGE, "networkPolicy", message).help(
+                        "keep the policy (networkPolicy), or have another one let members reach each other first",
+                    ),
+                );
+            }
             return;
         }
         let Some(policy) = during.iter().find(|policy| !is_kept(&[**policy])) else {
             return;
         };
-        let is_own = self.desired.get(&policy.id).is_some() || self.is_pruned(policy);
+        let is_own = policy.label(OWNERSHIP_LABEL).as_ref() == Some(&self.to.fullname);
         let (path, message) = if old_port == new_port {
             (
                 "networkPolicy",
@@ -280,13 +304,15 @@ impl Planner<'_> {
         let most = self.from.replicas.max(self.to.replicas);
         let mut named = BTreeSet::new();
         let mut tells_apart = false;
+        let own = [self.from.pod_labels(), self.to.pod_labels()];
         for selector in policies.flat_map(|policy| pod_selectors(policy)) {
             let labels = selected_labels(selector);
-            let own = self.from.pod_labels();
             let may_match = labels.iter().all(|(key, values)| {
                 [POD_NAME, POD_INDEX, POD_REVISION].contains(&key.as_str())
                     || values.is_empty()
-                    || own.get(key).is_some_and(|value| values.contains(value))
+                    || own
+                        .iter()
+                        .any(|own: &Labels| own.get(key).is_some_and(|value| values.contains(value)))
                     || self
                         .to
                         .pod_labels()
@@ -439,7 +465,7 @@ fn port_of(url: Option<&String>) -> Option<u16> {
 }
 
 /// Whether a pod reaches another.
-fn reaches(policies: &[&Object], from: &Pod, to: &Pod, port: u16) -> Access {
+fn reaches(policies: &[&Object], from: &Pod, to: &Pod, port: u16) -> Reach {
     let passes_all = |direction: Direction, pod: &Pod| {
         let mut selecting = policies
             .iter()
@@ -448,16 +474,14 @@ fn reaches(policies: &[&Object], from: &Pod, to: &Pod, port: u16) -> Access {
         if selecting.peek().is_none() {
             return Access::Yes;
         }
-        // What one policy lets through, passes.
         selecting.fold(Access::No, |found, policy| {
-            match (found, passes(policy, direction, from, to, port)) {
-                (Access::Yes, _) | (_, Access::Yes) => Access::Yes,
-                (Access::No, other) | (other, Access::No) => other,
-                (maybe, more) => maybe.and(more),
-            }
+            found.or(passes(policy, direction, from, to, port))
         })
     };
-    passes_all(Direction::Egress, from).and(passes_all(Direction::Ingress, to))
+    Reach {
+        egress: passes_all(Direction::Egress, from),
+        ingress: passes_all(Direction::Ingress, to),
+    }
 }
 
 /// The ports at which pods of DNS listen. The second is that of OpenShift.
@@ -537,7 +561,11 @@ fn selects(policy: &Object, pod: &Pod) -> bool {
 
 /// Whether a selector matches labels. An operator that is not known matches.
 fn matches(selector: &Node, labels: &Labels) -> bool {
-    let wanted = map(selector.get("matchLabels"));
+    let wanted = selector.get("matchLabels").and_then(Node::entries).unwrap_or_default();
+    let has_label = |entry: &Entry| {
+        let value = scalar(&entry.value);
+        value.is_none() || labels.get(&entry.key.scalar.text) == value.as_ref()
+    };
     let is_met = |requirement: &Node| {
         let Some(key) = text(requirement, "key") else {
             return true;
@@ -555,7 +583,7 @@ fn matches(selector: &Node, labels: &Labels) -> bool {
             _ => true,
         }
     };
-    has_labels(labels, &wanted) && items(selector.get("matchExpressions")).iter().all(is_met)
+    wanted.iter().all(has_label) && items(selector.get("matchExpressions")).iter().all(is_met)
 }
 
 /// Whether a rule is about a port of a pod.
