@@ -160,7 +160,7 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
         .ok()
         .and_then(|desired| desired.request.namespace.clone())
         .or_else(|| namespace.clone());
-    let mut further = further(&rendered, &observes);
+    let mut further = unobserved(&rendered, &observes);
     if source.component.is_some() {
         keep_in_namespace(&mut further, of_plan.as_ref());
     }
@@ -172,29 +172,23 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
             }
             read_installed(path, args, &package, &description, &kinds, sources)
         }
-        None => {
-            // What is wrong with the values is said before the cluster is asked.
-            let desired = desired.as_ref().ok();
-            let namespace = desired
-                .and_then(|desired| desired.request.namespace.clone())
-                .or(namespace);
-            match (desired, namespace) {
-                (Some(_), Some(namespace)) => {
-                    if observes.is_empty() {
-                        let error = anyhow!("{} does not say which objects it reads: use --from", description.name);
-                        return Err(Failure::BadCommandLine(error));
-                    }
-                    let live = kubectl.read(&observes, &further, &namespace).map_err(Failure::Host)?;
-                    let mut secrets = observed::secret_data(&rendered, &namespace);
-                    // Those of other namespaces are not among the objects.
-                    secrets.retain(|(of, _), _| source.component.is_none() && *of == namespace);
-                    let objects = same_secrets(&kubectl, &live, secrets).map_err(Failure::Host)?;
-                    target = Some(live.target);
-                    Ok(State::Objects(objects))
+        // Wrong values are refused before the cluster is asked.
+        None => match (&desired, of_plan) {
+            (Ok(_), Some(namespace)) => {
+                if observes.is_empty() {
+                    let error = anyhow!("{} does not say which objects it reads: use --from", description.name);
+                    return Err(Failure::BadCommandLine(error));
                 }
-                _ => Err(Failure::Refused(Vec::new())),
+                let live = kubectl.read(&observes, &further, &namespace).map_err(Failure::Host)?;
+                let mut secrets = observed::secret_data(&rendered, &namespace);
+                // Those of other namespaces are not among the objects.
+                secrets.retain(|(of, _), _| source.component.is_none() && *of == namespace);
+                let objects = same_secrets(&kubectl, &live, secrets).map_err(Failure::Host)?;
+                target = Some(live.target);
+                Ok(State::Objects(objects))
             }
-        }
+            _ => Err(Failure::Refused(Vec::new())),
+        },
     };
     let (installed, desired) = both(installed, desired, &package, &description)?;
     let plan = match package.plan(&installed, &desired.request)? {
@@ -217,7 +211,7 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
 
 /// Finds the desired objects of kinds that the package does not observe: without the installed ones, they would count as
 /// missing.
-fn further(rendered: &[Manifest], observes: &[ObjectKind]) -> Vec<Further> {
+fn unobserved(rendered: &[Manifest], observes: &[ObjectKind]) -> Vec<Further> {
     let object = |manifest: &Manifest| {
         Some(Further {
             kind: observed::further_kind(manifest, observes)?,

@@ -59,11 +59,7 @@ fn check_intruders(
         if object.id.namespace != to.namespace || object.id == to.set.id {
             continue;
         }
-        let labels = match &*object.id.kind {
-            "Pod" => map(object.node.at("metadata.labels")),
-            "CronJob" => map(object.node.at("spec.jobTemplate.spec.template.metadata.labels")),
-            _ => map(object.node.at("spec.template.metadata.labels")),
-        };
+        let labels = object.labels_of_pods();
         let what = match &*object.id.kind {
             // At an install they are there on purpose, such as for volumes that an administrator has made.
             "PersistentVolumeClaim" if from.is_some() && claims.contains(&object.id.name) => {

@@ -180,6 +180,15 @@ impl Object {
         Self::new(node, namespace).ok()
     }
 
+    /// The template of the pods that it has, or the pod that it is; none of what is known to have none.
+    pub(super) fn pod_template(&self) -> Option<&Node> {
+        match &*self.id.kind {
+            "Pod" => Some(&self.node),
+            "CronJob" => self.node.at("spec.jobTemplate.spec.template"),
+            _ => self.node.at("spec.template"),
+        }
+    }
+
     /// The text of the scalar at a path.
     pub(super) fn text(&self, path: &str) -> Option<String> {
         scalar(self.node.at(path)?)

@@ -372,6 +372,11 @@ pub(super) fn accepted_name(id: &Id, path: &str) -> String {
     format!("{}:{path}", object_name(id))
 }
 
+/// The name by which a person accepts another value of an option of etcd.
+pub(super) fn accepted_option(cluster: &ObservedCluster, flag: &str) -> String {
+    accepted_name(&cluster.set.id, &format!("{}[--{flag}]", options::PLACE))
+}
+
 /// An object as kubectl names it: `statefulset/etcd`.
 fn object_name(id: &Id) -> String {
     format!("{}/{}", id.kind.to_lowercase(), id.name)

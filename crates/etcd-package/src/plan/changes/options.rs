@@ -11,6 +11,9 @@ use super::super::rules::{self, Meaning};
 use super::last_applied::{get_mut, retain};
 use super::{ABSENT, Comparison, Found};
 
+/// Where a difference of an option is reported, also if it is a variable.
+pub(super) const PLACE: &str = "spec.template.spec.containers[etcd].args";
+
 impl Comparison<'_> {
     /// The differences of etcd's options, whether they are flags or variables.
     pub(super) fn option_differences(&self, installed: &Node, desired: &Node) -> Vec<Found> {
@@ -32,7 +35,7 @@ impl Comparison<'_> {
                     Some(Meaning::Membership | Meaning::Data) if !is_known => Some(Meaning::Refused(&rules::NOT_KNOWN)),
                     meaning => meaning.filter(|_| is_known),
                 };
-                option.found("spec.template.spec.containers[etcd].args", meaning)
+                option.found(PLACE, meaning)
             })
             .collect();
         let is_same = restarting.is_empty();
@@ -41,7 +44,7 @@ impl Comparison<'_> {
         if is_same && words(installed, &self.from.container) != words(desired, &self.to.container) {
             // The same options, said in another way.
             found.push(Found {
-                path: "spec.template.spec.containers[etcd].args".to_owned(),
+                path: PLACE.to_owned(),
                 installed: "the same options".to_owned(),
                 desired: "written in another way".to_owned(),
                 meaning: Some(Meaning::Restart),

@@ -196,14 +196,14 @@ impl ObservedCluster {
         }
     }
 
-    /// Whether etcd knows members by the names of their pods; none if that is not known.
-    pub(super) fn is_named_by_pod(&self) -> Option<bool> {
-        match self.options.get("name") {
-            Fact::Known(name) => Some(name == MEMBER),
-            // The default is the same for all.
-            Fact::Absent => Some(false),
-            Fact::Unknown(_) => None,
-        }
+    /// Whether etcd is known to have the names of their pods for members. Its default is the same for all.
+    pub(super) fn is_named_by_pod(&self) -> bool {
+        self.options.get("name").known().is_some_and(|name| name == MEMBER)
+    }
+
+    /// Whether members are known to show each other certificates in files.
+    pub(super) fn has_peer_certificates(&self) -> bool {
+        matches!(self.peer_tls, Fact::Known(PeerTls::Identity(_)))
     }
 
     /// A member and its pod.
@@ -452,13 +452,23 @@ fn peer_tls(options: &Options, files: TlsFiles) -> Fact<PeerTls> {
     }
 }
 
+/// The host of a URL.
+pub(super) fn host_of(url: &str) -> &str {
+    let address = url.split_once("://").map_or(url, |(_, address)| address);
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
+}
+
+/// The port of a URL, if it has one.
+pub(super) fn port_of(url: &str) -> Option<u16> {
+    url.rsplit_once(':')?.1.trim_end_matches('/').parse().ok()
+}
+
 /// The variable that etcdctl takes its endpoints from.
 const ENDPOINTS: &str = "ETCDCTL_ENDPOINTS";
 
 /// Whether etcdctl asks the member of its own pod, and no other, by this list of endpoints.
 fn is_own_endpoint(endpoints: &str) -> bool {
-    let address = endpoints.split_once("://").map_or(endpoints, |(_, address)| address);
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host_of(endpoints);
     !endpoints.contains(',')
         && (["127.0.0.1", "localhost", "[::1]"].contains(&host)
             || host == MEMBER
@@ -478,9 +488,7 @@ fn etcdctl(options: &Options) -> Etcdctl {
             .filter(|value| !value.contains(MEMBER))
     };
     let urls = known("listen-client-urls").unwrap_or_default();
-    let port = urls
-        .split(',')
-        .find_map(|url| url.rsplit_once(':')?.1.trim_end_matches('/').parse::<u16>().ok());
+    let port = urls.split(',').find_map(port_of);
     let is_tls = urls.contains("https://");
     let scheme = if is_tls { "https" } else { "http" };
     let mut flags = vec![format!("--endpoints={scheme}://127.0.0.1:{}", port.unwrap_or(2379))];
@@ -641,6 +649,11 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 impl Object {
+    /// The labels of its pods.
+    pub(super) fn labels_of_pods(&self) -> BTreeMap<String, String> {
+        map(self.pod_template().and_then(|template| template.at("metadata.labels")))
+    }
+
     /// The value of a label.
     pub(super) fn label(&self, key: &str) -> Option<String> {
         scalar(self.node.at("metadata.labels")?.get(key)?)

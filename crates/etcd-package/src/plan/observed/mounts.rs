@@ -209,9 +209,8 @@ fn volume(source: Option<&Node>, namespace: &str, objects: &Objects) -> Volume {
     let secret = |node: &Node, field: &str| {
         let name = text(node, field)?;
         let keys = objects.named("", "Secret", namespace, &name).map(|secret| {
-            let maps = ["data", "stringData"].into_iter();
-            let entries = maps.flat_map(|map| secret.node.get(map).and_then(Node::entries).unwrap_or_default());
-            entries.map(|entry| entry.key.scalar.text.clone()).collect()
+            let entries = secret.node.get("data").and_then(Node::entries).unwrap_or_default();
+            entries.iter().map(|entry| entry.key.scalar.text.clone()).collect()
         });
         let items = node.get("items").filter(|items| !items.is_null()).map(|list| {
             let item = |item: &Node| Some((text(item, "key")?, text(item, "path")?));

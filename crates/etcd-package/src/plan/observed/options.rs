@@ -268,11 +268,9 @@ fn read_source(source: &Node, namespace: &str, objects: &Objects, variables: &mu
                 super::quoted(&name)
             ));
         };
-        for map in ["data", "stringData"] {
-            for entry in secret.node.get(map).and_then(Node::entries).unwrap_or_default() {
-                let key = &entry.key.scalar.text;
-                variables.insert(format!("{prefix}{key}"), of_secret(objects, namespace, &name, key));
-            }
+        for entry in secret.node.get("data").and_then(Node::entries).unwrap_or_default() {
+            let key = &entry.key.scalar.text;
+            variables.insert(format!("{prefix}{key}"), of_secret(objects, namespace, &name, key));
         }
         return Ok(());
     }
@@ -283,13 +281,12 @@ fn read_source(source: &Node, namespace: &str, objects: &Objects, variables: &mu
 /// That of one that is rendered is part of it.
 fn of_secret(objects: &Objects, namespace: &str, name: &str, key: &str) -> Setting {
     let secret = objects.named("", "Secret", namespace, name);
-    let values: Vec<String> = ["data", "stringData"]
-        .iter()
-        .filter_map(|map| Some(strip_places(secret?.node.get(map)?.get(key)?)))
-        .collect();
+    let value = secret
+        .and_then(|secret| secret.node.get("data")?.get(key))
+        .map(strip_places);
     Setting::unknown(
         "its value is in a Secret",
-        format!("Secret {name:?} {key:?} {}", values.join(" ")),
+        format!("Secret {name:?} {key:?} {}", value.unwrap_or_default()),
     )
 }
 

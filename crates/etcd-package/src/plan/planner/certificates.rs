@@ -3,7 +3,7 @@
 use rutter::{Diagnostic, Diagnostics, Manifest};
 
 use super::super::action::Action;
-use super::super::changes::Change;
+use super::super::changes::{Change, accepted_option};
 use super::super::fact::Fact;
 use super::super::objects::{Object, is_same_object, items, scalar};
 use super::super::observed::{Certificate, ObservedCluster, PeerTls, TlsFiles, issuer_name, quoted};
@@ -180,21 +180,16 @@ impl Planner<'_> {
             let Some(allowed) = allowed_names(&new).filter(|_| old != new) else {
                 continue;
             };
-            let name = format!(
-                "statefulset/{}:spec.template.spec.containers[etcd].args[--{option}]",
-                self.from.fullname
-            );
+            let name = accepted_option(self.from, option);
             let is_peers = option.starts_with("peer-");
             let mut shown = Vec::new();
             if is_peers {
-                let is_identity =
-                    |cluster: &ObservedCluster| matches!(cluster.peer_tls, Fact::Known(PeerTls::Identity(_)));
-                if !is_identity(self.to) {
+                if !self.to.has_peer_certificates() {
                     continue;
                 }
                 shown.push((self.to, self.to.peer_secret()));
                 // Names are only asked for once all members show the new certificate.
-                if is_identity(self.from) && !self.is_rotated() {
+                if self.from.has_peer_certificates() && !self.is_rotated() {
                     shown.push((self.from, self.from.peer_secret()));
                 }
             } else {

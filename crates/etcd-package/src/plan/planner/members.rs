@@ -21,7 +21,7 @@ impl Planner<'_> {
     pub(super) fn check_names(&self, diagnostics: &mut Diagnostics) {
         let removes = self.from.replicas > self.to.replicas;
         let is_found_by_name = removes || self.rollout() != Rollout::Restart && !self.template_changes().is_empty();
-        if !is_found_by_name || self.from.is_named_by_pod() == Some(true) {
+        if !is_found_by_name || self.from.is_named_by_pod() {
             return;
         }
         let message = match self.from.options.get("name") {

@@ -7,7 +7,7 @@ use rutter::{Diagnostic, Diagnostics};
 
 use super::super::changes::resource;
 use super::super::objects::{Object, items, scalar};
-use super::super::observed::{ObservedCluster, POD_INDEX, POD_NAME, POD_REVISION, map, quoted, text};
+use super::super::observed::{ObservedCluster, POD_INDEX, POD_NAME, POD_REVISION, map, port_of, quoted, text};
 use super::Planner;
 use crate::cluster::OWNERSHIP_LABEL;
 use crate::codes::UNSAFE_CHANGE;
@@ -147,8 +147,8 @@ impl Planner<'_> {
     /// Refuses a change during which policies keep members from each other.
     pub(super) fn check_policies(&self, diagnostics: &mut Diagnostics) {
         let (Some(old_port), Some(new_port)) = (
-            port_of(self.from.peer_url(0).known()),
-            port_of(self.to.peer_url(0).known()),
+            self.from.peer_url(0).known().and_then(|url| port_of(url)),
+            self.to.peer_url(0).known().and_then(|url| port_of(url)),
         ) else {
             return;
         };
@@ -376,8 +376,7 @@ impl Planner<'_> {
     fn listened_ports(&self) -> Vec<Port> {
         let of_option = |cluster: &ObservedCluster, option: &str| {
             let urls = cluster.options.get(option);
-            let first = urls.known().and_then(|urls| urls.split(',').next().map(str::to_owned));
-            port_of(first.as_ref())
+            port_of(urls.known()?.split(',').next()?)
         };
         let both = |option: &str| Some((of_option(self.from, option)?, of_option(self.to, option)?));
         let ports = [
@@ -458,11 +457,6 @@ fn selected_labels(selector: &Node) -> Vec<(String, Vec<String>)> {
 
 const CLIENTS: &str = "clients";
 const PEERS: &str = "peers";
-
-/// The port of a URL.
-fn port_of(url: Option<&String>) -> Option<u16> {
-    url?.rsplit_once(':')?.1.trim_end_matches('/').parse().ok()
-}
 
 /// Whether a pod reaches another.
 fn reaches(policies: &[&Object], from: &Pod, to: &Pod, port: u16) -> Reach {

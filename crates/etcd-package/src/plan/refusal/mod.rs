@@ -7,7 +7,7 @@ use rutter::{Code, Diagnostic, Diagnostics};
 use super::fact::Fact;
 use super::foreign::is_of_package;
 use super::objects::{Object, Objects, items, scalar};
-use super::observed::{MOST_MEMBERS, ObservedCluster, PeerTls, has_labels, map, quoted, runs_etcd, text};
+use super::observed::{MOST_MEMBERS, ObservedCluster, has_labels, host_of, quoted, runs_etcd, text};
 use crate::cluster::{Cluster, OWNERSHIP_LABEL, RESTORE_VOLUME};
 use crate::codes::{AUTHENTICATION, CONTROLLED, FIXED_NAME, NOT_UNDERSTOOD, UNKNOWN_CLUSTER, UNSAFE_CHANGE};
 use crate::render::Rendered;
@@ -271,13 +271,8 @@ fn check_urls(from: &ObservedCluster, to: &ObservedCluster, refuse: &mut impl Fn
     let (Fact::Known(old), Fact::Known(new)) = (from.peer_url(0), to.peer_url(0)) else {
         return;
     };
-    let host = |url: &str| {
-        let address = url.split_once("://").map_or(url, |(_, address)| address);
-        address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned()
-    };
-    let (old_host, new_host) = (host(&old), host(&new));
-    let is_identity = |cluster: &ObservedCluster| matches!(cluster.peer_tls, Fact::Known(PeerTls::Identity(_)));
-    if is_identity(from)
+    let (old_host, new_host) = (host_of(&old), host_of(&new));
+    if from.has_peer_certificates()
         && old_host != new_host
         && to
             .peer_secret()
@@ -385,15 +380,7 @@ pub(super) fn check_selector(
             && ["StatefulSet", "Deployment", "DaemonSet", "CronJob", "Pod"].contains(&&*object.id.kind)
             && !(object.id.kind == "Pod" && members.contains(&object.id.name))
     };
-    let matches = |object: &&Object| {
-        let path = match &*object.id.kind {
-            "Pod" => "metadata.labels",
-            "CronJob" => "spec.jobTemplate.spec.template.metadata.labels",
-            _ => "spec.template.metadata.labels",
-        };
-        let labels = map(object.node.at(path));
-        has_labels(&labels, &to.selector)
-    };
+    let matches = |object: &&Object| has_labels(&object.labels_of_pods(), &to.selector);
     if let Some(other) = installed.iter().filter(is_other).find(matches) {
         let message = format!(
             "the selector would match pods of the {} {:?}",

@@ -2,6 +2,7 @@
 
 use rutter::Code;
 
+use super::super::changes::accepted_option;
 use super::super::fact::Fact;
 use super::super::objects::{items, scalar};
 use super::super::observed::{ObservedCluster, PeerTls, TlsFiles, quoted};
@@ -137,10 +138,7 @@ fn check_peer_ca(
     else {
         return;
     };
-    let name = format!(
-        "statefulset/{}:spec.template.spec.containers[etcd].args[--peer-trusted-ca-file]",
-        from.fullname
-    );
+    let name = accepted_option(from, "peer-trusted-ca-file");
     // Another Secret for the certificate is a rotation, which has checks of its own.
     if old.ca == new.ca || old.secret() != new.secret() || accepted.contains(&name) {
         return;
@@ -177,20 +175,14 @@ fn check_peer_clients(
     accepted: &[String],
     refuse: &mut impl FnMut(&Code, &str, String, &str),
 ) {
-    let name = format!(
-        "statefulset/{}:spec.template.spec.containers[etcd].args[--peer-client-cert-auth]",
-        from.fullname
-    );
+    let name = accepted_option(from, "peer-client-cert-auth");
     // With a CA etcd asks for certificates as well (`ServerConfig` in `client/pkg/transport/listener.go`).
-    let asks = |cluster: &ObservedCluster| match &cluster.peer_tls {
-        Fact::Known(PeerTls::Identity(_)) => {
-            let has_ca = cluster.options.get("peer-trusted-ca-file") != Fact::Absent;
-            has_ca || cluster.options.is_on("peer-client-cert-auth") != Fact::Known(false)
-        }
-        _ => false,
+    let asks = |cluster: &ObservedCluster| {
+        cluster.options.get("peer-trusted-ca-file") != Fact::Absent
+            || cluster.options.is_on("peer-client-cert-auth") != Fact::Known(false)
     };
-    let is_identity = |cluster: &ObservedCluster| matches!(cluster.peer_tls, Fact::Known(PeerTls::Identity(_)));
-    if !is_identity(from) || asks(from) || !asks(to) || accepted.contains(&name) {
+    let have_certificates = from.has_peer_certificates() && to.has_peer_certificates();
+    if !have_certificates || asks(from) || !asks(to) || accepted.contains(&name) {
         return;
     }
     let certificate = from.peer_secret().and_then(|secret| from.certificates.get(secret));
@@ -224,8 +216,7 @@ fn check_cipher_suites(
     let highest = |cluster: &ObservedCluster| Some(cluster.tls_versions()?.1);
     let has_1_3 = highest(from).min(highest(to)) == Some(TlsVersion::Tls13);
     let is_plain = from.peer_tls.known() == Some(&PeerTls::Plain);
-    let path = "spec.template.spec.containers[etcd].args[--cipher-suites]";
-    let name = format!("statefulset/{}:{path}", from.fullname);
+    let name = accepted_option(from, "cipher-suites");
     if old == new || has_1_3 || is_plain || accepted.contains(&name) || from.options.opaque().is_some() {
         return;
     }

@@ -8,7 +8,7 @@ use rutter::yaml::Node;
 use super::super::super::changes::ObjectChange;
 use super::super::super::fact::Fact;
 use super::super::super::objects::{Id, Object, Objects, items};
-use super::super::super::observed::{Certificate, ObservedCluster, Options, map, quoted, shortened, text};
+use super::super::super::observed::{Certificate, ObservedCluster, Options, host_of, map, quoted, shortened, text};
 use super::super::Planner;
 use super::super::certificates::{certified_names, covers};
 use super::quota;
@@ -423,12 +423,6 @@ const RESTRICT: &str =
 
 /// Most names of a certificate that a message lists.
 const MOST_NAMES: usize = 8;
-
-/// The host of a URL.
-fn host_of(url: &str) -> &str {
-    let address = url.split_once("://").map_or(url, |(_, address)| address);
-    address.rsplit_once(':').map_or(address, |(host, _)| host)
-}
 
 /// The port that clients use.
 pub(in crate::plan::planner) fn client_port(cluster: &ObservedCluster) -> Option<String> {

@@ -123,34 +123,29 @@ impl Planner<'_> {
             .filter(|version| **version != desired)
             .map(ToString::to_string)
             .collect();
-        let has_digest = self.source.document.has("image.digest");
-        let has_tag = self.source.document.has("image.tag");
-        let has_repository = self.source.document.has("image.repository");
-        if !(others.is_empty() || has_digest || has_tag) && has_repository {
-            warn(
-                &IMAGE_OF_STEPS,
-                "image",
-                format!(
-                    "the steps with etcd {} use the tags v{} of the repository that the values name",
-                    others.join(", "),
-                    others.join(", v")
-                ),
-                "make sure that your registry has these tags",
-            );
-        }
-        if others.is_empty() || !(has_digest || has_tag) {
+        if others.is_empty() {
             return;
         }
-        let what = if has_digest { "digest" } else { "tag" };
+        let has = |path: &str| self.source.document.has(path);
+        let (path, what, help) = if has("image.digest") {
+            ("image.digest", Some("digest"), ONE_AT_A_TIME)
+        } else if has("image.tag") {
+            ("image.tag", Some("tag"), ONE_AT_A_TIME)
+        } else if has("image.repository") {
+            ("image.repository", None, "make sure that your registry has these tags")
+        } else {
+            return;
+        };
+        let is_of = what.map_or_else(String::new, |what| format!("the {what} is that of {desired}; "));
         warn(
             &IMAGE_OF_STEPS,
-            if has_digest { "image.digest" } else { "image.tag" },
+            path,
             format!(
-                "the {what} is that of {desired}; the steps with etcd {} use the tags v{} of the repository",
+                "{is_of}the steps with etcd {} use the tags v{} of the repository",
                 others.join(", "),
                 others.join(", v")
             ),
-            "make sure that your registry has these tags, or plan one version at a time with its own tag and digest",
+            help,
         );
     }
 
@@ -197,6 +192,10 @@ impl Planner<'_> {
         );
     }
 }
+
+/// What to do where an image is for one version.
+const ONE_AT_A_TIME: &str =
+    "make sure that your registry has these tags, or plan one version at a time with its own tag and digest";
 
 /// The quota of a cluster in bytes: what etcd takes if none is given is 2 GB (`DefaultQuotaBytes`).
 pub(super) fn quota(cluster: &ObservedCluster) -> Option<i128> {
