@@ -487,7 +487,11 @@ impl Model {
             // Claims hold data, and others may use an issuer of all namespaces.
             // A Service of another name may be a copy that a person made by `kubectl expose`.
             let is_copy = kind == "Service" && !name.starts_with(&*self.name);
-            let stays = ["PersistentVolumeClaim", "ClusterIssuer"].contains(&kind) || is_copy;
+            // Pods need their account, whoever is to make it from now on.
+            let mut sets = desired.of_kind("StatefulSet");
+            let is_named = kind == "ServiceAccount"
+                && sets.any(|(_, set)| set["spec"]["template"]["spec"]["serviceAccountName"] == *name);
+            let stays = ["PersistentVolumeClaim", "ClusterIssuer"].contains(&kind) || is_copy || is_named;
             ensure!(
                 !is_own || stays || desired.get(kind, name).is_some(),
                 "{kind} {name} is left over"

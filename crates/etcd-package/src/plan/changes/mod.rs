@@ -130,10 +130,11 @@ impl Comparison<'_> {
         }
         .check(diagnostics);
         let reliance = Reliance::of(&[self.from, self.to], &[self.installed, self.desired]);
+        let in_use = Reliance::of(&[self.from], &[self.installed]);
         for (index, desired) in self.desired.iter().enumerate() {
             let Some(installed) = self.installed.get(&desired.id) else {
                 if index >= self.own_manifests {
-                    self.check_filler(desired, &reliance, &mut used, diagnostics);
+                    self.check_filler(desired, &in_use, &mut used, diagnostics);
                 }
                 changes.objects.push(ObjectChange {
                     id: desired.id.clone(),
@@ -142,7 +143,8 @@ impl Comparison<'_> {
                 continue;
             };
             let of_user = index >= self.own_manifests;
-            let is_relied_on = of_user && reliance.includes(desired);
+            // One that members relied on may leave them without what it filled.
+            let is_relied_on = of_user && (reliance.includes(installed) || reliance.includes(desired));
             let mut found = self.differences(installed, desired);
             if is_relied_on {
                 let is_refused =
@@ -273,16 +275,10 @@ impl Comparison<'_> {
     }
 
     /// Refuses a new object that fills a Secret or ConfigMap that members use already.
-    fn check_filler(
-        &self,
-        desired: &Object,
-        reliance: &Reliance,
-        used: &mut Vec<String>,
-        diagnostics: &mut Diagnostics,
-    ) {
+    fn check_filler(&self, desired: &Object, in_use: &Reliance, used: &mut Vec<String>, diagnostics: &mut Diagnostics) {
         // A Certificate has a check of its own, and is no filler of others' Secrets.
         let is_known = matches!(&*desired.id.group, "" | "cert-manager.io");
-        if is_known || !reliance.includes(desired) {
+        if is_known || !in_use.includes(desired) {
             return;
         }
         let name = accepted_name(&desired.id, "metadata.name");

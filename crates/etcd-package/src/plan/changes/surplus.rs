@@ -1,4 +1,4 @@
-//! Objects of the cluster that are rendered no longer, and by what they are known as its own.
+//! Objects of the cluster that are rendered no longer, and the signs by which they are known to be its own.
 
 use super::super::foreign::{pod_refers_to, refers_to};
 use super::super::objects::{Object, items};
@@ -7,52 +7,19 @@ use super::{Comparison, resource};
 use crate::cluster::OWNERSHIP_LABEL;
 
 impl Comparison<'_> {
-    /// Own objects that are rendered no longer. Only kinds that hold no data and that only this cluster uses are among them.
+    /// Own objects that are rendered no longer, and that nothing uses. Only kinds that hold no data and that only this cluster
+    /// uses are among them.
     pub(super) fn surplus(&self) -> Vec<(String, String)> {
-        let gone = self
+        let (gone, other): (Vec<&Object>, Vec<&Object>) = self
             .installed
             .iter()
-            .filter(|object| self.is_own(object))
             .filter(|object| self.desired.get(&object.id).is_none())
-            .filter(|object| !self.is_used_by_others(object));
-        gone.map(|object| (resource(&object.id), object.id.name.clone()))
+            .partition(|object| self.is_own(object));
+        let staying: Vec<&Object> = self.desired.iter().chain(other).collect();
+        gone.into_iter()
+            .filter(|object| !staying.iter().any(|other| uses(other, object)))
+            .map(|object| (resource(&object.id), object.id.name.clone()))
             .collect()
-    }
-
-    /// The objects after the change, as far as they are known: those desired, and those installed that are not among them.
-    fn after(&self) -> impl Iterator<Item = &Object> {
-        let installed = self
-            .installed
-            .iter()
-            .filter(|object| self.desired.get(&object.id).is_none());
-        self.desired.iter().chain(installed)
-    }
-
-    /// Whether pods or certificates of others refer to an object.
-    fn is_used_by_others(&self, object: &Object) -> bool {
-        if object.id.kind == "Issuer" {
-            let name = issuer_name(&object.id);
-            let mut certificates = self
-                .after()
-                .filter(|other| other.id.kind == "Certificate" && !self.is_own(other));
-            return certificates.any(|other| {
-                other.id.namespace == object.id.namespace && issuer_of_certificate(other).as_ref() == Some(&name)
-            });
-        }
-        let referring = ["ServiceAccount", "ConfigMap"];
-        referring.contains(&&*object.id.kind)
-            && self.after().any(|other| {
-                let path = match &*other.id.kind {
-                    "StatefulSet" | "Deployment" | "DaemonSet" | "ReplicaSet" | "Job" => "spec.template.spec",
-                    "CronJob" => "spec.jobTemplate.spec.template.spec",
-                    "Pod" if items(other.node.at("metadata.ownerReferences")).is_empty() => "spec",
-                    _ => return false,
-                };
-                let is_other = other.id != self.from.set.id && !self.is_own(other);
-                other.id.namespace == object.id.namespace
-                    && is_other
-                    && other.node.at(path).is_some_and(|pod| pod_refers_to(pod, object))
-            })
     }
 
     fn is_own(&self, object: &Object) -> bool {
@@ -69,6 +36,23 @@ impl Comparison<'_> {
                 }
                 None => self.from.is_own && is_own_before_the_label(self.from, object),
             }
+    }
+}
+
+/// Whether the pods of an object, or the certificate that it asks for, need another object.
+fn uses(object: &Object, other: &Object) -> bool {
+    if object.id.namespace != other.id.namespace {
+        return false;
+    }
+    match &*other.id.kind {
+        "Issuer" => object.id.kind == "Certificate" && issuer_of_certificate(object) == Some(issuer_name(&other.id)),
+        "ServiceAccount" | "ConfigMap" => {
+            // Pods with an owner come again from its template.
+            let is_owned = object.id.kind == "Pod" && !items(object.node.at("metadata.ownerReferences")).is_empty();
+            let pod = object.pod_template().and_then(|template| template.get("spec"));
+            !is_owned && pod.is_some_and(|pod| pod_refers_to(pod, other))
+        }
+        _ => false,
     }
 }
 
