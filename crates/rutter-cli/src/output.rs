@@ -322,23 +322,32 @@ pub(crate) fn others(folder: &Path, files: &[NewFile<'_>]) -> Result<Vec<String>
     Ok(others)
 }
 
-/// How the names of directories begin in which files wait for their names.
+/// The beginning of the names of directories in which files wait for their names.
 const UNFINISHED: &str = ".rutter.";
 
 /// Removes what runs have left that were ended by a signal: the system has taken their locks from them.
 ///
-/// What cannot be removed is somebody else's, or in use.
+/// A directory that cannot be removed is somebody else's, or in use.
 fn remove_abandoned(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let is_directory = entry.file_type().is_ok_and(|file_type| file_type.is_dir());
         if is_directory
             && entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
+            && holds_unfinished(&entry.path())
             && let Ok(directory) = File::open(entry.path())
             && directory.try_lock().is_ok()
         {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
+}
+
+/// Whether all that a directory holds has the names of files that wait for theirs: anybody may have one of such a name.
+fn holds_unfinished(directory: &Path) -> bool {
+    let is_number = |entry: io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit))
+    };
+    fs::read_dir(directory).is_ok_and(|mut entries| entries.all(is_number))
 }
 
 /// A hidden directory of files without their final names, which is removed with those that do not get them.
@@ -421,6 +430,8 @@ mod tests {
             directory
         };
         let (abandoned, foreign) = (left(".rutter.abcdef"), left(".other"));
+        let of_person = left(".rutter.person");
+        fs::write(of_person.join("notes"), "text").expect("a file");
         let used = Unfinished::new(folder.path()).expect("a directory");
         let file = NewFile {
             name: "a.yaml".into(),
@@ -428,14 +439,14 @@ mod tests {
         };
         used.write(0, &file).expect("room");
         to_folder(folder.path(), &[]).expect("room");
-        assert!(!abandoned.exists() && foreign.exists());
+        assert!(!abandoned.exists() && foreign.exists() && of_person.join("notes").exists());
         used.finish(0, &file).expect("its file");
         drop(used);
         let names: Vec<_> = fs::read_dir(folder.path())
             .expect("the folder")
             .map(|entry| entry.expect("an entry").file_name())
             .collect();
-        assert_eq!(names.len(), 2, "{names:?}");
+        assert_eq!(names.len(), 3, "{names:?}");
     }
 
     #[test]
