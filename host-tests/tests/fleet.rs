@@ -54,7 +54,7 @@ fn a_long_stream_is_what_the_package_makes_of_it() -> Result<()> {
     same("standard error", &shortened(&expected.stderr), &stderr)
 }
 
-/// What `rutter` prints of diagnostics: of warnings the first 20 of each code, and the number of the others.
+/// The diagnostics that `rutter` prints: of warnings the first 20 of each code, and the number of the others.
 fn shortened(stderr: &str) -> String {
     let mut numbers = std::collections::BTreeMap::new();
     let (mut text, mut is_printed) = (String::new(), true);

@@ -81,7 +81,7 @@ const KEPT: [(&str, &str, &str); 3] = [
     ("", "PersistentVolumeClaim", "it holds data"),
 ];
 
-/// What is rendered no longer would stay for ever, if nobody thought of it.
+/// An object that is rendered no longer would stay for ever, if nobody thought of its kind.
 #[test]
 fn each_kind_that_is_rendered_is_deleted_when_it_goes_or_kept_for_a_reason() -> Result<()> {
     let mut kinds = BTreeSet::new();

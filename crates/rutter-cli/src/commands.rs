@@ -160,7 +160,7 @@ fn validate(args: &Validate, sources: &mut Sources) -> Result<(), Failure> {
 /// What `validate` says of an input that is not refused.
 const ACCEPTED: &str = "rutter: the input is accepted";
 
-/// What commands say of an input that is refused.
+/// The last line about an input that is refused.
 const REFUSED: &str = "rutter: the input is refused";
 
 /// The conclusion of `render` and `validate` about an input that is refused for its warnings.
@@ -323,7 +323,7 @@ fn explain(args: &Explain) -> Result<(), Failure> {
     output::to_stdout(&report::harmless(text)).map_err(Failure::Host)
 }
 
-/// What the package documents.
+/// The values and codes that the package documents.
 fn documentation(package: &Package) -> Result<Documentation, Failure> {
     Documentation::new(&package.schema()?, package.describe()?, package.codes()?)
         .context("the package's schema is not JSON")

@@ -94,7 +94,7 @@ struct Side<'r> {
     input: Input,
     sources: Sources,
     format: OutputFormat,
-    /// Where diagnostics go that are written as JSON.
+    /// The place of diagnostics that are written as JSON.
     diagnostics: &'r RefCell<Report>,
 }
 

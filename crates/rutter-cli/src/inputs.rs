@@ -23,7 +23,7 @@ use helm_values::{Expression, Kind, Merged, Values};
 pub(crate) struct Outcome<'a> {
     pub(crate) parts: Vec<Part<'a>>,
     pub(crate) warnings: Vec<Located>,
-    /// What to do next, for each installation.
+    /// The notes for each installation.
     pub(crate) notes: Vec<String>,
 }
 

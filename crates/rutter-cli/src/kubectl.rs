@@ -390,7 +390,7 @@ impl Kubectl {
     }
 }
 
-/// What is read of a Secret.
+/// The part of a Secret that is read.
 #[derive(serde::Deserialize)]
 struct Secret {
     #[serde(default)]

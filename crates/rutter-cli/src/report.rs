@@ -60,11 +60,11 @@ pub(crate) struct Report {
     has_warnings: bool,
     /// Whether they are what the command was asked for.
     is_result: bool,
-    /// How many warnings of each code there are, if only the first of them are printed.
+    /// The number of warnings of each code, if only the first of them are printed.
     numbers: Option<BTreeMap<String, usize>>,
 }
 
-/// How many warnings of one code people get to read.
+/// The most warnings of one code that are printed for people.
 const MOST_WARNINGS: usize = 20;
 
 impl Report {

@@ -19,7 +19,7 @@ pub struct Probes {
 /// A health check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// What is checked.
+    /// The check.
     pub check: HealthCheck,
     /// Seconds before the first check.
     pub initial_delay_seconds: u16,
@@ -33,7 +33,7 @@ pub struct Probe {
     pub failure_threshold: NonZeroU16,
 }
 
-/// What a health check asks.
+/// The question of a health check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HealthCheck {
     /// Whether a path is served.

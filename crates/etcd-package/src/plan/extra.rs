@@ -1,4 +1,4 @@
-//! What the user's own manifests must not be: autoscalers of the members, or something that passes for a member.
+//! Manifests of the user that are refused: autoscalers of the members, and objects that pass for a member.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::objects::{Object, Objects};
 use super::observed::{ObservedCluster, has_labels, map, scalers};
 use crate::codes::UNSAFE_CHANGE;
 
-/// Refuses what the user's own manifests must not be.
+/// Refuses autoscalers of the members, and objects that pass for a member.
 pub(super) fn check(
     desired: &Objects,
     from: Option<&ObservedCluster>,

@@ -8,7 +8,7 @@ use rutter::yaml::{Node, Value};
 use super::objects::{Object, Objects, items, scalar};
 use super::observed::{ObservedCluster, issuer_name, issuer_of_certificate, text};
 
-/// What members rely on.
+/// The objects that members rely on, by names.
 #[derive(Debug)]
 pub(super) struct Reliance {
     /// The names of Secrets and ConfigMaps.

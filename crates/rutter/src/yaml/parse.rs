@@ -70,7 +70,7 @@ pub fn parse(text: &str, source: u32, first_line: u32) -> Result<Option<Node>, V
     }
 }
 
-/// What to do about an error, if the line on which reading ended is of a kind that is common. The parser tells its errors
+/// The help about an error, if the line on which reading ended is of a kind that is common. The parser tells its errors
 /// apart by their words only.
 fn syntax_help(diagnostic: &Diagnostic, line: &str) -> Option<&'static str> {
     let says = |words: &str| diagnostic.message.contains(words);

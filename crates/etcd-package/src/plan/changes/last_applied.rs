@@ -1,4 +1,4 @@
-//! What `kubectl apply` knows of an object: the fields that it has written, beside the notes of hosts and controllers.
+//! The fields of an object that `kubectl apply` knows as its own, beside the notes of hosts and controllers.
 
 use rutter::File;
 use rutter::yaml::{self, Entry, Node, Value};

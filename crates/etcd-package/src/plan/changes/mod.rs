@@ -410,7 +410,7 @@ fn not_understood(id: &Id, found: &Found, name: &str, is_relied_on: bool) -> Dia
     })
 }
 
-/// What a person has taken on, for whoever reviews and carries out the plan.
+/// The warning about a name that a person has accepted, for the reviewer of the plan.
 fn accepted(name: &str, changes: &Changes) -> Diagnostic {
     let differences = changes.objects.iter().flat_map(|object| {
         let of_object = object.changes.iter().flatten();

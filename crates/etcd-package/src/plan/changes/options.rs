@@ -11,7 +11,7 @@ use super::super::rules::{self, Meaning};
 use super::last_applied::{get_mut, retain};
 use super::{ABSENT, Comparison, Found};
 
-/// Where a difference of an option is reported, also if it is a variable.
+/// The path under which a difference of an option is reported, also if it is a variable.
 pub(super) const PLACE: &str = "spec.template.spec.containers[etcd].args";
 
 impl Comparison<'_> {

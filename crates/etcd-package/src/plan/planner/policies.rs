@@ -58,7 +58,7 @@ enum Access {
 }
 
 impl Access {
-    /// What passes if one of two lets it.
+    /// Adds what another policy lets pass.
     fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Yes, _) | (_, Self::Yes) => Self::Yes,

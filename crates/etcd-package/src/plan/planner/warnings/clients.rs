@@ -417,7 +417,7 @@ const CLIENT_INTERFACES: [(&str, &str); 7] = [
     ("listen-metrics-urls", ""),
 ];
 
-/// What to do about a Service that is reached from outside.
+/// The help about a Service that is reached from outside.
 const RESTRICT: &str =
     "restrict access: TLS with clientAuth, loadBalancerSourceRanges, or the annotations of an internal load balancer";
 

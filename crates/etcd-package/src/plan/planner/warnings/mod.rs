@@ -193,7 +193,7 @@ impl Planner<'_> {
     }
 }
 
-/// What to do where an image is for one version.
+/// The help about an image that is for one version.
 const ONE_AT_A_TIME: &str =
     "make sure that your registry has these tags, or plan one version at a time with its own tag and digest";
 
