@@ -1,6 +1,6 @@
-//! Debian's packages, where this machine has them.
+//! Debian's packages, on machines that have them.
 //!
-//! What is about to be installed must be told before: packages change the machine for all its users.
+//! Packages change the machine for all its users, so the commands are printed before they run.
 
 use std::fs;
 use std::process::Command;
@@ -9,12 +9,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::command;
 
-/// Whether Debian's packages are for this machine.
+/// Whether this machine uses Debian's packages.
 pub(crate) fn is_debian() -> bool {
     command::find_program("apt-get").is_some() && os_release("ID").is_some_and(|id| id == "debian")
 }
 
-/// A line of what the machine says of its release.
+/// Returns a field of `/etc/os-release`.
 pub(crate) fn os_release(key: &str) -> Option<String> {
     let text = fs::read_to_string("/etc/os-release").ok()?;
     let value = text
@@ -23,22 +23,22 @@ pub(crate) fn os_release(key: &str) -> Option<String> {
     Some(value.trim_matches('"').to_owned())
 }
 
-/// Shows shell commands, then runs them as root, by sudo if need be.
+/// Prints shell commands, then runs them as root, with sudo if required.
 ///
 /// # Errors
 ///
-/// If there is no way to be root, or a command fails.
+/// If there is neither root nor sudo, or a command fails.
 pub(crate) fn run_as_root(lines: &[String]) -> Result<()> {
     let am_root = command::read(Command::new("id").arg("-u"))?.trim() == "0";
     let all = lines.iter().map(|line| format!("\n  {line}")).collect::<String>();
     if !am_root && command::find_program("sudo").is_none() {
-        bail!("that takes root, and there is no sudo. Run as root, then try again:{all}");
+        bail!("this requires root, and there is no sudo. Run as root, then try again:{all}");
     }
     eprintln!("xtask: running as root:{all}");
     for line in lines {
         let mut shell = Command::new(if am_root { "env" } else { "sudo" });
         shell.args(["DEBIAN_FRONTEND=noninteractive", "sh", "-c", line]);
-        command::run_aside(&mut shell).with_context(|| format!("run as root, then try again:{all}"))?;
+        command::run_to_stderr(&mut shell).with_context(|| format!("run as root, then try again:{all}"))?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! The verb `bench`: how long whole processes take, ours beside others that do the same work.
+//! `cargo xtask bench`: the time that whole processes take, compared with other tools for the same work.
 //!
-//! Whole processes, because that is what people and deployment tools wait for. The rivals run in the same minutes, on
-//! the same machine and in turns with ours: only so do ratios mean something.
+//! People and deployment tools wait for whole processes. The rivals run in the same minutes, on the same machine and in
+//! turns with ours, because only then do ratios mean something.
 
-pub(crate) mod fleet;
 mod rivals;
+pub(crate) mod streams;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -21,12 +21,12 @@ use crate::command;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// A command, and how long its runs took.
+/// A command, and the times of its runs.
 struct Contender {
     label: &'static str,
     program: PathBuf,
     args: Vec<OsString>,
-    /// What it reads from standard input.
+    /// The file that it reads from standard input.
     input: Option<PathBuf>,
     times: Vec<Duration>,
 }
@@ -40,7 +40,7 @@ pub(crate) fn bench(workspace: &Workspace, cache: &Cache, runs: u32) -> Result<(
     build::build(workspace, cache)?;
     let mut contenders = contenders(workspace, cache)?;
     for contender in &contenders {
-        // Once unmeasured: files come into memory, wasmtime fills its cache, and a command that fails is found out.
+        // Once unmeasured: this loads files into memory, fills wasmtime's cache, and detects a command that fails.
         command::run(&mut contender.command()?).with_context(|| format!("{} cannot be measured", contender.label))?;
     }
     eprintln!("xtask: measuring {} commands, {runs} times each", contenders.len());
@@ -50,14 +50,14 @@ pub(crate) fn bench(workspace: &Workspace, cache: &Cache, runs: u32) -> Result<(
         }
     }
     print(&mut contenders);
-    eprintln!("xtask: measuring renders in a process that is up");
+    eprintln!("xtask: measuring renders in a running process");
     let mut cargo = workspace.release_cargo("bench");
     command::run(cargo.args(["--bench", "warm"]).env("RUTTER_DIST", workspace.dist()))?;
     eprintln!("xtask: measuring long streams");
-    fleet::bench(workspace)
+    streams::bench(workspace)
 }
 
-/// All that take part; the first two are what the others are compared with.
+/// Returns all commands. The others are compared with the first two.
 fn contenders(workspace: &Workspace, cache: &Cache) -> Result<Vec<Contender>> {
     let true_ = command::find_program("true").context("there is no program `true` to compare with")?;
     let rutter = workspace.rutter();
@@ -73,12 +73,12 @@ fn contenders(workspace: &Workspace, cache: &Cache) -> Result<Vec<Contender>> {
         Contender::new("the package, compiled as a native command", native(workspace)?, []).reading(&page),
     ];
 
-    let folder = workspace.scratch().join("bench");
-    let rivals = Rivals::write(&folder)?;
+    let directory = workspace.scratch().join("bench");
+    let rivals = Rivals::write(&directory)?;
     if let Some(wasmtime) = installed(&tools::WASMTIME, cache) {
         let component = workspace.component();
-        let precompiled = folder.join("etcd.cwasm");
-        command::run_aside(
+        let precompiled = directory.join("etcd.cwasm");
+        command::run_to_stderr(
             Command::new(&wasmtime)
                 .arg("compile")
                 .arg(&component)
@@ -90,11 +90,11 @@ fn contenders(workspace: &Workspace, cache: &Cache) -> Result<Vec<Contender>> {
         let args = ["run".into(), "--allow-precompiled".into(), precompiled.into()];
         let label = "wasmtime run --allow-precompiled etcd.cwasm";
         contenders.push(Contender::new(label, wasmtime.clone(), args).reading(&page));
-        // What is wasmtime's own in both.
-        let nothing = folder.join("nothing.wat");
+        // wasmtime's own share of both.
+        let nothing = directory.join("nothing.wat");
         fs::write(&nothing, "(module (func (export \"_start\")))\n")?;
         let args = ["run".into(), nothing.into()];
-        contenders.push(Contender::new("wasmtime run of what does nothing", wasmtime, args));
+        contenders.push(Contender::new("wasmtime run of an empty program", wasmtime, args));
     }
     if let Some(helm) = installed(&tools::HELM, cache) {
         let args = ["template".into(), "etcd".into(), rivals.chart.into()];
@@ -107,19 +107,19 @@ fn contenders(workspace: &Workspace, cache: &Cache) -> Result<Vec<Contender>> {
     Ok(contenders)
 }
 
-/// The component's own program, compiled for this machine: what rendering costs where nothing is sandboxed.
+/// Builds the component's own program for this machine. It shows the cost of rendering without a sandbox.
 fn native(workspace: &Workspace) -> Result<PathBuf> {
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--release", "-p", "etcd-component"]);
     workspace.configure_release(&mut cargo);
-    command::run_aside(&mut cargo)?;
+    command::run_to_stderr(&mut cargo)?;
     Ok(workspace.release_binary("etcd-component"))
 }
 
 fn installed(tool: &tools::Tool, cache: &Cache) -> Option<PathBuf> {
     let found = tool.find(cache);
     if found.is_none() {
-        eprintln!("xtask: without {}, which `cargo xtask test` installs", tool.name());
+        eprintln!("xtask: skipping {}, which `cargo xtask test` installs", tool.name());
     }
     Some(found?.binary)
 }
@@ -147,7 +147,7 @@ impl Contender {
             None => Stdio::null(),
         };
         command.stdin(input).stdout(Stdio::null()).stderr(Stdio::null());
-        // Cargo sets the variable for xtask. It would have each of these search cargo's folders for its libraries.
+        // Cargo sets the variable for xtask. Each of these would search cargo's directories for its libraries.
         command.args(&self.args).env_remove("LD_LIBRARY_PATH");
         Ok(command)
     }
@@ -159,18 +159,18 @@ impl Contender {
         self.times.push(start.elapsed());
         ensure!(
             status.success(),
-            "{} failed ({status}), though not the first time",
+            "{} failed ({status}), but not the first time",
             self.label
         );
         Ok(())
     }
 
-    /// The middle of the sorted times; of an even number, the later of the two in the middle.
+    /// Returns the median of the sorted times; of an even number, the later of the two in the middle.
     fn median(&self) -> Duration {
         self.times.get(self.times.len() / 2).copied().unwrap_or_default()
     }
 
-    /// Between which times the middle half of the sorted times lies.
+    /// Formats the range of the middle half of the sorted times.
     fn spread(&self) -> String {
         let quarter = self.times.len() / 4;
         let at = |index: usize| self.times.get(index).copied().unwrap_or_default().as_secs_f64() * 1000.0;

@@ -1,7 +1,7 @@
-//! The verbs `build` and `render`: from sources to `dist/`.
+//! `cargo xtask build` and `render`: from sources to `dist/`.
 //!
-//! Cargo decides what is fresh wherever it can. The two steps that it cannot see, compiling ahead of time and copying
-//! into `dist/`, leave files alone that are up to date, so that nothing after them becomes stale either.
+//! Cargo decides what is up to date wherever it can. Two steps are outside of its view: compiling ahead of time and
+//! copying into `dist/`. They leave files alone that are up to date, so that later steps need not run either.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,14 +13,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
 use crate::command;
+use crate::dist::{self, HELM_PLUGINS};
 use crate::supply;
 use crate::wasm::{Target, WasmToolchain};
 use crate::workspace::Workspace;
 
-/// The plugins of the one module that Helm runs in process, by their folders in `plugins/helm-in-process/`.
-pub(crate) const HELM_PLUGINS: [&str; 2] = ["etcd", "etcd-post-renderer"];
-
-/// Builds `dist/etcd.wasm`, `dist/rutter` and `dist/helm/`, and writes what they consist of and their checksums.
+/// Builds `dist/etcd.wasm`, `dist/rutter` and `dist/helm/`, and writes their bills of materials and checksums.
 ///
 /// # Errors
 ///
@@ -30,12 +28,12 @@ pub(crate) fn build(workspace: &Workspace, cache: &Cache) -> Result<()> {
     build_component(workspace, &toolchain)?;
     build_helm_plugins(workspace, &toolchain)?;
     precompile(workspace)?;
-    command::run_aside(workspace.release_cargo("build").args(["--bin", "rutter"]))?;
-    put(&workspace.release_binary("rutter"), &workspace.rutter())?;
+    command::run_to_stderr(workspace.release_cargo("build").args(["--bin", "rutter"]))?;
+    dist::put(&workspace.release_binary("rutter"), &workspace.rutter())?;
     supply::write(workspace)
 }
 
-/// Builds, then renders as `rutter render` with these arguments does, and with its exit status.
+/// Builds, then runs `rutter render` with these arguments. Returns its exit code.
 ///
 /// # Errors
 ///
@@ -55,10 +53,10 @@ pub(crate) fn render(workspace: &Workspace, cache: &Cache, args: &[OsString]) ->
 }
 
 fn build_component(workspace: &Workspace, toolchain: &WasmToolchain) -> Result<()> {
-    put(&component(workspace, toolchain)?, &workspace.component())
+    dist::put(&component(workspace, toolchain)?, &workspace.component())
 }
 
-/// Builds the component; gives where it then lies.
+/// Builds the component. Returns its path.
 ///
 /// # Errors
 ///
@@ -73,23 +71,23 @@ fn build_helm_plugins(workspace: &Workspace, toolchain: &WasmToolchain) -> Resul
     for name in HELM_PLUGINS {
         let source = workspace.root().join("plugins/helm-in-process").join(name);
         let plugin = workspace.helm_plugin(name);
-        put(&source.join("plugin.yaml"), &plugin.join("plugin.yaml"))?;
-        put(&module, &plugin.join("plugin.wasm"))?;
+        dist::put(&source.join("plugin.yaml"), &plugin.join("plugin.yaml"))?;
+        dist::put(&module, &plugin.join("plugin.wasm"))?;
     }
     Ok(())
 }
 
-/// Builds a crate for a target; gives the folder with the result.
+/// Builds a crate for a target. Returns the directory of the result.
 fn build_wasm(workspace: &Workspace, toolchain: &WasmToolchain, target: Target, krate: &str) -> Result<PathBuf> {
-    let folder = toolchain.target_folder(workspace);
-    let mut cargo = toolchain.cargo_build(workspace, target, &folder);
-    command::run_aside(cargo.args(["-p", krate, "--profile", "component"]))?;
-    Ok(folder.join(target.name()).join("component"))
+    let directory = toolchain.target_dir(workspace);
+    let mut cargo = toolchain.cargo_build(workspace, target, &directory);
+    command::run_to_stderr(cargo.args(["-p", krate, "--profile", "component"]))?;
+    Ok(directory.join(target.name()).join("component"))
 }
 
-/// Compiles the component for this machine, unless neither it nor the compiler is newer than the result.
+/// Compiles the component for this machine, unless the result is newer than both the component and the compiler.
 fn precompile(workspace: &Workspace) -> Result<()> {
-    command::run_aside(workspace.release_cargo("build").args(["--bin", "rutter-precompile"]))?;
+    command::run_to_stderr(workspace.release_cargo("build").args(["--bin", "rutter-precompile"]))?;
     let compiler = workspace.release_binary("rutter-precompile");
     let (component, precompiled) = (workspace.component(), workspace.precompiled());
     if is_newer(&precompiled, &component)? && is_newer(&precompiled, &compiler)? {
@@ -97,45 +95,14 @@ fn precompile(workspace: &Workspace) -> Result<()> {
     }
     eprintln!("xtask: compiling dist/etcd.wasm ahead of time");
     fs::create_dir_all(workspace.scratch())?;
-    command::run_aside(Command::new(compiler).arg(component).arg("-o").arg(precompiled))
+    command::run_to_stderr(Command::new(compiler).arg(component).arg("-o").arg(precompiled))
 }
 
-/// Whether `file` is there and newer than `other`.
+/// Whether `file` exists and is newer than `other`.
 fn is_newer(file: &Path, other: &Path) -> Result<bool> {
     let modified = |path: &Path| fs::metadata(path)?.modified();
     match modified(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         time => Ok(time? > modified(other).with_context(|| format!("{} cannot be read", other.display()))?),
     }
-}
-
-/// Writes a text to its place, unless it is there already.
-///
-/// # Errors
-///
-/// If it cannot be written.
-pub(crate) fn put_text(text: &str, to: &Path) -> Result<()> {
-    if fs::read_to_string(to).is_ok_and(|present| present == text) {
-        return Ok(());
-    }
-    fs::write(to, text).with_context(|| format!("{} cannot be written", to.display()))?;
-    eprintln!("xtask: wrote {}", to.display());
-    Ok(())
-}
-
-/// Copies a built file to its place, whole or not at all, unless the same bytes are there already.
-fn put(from: &Path, to: &Path) -> Result<()> {
-    let built = fs::read(from).with_context(|| format!("{} cannot be read", from.display()))?;
-    if fs::read(to).is_ok_and(|present| present == built) {
-        return Ok(());
-    }
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    // Beside it and then renamed: `to` may be running, or be read by a test.
-    let partial = to.with_extension("partial");
-    fs::copy(from, &partial)?;
-    fs::rename(&partial, to).with_context(|| format!("{} cannot be written", to.display()))?;
-    eprintln!("xtask: wrote {}", to.display());
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Running other programs: one way to start them, to name them in messages and to report their failure.
+//! Running other programs: one way to start them, to print them in messages and to report their failure.
 
 use std::env;
 use std::ffi::OsStr;
@@ -17,15 +17,15 @@ pub(crate) fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
-/// Looks a program up as a shell would.
+/// Searches for a program on the `PATH`, like a shell.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let file = format!("{name}{}", env::consts::EXE_SUFFIX);
     env::split_paths(&env::var_os("PATH")?)
-        .map(|folder| folder.join(&file))
+        .map(|directory| directory.join(&file))
         .find(|path| path.is_file())
 }
 
-/// The command as one would type it, without its environment.
+/// Formats a command for a shell, without its environment.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let program = program.file_name().unwrap_or(program.as_os_str());
@@ -33,7 +33,7 @@ pub(crate) fn line(command: &Command) -> String {
     words.join(" ")
 }
 
-/// The command as one would type it, with the environment that it is given.
+/// Formats a command for a shell, with the environment that is set for it.
 pub(crate) fn line_with_environment(command: &Command) -> String {
     let set = command
         .get_envs()
@@ -50,11 +50,11 @@ fn quoted(word: &OsStr) -> String {
     }
 }
 
-/// Runs a command to its end; what it prints goes where ours goes.
+/// Runs a command to its end. Its output goes where ours goes.
 ///
 /// # Errors
 ///
-/// If it cannot be started, or ends with another status than 0.
+/// If it cannot be started, or its exit code is not 0.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
@@ -65,26 +65,26 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command whose output is progress, not a result: all of it goes to stderr.
+/// Runs a command whose output is progress, not a result. All of it goes to stderr.
 ///
 /// # Errors
 ///
 /// As [`run`].
-pub(crate) fn run_aside(command: &mut Command) -> Result<()> {
+pub(crate) fn run_to_stderr(command: &mut Command) -> Result<()> {
     run(command.stdout(io::stderr()))
 }
 
-/// Runs a command aside, as [`run_aside`], and ends it when it takes longer than `limit`.
+/// Runs a command like [`run_to_stderr`], and ends it when it takes longer than `limit`.
 ///
 /// # Errors
 ///
 /// As [`run`], and if the limit was reached.
-pub(crate) fn run_aside_within(limit: Duration, command: &mut Command) -> Result<()> {
+pub(crate) fn run_to_stderr_within(limit: Duration, command: &mut Command) -> Result<()> {
     let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("`{}` cannot be started", line(command)))?;
-    // Standard output closes when the process ends: waiting for that, unlike for the process, can be given up.
+    // Standard output closes when the process ends. Waiting for that can have a limit, unlike waiting for the process.
     let (ended, end) = mpsc::channel();
     if let Some(mut output) = child.stdout.take() {
         thread::spawn(move || ended.send(io::copy(&mut output, &mut io::stderr())));
@@ -103,7 +103,7 @@ pub(crate) fn run_aside_within(limit: Duration, command: &mut Command) -> Result
     Ok(())
 }
 
-/// Runs a command for what it prints. Its messages are shown only when it fails.
+/// Runs a command and returns its output. Its messages are printed only if it fails.
 ///
 /// # Errors
 ///
@@ -117,7 +117,7 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
         let messages = String::from_utf8_lossy(&output.stderr);
         bail!("`{}` failed ({}): {}", line(command), output.status, messages.trim());
     }
-    String::from_utf8(output.stdout).with_context(|| format!("`{}` printed something else than text", line(command)))
+    String::from_utf8(output.stdout).with_context(|| format!("`{}` printed something other than text", line(command)))
 }
 
 #[cfg(all(test, unix))]
@@ -127,13 +127,13 @@ mod tests {
     #[test]
     fn a_command_without_end_is_ended() {
         let mut command = Command::new("tail");
-        let error = run_aside_within(Duration::from_millis(50), command.args(["-f", "/dev/null"])).unwrap_err();
+        let error = run_to_stderr_within(Duration::from_millis(50), command.args(["-f", "/dev/null"])).unwrap_err();
         assert_eq!(error.to_string(), "`tail -f /dev/null` took longer than 50ms");
     }
 
     #[test]
     fn a_command_that_fails_in_time_is_reported() {
-        let error = run_aside_within(Duration::from_secs(60), &mut Command::new("false")).unwrap_err();
+        let error = run_to_stderr_within(Duration::from_secs(60), &mut Command::new("false")).unwrap_err();
         assert_eq!(error.to_string(), "`false` failed (exit status: 1)");
     }
 

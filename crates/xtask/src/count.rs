@@ -1,7 +1,7 @@
-//! The verb `count`: how many instructions the hot paths take, against what they took before.
+//! `cargo xtask count`: the instructions that the hot paths take, compared with the recorded ones.
 //!
-//! Times on shared machines lie, and counts hardly do: callgrind runs a program on a processor of its own making. What it
-//! counts depends on the compiler, so the counts are renewed with it.
+//! Times on shared machines vary, counts hardly do: callgrind runs a program on a simulated processor. Counts depend on
+//! the compiler, so a new compiler requires new counts.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,39 +13,39 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::apt;
-use crate::bench::fleet;
+use crate::bench::streams;
 use crate::build;
 use crate::cache::Cache;
 use crate::command;
 use crate::workspace::Workspace;
 
-/// Where the counts are kept.
+/// The file of the recorded counts.
 const COUNTS: &str = "host-tests/data/instructions.txt";
 
-/// By how much a count may differ, in per cent, either way: whoever makes something faster writes that down, too.
+/// The allowed difference of a count, in per cent, either way: an improvement is recorded, too.
 const TOLERANCE: u64 = 3;
 
-/// How many clusters are in the streams whose difference is what one more cluster takes.
+/// The numbers of clusters in two streams. Their difference gives the cost of one more cluster.
 const STREAMS: [u32; 2] = [200, 250];
 
-/// What becomes of the counts that were taken.
+/// The use of new counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
-    /// They are held against those that are kept.
+pub(crate) enum Mode {
+    /// Compare them with the recorded ones.
     Compare,
-    /// They are kept.
-    Keep,
+    /// Record them.
+    Bless,
 }
 
 /// Builds, counts and prints a table.
 ///
 /// # Errors
 ///
-/// If the build fails, callgrind cannot be had, or a count has changed.
-pub(crate) fn count(workspace: &Workspace, cache: &Cache, then: Then) -> Result<()> {
+/// If the build fails, callgrind cannot be installed, or a count has changed.
+pub(crate) fn count(workspace: &Workspace, cache: &Cache, mode: Mode) -> Result<()> {
     ensure!(
         env::consts::ARCH == "x86_64",
-        "instructions are counted on x86-64, and this is {}",
+        "instructions are counted on x86-64 only, and this is {}",
         env::consts::ARCH
     );
     ensure_valgrind()?;
@@ -54,7 +54,7 @@ pub(crate) fn count(workspace: &Workspace, cache: &Cache, then: Then) -> Result<
     let start = instructions(workspace, ["render".into(), "-f".into(), page.into()])?;
     let mut streams = [0; 2];
     for (count, clusters) in streams.iter_mut().zip(STREAMS) {
-        let stream = fleet::write(&workspace.scratch().join("bench"), clusters)?;
+        let stream = streams::write(&workspace.scratch().join("bench"), clusters)?;
         *count = instructions(workspace, ["render".into(), "-f".into(), stream.into()])?;
     }
     let [few, many] = streams;
@@ -62,14 +62,14 @@ pub(crate) fn count(workspace: &Workspace, cache: &Cache, then: Then) -> Result<
     let counts = BTreeMap::from([("process", start), ("cluster-of-a-stream", one_more)]);
 
     let path = workspace.root().join(COUNTS);
-    if then == Then::Keep {
+    if mode == Mode::Bless {
         return keep(&path, &counts);
     }
     let kept = read(&path)?;
     let mut changed = Vec::new();
     println!(
         "{:<22} {:>12} {:>12} {:>8}",
-        "instructions of a", "kept", "now", "change"
+        "instructions of a", "recorded", "now", "change"
     );
     for (name, now) in &counts {
         let before = kept.get(*name).copied().unwrap_or_default();
@@ -84,13 +84,13 @@ pub(crate) fn count(workspace: &Workspace, cache: &Cache, then: Then) -> Result<
         return Ok(());
     }
     bail!(
-        "more than {TOLERANCE} % have changed for {}. If that is meant, or the compiler is another one, \
-         `cargo xtask count --bless` writes {COUNTS} anew",
+        "changed by more than {TOLERANCE} %: {}. If that is intended, or the compiler has changed, \
+         run `cargo xtask count --bless` to update {COUNTS}",
         changed.join(" and ")
     )
 }
 
-/// How many instructions `rutter` takes in user mode.
+/// Counts the instructions of `rutter` in user mode.
 fn instructions(workspace: &Workspace, args: [OsString; 3]) -> Result<u64> {
     let profile = workspace.scratch().join("callgrind.out");
     let mut valgrind = Command::new("valgrind");
@@ -99,7 +99,7 @@ fn instructions(workspace: &Workspace, args: [OsString; 3]) -> Result<u64> {
         .arg(format!("--callgrind-out-file={}", profile.display()))
         .arg(workspace.rutter())
         .args(args)
-        // The environment lies on the stack and is looked through.
+        // The environment is on the stack, and is searched.
         .env_clear()
         .env("PATH", env::var_os("PATH").unwrap_or_default())
         .stdout(Stdio::null());
@@ -107,7 +107,7 @@ fn instructions(workspace: &Workspace, args: [OsString; 3]) -> Result<u64> {
     let text = fs::read_to_string(&profile)?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals:"));
     let total = total.and_then(|total| total.trim().parse().ok());
-    total.context("callgrind does not say how many instructions it has counted")
+    total.context("callgrind has printed no total")
 }
 
 fn ensure_valgrind() -> Result<()> {
@@ -116,7 +116,7 @@ fn ensure_valgrind() -> Result<()> {
     }
     ensure!(
         apt::is_debian(),
-        "valgrind is missing, which counts the instructions: install it"
+        "valgrind is required to count instructions: install it"
     );
     apt::run_as_root(&["apt-get install -y --no-install-recommends valgrind".to_owned()])
 }

@@ -1,14 +1,14 @@
-//! Proves that dependencies between the crates point the way that the design wants.
+//! Checks that dependencies between crates point in one direction.
 //!
-//! Which crate may know which is what keeps hosts ignorant of packages, and packages free of hosts. A wrong line in a
-//! `Cargo.toml` undoes that silently, so cargo is asked.
+//! Hosts must not know packages, and packages must not know hosts. A wrong line in a `Cargo.toml` would undo that
+//! silently, so the check asks cargo.
 
 use anyhow::{Result, ensure};
 
 use crate::command;
 use crate::workspace::Workspace;
 
-/// A dependency that must not exist, neither directly nor by way of others.
+/// A dependency that must not exist, neither directly nor through other crates.
 struct Rule {
     krate: &'static str,
     must_not_use: &'static str,
@@ -19,22 +19,22 @@ const RULES: &[Rule] = &[
     Rule {
         krate: "rutter-host",
         must_not_use: "etcd-package",
-        because: "a host meets a package as a component",
+        because: "a host knows a package only as a component",
     },
     Rule {
         krate: "rutter-cli",
         must_not_use: "etcd-package",
-        because: "a host meets a package as a component",
+        because: "a host knows a package only as a component",
     },
     Rule {
         krate: "e2e",
         must_not_use: "rutter",
-        because: "what is tried in a cluster is what a user has",
+        because: "scenarios use what a user has",
     },
     Rule {
         krate: "e2e",
         must_not_use: "etcd-package",
-        because: "what is tried in a cluster is what a user has",
+        because: "scenarios use what a user has",
     },
     Rule {
         krate: "kubernetes-validation",
@@ -59,7 +59,7 @@ const RULES: &[Rule] = &[
     Rule {
         krate: "etcd-helm-plugin",
         must_not_use: "wasmtime",
-        because: "its host is Helm, which has a runtime of its own",
+        because: "it runs in Helm's own runtime",
     },
 ];
 
@@ -67,7 +67,7 @@ const RULES: &[Rule] = &[
 ///
 /// # Errors
 ///
-/// If one is broken, or cargo cannot tell.
+/// If a rule is broken, or cargo fails.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     for Rule {
         krate,
@@ -75,8 +75,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
         because,
     } in RULES
     {
-        // Tests may use what they like, so without dev-dependencies; otherwise everything that a feature or a
-        // target could bring in.
+        // Without dev-dependencies, because tests may use anything; but with all features and targets.
         let tree = command::read(workspace.cargo().args([
             "tree",
             "--package",
@@ -99,7 +98,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Whether a list of packages, one `name version` a line, has one of that name.
+/// Whether a list of packages, one `name version` a line, contains this name.
 fn uses(tree: &str, name: &str) -> bool {
     tree.lines().any(|line| line.split(' ').next() == Some(name))
 }

@@ -1,7 +1,6 @@
-//! The verb `doctor`: what is there, what is missing, and what the other verbs would do about it.
+//! `cargo xtask doctor`: what is installed, what is missing, and how to get it.
 //!
-//! It only looks. What it reports comes from the very code that does the setting up, so that it cannot promise
-//! something else.
+//! It changes nothing. Its report comes from the code that installs, so that the two cannot differ.
 
 use std::fs;
 use std::path::Path;
@@ -21,17 +20,17 @@ struct Finding {
 }
 
 enum State {
-    /// Found; holds a version or the like.
-    There(String),
-    /// Missing; holds what happens about it.
+    /// Found, with its version or size.
+    Found(String),
+    /// Missing, with the way to get it.
     Missing(String),
 }
 
-/// Prints the findings; the status is 0 if `build` has all that it needs.
+/// Prints the findings. The exit code is 0 if `build` has everything that it requires.
 ///
 /// # Errors
 ///
-/// If the environment asks for something impossible.
+/// If an environment variable has an invalid value.
 pub(crate) fn doctor(workspace: &Workspace, cache: &Cache) -> Result<ExitCode> {
     let mut for_build = vec![version(
         "rustc",
@@ -53,30 +52,30 @@ pub(crate) fn doctor(workspace: &Workspace, cache: &Cache) -> Result<ExitCode> {
     for_tests.extend(tools::FOR_TESTS.map(|tool| Finding {
         what: tool.name(),
         state: match (tool.find(cache), tool.plan(cache)) {
-            (Some(installed), _) => State::There(installed.version.to_owned()),
+            (Some(installed), _) => State::Found(installed.version.to_owned()),
             (None, Ok(plan)) => State::Missing(format!("will run `{plan}`")),
             (None, Err(need)) => State::Missing(format!("{need:#}")),
         },
     }));
 
-    println!("`cargo xtask build` and `render` need:");
+    println!("Required by `cargo xtask build` and `render`:");
     for_build.iter().for_each(print);
-    println!("`cargo xtask test` also needs:");
+    println!("Also required by `cargo xtask test`:");
     for_tests.iter().for_each(print);
-    println!("`cargo xtask build` has made:");
+    println!("Built by `cargo xtask build`:");
     print(&built("dist/etcd.wasm", &workspace.component()));
     print(&built("dist/rutter", &workspace.rutter()));
     print(&built(
         "dist/helm/etcd",
         &workspace.helm_plugin("etcd").join("plugin.wasm"),
     ));
-    let ready = for_build.iter().all(|finding| matches!(finding.state, State::There(_)));
+    let ready = for_build.iter().all(|finding| matches!(finding.state, State::Found(_)));
     Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn print(finding: &Finding) {
     let (mark, text) = match &finding.state {
-        State::There(text) => ("there", text),
+        State::Found(text) => ("ok", text),
         State::Missing(text) => ("missing", text),
     };
     println!("  {:<15} {mark:<8} {text}", finding.what);
@@ -84,7 +83,7 @@ fn print(finding: &Finding) {
 
 fn version(what: &'static str, command: &mut Command, advice: &str) -> Finding {
     let state = match command::read(command) {
-        Ok(version) => State::There(version.trim().to_owned()),
+        Ok(version) => State::Found(version.trim().to_owned()),
         Err(_) => State::Missing(advice.to_owned()),
     };
     Finding { what, state }
@@ -92,8 +91,8 @@ fn version(what: &'static str, command: &mut Command, advice: &str) -> Finding {
 
 fn built(what: &'static str, path: &Path) -> Finding {
     let state = match fs::metadata(path) {
-        Ok(file) => State::There(format!(
-            "{} kB; cargo knows whether it is fresh",
+        Ok(file) => State::Found(format!(
+            "{} kB; `cargo xtask build` updates it if needed",
             file.len().div_ceil(1000)
         )),
         Err(_) => State::Missing("run `cargo xtask build`".to_owned()),
@@ -101,10 +100,10 @@ fn built(what: &'static str, path: &Path) -> Finding {
     Finding { what, state }
 }
 
-/// One toolchain is for all targets, so that all of them are there or none.
+/// All targets share one toolchain, so either all of them are found or none.
 fn wasm_toolchain(target: Target, cache: &Cache) -> Result<Finding> {
     let state = match WasmToolchain::find(cache)? {
-        Some(toolchain) => State::There(toolchain.describe()),
+        Some(toolchain) => State::Found(toolchain.describe()),
         None => State::Missing(WasmToolchain::plan(cache)?),
     };
     Ok(Finding {

@@ -1,6 +1,6 @@
-//! The verb `e2e`: what is rendered, on a real Kubernetes.
+//! `cargo xtask e2e`: scenarios on a real Kubernetes.
 //!
-//! The cluster and what is tried on it are the crate `e2e`. Here is what has to be there first.
+//! The cluster and the scenarios are in the crate `e2e`. This module installs what they require.
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -16,7 +16,7 @@ use crate::test;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// What a cluster takes from the machine: programs, or a file by its path, and the packages of Debian that have them.
+/// The programs, or files by their path, that a cluster requires, and the Debian packages that contain them.
 const PACKAGES: [(&str, &[&str]); 7] = [
     ("containerd", &["containerd", "ctr"]),
     ("runc", &["runc"]),
@@ -50,20 +50,21 @@ pub(crate) struct E2e {
 ///
 /// # Errors
 ///
-/// If the machine cannot run one, or something that is needed cannot be had.
+/// If the machine cannot run a cluster, or a required program cannot be installed.
 pub(crate) fn e2e(workspace: &Workspace, cache: &Cache, options: &E2e) -> Result<ExitCode> {
     if !cfg!(target_os = "linux") {
-        bail!("a cluster of Kubernetes needs Linux, and root on it");
+        bail!("a Kubernetes cluster requires Linux, and root");
     }
     if !options.list && command::read(Command::new("id").arg("-u"))?.trim() != "0" {
         bail!(
-            "a cluster needs root, for namespaces, mounts and control groups: `sudo -E env PATH=$PATH cargo xtask e2e`"
+            "a cluster requires root, for namespaces, mounts and control groups: \
+             `sudo -E env PATH=$PATH cargo xtask e2e`"
         );
     }
     let mut cargo = workspace.cargo();
-    command::run_aside(cargo.args(["build", "--release", "-p", "e2e"]))?;
+    command::run_to_stderr(cargo.args(["build", "--release", "-p", "e2e"]))?;
     let mut program = Command::new(workspace.target().join("release/e2e"));
-    let home = cache.beside("e2e");
+    let home = cache.run_directory("e2e");
     if options.down {
         program.arg("down").arg("--home").arg(home);
     } else if options.list {
@@ -85,7 +86,7 @@ pub(crate) fn e2e(workspace: &Workspace, cache: &Cache, options: &E2e) -> Result
     ))
 }
 
-/// Installs what the machine lacks, or says what it is.
+/// Installs missing packages, or reports which are missing.
 fn install_packages() -> Result<()> {
     let is_there = |name: &&str| Path::new(name).is_file() || command::find_program(name).is_some();
     let (packages, programs): (Vec<_>, Vec<_>) = PACKAGES
@@ -102,7 +103,7 @@ fn install_packages() -> Result<()> {
     );
     if !apt::is_debian() {
         bail!(
-            "a cluster needs {}; on Debian, `{install}` installs them",
+            "a cluster requires {}; on Debian, `{install}` installs them",
             programs.join(", ")
         );
     }

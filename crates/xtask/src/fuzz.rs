@@ -1,7 +1,7 @@
-//! The verb `fuzz`: looks for input that does harm, with libFuzzer.
+//! `cargo xtask fuzz`: searches for harmful input with libFuzzer.
 //!
-//! `cargo fuzz` would do the same, but with a sanitizer that only nightly has. What it finds is memory that is misused,
-//! which safe Rust does not; what guides the search, coverage, the stable compiler has.
+//! `cargo fuzz` does the same, but with a sanitizer that only nightly has. The sanitizer finds memory errors, which
+//! safe Rust does not have. Coverage, which guides the search, works on stable.
 
 use std::env;
 use std::fs;
@@ -15,14 +15,13 @@ use clap::Args;
 use crate::command;
 use crate::workspace::{Workspace, set_rustc_flags};
 
-/// What is fuzzed, by the names of the programs in `fuzz/`.
+/// The fuzz targets: the names of the programs in `fuzz/`.
 const TARGETS: [&str; 7] = ["values", "stream", "resource_list", "helm", "set", "plan", "payloads"];
 
-/// How long all targets together are fuzzed in `cargo xtask test`: what is kept in the corpus is tried, and a little
-/// more.
+/// The time for all targets together in `cargo xtask test`: they try the corpus, and little more.
 pub(crate) const SHORT: Duration = Duration::from_secs(30);
 
-/// As `cargo fuzz` has it.
+/// The flags of `cargo fuzz`.
 const COVERAGE: [&str; 5] = [
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -31,26 +30,26 @@ const COVERAGE: [&str; 5] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
 
-/// What to fuzz.
+/// Options of the fuzzer.
 #[derive(Debug, Args)]
 pub(crate) struct Fuzz {
     /// Fuzz these [default: all]
     #[arg(value_name = "TARGET", value_parser = clap::builder::PossibleValuesParser::new(TARGETS))]
     targets: Vec<String>,
-    /// For so many minutes together
+    /// For this many minutes in total
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     minutes: u64,
-    /// Keep of what was found in earlier runs only what covers more than the rest, in `fuzz/corpus/`
+    /// Add the input of earlier runs that covers more than the corpus to `fuzz/corpus/`
     #[arg(long, conflicts_with = "minutes")]
     keep: bool,
 }
 
 impl Fuzz {
-    /// What the command line asks for.
+    /// Runs the fuzzer as the options describe.
     ///
     /// # Errors
     ///
-    /// If something was found.
+    /// If a target fails.
     pub(crate) fn run(&self, workspace: &Workspace) -> Result<()> {
         let all = TARGETS.map(str::to_owned);
         let targets = if self.targets.is_empty() {
@@ -69,7 +68,7 @@ impl Fuzz {
 ///
 /// # Errors
 ///
-/// If something was found.
+/// If a target fails.
 pub(crate) fn short(workspace: &Workspace) -> Result<()> {
     fuzz(workspace, &TARGETS.map(str::to_owned), SHORT)
 }
@@ -78,22 +77,19 @@ fn fuzz(workspace: &Workspace, targets: &[String], time: Duration) -> Result<()>
     let built = build(workspace)?;
     let each = time.as_secs().div_ceil(u64::try_from(targets.len())?);
     for target in targets {
-        let Folders {
+        let Directories {
             found,
             kept,
             seeds,
             harmful,
-        } = Folders::of(workspace, target)?;
+        } = Directories::of(workspace, target)?;
         eprintln!("xtask: fuzzing {target} for {each} s");
         let mut fuzzer = Command::new(built.join(target));
         fuzzer.arg(found).args([kept, seeds]);
-        fuzzer.arg(format!(
-            "-dict={}",
-            seeds_folder(workspace).join("dictionary").display()
-        ));
+        fuzzer.arg(format!("-dict={}", seeds_dir(workspace).join("dictionary").display()));
         fuzzer.arg(format!("-artifact_prefix={}/", harmful.display()));
         fuzzer.arg(format!("-max_total_time={each}"));
-        // Seconds for one input, and MiB. What is small must be fast.
+        // Seconds for one input, and MiB. Small input must be fast.
         fuzzer.args([
             "-timeout=10",
             "-rss_limit_mb=1024",
@@ -101,10 +97,10 @@ fn fuzz(workspace: &Workspace, targets: &[String], time: Duration) -> Result<()>
             "-print_final_stats=1",
             "-verbosity=0",
         ]);
-        command::run_aside(&mut fuzzer).with_context(|| {
+        command::run_to_stderr(&mut fuzzer).with_context(|| {
             format!(
-                "{target}: the input lies in {}. Mend what it finds, and keep it in fuzz/corpus/{target}/ under a name \
-                 that says what it is",
+                "{target}: the input is in {}. Fix the error, and keep the input in fuzz/corpus/{target}/ under a name \
+                 that describes it",
                 harmful.display()
             )
         })?;
@@ -112,58 +108,58 @@ fn fuzz(workspace: &Workspace, targets: &[String], time: Duration) -> Result<()>
     Ok(())
 }
 
-/// Writes what covers more than all that is kept into the corpus.
+/// Writes the input that covers more than the corpus into the corpus.
 fn keep(workspace: &Workspace, targets: &[String]) -> Result<()> {
     let built = build(workspace)?;
     for target in targets {
-        let Folders { found, kept, seeds, .. } = Folders::of(workspace, target)?;
+        let Directories { found, kept, seeds, .. } = Directories::of(workspace, target)?;
         let mut fuzzer = Command::new(built.join(target));
-        // The first is written to; what the seeds cover need not be kept twice.
+        // The fuzzer writes to the first directory. Coverage of the seeds need not be kept twice.
         fuzzer.arg("-merge=1").args([&kept, &seeds, &found]);
-        command::run_aside(&mut fuzzer)?;
+        command::run_to_stderr(&mut fuzzer)?;
     }
     Ok(())
 }
 
-/// Where the input of a target lies.
-struct Folders {
-    /// What was found to cover something new, in this run and those before.
+/// The directories of a target's input.
+struct Directories {
+    /// Input that covered something new, in this run and earlier ones.
     found: PathBuf,
-    /// What is checked in.
+    /// The corpus.
     kept: PathBuf,
-    /// The cases of the tests.
+    /// Seeds, from the cases of the tests.
     seeds: PathBuf,
-    /// What did harm.
+    /// Harmful input.
     harmful: PathBuf,
 }
 
-impl Folders {
+impl Directories {
     fn of(workspace: &Workspace, target: &str) -> Result<Self> {
         let scratch = workspace.scratch().join("fuzz");
-        let folders = Self {
+        let directories = Self {
             found: scratch.join("found").join(target),
             kept: workspace.root().join("fuzz/corpus").join(target),
-            seeds: seeds_folder(workspace).join(target),
+            seeds: seeds_dir(workspace).join(target),
             harmful: scratch.join("harmful").join(target),
         };
-        for folder in [&folders.found, &folders.kept, &folders.harmful] {
-            fs::create_dir_all(folder)?;
+        for directory in [&directories.found, &directories.kept, &directories.harmful] {
+            fs::create_dir_all(directory)?;
         }
-        Ok(folders)
+        Ok(directories)
     }
 }
 
-fn seeds_folder(workspace: &Workspace) -> PathBuf {
+fn seeds_dir(workspace: &Workspace) -> PathBuf {
     workspace.scratch().join("fuzz/seeds")
 }
 
-/// Builds the programs and has them write their seeds; gives the folder with the programs.
+/// Builds the programs and writes their seeds. Returns the directory of the programs.
 fn build(workspace: &Workspace) -> Result<PathBuf> {
-    ensure!(cfg!(unix), "libFuzzer is built for Unix alone here");
+    ensure!(cfg!(unix), "fuzzing requires Unix");
     let host = workspace.host();
-    let folder = workspace.target().join("fuzz");
+    let directory = workspace.target().join("fuzz");
     let mut cargo = workspace.cargo();
-    // With a target named, what runs while it is built is built without the flags.
+    // With a target named, the flags do not apply to programs that run during the build.
     cargo.args([
         "build",
         "--package",
@@ -174,11 +170,11 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
         host,
         "--target-dir",
     ]);
-    cargo.arg(&folder);
+    cargo.arg(&directory);
     set_rustc_flags(&mut cargo, &COVERAGE.map(str::to_owned));
-    command::run_aside(&mut cargo)?;
-    let built = folder.join(host).join("fuzz");
+    command::run_to_stderr(&mut cargo)?;
+    let built = directory.join(host).join("fuzz");
     let mut seeds = Command::new(built.join(format!("seeds{}", env::consts::EXE_SUFFIX)));
-    command::run_aside(seeds.arg(seeds_folder(workspace)))?;
+    command::run_to_stderr(seeds.arg(seeds_dir(workspace)))?;
     Ok(built)
 }

@@ -1,14 +1,14 @@
-//! `cargo xtask`: everything one does with this checkout, one verb each.
+//! `cargo xtask`: all work with this checkout, in one subcommand each.
 //!
-//! It exists so that nobody has to know which artifact is built from which, for which target and in which order, nor
-//! where the real hosts come from that the tests need. It knows cargo, the tools' installers and the layout of the
-//! checkout. It must not know etcd, but as one more tool to install, nor depend on a crate of the workspace: it has to
-//! compile in seconds on a machine where nothing was built yet.
+//! It knows which artifact is built from which, for which target and in which order, and where the real hosts come from
+//! that the tests require. It knows cargo, the tools' installers and the layout of the checkout. It must not know etcd,
+//! except as one more tool to install. It must not depend on a crate of the workspace, because it has to compile in
+//! seconds on a machine where nothing is built yet.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "telling people what happens is what this program is for"
+    reason = "this program is there to print progress"
 )]
 
 mod apt;
@@ -18,10 +18,12 @@ mod cache;
 mod command;
 mod count;
 mod direction;
+mod dist;
 mod doctor;
 mod e2e;
 mod fuzz;
 mod matrix;
+mod reproduce;
 mod supply;
 mod test;
 mod tools;
@@ -39,23 +41,23 @@ use crate::workspace::Workspace;
 
 /// Sets up, builds, renders, tests and measures Rutter
 ///
-/// Every verb first brings about what it needs, and what is already there costs nothing. On a fresh machine start
-/// with `cargo xtask render`, which ends with the manifests of a default etcd cluster, then `cargo xtask test`.
+/// Each command first installs and builds what it requires, unless that is up to date. On a fresh machine, start with
+/// `cargo xtask render`, which prints the manifests of a default etcd cluster. Then run `cargo xtask test`.
 #[derive(Debug, Parser)]
 #[command(
     bin_name = "cargo xtask",
     arg_required_else_help = true,
     after_long_help = "\
-Built things lie in dist/:
+Build output:
   dist/etcd.wasm  the etcd package as a component:  wasmtime run dist/etcd.wasm < values.yaml
-  dist/rutter     the command, with the component inside:  dist/rutter render -f values.yaml
+  dist/rutter     the command, with the component embedded:  dist/rutter render -f values.yaml
   dist/helm/etcd  the package as a plugin that Helm 4 runs in process:  helm plugin install dist/helm/etcd
 
 Environment:
-  RUTTER_CACHE           where tools are kept [default: $XDG_CACHE_HOME/rutter, else ~/.cache/rutter]
-  RUTTER_WASM_TOOLCHAIN  `debian`: build the package with Debian's compiler even where rustup's would do
+  RUTTER_CACHE           directory of the installed tools [default: $XDG_CACHE_HOME/rutter, else ~/.cache/rutter]
+  RUTTER_WASM_TOOLCHAIN  `debian`: build the package with Debian's compiler, even if rustup's works
 
-The fast inner loop needs no xtask: plain `cargo test`."
+For the inner loop, plain `cargo test` is enough."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -71,73 +73,71 @@ enum Verb {
     Build,
     /// Build, then run `dist/rutter render`
     ///
-    /// Progress goes to stderr, so that stdout holds the manifests and nothing else. The exit status is that of
-    /// `rutter render`.
+    /// Progress goes to stderr, and stdout contains only the manifests. The exit code is that of `rutter render`.
     #[command(after_help = "\
 Examples:
   cargo xtask render > etcd.yaml               the default cluster
-  cargo xtask render -f examples/page.yaml     the values of a file
-  cargo xtask render -- --help                 what `rutter render` accepts")]
+  cargo xtask render -f examples/page.yaml     values from a file
+  cargo xtask render -- --help                 the options of `rutter render`")]
     Render {
-        /// Passed on to `rutter render`, flags included
+        /// Arguments of `rutter render`, including flags
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Run everything that must hold: format, lints, docs, licences, and the tests through every real host
+    /// Run all checks: format, lints, docs, licences, and the tests with every real host
     ///
-    /// Installs the real hosts and etcd itself first (wasmtime, Helm 3 and 4, kustomize, kubectl, Argo CD's server of
-    /// plugins, an etcd of each minor version: all but the first need Go), each once per user. kpt cannot be installed
-    /// so, and takes part where it is. Stops at the first failure and says what to try; ends with a table of cases and
-    /// hosts.
+    /// First installs the real hosts and etcd itself, each once per user: wasmtime, Helm 3 and 4, kustomize, kubectl,
+    /// Argo CD's plugin server, an etcd of each minor version. All but wasmtime require Go. kpt is tested if it is on
+    /// the PATH. Stops at the first failure and suggests what to try. Ends with a table of cases and hosts.
     Test,
-    /// Run what is rendered on a real Kubernetes of three nodes, on this machine (Linux, root)
+    /// Run scenarios on a real Kubernetes of three nodes, on this machine (Linux, root)
     ///
     /// Builds Kubernetes and CoreDNS from their sources once per user, starts a cluster in namespaces of its own, runs
-    /// scenarios and prints a table. What a failed one left, pods and logs, is kept below target/rutter/e2e/. The cluster
-    /// is always taken down, unless it is to be kept.
+    /// scenarios and prints a table. Pods and logs of a failed scenario are kept below target/rutter/e2e/. The cluster
+    /// is always deleted at the end, except with --keep.
     #[command(after_help = "\
 Examples:
   cargo xtask e2e                    all scenarios
-  cargo xtask e2e --list             what there is
-  cargo xtask e2e rolling-update     one of them
-  cargo xtask e2e --keep NAME        and leave the cluster up; the next run uses it
-  cargo xtask e2e --down             take that one down")]
+  cargo xtask e2e --list             list the scenarios
+  cargo xtask e2e rolling-update     one scenario
+  cargo xtask e2e --keep NAME        one scenario; the cluster stays up, and the next run uses it
+  cargo xtask e2e --down             delete that cluster")]
     E2e(e2e::E2e),
-    /// Write the lists of etcd's flags anew, from what the real binaries accept
+    /// Update the lists of etcd's flags, from the flags that the real binaries accept
     ///
-    /// The lists lie in crates/etcd-package/src/etcd/flags/, one per minor version. `cargo xtask test` fails where one of
-    /// them differs from its binary. Run this when tools.rs names another release, and read the difference.
+    /// The lists are in crates/etcd-package/src/etcd/flags/, one per minor version. `cargo xtask test` fails if one of
+    /// them differs from its binary. Run this after you change a release in tools.rs, and read the difference.
     Flags,
-    /// Look for input that does harm, with libFuzzer, for an hour (needs a C++ compiler)
+    /// Search for harmful input with libFuzzer, for an hour (requires a C++ compiler)
     ///
-    /// What covers something new is remembered below target/rutter/fuzz/ from run to run. `cargo xtask test` tries what
-    /// is kept in fuzz/corpus/ and fuzzes for a moment.
+    /// Input that covers something new is kept below target/rutter/fuzz/ for later runs. `cargo xtask test` tries the
+    /// input in fuzz/corpus/ and fuzzes for some seconds.
     #[command(after_help = "\
 Examples:
-  cargo xtask fuzz                        all targets, an hour together
-  cargo xtask fuzz --minutes 5 values     one of them, for five minutes
-  cargo xtask fuzz --keep                 put what was found into fuzz/corpus/, as far as it covers more")]
+  cargo xtask fuzz                        all targets, an hour in total
+  cargo xtask fuzz --minutes 5 values     one target, for five minutes
+  cargo xtask fuzz --keep                 add input that covers more to fuzz/corpus/")]
     Fuzz(fuzz::Fuzz),
     /// Build, then count the instructions of the hot paths, and fail if they have changed (x86-64, valgrind)
     ///
-    /// Counts hardly depend on what else the machine does. They do depend on the compiler.
+    /// Counts hardly depend on the machine's load. They do depend on the compiler.
     Count {
-        /// Keep the counts, instead of comparing them with those that are kept
+        /// Record the counts, instead of comparing them with the recorded ones
         #[arg(long)]
         bless: bool,
     },
     /// Build, then measure whole processes against `true`, wasmtime, helm and kustomize
     ///
-    /// The commands run in turns, so that a busy moment of the machine hits all alike. Compare the ratios: times of
-    /// different runs or machines say little. helm and kustomize take part once `cargo xtask test` has installed them.
+    /// The commands run in turns, so that a busy moment of the machine affects all of them. Compare ratios, not times
+    /// of different runs or machines. helm and kustomize are measured once `cargo xtask test` has installed them.
     Bench {
-        /// How many times each command is measured
+        /// Number of measurements of each command
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
         runs: u32,
     },
-    /// Say what is there, what is missing, and which commands `build` and `test` would run about it
+    /// Report installed and missing tools, and the commands that `build` and `test` would run to install them
     ///
-    /// Changes nothing. Exits with 0 if `build` needs to set up nothing, with 1 otherwise.
+    /// Changes nothing. Exits with 0 if `build` requires nothing more, with 1 otherwise.
     Doctor,
 }
 
@@ -162,8 +162,12 @@ fn run(verb: Verb) -> Result<ExitCode> {
         Verb::Flags => test::flags(&workspace, &cache)?,
         Verb::Fuzz(options) => options.run(&workspace)?,
         Verb::Count { bless } => {
-            let then = if bless { count::Then::Keep } else { count::Then::Compare };
-            count::count(&workspace, &cache, then)?;
+            let mode = if bless {
+                count::Mode::Bless
+            } else {
+                count::Mode::Compare
+            };
+            count::count(&workspace, &cache, mode)?;
         }
         Verb::Bench { runs } => bench::bench(&workspace, &cache, runs)?,
         Verb::Doctor => return doctor::doctor(&workspace, &cache),

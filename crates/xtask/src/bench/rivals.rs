@@ -1,8 +1,8 @@
-//! What the rivals are given to do: a chart that ends in the objects of `examples/page-tls.yaml`, and a kustomization that
-//! ends in a Service and a StatefulSet like ours.
+//! The input of the rivals: a chart that renders the objects of `examples/page-tls.yaml`, and a kustomization that
+//! renders a Service and a StatefulSet like ours.
 //!
-//! Both do no more than that, which favours the rivals: no schema, no checks, no options but the ones that are used. They are carried in the binary and written out for a run, because
-//! `chart/` and `plugins/` are what the checkout has for people.
+//! Both do no more than that, which favours the rivals: no schema, no checks, only the options that are used. The
+//! binary contains them and writes them for a run, because `chart/` and `plugins/` are for people.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,31 +28,31 @@ const FILES: [(&str, &str); 10] = files![
     "kustomization/statefulset.yaml",
 ];
 
-/// The folders that were written.
+/// The directories that were written.
 #[derive(Debug)]
 pub(crate) struct Rivals {
-    /// For `helm template`.
+    /// The input of `helm template`.
     pub(crate) chart: PathBuf,
-    /// For `kustomize build`.
+    /// The input of `kustomize build`.
     pub(crate) kustomization: PathBuf,
 }
 
 impl Rivals {
-    /// Writes them below a folder.
+    /// Writes both below a directory.
     ///
     /// # Errors
     ///
-    /// If that is not possible.
-    pub(crate) fn write(folder: &Path) -> Result<Self> {
+    /// If a file cannot be written.
+    pub(crate) fn write(directory: &Path) -> Result<Self> {
         for (path, text) in FILES {
-            let path = folder.join(path);
-            let parent = path.parent().unwrap_or(folder);
-            fs::create_dir_all(parent).with_context(|| format!("{} cannot be made", parent.display()))?;
+            let path = directory.join(path);
+            let parent = path.parent().unwrap_or(directory);
+            fs::create_dir_all(parent).with_context(|| format!("{} cannot be created", parent.display()))?;
             fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
         }
         Ok(Self {
-            chart: folder.join("chart"),
-            kustomization: folder.join("kustomization"),
+            chart: directory.join("chart"),
+            kustomization: directory.join("kustomization"),
         })
     }
 }

@@ -1,10 +1,10 @@
 //! Debian's Rust as a compiler for WebAssembly.
 //!
 //! Debian 12 and 13 keep a recent compiler for their web browsers, `rustc-web`, with its sources in `rust-web-src`:
-//! cargo builds the standard library from those. `wasi-libc` has the C library and `lld` the linker, which
-//! for components stands behind `wasm-component-ld`, the one piece that Debian lacks and cargo installs.
+//! cargo builds the standard library from those. `wasi-libc` has the C library, and `lld` the linker. For components,
+//! `wasm-component-ld` calls this linker. Debian lacks it, and cargo installs it.
 //!
-//! It must be told before it is done: packages change the machine for all its users.
+//! Packages change the machine for all its users, so the commands are printed before they run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,16 +18,16 @@ use crate::command;
 use crate::tools;
 use crate::wasm::{Target, names};
 
-/// What is installed, but for the linker, of which the newest is, and the C library, which may come from backports.
+/// The packages to install, besides the newest linker, and the C library, which may come from backports.
 const PACKAGES: &str = "rustc-web rust-web-src";
 
 const RUSTC: &str = "/usr/bin/rustc";
 const STD_SOURCES: &str = "/usr/lib/rustlib/src/rust/library/std";
 
-/// Debian 13 is the first whose `wasi-libc` knows the targets by these names; before, backports have it.
+/// The first Debian whose `wasi-libc` has the targets under these names. Older ones have it in backports.
 const FIRST_WITH_LIBC: u32 = 13;
 
-/// Debian's Rust, with everything beside it that it needs.
+/// Debian's Rust, with everything else that it requires.
 #[derive(Debug)]
 pub(crate) struct DebianBuildStd {
     wasm_ld: PathBuf,
@@ -35,31 +35,31 @@ pub(crate) struct DebianBuildStd {
 }
 
 impl DebianBuildStd {
-    /// Looks for it without changing anything.
+    /// Looks for the packages, and changes nothing.
     pub(crate) fn find(cache: &Cache) -> Option<Self> {
         let wasm_ld = packages_are_there().then(newest_wasm_ld)??;
         let component_ld = tools::WASM_COMPONENT_LD.find(cache)?.binary;
         Some(Self { wasm_ld, component_ld })
     }
 
-    /// Says what it will install, then installs it.
+    /// Prints the commands that install the packages, then runs them.
     ///
     /// # Errors
     ///
-    /// If the rights are missing, which is said with the commands to run, or Debian does not offer what it takes.
+    /// If root is required, with the commands to run; or if Debian does not offer a package.
     pub(crate) fn install(cache: &Cache) -> Result<Self> {
         if !packages_are_there() || newest_wasm_ld().is_none() {
             install_packages()?;
         }
         tools::WASM_COMPONENT_LD.ensure(cache)?;
-        Self::find(cache).context("Debian's packages are installed, yet hold something else than expected")
+        Self::find(cache).context("Debian's packages are installed, but some of their files are missing")
     }
 
-    /// What [`install`](Self::install) would do.
+    /// Describes the commands that [`install`](Self::install) would run.
     ///
     /// # Errors
     ///
-    /// If the one tool that is not Debian's cannot be had.
+    /// If the tool that is not Debian's cannot be installed.
     pub(crate) fn plan(cache: &Cache) -> Result<String> {
         let linker = tools::WASM_COMPONENT_LD.plan(cache)?;
         Ok(format!(
@@ -67,7 +67,7 @@ impl DebianBuildStd {
         ))
     }
 
-    /// Names it in one line.
+    /// Describes the toolchain in one line.
     pub(crate) fn describe(&self) -> String {
         format!(
             "{RUSTC}, with a standard library of its own, and {}",
@@ -75,11 +75,11 @@ impl DebianBuildStd {
         )
     }
 
-    /// Makes a `cargo build` use it, once rustc is given the flags that this returns.
+    /// Configures `cargo build` to use it. Returns the flags that rustc requires.
     pub(crate) fn configure(&self, target: Target, cargo: &mut Command) -> Vec<String> {
         let libc = libc(target);
         let mut flags = vec![
-            // Or rustc would start the linker of the rustup toolchain, which is not there.
+            // Otherwise rustc would start the linker of the rustup toolchain, which does not exist.
             "-Clink-self-contained=no".to_owned(),
             format!("-Lnative={libc}"),
         ];
@@ -89,23 +89,24 @@ impl DebianBuildStd {
                 flags.push(format!("-Clink-arg={libc}/crt1-command.o"));
                 ("CARGO_TARGET_WASM32_WASIP2_LINKER", &self.component_ld)
             }
-            // Without a start file: functions are called from outside, and the linker has each start the C library.
+            // Without a start file: functions are called from outside, and the linker adds a call that starts the C
+            // library to each.
             Target::Module => ("CARGO_TARGET_WASM32_WASIP1_LINKER", &self.wasm_ld),
         };
         cargo
             .arg("-Zbuild-std=std,panic_abort")
             .env("RUSTC", RUSTC)
-            // Building the standard library is unstable only because its interface may change, and this compiler
-            // does not change under us.
+            // Building the standard library is unstable only because its interface may change, and this compiler does
+            // not change.
             .env("RUSTC_BOOTSTRAP", "1")
             .env(variable, linker)
-            // Leads to the libraries of the compiler that built xtask.
+            // It contains the libraries of the compiler that built xtask.
             .env_remove("LD_LIBRARY_PATH");
         flags
     }
 }
 
-/// Where the C library for a target lies.
+/// Returns the directory of the C library for a target.
 fn libc(target: Target) -> String {
     format!("/usr/lib/{}", target.name())
 }
@@ -124,8 +125,9 @@ fn newest_wasm_ld() -> Option<PathBuf> {
 
 fn install_packages() -> Result<()> {
     eprintln!(
-        "xtask: {} have to come from Debian's packages: {PACKAGES} wasi-libc and the newest lld.\n\
-         xtask: they lie beside a rustup toolchain and do not change it.",
+        "xtask: {} require Debian's packages: {PACKAGES} wasi-libc and the newest lld.
+        \
+         xtask: they do not change a rustup toolchain.",
         names(" and ")
     );
     let mut prepare = Vec::new();
@@ -138,7 +140,7 @@ fn install_packages() -> Result<()> {
             let (mirror, _) = archives()?
                 .into_iter()
                 .find(|(_, release)| *release == codename)
-                .with_context(|| format!("apt knows no archive of {codename}"))?;
+                .with_context(|| format!("apt has no archive of {codename}"))?;
             prepare.push(format!(
                 "echo 'deb {mirror} {suite} main' > /etc/apt/sources.list.d/rutter-backports.list"
             ));
@@ -152,20 +154,20 @@ fn install_packages() -> Result<()> {
     let offered = candidate("rustc-web")?.context("Debian offers no package rustc-web for this release")?;
     ensure!(
         is_at_least(&offered, wanted),
-        "Debian's rustc-web is {offered}, older than the {wanted} that this workspace needs"
+        "Debian's rustc-web is {offered}, but this workspace requires {wanted} or newer"
     );
     let found = command::read(Command::new("apt-cache").args(["search", "--names-only", "^lld-[0-9]+$"]))?;
     let names = found
         .lines()
         .filter_map(|line| Some(line.split_once(' ')?.0.to_owned()));
     let lld = newest(names, "lld-").context("Debian offers no package lld-N")?;
-    // `--no-remove`: rustc-web conflicts with rustc, and which of them to have is not for us to choose.
+    // `--no-remove`: rustc-web conflicts with rustc, and the choice is the user's.
     run_as_root(&[format!(
         "apt-get install --yes --no-install-recommends --no-remove {PACKAGES} {lld} {libc}"
     )])
 }
 
-/// The package archives that apt is set up for: address and release.
+/// Returns the package archives that apt is configured with: address and release.
 fn archives() -> Result<Vec<(String, String)>> {
     let targets = command::read(Command::new("apt-get").args(["indextargets", "--format", "$(REPO_URI) $(RELEASE)"]))?;
     Ok(targets
@@ -175,14 +177,14 @@ fn archives() -> Result<Vec<(String, String)>> {
         .collect())
 }
 
-/// The version of a package that apt would install.
+/// Returns the version of a package that apt would install.
 fn candidate(package: &str) -> Result<Option<String>> {
     let policy = command::read(Command::new("apt-cache").args(["policy", package]))?;
     let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
     Ok(version.filter(|version| *version != "(none)").map(str::to_owned))
 }
 
-/// Of names like `lld-19`, the one with the highest number.
+/// Returns the name with the highest number, of names like `lld-19`.
 fn newest(names: impl Iterator<Item = String>, prefix: &str) -> Option<String> {
     let number = |name: &String| name.strip_prefix(prefix)?.parse::<u32>().ok();
     names.filter(|name| number(name).is_some()).max_by_key(number)
@@ -205,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn newest_counts_rather_than_sorts() {
+    fn newest_compares_numbers() {
         let names = ["lld-9", "lld-22", "lld-19", "lld-x"].map(str::to_owned);
         assert_eq!(newest(names.into_iter(), "lld-").as_deref(), Some("lld-22"));
     }

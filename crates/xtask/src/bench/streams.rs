@@ -1,4 +1,4 @@
-//! Long streams: how long they take, and how much memory.
+//! Long streams: the time and memory that they take.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::workspace::Workspace;
 
-/// How many clusters the streams have.
+/// The numbers of clusters in the streams.
 const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 
 /// Measures how `rutter` renders streams of clusters with TLS, and prints a table.
@@ -33,7 +33,7 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
             .stderr(Stdio::null())
             .spawn()?;
         let mut peak = None;
-        // Of a process that is gone the system tells nothing, so it is asked while it runs; the peak only grows.
+        // The system reports nothing about a process that has ended, so this reads while it runs. The peak only grows.
         let status = loop {
             peak = peak_of(rutter.id()).or(peak);
             if let Some(status) = rutter.try_wait()? {
@@ -55,14 +55,14 @@ pub(crate) fn bench(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Writes a stream of clusters with TLS by the company's issuer, eight objects each; gives its path.
+/// Writes a stream of clusters with TLS from an existing issuer, eight objects each. Returns its path.
 ///
 /// # Errors
 ///
-/// If that is not possible.
-pub(crate) fn write(folder: &Path, clusters: u32) -> Result<PathBuf> {
-    std::fs::create_dir_all(folder)?;
-    let path = folder.join(format!("fleet-{clusters}.yaml"));
+/// If the file cannot be written.
+pub(crate) fn write(directory: &Path, clusters: u32) -> Result<PathBuf> {
+    std::fs::create_dir_all(directory)?;
+    let path = directory.join(format!("stream-{clusters}.yaml"));
     let mut file = BufWriter::new(File::create(&path).with_context(|| path.display().to_string())?);
     for number in 0..clusters {
         write!(
@@ -89,7 +89,7 @@ spec:
     Ok(path)
 }
 
-/// The most memory that a process has had, where the system tells it as Linux does.
+/// Returns the peak memory of a process, on systems that report it like Linux.
 fn peak_of(process: u32) -> Option<String> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
