@@ -1,4 +1,4 @@
-//! An etcd cluster that was rendered and applied, and what a person does with it.
+//! An etcd cluster that was rendered and applied, and the operations of a user on it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::process;
 use crate::stage::Stage;
 use crate::writer::{Target, Writer};
 
-/// How long members may take to get ready, on a machine where other scenarios run.
+/// The time limit for members to become ready, on a machine where other scenarios run.
 pub(crate) const READY: Duration = Duration::from_secs(240);
 
 /// One cluster.
@@ -22,14 +22,25 @@ pub(crate) struct Etcd<'a> {
 }
 
 impl<'a> Etcd<'a> {
-    /// Renders values and applies what comes out.
+    /// Starts a cluster in the scenario's namespace.
+    ///
+    /// # Errors
+    ///
+    /// If it does not become ready.
+    pub(crate) fn start(stage: &'a Stage<'a>, name: &str, values: Value) -> Result<Self> {
+        let etcd = Self::apply(stage, &stage.namespace, name, values)?;
+        etcd.check()?;
+        Ok(etcd)
+    }
+
+    /// Renders values and applies the manifests.
     ///
     /// # Errors
     ///
     /// If they are refused, here or by the API server.
     pub(crate) fn apply(stage: &'a Stage<'a>, namespace: &str, name: &str, values: Value) -> Result<Self> {
         let mut all = json!({
-            // Many clusters share three nodes that are one machine.
+            // Many clusters share three nodes, which are one machine.
             "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}},
         });
         merge(&mut all, values);
@@ -43,7 +54,7 @@ impl<'a> Etcd<'a> {
         Ok(etcd)
     }
 
-    /// One that something else has applied.
+    /// Returns a cluster that something else has applied.
     pub(crate) fn found(stage: &'a Stage<'a>, name: &str, values: Value) -> Self {
         Self {
             stage,
@@ -57,16 +68,16 @@ impl<'a> Etcd<'a> {
         self.stage.kubectl.apply(&self.render()?)
     }
 
-    /// Its manifests.
+    /// Renders its manifests.
     pub(crate) fn render(&self) -> Result<String> {
         self.stage.render(&self.namespace, &self.name, &self.values)
     }
 
-    /// Changes values and applies them anew.
+    /// Changes values and applies them again.
     ///
     /// # Errors
     ///
-    /// As [`apply`](Self::apply).
+    /// Like [`apply`](Self::apply).
     pub(crate) fn change(&mut self, values: Value) -> Result<()> {
         merge(&mut self.values, values);
         self.apply_values()
@@ -97,7 +108,7 @@ impl<'a> Etcd<'a> {
             .is_some_and(|mode| mode != "Disabled")
     }
 
-    /// The clients' addresses of all members, as another namespace knows them.
+    /// Returns the client URLs of all members, for clients in another namespace.
     pub(crate) fn endpoints(&self) -> Vec<String> {
         let scheme = if self.has_client_tls() { "https" } else { "http" };
         (0..self.replicas())
@@ -108,20 +119,20 @@ impl<'a> Etcd<'a> {
             .collect()
     }
 
-    /// The Secret by which a client shows who it is.
+    /// Returns the name of the Secret with the client certificate.
     fn client_secret(&self) -> String {
         let tls = &self.values["tls"];
         if let Some(name) = tls["client"]["secretName"].as_str() {
             return name.to_owned();
         }
-        // What signs itself trusts nothing but itself.
+        // A self-signed certificate trusts only itself.
         if tls["certManager"]["issuer"]["type"] == "SelfSigned" {
             return format!("{}-client-tls", self.fullname());
         }
         format!("{}-user.writer-tls", self.fullname())
     }
 
-    /// Runs etcdctl in a member's container, as a person would.
+    /// Runs etcdctl in a member's container.
     ///
     /// # Errors
     ///
@@ -132,18 +143,18 @@ impl<'a> Etcd<'a> {
         self.stage.kubectl.exec(&self.namespace, &self.pod(ordinal), &all)
     }
 
-    /// The same, for what it prints as JSON.
-    pub(crate) fn ask(&self, ordinal: u64, args: &[&str]) -> Result<Value> {
+    /// Runs etcdctl in a member's container, and parses its JSON output.
+    pub(crate) fn etcdctl_json(&self, ordinal: u64, args: &[&str]) -> Result<Value> {
         let mut all = args.to_vec();
         all.push("--write-out=json");
         Ok(serde_json::from_str(&self.etcdctl(ordinal, &all)?)?)
     }
 
-    /// Waits until the StatefulSet has rolled out.
+    /// Waits until the rolling update of the StatefulSet is complete.
     ///
     /// # Errors
     ///
-    /// If it does not in time.
+    /// If it takes too long.
     pub(crate) fn rolled_out(&self) -> Result<()> {
         let (object, timeout) = (
             format!("statefulset/{}", self.fullname()),
@@ -151,7 +162,7 @@ impl<'a> Etcd<'a> {
         );
         let kubectl = &self.stage.kubectl;
         kubectl.run(&["rollout", "status", &object, &timeout, "--namespace", &self.namespace])?;
-        // `rollout status` is content before the last pod is ready.
+        // `rollout status` succeeds before the last pod is ready.
         kubectl.wait(
             &self.namespace,
             &object,
@@ -160,11 +171,11 @@ impl<'a> Etcd<'a> {
         )
     }
 
-    /// That it is a cluster of as many members as asked for, all of them healthy, and that it keeps what it is told.
+    /// Checks that the cluster has the desired members, that all of them are healthy, and that it stores a value.
     ///
     /// # Errors
     ///
-    /// If it is not, and does not become so.
+    /// If that does not become true in time.
     pub(crate) fn check(&self) -> Result<()> {
         self.rolled_out()
             .with_context(|| format!("{} in {}", self.name, self.namespace))?;
@@ -179,7 +190,7 @@ impl<'a> Etcd<'a> {
     }
 
     fn check_members(&self) -> Result<()> {
-        let list = self.ask(0, &["member", "list"])?;
+        let list = self.etcdctl_json(0, &["member", "list"])?;
         let members = list["members"].as_array().context("a list without members")?;
         ensure!(
             members.len() as u64 == self.replicas(),
@@ -192,7 +203,7 @@ impl<'a> Etcd<'a> {
                 "{member} has not started"
             );
         }
-        let health = self.ask(0, &["endpoint", "health", "--cluster"])?;
+        let health = self.etcdctl_json(0, &["endpoint", "health", "--cluster"])?;
         let healthy = health.as_array().context("no endpoints")?;
         ensure!(
             healthy.len() as u64 == self.replicas() && healthy.iter().all(|endpoint| endpoint["health"] == true),
@@ -201,10 +212,10 @@ impl<'a> Etcd<'a> {
         Ok(())
     }
 
-    /// Which member leads.
+    /// Returns the ordinal of the leader.
     pub(crate) fn leader(&self) -> Result<u64> {
         for ordinal in 0..self.replicas() {
-            let status = self.ask(ordinal, &["endpoint", "status"])?;
+            let status = self.etcdctl_json(ordinal, &["endpoint", "status"])?;
             let status = &status[0]["Status"];
             if status["leader"].is_u64() && status["leader"] == status["header"]["member_id"] {
                 return Ok(ordinal);
@@ -222,7 +233,7 @@ impl<'a> Etcd<'a> {
         self.start_writer("writer", &[])
     }
 
-    /// Starts one under a name of its own, with further arguments.
+    /// Starts a client with a name of its own and further arguments.
     ///
     /// # Errors
     ///
@@ -262,21 +273,21 @@ impl<'a> Etcd<'a> {
         )
     }
 
-    /// Hands the clients the certificates of now.
+    /// Gives the clients the current certificates.
     ///
     /// # Errors
     ///
-    /// If they have none.
+    /// If there are none.
     pub(crate) fn renew_client_secret(&self) -> Result<()> {
         self.copy_secret(&self.client_secret(), &self.stage.clients()?)
     }
 
-    /// A member's pod, as the API server has it.
+    /// Returns a member's pod from the API server.
     pub(crate) fn get_pod(&self, ordinal: u64) -> Result<Value> {
         self.stage.kubectl.get(&self.namespace, &["pod", &self.pod(ordinal)])
     }
 
-    /// Which pod a member's is: another after each restart by its StatefulSet.
+    /// Returns the UID of a member's pod, which changes with each restart by its StatefulSet.
     pub(crate) fn pod_uid(&self, ordinal: u64) -> Result<String> {
         let pod = self.get_pod(ordinal)?;
         Ok(pod["metadata"]["uid"]
@@ -286,7 +297,7 @@ impl<'a> Etcd<'a> {
     }
 }
 
-/// Puts `over` over `values`, map by map; `null` takes a value away.
+/// Merges `over` into `values`, object by object. `null` removes a value.
 pub(crate) fn merge(values: &mut Value, over: Value) {
     match (values, over) {
         (Value::Object(values), Value::Object(over)) => {

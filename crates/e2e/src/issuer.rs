@@ -1,11 +1,17 @@
-//! Issues certificates as cert-manager does: it watches Certificates, and writes Secrets.
+//! An issuer of certificates like cert-manager: it watches Certificates, and writes Secrets.
 //!
-//! cert-manager itself cannot be had without a registry. What this does like it (v1.21): self-signed and CA issuers of a
-//! namespace and of the cluster; names, addresses, usages, duration and subject of a Certificate; `tls.crt`, `tls.key` and
-//! `ca.crt`; a new certificate when the Secret is missing, the Certificate has changed, or a person asks for one as
-//! `cmctl renew` does, by the condition `Issuing`; a new key for it unless `rotationPolicy` is `Never`; and the status.
-//! What it does otherwise: keys are of elliptic curves even where RSA is asked for, and it renews nothing by itself, as no
-//! test runs for the hour that is the shortest duration.
+//! cert-manager itself is only available from a registry. Like cert-manager (v1.21), this issuer has:
+//!
+//! - self-signed and CA issuers, of a namespace and of the cluster;
+//! - names, addresses, usages, duration and subject of a Certificate;
+//! - `tls.crt`, `tls.key` and `ca.crt`;
+//! - a new certificate if the Secret is missing, if the Certificate has changed, or if a user sets the condition
+//!   `Issuing` like `cmctl renew`;
+//! - a new key for it unless `rotationPolicy` is `Never`;
+//! - the status.
+//!
+//! Differences: keys use elliptic curves even if RSA is specified. It renews nothing by itself, because no test runs
+//! for an hour, which is the shortest duration.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -27,14 +33,14 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::kubectl::Kubectl;
 
-/// In which namespace cert-manager reads the Secrets of issuers of the whole cluster.
+/// The namespace in which cert-manager reads the Secrets of cluster issuers.
 const CLUSTER_NAMESPACE: &str = "cert-manager";
-/// What a Secret was made from.
+/// The annotation of a Secret with the spec that it was issued for.
 const SPEC: &str = "e2e.rutter.dev/spec";
-/// cert-manager's own defaults.
+/// cert-manager's default.
 const DURATION: Duration = Duration::from_secs(90 * 24 * 3600);
 
-/// What a watch tells.
+/// An event of a watch.
 #[derive(Debug, Deserialize)]
 struct Event {
     r#type: String,
@@ -132,14 +138,14 @@ pub(crate) struct BackgroundIssuer {
 }
 
 impl BackgroundIssuer {
-    /// Starts one. It says on standard error what it cannot issue, once for each reason.
+    /// Starts an issuer. It prints what it cannot issue to standard error, once for each reason.
     pub(crate) fn start(kubectl: Kubectl) -> Self {
         let end = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&end);
         let thread = thread::spawn(move || {
             while !ends.load(Ordering::Relaxed) {
                 if let Err(error) = watch(&kubectl, &ends) {
-                    eprintln!("e2e: the issuer begins anew: {error:#}");
+                    eprintln!("e2e: the issuer starts again: {error:#}");
                 }
             }
         });
@@ -208,12 +214,13 @@ fn watch(kubectl: &Kubectl, end: &AtomicBool) -> Result<()> {
             let _ = child.wait();
             return Ok(());
         }
-        // What cannot be issued yet, because its issuer has no certificate itself, may be after another one was.
+        // Certificates of an issuer without a certificate are tried again after each event, because that may have been
+        // its certificate.
         pending.retain(|certificate| match issue(kubectl, certificate) {
             Ok(done) => !done,
             Err(error) => {
                 let metadata = &certificate.metadata;
-                // One that is gone with its namespace needs nothing any more.
+                // A Certificate that was deleted with its namespace requires nothing more.
                 if !format!("{error:#}").contains("NotFound") {
                     eprintln!("e2e: the issuer: {}/{}: {error:#}", metadata.namespace, metadata.name);
                 }
@@ -223,7 +230,7 @@ fn watch(kubectl: &Kubectl, end: &AtomicBool) -> Result<()> {
     }
 }
 
-/// Who signs, by what.
+/// The signer of a certificate.
 enum Signer {
     Itself,
     Authority {
@@ -233,7 +240,7 @@ enum Signer {
     },
 }
 
-/// Issues one certificate if it must be; gives whether nothing is left to do.
+/// Issues a certificate if required. Returns whether it is complete.
 fn issue(kubectl: &Kubectl, certificate: &Certificate) -> Result<bool> {
     let Certificate {
         metadata: Metadata {
@@ -331,7 +338,7 @@ fn signer(kubectl: &Kubectl, namespace: &str, issuer: &IssuerRef) -> Result<Opti
     let (resource, secrets) = match issuer.kind.as_str() {
         "Issuer" => ("issuers.cert-manager.io", namespace),
         "ClusterIssuer" => ("clusterissuers.cert-manager.io", CLUSTER_NAMESPACE),
-        other => bail!("an issuer of kind {other} is none of cert-manager's"),
+        other => bail!("an issuer of unknown kind {other}"),
     };
     let found = kubectl.run(&[
         "get",
@@ -380,14 +387,14 @@ fn secret(kubectl: &Kubectl, namespace: &str, name: &str) -> Result<Option<Value
         .transpose()?)
 }
 
-/// A text in a Secret, which the API server gives in base64.
+/// Returns the text of a key of a Secret, which the API server encodes in base64.
 pub(crate) fn text(secret: &Value, key: &str) -> Option<String> {
     let bytes = BASE64.decode(secret["data"][key].as_str()?).ok()?;
     String::from_utf8(bytes).ok()
 }
 
-fn new_key(wanted: &PrivateKey) -> Result<KeyPair> {
-    let algorithm = match (wanted.algorithm.as_deref(), wanted.size) {
+fn new_key(spec: &PrivateKey) -> Result<KeyPair> {
+    let algorithm = match (spec.algorithm.as_deref(), spec.size) {
         (Some("Ed25519"), _) => &PKCS_ED25519,
         (Some("ECDSA"), Some(384)) => &PKCS_ECDSA_P384_SHA384,
         _ => &PKCS_ECDSA_P256_SHA256,
@@ -395,7 +402,7 @@ fn new_key(wanted: &PrivateKey) -> Result<KeyPair> {
     Ok(KeyPair::generate_for(algorithm)?)
 }
 
-/// What to sign, and from when until when it is good.
+/// Returns the certificate's parameters, and its validity period.
 fn params(spec: &Spec) -> Result<(CertificateParams, OffsetDateTime, OffsetDateTime)> {
     let mut params = CertificateParams::new(spec.dns_names.clone())?;
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -420,7 +427,7 @@ fn params(spec: &Spec) -> Result<(CertificateParams, OffsetDateTime, OffsetDateT
             "cert sign" => params.key_usages.push(KeyUsagePurpose::KeyCertSign),
             "server auth" => params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth),
             "client auth" => params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth),
-            other => bail!("the usage {other:?} is not known here"),
+            other => bail!("unsupported usage {other:?}"),
         }
     }
     let from = OffsetDateTime::now_utc().replace_nanosecond(0)?;
@@ -430,7 +437,7 @@ fn params(spec: &Spec) -> Result<(CertificateParams, OffsetDateTime, OffsetDateT
     Ok((params, from, until))
 }
 
-/// A duration of Go: `2160h`, `12h30m0s`.
+/// Parses a duration of Go, such as `2160h` or `12h30m0s`.
 fn duration(text: Option<&str>) -> Result<Option<Duration>> {
     let Some(text) = text else { return Ok(None) };
     let (mut seconds, mut rest) = (0, text);

@@ -1,4 +1,4 @@
-//! kubectl, as a person has it.
+//! kubectl, as a user runs it.
 
 use std::process::Command;
 use std::time::Duration;
@@ -22,20 +22,20 @@ impl Kubectl {
         command
     }
 
-    /// Runs it; gives what it printed.
+    /// Runs kubectl and returns its output.
     ///
     /// # Errors
     ///
-    /// If it fails: with what it said.
+    /// If it fails, with its error messages.
     pub(crate) fn run(&self, args: &[&str]) -> Result<String> {
         process::read(&mut self.command(args))
     }
 
-    /// Runs it with manifests as its input.
+    /// Runs kubectl with manifests as its input.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// Like [`run`](Self::run).
     pub(crate) fn feed(&self, args: &[&str], manifests: &str) -> Result<String> {
         process::feed(&mut self.command(args), manifests)
     }
@@ -44,28 +44,28 @@ impl Kubectl {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// Like [`run`](Self::run).
     pub(crate) fn apply(&self, manifests: &str) -> Result<()> {
         self.feed(&["apply", "--filename", "-"], manifests).map(|_| ())
     }
 
-    /// Objects as the API server has them.
+    /// Returns objects from the API server.
     ///
     /// # Errors
     ///
-    /// If there are none of the kind or name.
+    /// If there are none of this kind or name.
     pub(crate) fn get(&self, namespace: &str, args: &[&str]) -> Result<Value> {
         let mut all = vec!["get", "--namespace", namespace, "--output", "json"];
         all.extend(args);
         Ok(serde_json::from_str(&self.run(&all)?)?)
     }
 
-    /// Makes a namespace in which pods must be as restricted as can be, for that is what is rendered.
+    /// Creates a namespace with the restricted Pod Security Standard, because rendered pods comply with it.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
-    pub(crate) fn make_namespace(&self, name: &str) -> Result<()> {
+    /// Like [`run`](Self::run).
+    pub(crate) fn create_namespace(&self, name: &str) -> Result<()> {
         self.apply(
             &json!({
                 "apiVersion": "v1",
@@ -80,7 +80,7 @@ impl Kubectl {
     ///
     /// # Errors
     ///
-    /// If it does not come in time.
+    /// If it does not become true in time.
     pub(crate) fn wait(&self, namespace: &str, object: &str, condition: &str, limit: Duration) -> Result<()> {
         let (condition, timeout) = (format!("--for={condition}"), format!("--timeout={}s", limit.as_secs()));
         self.run(&["wait", "--namespace", namespace, object, &condition, &timeout])
@@ -92,7 +92,7 @@ impl Kubectl {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// Like [`run`](Self::run).
     pub(crate) fn exec(&self, namespace: &str, pod: &str, command: &[&str]) -> Result<String> {
         let mut all = vec!["exec", "--namespace", namespace, pod, "--"];
         all.extend(command);

@@ -1,7 +1,7 @@
-//! What is rendered, on a real Kubernetes: `cargo xtask e2e` runs this program with everything that it needs.
+//! Scenarios on a real Kubernetes: `cargo xtask e2e` runs this program with everything that it requires.
 //!
-//! [`cluster`] starts a Kubernetes on this machine and knows nothing of Rutter. [`scenarios`] are what is tried on it.
-//! Between them stand what a person would use: kubectl, etcdctl, `rutter`; and an issuer that stands in for cert-manager.
+//! [`cluster`] starts a Kubernetes on this machine and does not know Rutter. [`scenarios`] are the tests that run on
+//! it. They use the tools of a user: kubectl, etcdctl, `rutter`; and an issuer that replaces cert-manager.
 
 #![allow(
     clippy::print_stdout,
@@ -36,11 +36,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Start a cluster, run scenarios, take it down
+    /// Start a cluster, run scenarios, delete the cluster
     Run(Run),
-    /// Take down the cluster that was kept
+    /// Delete the cluster that was kept
     Down {
-        /// Where clusters live
+        /// Directory of the clusters' state
         #[arg(long)]
         home: PathBuf,
     },
@@ -57,13 +57,13 @@ enum Verb {
 
 #[derive(Args, Debug)]
 struct Run {
-    /// Where clusters live
+    /// Directory of the clusters' state
     #[arg(long)]
     home: PathBuf,
     /// The root of the checkout
     #[arg(long)]
     checkout: PathBuf,
-    /// Where to keep what tells why a scenario failed
+    /// Directory for pods and logs of failed scenarios
     #[arg(long)]
     failures: PathBuf,
     /// Leave the cluster running
@@ -72,7 +72,7 @@ struct Run {
     /// Run the selection that CI runs
     #[arg(long)]
     short: bool,
-    /// Scenarios to run, by the beginnings of their names; all if none is named
+    /// Scenarios to run, by prefixes of their names [default: all]
     scenarios: Vec<String>,
 }
 
@@ -135,7 +135,7 @@ fn run_scenarios(options: &Run) -> Result<ExitCode> {
     if !matches!(good, Ok(true)) {
         cluster.keep_logs(&options.failures.join("cluster"))?;
     }
-    // If a part has ended, that is the reason for all else.
+    // If a part has ended, that is the cause of all other failures.
     cluster.check()?;
     let good = good?;
     if options.keep {

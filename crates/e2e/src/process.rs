@@ -1,4 +1,4 @@
-//! Other programs, and waiting for what they bring about.
+//! Running other programs, and waiting for conditions.
 
 use std::env;
 use std::fmt::Write as _;
@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// How often a condition is looked at. It bounds what a look costs, not how long anything may take.
+/// The interval between two checks of a condition. It bounds the cost of the checks, not the time that anything may
+/// take.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Runs a program to its end; gives what it printed on standard output.
+/// Runs a program to its end and returns its standard output.
 ///
 /// # Errors
 ///
-/// If it cannot be started, or ends with another status than 0: then with what it said.
+/// If it cannot be started, or its exit code is not 0. The error contains its messages.
 pub(crate) fn read(command: &mut Command) -> Result<String> {
     let output = command
         .stdin(Stdio::null())
@@ -26,12 +27,12 @@ pub(crate) fn read(command: &mut Command) -> Result<String> {
     finished(command, output)
 }
 
-/// As [`read`], for what it prints is of no interest.
+/// Like [`read`], without the output.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     read(command).map(|_| ())
 }
 
-/// As [`read`], with `input` as its standard input.
+/// Like [`read`], with `input` as its standard input.
 pub(crate) fn feed(command: &mut Command, input: &str) -> Result<String> {
     let mut child = command
         .stdin(Stdio::piped())
@@ -41,7 +42,8 @@ pub(crate) fn feed(command: &mut Command, input: &str) -> Result<String> {
         .with_context(|| format!("`{}` cannot be started", line(command)))?;
     if let Some(mut stdin) = child.stdin.take() {
         let input = input.to_owned();
-        // Beside it: it may print before it has read all. That it stops reading is its own affair.
+        // In a thread, because the program may print before it has read all input. An error means that it stopped
+        // reading, which it may.
         thread::spawn(move || stdin.write_all(input.as_bytes()));
     }
     finished(command, child.wait_with_output()?)
@@ -50,16 +52,21 @@ pub(crate) fn feed(command: &mut Command, input: &str) -> Result<String> {
 fn finished(command: &Command, output: Output) -> Result<String> {
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
-        let mut said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        let mut messages = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         if !printed.trim().is_empty() {
-            let _ = write!(said, "\n{}", printed.trim());
+            let _ = write!(
+                messages,
+                "
+            {}",
+                printed.trim()
+            );
         }
-        bail!("`{}` failed ({}): {said}", line(command), output.status);
+        bail!("`{}` failed ({}): {messages}", line(command), output.status);
     }
     Ok(printed)
 }
 
-/// The command as one would type it.
+/// Formats a command for people.
 fn line(command: &Command) -> String {
     let mut line = command.get_program().to_string_lossy().into_owned();
     for argument in command.get_args() {
@@ -69,11 +76,11 @@ fn line(command: &Command) -> String {
     line
 }
 
-/// Waits until `look` gives something.
+/// Calls `look` until it returns a value.
 ///
 /// # Errors
 ///
-/// If it gives nothing within `limit`: says what was waited for, and what the last look failed with.
+/// If there is none within `limit`. The error contains `what`, and the error of the last call.
 pub(crate) fn wait<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let start = Instant::now();
     loop {
@@ -93,14 +100,14 @@ pub(crate) fn wait<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Res
     }
 }
 
-/// Looks a program up on the search path.
+/// Searches for a program on the search path.
 ///
 /// # Errors
 ///
-/// If it is not there.
+/// If it is not found.
 pub(crate) fn find(name: &str) -> Result<PathBuf> {
     env::split_paths(&env::var_os("PATH").unwrap_or_default())
-        .map(|folder| folder.join(name))
+        .map(|directory| directory.join(name))
         .find(|path| path.is_file())
         .with_context(|| format!("{name} is not on the search path; `cargo xtask e2e` installs what is missing"))
 }

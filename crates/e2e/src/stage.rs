@@ -1,4 +1,4 @@
-//! Where a scenario plays: namespaces of its own on the cluster, and `rutter` to render with.
+//! The environment of a scenario: namespaces of its own on the cluster, and `rutter` to render with.
 
 use std::cell::RefCell;
 use std::fs;
@@ -10,30 +10,29 @@ use anyhow::Result;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::etcd::Etcd;
 use crate::kubectl::Kubectl;
 use crate::process;
 use crate::writer::Writer;
 
-/// A scenario's stage.
+/// The environment of a scenario.
 #[derive(Debug)]
 pub(crate) struct Stage<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) kubectl: Kubectl,
-    /// The root of the checkout, with `dist/rutter` in it.
+    /// The root of the checkout, which contains `dist/rutter`.
     pub(crate) checkout: &'a Path,
-    /// The namespace of the same name as the scenario.
+    /// The namespace, with the name of the scenario.
     pub(crate) namespace: String,
     namespaces: RefCell<Vec<String>>,
     notes: RefCell<Vec<String>>,
 }
 
 impl<'a> Stage<'a> {
-    /// Sets one up for a scenario.
+    /// Creates the environment of a scenario.
     ///
     /// # Errors
     ///
-    /// If its namespace cannot be made.
+    /// If its namespace cannot be created.
     pub(crate) fn new(cluster: &'a Cluster, checkout: &'a Path, scenario: &str) -> Result<Self> {
         let stage = Self {
             cluster,
@@ -45,46 +44,47 @@ impl<'a> Stage<'a> {
             namespaces: RefCell::default(),
             notes: RefCell::default(),
         };
-        stage.make_namespace(scenario)?;
+        stage.create_namespace(scenario)?;
         Ok(stage)
     }
 
-    /// Makes a namespace that goes away with the stage.
-    pub(crate) fn make_namespace(&self, name: &str) -> Result<()> {
+    /// Creates a namespace, which is deleted with the environment.
+    pub(crate) fn create_namespace(&self, name: &str) -> Result<()> {
         if self.namespaces.borrow().iter().any(|present| present == name) {
             return Ok(());
         }
-        // A kept cluster may still be removing the one of an earlier run.
+        // A kept cluster may still be deleting the namespace of an earlier run.
         self.kubectl
             .run(&["delete", "namespace", name, "--ignore-not-found", "--timeout=120s"])?;
-        self.kubectl.make_namespace(name)?;
+        self.kubectl.create_namespace(name)?;
         self.namespaces.borrow_mut().push(name.to_owned());
         Ok(())
     }
 
-    /// The namespace of the clients. Its name is that of no scenario: `tls-clients` is, and was once deleted for `tls`.
+    /// Creates the namespace of the clients and returns its name. No scenario may have this name: `tls-clients` was
+    /// once deleted for `tls`.
     ///
     /// # Errors
     ///
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub(crate) fn clients(&self) -> Result<String> {
         let name = format!("clients-of-{}", self.namespace);
-        self.make_namespace(&name)?;
+        self.create_namespace(&name)?;
         Ok(name)
     }
 
-    /// Ends a client, notes its report, and checks that its writes never paused for longer than `limit`.
+    /// Stops a client, adds its report to the notes, and checks that its writes never paused for longer than `limit`.
     ///
     /// # Errors
     ///
-    /// Returns an error if an acknowledged write is lost, or writes paused for longer.
+    /// If an acknowledged write is lost, or writes paused for longer.
     pub(crate) fn finish(&self, writer: Writer, limit: Duration) -> Result<()> {
         let report = writer.finish()?;
         self.note(report.to_string());
         report.check_pause(limit)
     }
 
-    /// A line for the table.
+    /// Adds a line to the table of results.
     pub(crate) fn note(&self, note: impl Into<String>) {
         self.notes.borrow_mut().push(note.into());
     }
@@ -104,37 +104,26 @@ impl<'a> Stage<'a> {
         process::feed(&mut rutter, &values.to_string())
     }
 
-    /// Has an etcd cluster run in the stage's namespace.
+    /// Returns the log of a pod in the environment's namespace, of the current container or the previous one.
     ///
     /// # Errors
     ///
-    /// If it does not get ready.
-    pub(crate) fn etcd(&self, name: &str, values: Value) -> Result<Etcd<'_>> {
-        let etcd = Etcd::apply(self, &self.namespace, name, values)?;
-        etcd.check()?;
-        Ok(etcd)
-    }
-
-    /// What a pod of the stage's namespace has said, in this container or in the one before.
-    ///
-    /// # Errors
-    ///
-    /// If there is none.
-    pub(crate) fn logs(&self, pod: &str, before: bool) -> Result<String> {
+    /// If there is no such log.
+    pub(crate) fn logs(&self, pod: &str, previous: bool) -> Result<String> {
         let mut args = vec!["logs", pod, "--namespace", &self.namespace];
-        args.extend(before.then_some("--previous"));
+        args.extend(previous.then_some("--previous"));
         self.kubectl.run(&args)
     }
 
-    /// Keeps what tells why the scenario failed.
-    pub(crate) fn keep_failure(&self, folder: &Path) -> Result<PathBuf> {
-        fs::create_dir_all(folder)?;
+    /// Writes objects, events and logs of a failed scenario into a directory.
+    pub(crate) fn keep_failure(&self, directory: &Path) -> Result<PathBuf> {
+        fs::create_dir_all(directory)?;
         for namespace in self.namespaces.borrow().iter() {
             let keep = |name: &str, args: &[&str]| {
                 let mut all = args.to_vec();
                 all.extend(["--namespace", namespace]);
                 let text = self.kubectl.run(&all).unwrap_or_else(|error| format!("{error:#}"));
-                fs::write(folder.join(format!("{namespace}-{name}")), text)
+                fs::write(directory.join(format!("{namespace}-{name}")), text)
             };
             keep(
                 "objects.txt",
@@ -154,15 +143,15 @@ impl<'a> Stage<'a> {
                 let file = pod.replace('/', "-");
                 keep(&format!("{file}.log"), &["logs", pod, "--all-containers", "--prefix"])?;
                 keep(
-                    &format!("{file}-before.log"),
+                    &format!("{file}-previous.log"),
                     &["logs", pod, "--all-containers", "--prefix", "--previous"],
                 )?;
             }
         }
-        Ok(folder.to_path_buf())
+        Ok(directory.to_path_buf())
     }
 
-    /// Has its namespaces go away, and does not wait for it.
+    /// Deletes its namespaces without waiting.
     pub(crate) fn clear(&self) {
         for namespace in self.namespaces.take() {
             let _ = self.kubectl.run(&["delete", "namespace", &namespace, "--wait=false"]);

@@ -1,5 +1,5 @@
-//! The client that writes numbered keys all the time, in a pod of its own and in another namespace, and in the end reads
-//! back every write that was acknowledged.
+//! The client that writes numbered keys continuously, in a pod of its own and in another namespace. At the end it reads
+//! back every acknowledged write.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,15 +13,16 @@ use crate::cluster::WRITER;
 use crate::kubectl::Kubectl;
 use crate::process;
 
-/// How long one write may take before the client gives up on it and tries the next.
+/// The time limit of one write, after which the client tries the next.
 const REQUEST: Duration = Duration::from_secs(1);
-/// How long members may need to elect a leader: etcd's time-out is 1 s, of which each member waits up to the double.
+/// The time that members may need to elect a leader. etcd's election timeout is 1 s, and each member waits for up to
+/// twice as long.
 const ELECTION: Duration = Duration::from_secs(2);
 
-/// The longest that writes may pause while members change one by one.
+/// The longest pause of writes while members change one by one.
 pub(crate) const ONE_ELECTION: Duration = Duration::from_secs(REQUEST.as_secs() + ELECTION.as_secs());
 
-/// The same when the leader goes without a word: of the two that are left both may stand at once, and try again.
+/// The longest pause if the leader ends abruptly: the two remaining members may both become candidates, and try again.
 pub(crate) const TWO_ELECTIONS: Duration = Duration::from_secs(REQUEST.as_secs() + 2 * ELECTION.as_secs());
 
 /// A client that writes.
@@ -32,7 +33,7 @@ pub(crate) struct Writer {
     name: String,
 }
 
-/// What it has seen. Durations are in milliseconds.
+/// The report of a client. Durations are in milliseconds.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Report {
@@ -46,11 +47,11 @@ pub(crate) struct Report {
 }
 
 impl Writer {
-    /// Starts one, and waits until its first writes are acknowledged.
+    /// Starts a client, and waits until its first writes are acknowledged.
     ///
     /// # Errors
     ///
-    /// If none are.
+    /// If no write is acknowledged.
     pub(crate) fn start(kubectl: &Kubectl, namespace: &str, target: &Target) -> Result<Self> {
         let writer = Self {
             kubectl: kubectl.clone(),
@@ -89,7 +90,7 @@ impl Writer {
                         "image": WRITER,
                         "command": ["/writer"],
                         "args": args,
-                        // Ready is the pod whose client answers.
+                        // The pod is ready once its client gets answers.
                         "startupProbe": {
                             "exec": {"command": ["/writer", "count"]},
                             "periodSeconds": 1,
@@ -111,13 +112,13 @@ impl Writer {
         Ok(writer)
     }
 
-    /// How many writes were acknowledged so far.
+    /// Returns the number of acknowledged writes so far.
     pub(crate) fn count(&self) -> Result<usize> {
         let count = self.kubectl.exec(&self.namespace, &self.name, &["/writer", "count"])?;
         count.trim().parse().context("the writer's count")
     }
 
-    /// Waits until so many more writes are acknowledged.
+    /// Waits for this many more acknowledged writes.
     pub(crate) fn more(&self, number: usize) -> Result<()> {
         let before = self.count()?;
         process::wait(
@@ -127,11 +128,11 @@ impl Writer {
         )
     }
 
-    /// Ends the writing, reads all back, and ends the pod.
+    /// Stops the client, reads all writes back, and deletes the pod.
     ///
     /// # Errors
     ///
-    /// If an acknowledged write is not there, or time went backwards.
+    /// If an acknowledged write is lost, or revisions went back.
     pub(crate) fn finish(self) -> Result<Report> {
         let report = self.kubectl.exec(&self.namespace, &self.name, &["/writer", "finish"])?;
         let report: Report = serde_json::from_str(&report)?;
@@ -159,10 +160,10 @@ impl Writer {
     }
 }
 
-/// What a writer writes to.
+/// The target of a client.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// What the pod is called.
+    /// The name of the pod.
     pub(crate) name: String,
     pub(crate) endpoints: Vec<String>,
     /// The Secret with the client's certificate, in the client's namespace.
@@ -172,12 +173,12 @@ pub(crate) struct Target {
 }
 
 impl Report {
-    /// How many writes were not acknowledged. They may be there even so.
+    /// Returns the number of writes that were not acknowledged. They may be stored nevertheless.
     pub(crate) fn refused(&self) -> u64 {
         self.errors.values().map(|&count| count as u64).sum()
     }
 
-    /// That writes never paused for longer than `limit`.
+    /// Checks that writes never paused for longer than `limit`.
     pub(crate) fn check_pause(&self, limit: Duration) -> Result<()> {
         ensure!(
             u128::from(self.longest_gap) <= limit.as_millis(),

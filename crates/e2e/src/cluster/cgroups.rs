@@ -1,4 +1,4 @@
-//! Control groups: one for each node, under one of ours.
+//! Control groups: one for each node, below one of ours.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,19 +9,19 @@ use anyhow::{Context, Result};
 use crate::process;
 
 const MOUNTED: &str = "/sys/fs/cgroup";
-/// Ours, below the root of each hierarchy.
+/// Our group, below the root of each hierarchy.
 const OURS: &str = "rutter-e2e";
 
-/// The control group of a node, counted from 1, as kubelet wants to have it named.
+/// Returns the control group of a node, counted from 1, under the name that kubelet expects.
 pub(crate) fn of_node(node: u8) -> String {
     format!("/{OURS}/node{node}")
 }
 
-/// Makes the groups of all nodes.
+/// Creates the groups of all nodes.
 ///
 /// # Errors
 ///
-/// If the machine lets us not.
+/// If the machine does not allow it.
 pub(crate) fn create(nodes: u8) -> Result<()> {
     for hierarchy in hierarchies()? {
         let ours = hierarchy.join(OURS);
@@ -37,7 +37,7 @@ pub(crate) fn create(nodes: u8) -> Result<()> {
     Ok(())
 }
 
-/// Removes them, with all that kubelet and containerd made in them, once the last process is gone.
+/// Removes the groups, with everything that kubelet and containerd created in them, after the last process has ended.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub(crate) fn remove() -> Result<()> {
     Ok(())
 }
 
-/// The root of each hierarchy: one for all with version 2, one per controller with version 1.
+/// Returns the root of each hierarchy: one for all controllers in version 2, one for each controller in version 1.
 fn hierarchies() -> Result<Vec<PathBuf>> {
     let mounted = Path::new(MOUNTED);
     if is_unified() {
@@ -66,7 +66,7 @@ fn hierarchies() -> Result<Vec<PathBuf>> {
     let mut roots = Vec::new();
     for entry in fs::read_dir(mounted).with_context(|| format!("{MOUNTED}: this machine has no control groups"))? {
         let path = entry?.path();
-        // Names such as `cpu,cpuacct` are one hierarchy, to which each of its controllers may have a link.
+        // Names such as `cpu,cpuacct` are one hierarchy. Each of its controllers may have a link to it.
         if !path.is_symlink() && path.join("cgroup.procs").exists() {
             roots.push(path);
         }
@@ -80,7 +80,7 @@ fn is_unified() -> bool {
 
 fn make(group: &Path, parent: &Path) -> Result<()> {
     fs::create_dir_all(group).with_context(|| group.display().to_string())?;
-    // Version 1 leaves them empty in a new group, and an empty group takes no process.
+    // Version 1 leaves them empty in a new group, and a group without CPUs accepts no process.
     for file in ["cpuset.cpus", "cpuset.mems"] {
         if !is_unified() && parent.join(file).exists() {
             fs::write(group.join(file), fs::read(parent.join(file))?)?;
@@ -89,7 +89,7 @@ fn make(group: &Path, parent: &Path) -> Result<()> {
     Ok(())
 }
 
-/// With version 2, hands on to the groups below whatever a group has.
+/// In version 2, enables a group's controllers for the groups below it.
 fn enable_controllers(group: &Path) -> Result<()> {
     if !is_unified() {
         return Ok(());

@@ -1,6 +1,6 @@
-//! Container images, made of programs that are on this machine: no registry is asked.
+//! Container images, built from programs of this machine without a registry.
 //!
-//! An image is a tar of a tar, as `docker save` writes it.
+//! An image is a tar of a tar, like the output of `docker save`.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -13,12 +13,12 @@ use sha2::{Digest, Sha256};
 
 use crate::process;
 
-/// The image in which a pod's namespaces live.
+/// The image that holds a pod's namespaces.
 pub(crate) const PAUSE: &str = "registry.k8s.io/pause:3.10";
-/// The client that writes all the time.
+/// The client that writes continuously.
 pub(crate) const WRITER: &str = "rutter.dev/writer:e2e";
 
-/// The releases of etcd that there are images of, by their minor version.
+/// The releases of etcd that have an image, by their minor version.
 const ETCD: [(&str, &str); 4] = [
     ("3.4", "3.4.25"),
     ("3.5", "3.5.33"),
@@ -28,12 +28,12 @@ const ETCD: [(&str, &str); 4] = [
 const ETCD_REPOSITORIES: [&str; 2] = ["gcr.io/etcd-development/etcd", "quay.io/coreos/etcd"];
 const BUSYBOX: &str = "docker.io/library/busybox:1.37.0-musl";
 
-/// What an image is made of.
+/// The contents of an image.
 struct Image {
     tags: Vec<String>,
-    /// Programs: where they are here, and there.
+    /// Programs: their paths here, and in the image.
     programs: Vec<(PathBuf, String)>,
-    /// Symbolic links to the one program, in `/bin`.
+    /// Symbolic links to the program, in `/bin`.
     links: Vec<String>,
     command: Vec<&'static str>,
 }
@@ -42,10 +42,10 @@ struct Image {
 ///
 /// # Errors
 ///
-/// If a program is not on the search path; if the archive cannot be written.
+/// If a program is not on the search path, or the archive cannot be written.
 pub(crate) fn write(archive: &Path) -> Result<()> {
     let busybox = process::find("busybox")?;
-    // Debian has one that needs the C library, too.
+    // Debian's busybox requires the C library, too.
     let with_libraries = || -> Result<Vec<(PathBuf, String)>> {
         let mut programs = libraries(&busybox)?;
         programs.push((busybox.clone(), "bin/busybox".to_owned()));
@@ -77,7 +77,7 @@ pub(crate) fn write(archive: &Path) -> Result<()> {
         },
     ];
     for (minor, version) in ETCD {
-        // etcdutl came with 3.5.
+        // 3.4 has no etcdutl.
         let programs = ["etcd", "etcdctl", "etcdutl"]
             .into_iter()
             .filter(|program| minor != "3.4" || *program != "etcdutl")
@@ -120,9 +120,9 @@ pub(crate) fn write(archive: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The shared libraries that a program needs, with the places at which it looks for them.
+/// Returns the shared libraries that a program requires, with the paths where it searches for them.
 fn libraries(program: &Path) -> Result<Vec<(PathBuf, String)>> {
-    // It fails for one that needs none.
+    // It fails for a static program.
     let output = Command::new("ldd")
         .arg(program)
         .output()
@@ -139,11 +139,11 @@ fn libraries(program: &Path) -> Result<Vec<(PathBuf, String)>> {
 impl Image {
     fn layer(&self) -> Result<Vec<u8>> {
         let mut tar = tar::Builder::new(Vec::new());
-        let mut folder = tar::Header::new_ustar();
-        folder.set_entry_type(tar::EntryType::Directory);
-        folder.set_size(0);
-        folder.set_mode(0o1777);
-        tar.append_data(&mut folder, "tmp/", [].as_slice())?;
+        let mut directory = tar::Header::new_ustar();
+        directory.set_entry_type(tar::EntryType::Directory);
+        directory.set_size(0);
+        directory.set_mode(0o1777);
+        tar.append_data(&mut directory, "tmp/", [].as_slice())?;
         for (from, to) in &self.programs {
             let program = fs::read(from).with_context(|| from.display().to_string())?;
             append(&mut tar, to, 0o755, &program)?;
@@ -166,12 +166,12 @@ fn append<W: std::io::Write>(tar: &mut tar::Builder<W>, name: &str, mode: u32, b
     Ok(tar.append_data(&mut header, name, bytes)?)
 }
 
-/// The digest of bytes, in hexadecimal digits.
+/// Returns the digest of bytes, in hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// This machine's, by Go's name.
+/// Returns Go's name of this machine's architecture.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",

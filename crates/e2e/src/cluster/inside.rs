@@ -17,21 +17,22 @@ use super::parts::{Part, Starter};
 use super::{NODES, READY, cgroups, images};
 use crate::process;
 
-/// Where the controller manager makes folders for volumes. It cannot be told otherwise.
+/// The directory in which the controller manager creates volumes. It cannot be configured.
 pub(crate) const VOLUMES: &str = "/tmp/hostpath_pv";
 
-/// How long one part may take to answer. Seconds, on a machine that does nothing else.
+/// The time limit for a part to answer. On an idle machine, seconds are enough.
 const ANSWERS: Duration = Duration::from_secs(120);
 
-/// Starts the cluster in these namespaces, says so, and runs until its standard input ends or a part does.
+/// Starts the cluster in these namespaces, prints that it is ready, and runs until its standard input ends or a part
+/// does.
 ///
 /// # Errors
 ///
 /// If a part cannot be started, does not answer in time, or ends.
 pub(crate) fn run(state: &Path, until_input_ends: bool) -> Result<()> {
-    // Mounts of containers must reach kubelet, and all of them go away with this namespace.
+    // Mounts of containers must reach kubelet, and all of them end with this namespace.
     process::run(Command::new("mount").args(["--make-rshared", "/"]))?;
-    // kubelet, containerd and CNI write to fixed places there, and remove what they do not know.
+    // kubelet, containerd and CNI write to fixed paths there, and remove files that they do not know.
     for place in ["var", "run"] {
         let (upper, work) = (state.join(place), state.join(format!("{place}-work")));
         fs::create_dir_all(&upper)?;
@@ -53,7 +54,7 @@ pub(crate) fn run(state: &Path, until_input_ends: bool) -> Result<()> {
     process::run(Command::new("mount").arg("--bind").arg(&volumes).arg(VOLUMES))?;
     if until_input_ends {
         thread::spawn(|| {
-            // The other end is held by whoever started the cluster, and closes however that one ends.
+            // The process that started the cluster has the other end, which is closed however that process ends.
             let _ = io::stdin().read_to_end(&mut Vec::new());
             std::process::exit(0);
         });
@@ -62,13 +63,13 @@ pub(crate) fn run(state: &Path, until_input_ends: bool) -> Result<()> {
     let mut parts = start(state)?;
     println!("{READY}");
     loop {
-        // What becomes an orphan in these namespaces is this process's to bury, so it waits for any.
+        // Orphans in these namespaces become children of this process, so it waits for any process.
         let Some((process, status)) = wait(WaitOptions::empty())? else {
             continue;
         };
         let process = u32::try_from(process.as_raw_nonzero().get())?;
         if let Some(part) = parts.iter_mut().find(|part| part.id() == process) {
-            bail!(part.obituary(&format!("{status:?}")));
+            bail!(part.describe_end(&format!("{status:?}")));
         }
     }
 }
@@ -153,7 +154,7 @@ volumeBindingMode: WaitForFirstConsumer
 /// Waits until `answers` succeeds, or a part ends.
 fn wait_for(parts: &mut [Part], what: &str, answers: impl Fn() -> Result<()>) -> Result<()> {
     process::wait(ANSWERS, what, || {
-        // Of what has ended nothing will come any more.
+        // A part that has ended will never answer.
         if let Some(error) = parts.iter_mut().find_map(|part| part.check().err()) {
             return Ok(Some(Err(error)));
         }
@@ -162,14 +163,14 @@ fn wait_for(parts: &mut [Part], what: &str, answers: impl Fn() -> Result<()>) ->
     })?
 }
 
-/// The API server's certificate, the key by which it signs tokens of service accounts, and how to log in.
+/// Writes the API server's certificate, the key that signs tokens of service accounts, and the kubeconfig.
 fn write_credentials(state: &Path) -> Result<()> {
-    let authority_key = KeyPair::generate()?;
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    authority.distinguished_name.push(DnType::CommonName, "rutter e2e");
-    let authority_certificate = authority.self_signed(&authority_key)?.pem();
+    let ca_key = KeyPair::generate()?;
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    ca.distinguished_name.push(DnType::CommonName, "rutter e2e");
+    let ca_certificate = ca.self_signed(&ca_key)?.pem();
 
     let server_key = KeyPair::generate()?;
     let mut server = CertificateParams::new(vec![
@@ -184,11 +185,11 @@ fn write_credentials(state: &Path) -> Result<()> {
     server
         .subject_alt_names
         .push(SanType::IpAddress(std::net::Ipv4Addr::LOCALHOST.into()));
-    let server = server.signed_by(&server_key, &Issuer::new(authority, authority_key))?;
+    let server = server.signed_by(&server_key, &Issuer::new(ca, ca_key))?;
 
-    // As hard to guess as a key is.
+    // A random token, as hard to guess as a key.
     let token = images::hex(KeyPair::generate()?.serialize_der().as_slice());
-    write(state, "ca.crt", &authority_certificate)?;
+    write(state, "ca.crt", &ca_certificate)?;
     write(state, "server.crt", &server.pem())?;
     write(state, "server.key", &server_key.serialize_pem())?;
     let accounts = KeyPair::generate()?;

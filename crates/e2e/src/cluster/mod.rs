@@ -1,8 +1,8 @@
 //! A real Kubernetes of three nodes on this machine, without a registry and without a container engine.
 //!
-//! All of it lives in namespaces of its own: mounts, network and processes. So nothing of it is left once its first
-//! process is gone, however that one ended, and nothing in it can reach, or be reached by, anyone but this machine. What
-//! remains for us to remove is a folder and the control groups.
+//! It runs in namespaces of its own: mounts, network and processes. So it ends as a whole with its first process,
+//! however that process ends. Only this machine can reach it, and it can reach only this machine. A directory and the
+//! control groups remain, and are removed here.
 
 mod cgroups;
 mod images;
@@ -28,14 +28,14 @@ pub(crate) use images::WRITER;
 pub(crate) use inside::run as run_inside;
 pub(crate) use network::Families;
 
-/// How many nodes there are.
+/// The number of nodes.
 pub(crate) const NODES: u8 = 3;
-/// What the first process prints once all nodes are ready.
+/// The line that the first process prints once all nodes are ready.
 const READY: &str = "ready";
 
-/// The way into a cluster's network, in which there is nothing but the cluster.
+/// Access to a cluster's network, which contains only the cluster.
 ///
-/// From outside, what is asked of a cluster that has just ended would go to whoever routes this machine's packets.
+/// Requests from outside to a cluster that has just ended would go to the machine's gateway.
 #[derive(Clone, Debug)]
 pub(crate) struct Entrance {
     process: u32,
@@ -43,7 +43,7 @@ pub(crate) struct Entrance {
 }
 
 impl Entrance {
-    /// A program that is to run there, with what it needs to log in.
+    /// Returns a command that runs a program in this network, with a kubeconfig.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command
@@ -53,20 +53,20 @@ impl Entrance {
     }
 }
 
-/// A cluster that runs.
+/// A running cluster.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     state: PathBuf,
-    /// In whose namespaces it is.
+    /// A process in the cluster's namespaces.
     process: u32,
-    /// Who started it here, and thus takes it down; none for one that was kept by an earlier run.
+    /// The process that started the cluster here, and ends it; none for a cluster that an earlier run has kept.
     started: Option<Child>,
-    /// Held for as long as it is used.
+    /// The lock, held while the cluster is used.
     _lock: File,
 }
 
 impl Cluster {
-    /// The one that was kept in `home`, else a new one. A new one that is kept outlives this process.
+    /// Returns the cluster that was kept in `home`, or starts one. A new cluster with `keep` outlives this process.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Cluster {
     pub(crate) fn find_or_start(home: &Path, keep: bool) -> Result<Self> {
         let state = home.join("cluster");
         let lock = lock(home)?;
-        // One that is not kept ends with its run, so this one is.
+        // A cluster that is not kept ends with its run, so this one was kept.
         if let Some(process) = running(&state)? {
             eprintln!("e2e: using the cluster that was kept (process {process})");
             return Ok(Self {
@@ -84,7 +84,7 @@ impl Cluster {
                 _lock: lock,
             });
         }
-        // What an interrupted run has left.
+        // Remove the state of an interrupted run.
         remove(&state)?;
         fs::create_dir_all(&state)?;
         fs::create_dir_all(inside::VOLUMES)?;
@@ -137,7 +137,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// How to run programs where they reach it.
+    /// Returns access to the cluster's network.
     pub(crate) fn entrance(&self) -> Entrance {
         Entrance {
             process: self.process,
@@ -145,30 +145,30 @@ impl Cluster {
         }
     }
 
-    /// How a person logs in to one that is kept, from this machine.
+    /// Returns the kubeconfig of a kept cluster, for use on this machine.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.state.join("kubeconfig")
     }
 
-    /// Copies what its parts have said to a folder.
+    /// Copies the logs of all parts to a directory.
     ///
     /// # Errors
     ///
-    /// If the folder cannot be written.
-    pub(crate) fn keep_logs(&self, folder: &Path) -> Result<()> {
-        fs::create_dir_all(folder)?;
+    /// If the directory cannot be written.
+    pub(crate) fn keep_logs(&self, directory: &Path) -> Result<()> {
+        fs::create_dir_all(directory)?;
         for log in fs::read_dir(self.state.join("logs"))? {
             let log = log?;
-            fs::copy(log.path(), folder.join(log.file_name()))?;
+            fs::copy(log.path(), directory.join(log.file_name()))?;
         }
         Ok(())
     }
 
-    /// Reads a file as the nodes see it, mounts of pods included.
+    /// Reads a file as the nodes see it, including mounts of pods.
     ///
     /// # Errors
     ///
-    /// If it is not there.
+    /// If it cannot be read.
     pub(crate) fn read(&self, path: &Path) -> Result<String> {
         process::read(
             Command::new("nsenter")
@@ -177,12 +177,12 @@ impl Cluster {
         )
     }
 
-    /// The folder of a node's pods.
+    /// Returns the directory of a node's pods.
     pub(crate) fn pods(&self, node: &str) -> PathBuf {
         self.state.join(node).join("kubelet/pods")
     }
 
-    /// Kills a container's processes, as if its node had run out of memory.
+    /// Kills a container's processes, as if its node were out of memory.
     ///
     /// # Errors
     ///
@@ -204,11 +204,11 @@ impl Cluster {
         )
     }
 
-    /// That all its parts run.
+    /// Checks that all parts run.
     ///
     /// # Errors
     ///
-    /// If one has ended, and with it the cluster: says which, and its last words.
+    /// If one has ended, and with it the cluster. The error contains its name and the end of its log.
     pub(crate) fn check(&self) -> Result<()> {
         if running(&self.state)?.is_none() {
             let log = fs::read_to_string(self.state.join("inside.log")).unwrap_or_default();
@@ -221,7 +221,7 @@ impl Cluster {
         process_file(&self.state)
     }
 
-    /// Leaves it running.
+    /// Leaves the cluster running.
     pub(crate) fn keep(mut self) {
         self.started = None;
     }
@@ -232,13 +232,13 @@ impl Drop for Cluster {
         if let Some(mut child) = self.started.take() {
             let ended = child.kill().and_then(|()| child.wait());
             if let Err(error) = ended.map_err(anyhow::Error::from).and_then(|_| remove(&self.state)) {
-                eprintln!("e2e: not everything could be taken down: {error:#}");
+                eprintln!("e2e: the cluster could not be deleted completely: {error:#}");
             }
         }
     }
 }
 
-/// Takes down the cluster in `home`; gives whether there was one.
+/// Deletes the cluster in `home`. Returns whether there was one.
 ///
 /// # Errors
 ///
@@ -247,7 +247,7 @@ pub(crate) fn down(home: &Path) -> Result<bool> {
     let state = home.join("cluster");
     let running = running(&state)?;
     if let Some(process) = running.and_then(|process| Pid::from_raw(process.cast_signed())) {
-        // Its end is that of all processes in its namespaces.
+        // All processes in its namespaces end with it.
         kill_process(process, Signal::KILL)?;
         process::wait(Duration::from_secs(10), "the cluster's first process to end", || {
             Ok(self::running(&state)?.is_none().then_some(()))
@@ -257,19 +257,19 @@ pub(crate) fn down(home: &Path) -> Result<bool> {
     Ok(running.is_some())
 }
 
-/// Takes the cluster in `home` down and ends this process when a signal asks for its end: nobody would do it later.
+/// On a signal, deletes the cluster in `home` and ends this process, because nothing would delete the cluster later.
 ///
 /// # Errors
 ///
-/// If signals cannot be waited for.
+/// If signals cannot be received.
 pub(crate) fn down_on_signals(home: &Path) -> Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let home = home.to_path_buf();
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
-            eprintln!("e2e: taking the cluster down");
+            eprintln!("e2e: deleting the cluster");
             if let Err(error) = down(&home) {
-                eprintln!("e2e: not everything could be taken down: {error:#}");
+                eprintln!("e2e: the cluster could not be deleted completely: {error:#}");
             }
             std::process::exit(128 + signal);
         }
@@ -288,7 +288,7 @@ fn lock(home: &Path) -> Result<File> {
     Ok(lock)
 }
 
-/// The first process's parent, if the cluster lives.
+/// Returns the parent of the first process, if the cluster runs.
 fn running(state: &Path) -> Result<Option<u32>> {
     let Ok(text) = fs::read_to_string(process_file(state)) else {
         return Ok(None);
@@ -297,7 +297,8 @@ fn running(state: &Path) -> Result<Option<u32>> {
         .trim()
         .parse()
         .context("the file that names the cluster's process")?;
-    // After a restart of the machine its number may be another's, and once it has ended, nobody's command.
+    // After a restart of the machine, another process may have this number. After its end, no process has its command
+    // line.
     let command = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
     Ok(command.starts_with(b"unshare\0").then_some(process))
 }
@@ -319,7 +320,7 @@ fn remove(state: &Path) -> Result<()> {
             },
         )?;
     }
-    // Empty unless someone else uses it, too.
+    // Empty unless another program uses it, too.
     let _ = fs::remove_dir(inside::VOLUMES);
     Ok(())
 }

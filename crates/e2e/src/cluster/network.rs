@@ -1,7 +1,7 @@
-//! Addresses, and the network that the cluster has to itself.
+//! Addresses, and the cluster's own network.
 //!
-//! All of them are from ranges that are kept for tests and documentation (RFC 2544, 5737 and 4193), so that none can be
-//! anyone else's. Only [`MACHINE`] and [`API`] are seen outside of the cluster's network namespace.
+//! All addresses are from ranges that are reserved for tests and documentation (RFC 2544, 5737 and 4193), so nobody
+//! else has them. Only [`MACHINE`] and [`API`] are visible outside of the cluster's network namespace.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,13 +12,13 @@ use anyhow::{Result, ensure};
 
 use crate::process;
 
-/// The machine's end of the line to the cluster.
+/// The machine's address on the link to the cluster.
 pub(crate) const MACHINE: &str = "198.51.100.1/30";
-/// The cluster's end, at which its API server answers.
+/// The cluster's address on the link, where its API server listens.
 pub(crate) const API: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
-/// The first address of Services, which is the API server's own.
+/// The first address of Services: the API server's Service.
 pub(crate) const KUBERNETES_SERVICE: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 1);
-/// The gateway of all pods, at which DNS answers too.
+/// The gateway of all pods, where DNS listens, too.
 pub(crate) const GATEWAY: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 pub(crate) const GATEWAY_6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x198, 0x18, 0, 0, 0, 0, 1);
 const PODS: &str = "198.18.0.0/16";
@@ -28,21 +28,21 @@ const SERVICES_6: &str = "fd00:198:19::/112";
 /// The bridge that connects all pods.
 pub(crate) const BRIDGE: &str = "pods0";
 
-/// The ranges of a cluster, of one family or of both.
+/// The address families of a cluster: IPv4, or both.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Families {
     six: bool,
 }
 
 impl Families {
-    /// Those that this machine has.
+    /// Returns the families that this machine supports.
     pub(crate) fn here() -> Self {
         Self {
             six: Path::new("/proc/net/if_inet6").exists(),
         }
     }
 
-    /// Whether IPv6 is one of them.
+    /// Whether IPv6 is supported.
     pub(crate) fn is_dual(self) -> bool {
         self.six
     }
@@ -63,14 +63,14 @@ impl Families {
         self.of(SERVICES, SERVICES_6)
     }
 
-    /// Where DNS listens.
+    /// Returns the addresses of DNS.
     pub(crate) fn dns(self) -> Vec<IpAddr> {
         let mut addresses = vec![GATEWAY.into()];
         addresses.extend(self.six.then_some(IpAddr::from(GATEWAY_6)));
         addresses
     }
 
-    /// The addresses of a node, counted from 1.
+    /// Returns the addresses of a node, counted from 1.
     pub(crate) fn node(self, number: u8) -> Vec<IpAddr> {
         let mut addresses = vec![IpAddr::from(Ipv4Addr::new(203, 0, 113, number))];
         addresses.extend(
@@ -80,7 +80,7 @@ impl Families {
         addresses
     }
 
-    /// The configuration by which a node gives its pods addresses.
+    /// Returns the CNI configuration with the addresses of a node's pods.
     pub(crate) fn cni(self, node: u8, state: &Path) -> serde_json::Value {
         let mut ranges = vec![serde_json::json!([{
             "subnet": PODS,
@@ -105,21 +105,21 @@ impl Families {
                 "type": "bridge",
                 "bridge": BRIDGE,
                 "isGateway": true,
-                // A pod may reach itself by a Service.
+                // A pod may reach itself through a Service.
                 "hairpinMode": true,
                 "ipam": {"type": "host-local", "dataDir": state, "ranges": ranges, "routes": routes},
             }],
         })
     }
 
-    /// Sets up the cluster's side, in its network namespace.
+    /// Configures the cluster's side, in its network namespace.
     pub(crate) fn set_up(self, nodes: u8) -> Result<()> {
         ip(&["link", "set", "lo", "up"])?;
         ip(&["link", "add", BRIDGE, "type", "bridge"])?;
         ip(&["address", "add", &format!("{GATEWAY}/16"), "dev", BRIDGE])?;
         ip(&["link", "add", "nodes0", "type", "bridge"])?;
         if self.six {
-            // Without detection of duplicates, which takes a second, and never ends on a bridge without ports.
+            // Without duplicate address detection, which takes a second, and never ends on a bridge without ports.
             ip(&[
                 "-6",
                 "address",
@@ -152,11 +152,12 @@ impl Families {
     }
 }
 
-/// Lays the line between the machine and the network namespace of the process `of`. It goes away with the namespace.
+/// Creates the link between the machine and the network namespace of the process `of`. It is removed with the
+/// namespace.
 ///
 /// # Errors
 ///
-/// If this machine has an address of that range already.
+/// If this machine already has an address of that range.
 pub(crate) fn connect(of: u32) -> Result<()> {
     let addresses = process::read(Command::new("ip").args(["-oneline", "address"]))?;
     ensure!(

@@ -1,4 +1,4 @@
-//! The programs that a cluster is made of, and how each is configured.
+//! The programs of a cluster, and the configuration of each.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use super::images::PAUSE;
 use super::network::{self, Families};
 use crate::process;
 
-/// Whom a volume's folder belongs to: what etcd runs as unless told otherwise.
+/// The owner of volumes' directories: etcd's user by default.
 const VOLUME_OWNER: &str = "65532";
 
-/// A program that runs for as long as the cluster does.
+/// A program that runs as long as the cluster.
 #[derive(Debug)]
 pub(crate) struct Part {
     name: String,
@@ -24,41 +24,42 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Its process.
+    /// Returns its process ID.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// That it runs.
+    /// Checks that the program runs.
     ///
     /// # Errors
     ///
-    /// If it has ended: with the end of its log.
+    /// If it has ended, with the end of its log.
     pub(crate) fn check(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!(self.obituary(&status.to_string())),
+            Some(status) => bail!(self.describe_end(&status.to_string())),
         }
     }
 
-    /// What to say once it has ended.
-    pub(crate) fn obituary(&self, status: &str) -> String {
+    /// Describes its end, with the end of its log.
+    pub(crate) fn describe_end(&self, status: &str) -> String {
         let log = fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<_> = log.lines().collect();
         let last = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default();
         format!(
-            "{} has ended ({status}); its last words:\n{}",
+            "{} has ended ({status}); the end of its log:
+            {}",
             self.name,
             last.join("\n")
         )
     }
 }
 
-/// Starts parts.
+/// Starts the parts.
 #[derive(Debug)]
 pub(crate) struct Starter<'a> {
-    /// Where everything of the cluster lies.
+    /// The directory of the cluster's state.
     pub(crate) state: &'a Path,
     pub(crate) families: Families,
 }
@@ -88,7 +89,7 @@ impl Starter<'_> {
         format!("--{flag}={}", self.path(name).display())
     }
 
-    /// The API server's own etcd.
+    /// Starts the API server's own etcd.
     pub(crate) fn etcd(&self) -> Result<Part> {
         self.start(
             "etcd",
@@ -96,7 +97,7 @@ impl Starter<'_> {
                 "--listen-client-urls=http://127.0.0.1:2379",
                 "--advertise-client-urls=http://127.0.0.1:2379",
                 "--listen-peer-urls=http://127.0.0.1:2380",
-                // What it keeps ends with the cluster.
+                // Its data end with the cluster.
                 "--unsafe-no-fsync",
                 "--log-level=warn",
             ]),
@@ -126,10 +127,11 @@ impl Starter<'_> {
         self.start("kube-apiserver", &mut command)
     }
 
-    /// Controllers; the one that provisions volumes makes them folders of this machine.
+    /// Starts the controllers. The provisioner of volumes creates them as directories of this machine.
     pub(crate) fn controller_manager(&self) -> Result<Part> {
-        // A folder belongs to whom the process runs as, and kubelet changes no owner of a folder of the machine, as it
-        // does for volumes of real drivers. So it runs as the owner that they are to have, and may read all the same.
+        // A directory belongs to the user of the process. kubelet does not change the owner of a directory of the
+        // machine, as it does for volumes of real drivers. So this runs as the volumes' owner, with the permission to
+        // read everything.
         let mut command = Command::new("setpriv");
         command
             .args(["--reuid", VOLUME_OWNER, "--regid", VOLUME_OWNER, "--clear-groups"])
@@ -146,7 +148,7 @@ impl Starter<'_> {
                 "--enable-hostpath-provisioner",
                 "--use-service-account-credentials=false",
                 "--bind-address=127.0.0.1",
-                // A node that is gone is noticed sooner than by default, but not so soon that a busy machine seems gone.
+                // A lost node is noticed sooner than by default, but not so soon that a busy machine seems lost.
                 "--node-monitor-grace-period=20s",
             ]);
         self.start("kube-controller-manager", &mut command)
@@ -163,7 +165,7 @@ impl Starter<'_> {
         self.start("kube-scheduler", &mut command)
     }
 
-    /// Services' addresses. One for all nodes, which share the machine.
+    /// Starts the Services' proxy: one for all nodes, which share the machine.
     pub(crate) fn proxy(&self) -> Result<Part> {
         let mut command = kubernetes("kube-proxy");
         command
@@ -171,7 +173,7 @@ impl Starter<'_> {
             .args([
                 "--proxy-mode=iptables",
                 "--hostname-override=node1",
-                // Two pods on one bridge would answer each other past the translation of addresses.
+                // Without this, two pods on one bridge would answer each other without address translation.
                 "--masquerade-all",
                 "--conntrack-max-per-core=0",
             ])
@@ -179,7 +181,7 @@ impl Starter<'_> {
         self.start("kube-proxy", &mut command)
     }
 
-    /// DNS, as kubeadm configures it, but that no one outside is asked.
+    /// Starts DNS, configured like kubeadm's, but without a server outside.
     pub(crate) fn dns(&self) -> Result<Part> {
         let addresses: Vec<_> = self.families.dns().iter().map(ToString::to_string).collect();
         let corefile = format!(
@@ -211,7 +213,7 @@ impl Starter<'_> {
         self.node_path(node).join("containerd.sock")
     }
 
-    /// The container runtime of a node.
+    /// Starts the container runtime of a node.
     pub(crate) fn containerd(&self, node: u8) -> Result<Part> {
         let home = self.node_path(node);
         let cni = home.join("cni");
@@ -250,7 +252,7 @@ conf_dir = "{cni}"
         )
     }
 
-    /// Hands a node all images.
+    /// Imports all images into a node.
     pub(crate) fn import(&self, node: u8, archive: &Path) -> Result<()> {
         process::run(
             Command::new("ctr")
@@ -261,7 +263,7 @@ conf_dir = "{cni}"
         )
     }
 
-    /// Whether a node's container runtime answers.
+    /// Checks that a node's container runtime answers.
     pub(crate) fn containerd_answers(&self, node: u8) -> Result<()> {
         process::run(
             Command::new("ctr")
@@ -291,14 +293,14 @@ conf_dir = "{cni}"
             "clusterDNS": self.families.dns(),
             "clusterDomain": "cluster.local",
             "containerRuntimeEndpoint": format!("unix://{}", self.containerd_socket(node).display()),
-            // The machine's disk is not the cluster's: how full it is says nothing here.
+            // How full the machine's disk is says nothing about the cluster.
             "evictionHard": {"memory.available": "100Mi"},
             "imageGCHighThresholdPercent": 100,
             "imageGCLowThresholdPercent": 99,
-            // How soon a changed Secret is in a pod: a minute by default.
+            // The delay until a changed Secret is in a pod: a minute by default.
             "syncFrequency": "10s",
             "serializeImagePulls": false,
-            // By default one for all nodes, each of which would remove the others' logs.
+            // By default all nodes share one directory, and each would remove the logs of the others.
             "podLogsDir": home.join("pod-logs"),
         });
         fs::create_dir_all(&home)?;

@@ -1,4 +1,4 @@
-//! The API server accepts all that is rendered, and says nothing of unknown fields.
+//! The API server accepts all rendered objects, without unknown fields.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -21,12 +21,12 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .short(),
     Scenario::new(
         "updates",
-        "what is rendered may be applied over an earlier version of itself",
+        "manifests can be applied over an earlier version of themselves",
         updates,
     ),
 ];
 
-/// What is expected of each case that renders: what every route gives, byte for byte.
+/// Returns the expected output of each case that renders. Every route prints the same bytes.
 fn rendered(stage: &Stage<'_>) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(stage.checkout.join("host-tests/cases"))? {
@@ -34,7 +34,7 @@ fn rendered(stage: &Stage<'_>) -> Result<Vec<(String, PathBuf)>> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let expected = entry.path().join("expected.yaml");
         let is_rendered = fs::read_to_string(&expected).is_ok_and(|text| text.contains("\nkind: StatefulSet\n"));
-        // A stream has others' objects in it, whose kinds the API server need not know.
+        // A stream contains foreign objects, whose kinds the API server need not know.
         if is_rendered && !name.starts_with("stream") {
             found.push((name, expected));
         }
@@ -43,8 +43,8 @@ fn rendered(stage: &Stage<'_>) -> Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-/// Makes the namespaces that manifests are for, beside the scenario's own. They stay.
-fn make_namespaces(stage: &Stage<'_>, manifests: &str) -> Result<()> {
+/// Creates the namespaces of manifests, besides the scenario's own. They are not deleted.
+fn create_namespaces(stage: &Stage<'_>, manifests: &str) -> Result<()> {
     let named = manifests.lines().filter_map(|line| line.strip_prefix("  namespace: "));
     let named: BTreeSet<_> = named.map(|name| name.trim_matches('"')).collect();
     for namespace in named {
@@ -56,7 +56,7 @@ fn make_namespaces(stage: &Stage<'_>, manifests: &str) -> Result<()> {
     Ok(())
 }
 
-/// Values of a case or an example that are one cluster's, with the arguments that they are rendered with.
+/// Returns the values of a case or an example of a single cluster, with the arguments of its rendering.
 fn inputs(stage: &Stage<'_>, name: &str) -> Result<Option<(PathBuf, Vec<String>)>> {
     let (input, args) = if let Some(example) = name.strip_prefix("example-") {
         (
@@ -64,24 +64,24 @@ fn inputs(stage: &Stage<'_>, name: &str) -> Result<Option<(PathBuf, Vec<String>)
             String::new(),
         )
     } else {
-        let folder = stage.checkout.join("host-tests/cases").join(name);
+        let directory = stage.checkout.join("host-tests/cases").join(name);
         (
-            folder.join("input.yaml"),
-            fs::read_to_string(folder.join("args")).unwrap_or_default(),
+            directory.join("input.yaml"),
+            fs::read_to_string(directory.join("args")).unwrap_or_default(),
         )
     };
     let is_bare = !fs::read_to_string(&input)?
         .lines()
         .any(|line| line.starts_with("kind:"));
-    // The namespace is ours to choose.
+    // The scenario sets the namespace.
     let takes_namespace = args.lines().any(|arg| arg.starts_with("--namespace"));
     Ok((is_bare && !takes_namespace).then(|| (input, args.lines().map(str::to_owned).collect())))
 }
 
-/// The same values with a harmless change, over a live first version: what the API server cannot change may not depend on
-/// it. A changed claim template is refused, shown first. Nothing runs, for no pod is allowed.
+/// Applies values with a harmless change over an installed first version: immutable fields must not depend on the
+/// change. First checks that a changed claim template is refused. No pods run, because a quota allows none.
 fn updates(stage: &Stage<'_>) -> Result<()> {
-    // Some cases name their own namespace in addresses.
+    // Some cases contain their own namespace in addresses.
     let namespace = "default";
     stage.kubectl.apply(
         &json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "no-pods", "namespace": namespace},
@@ -129,7 +129,7 @@ fn updates(stage: &Stage<'_>) -> Result<()> {
             "pod.annotations.updated=yes",
         ])?;
         ensure!(first != second, "{name}: the change changes nothing");
-        make_namespaces(stage, &first)?;
+        create_namespaces(stage, &first)?;
         stage.kubectl.apply(&first).with_context(|| name.clone())?;
         stage.kubectl.feed(&dry_run, &second).with_context(|| name.clone())?;
         stage
@@ -142,13 +142,13 @@ fn updates(stage: &Stage<'_>) -> Result<()> {
     Ok(())
 }
 
-/// An unknown field is refused: shown first, with one that is misspelt.
+/// Checks that an unknown field is refused, first with a misspelt one.
 fn strict(stage: &Stage<'_>) -> Result<()> {
     const DRY_RUN: [&str; 4] = ["apply", "--server-side", "--dry-run=server", "--validate=strict"];
     let cases = rendered(stage)?;
     ensure!(cases.len() > 50, "only {} cases are there", cases.len());
     for (_, path) in &cases {
-        make_namespaces(stage, &fs::read_to_string(path)?)?;
+        create_namespaces(stage, &fs::read_to_string(path)?)?;
     }
     let (_, first) = cases.first().context("no case")?;
     let misspelt = fs::read_to_string(first)?.replace("podManagementPolicy:", "podManagmentPolicy:");
@@ -167,7 +167,7 @@ fn strict(stage: &Stage<'_>) -> Result<()> {
     );
 
     let mut args: Vec<String> = DRY_RUN.map(str::to_owned).to_vec();
-    // Cases share names, which makes one the owner of another's fields.
+    // Cases share names, so one would own another's fields.
     args.push("--force-conflicts".to_owned());
     for (_, path) in &cases {
         args.extend(["--filename".to_owned(), path.display().to_string()]);

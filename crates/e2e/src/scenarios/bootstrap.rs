@@ -1,8 +1,8 @@
-//! Clusters of each kind come up: as many members as asked for, each healthy, and what is written from inside a pod, and
-//! from another namespace by full names, can be read.
+//! Clusters of each kind start: with all members, each healthy. Values written from inside a pod, and from another
+//! namespace by full names, can be read.
 //!
-//! What would make these fail was seen with the source page's own errors: a scheme that is set twice, names of members
-//! without their domain, a token that two clusters share (see `neighbours`).
+//! Errors of the source page show what makes these scenarios fail: a scheme that is set twice, names of members without
+//! their domain, a token that two clusters share (see `neighbours`).
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -23,11 +23,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new("plain-3-7", "etcd 3.7", |stage| {
         bootstrap(stage, json!({"version": "3.7.1"}))
     }),
-    Scenario::new(
-        "tls",
-        "certificates of an authority of its own, for clients and peers",
-        |stage| bootstrap(stage, both("CertManager")),
-    )
+    Scenario::new("tls", "certificates of an own CA, for clients and peers", |stage| {
+        bootstrap(stage, both("CertManager"))
+    })
     .short(),
     Scenario::new("tls-3-5", "the same with etcd 3.5", |stage| {
         bootstrap(stage, with(both("CertManager"), "version", json!("3.5.33")))
@@ -35,18 +33,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::new("tls-3-7", "the same with etcd 3.7", |stage| {
         bootstrap(stage, with(both("CertManager"), "version", json!("3.7.1")))
     }),
-    Scenario::new("tls-clients", "TLS for clients alone", |stage| {
+    Scenario::new("tls-clients", "TLS only for clients", |stage| {
         bootstrap(
             stage,
             json!({"tls": {"client": {"mode": "CertManager"}, "clientCertificates": [{"name": "writer"}]}}),
         )
     }),
-    Scenario::new("tls-peers", "TLS among peers alone", |stage| {
+    Scenario::new("tls-peers", "TLS only among peers", |stage| {
         bootstrap(stage, json!({"tls": {"peer": {"mode": "CertManager"}}}))
     }),
     Scenario::new(
         "tls-self-signed",
-        "the source page's certificates, which sign themselves",
+        "the source page's self-signed certificates",
         |stage| {
             bootstrap(
                 stage,
@@ -56,14 +54,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                     "tls": {
                         "client": {"mode": "CertManager"},
                         "peer": {"mode": "CertManager"},
-                        // One of a name of its own, for it belongs to the whole cluster.
+                        // The issuer has a name of its own, because it is a resource of the whole cluster.
                         "certManager": {"issuer": {"type": "SelfSigned", "name": "e2e-self-signed"}},
                     },
                 }),
             )
         },
     ),
-    Scenario::new("tls-secrets", "certificates that the user brings", secrets),
+    Scenario::new("tls-secrets", "certificates of the user", secrets),
     Scenario::new("srv", "members find each other by SRV records", |stage| {
         bootstrap(stage, json!({"bootstrap": {"discovery": "Srv"}}))
     }),
@@ -93,7 +91,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
-/// CertManager for clients and peers, with a certificate for the writer.
+/// Returns values with CertManager for clients and peers, and a certificate for the writer.
 pub(super) fn both(mode: &str) -> Value {
     json!({"tls": {
         "client": {"mode": mode},
@@ -102,18 +100,18 @@ pub(super) fn both(mode: &str) -> Value {
     }})
 }
 
-/// The values with one more.
+/// Returns values with one more field.
 pub(super) fn with(mut values: Value, key: &str, value: Value) -> Value {
     values[key] = value;
     values
 }
 
 fn bootstrap(stage: &Stage<'_>, values: Value) -> Result<()> {
-    let etcd = stage.etcd("etcd", values)?;
+    let etcd = Etcd::start(stage, "etcd", values)?;
     write(stage, &etcd)
 }
 
-/// A client in another namespace writes and reads back.
+/// Checks that a client in another namespace writes and reads back.
 fn write(stage: &Stage<'_>, etcd: &Etcd<'_>) -> Result<()> {
     let writer = etcd.writer()?;
     writer.more(50)?;
@@ -122,7 +120,7 @@ fn write(stage: &Stage<'_>, etcd: &Etcd<'_>) -> Result<()> {
 }
 
 fn secrets(stage: &Stage<'_>) -> Result<()> {
-    // Whoever brings certificates has them made somewhere: here by the issuer, from requests of the test's own.
+    // Users create their certificates elsewhere: here the issuer does, from the test's own Certificates.
     let names = [
         "localhost",
         "*.etcd.tls-secrets.svc.cluster.local",
@@ -139,7 +137,7 @@ fn secrets(stage: &Stage<'_>) -> Result<()> {
                 "commonName": "etcd",
                 "dnsNames": names,
                 "ipAddresses": ["127.0.0.1"],
-                "issuerRef": {"name": "my-authority"},
+                "issuerRef": {"name": "my-ca"},
                 "usages": ["digital signature", "key encipherment", "server auth", "client auth"],
             },
         })
@@ -148,12 +146,12 @@ fn secrets(stage: &Stage<'_>) -> Result<()> {
         json!({"apiVersion": "cert-manager.io/v1", "kind": "Issuer",
             "metadata": {"name": "nobody", "namespace": stage.namespace}, "spec": {"selfSigned": {}}}),
         json!({"apiVersion": "cert-manager.io/v1", "kind": "Certificate",
-            "metadata": {"name": "my-authority", "namespace": stage.namespace},
-            "spec": {"secretName": "my-authority", "commonName": "mine", "isCA": true,
+            "metadata": {"name": "my-ca", "namespace": stage.namespace},
+            "spec": {"secretName": "my-ca", "commonName": "mine", "isCA": true,
                 "usages": ["cert sign", "digital signature"], "issuerRef": {"name": "nobody"}}}),
         json!({"apiVersion": "cert-manager.io/v1", "kind": "Issuer",
-            "metadata": {"name": "my-authority", "namespace": stage.namespace},
-            "spec": {"ca": {"secretName": "my-authority"}}}),
+            "metadata": {"name": "my-ca", "namespace": stage.namespace},
+            "spec": {"ca": {"secretName": "my-ca"}}}),
         certificate("my-client-tls"),
         certificate("my-peer-tls"),
     ];
@@ -170,22 +168,22 @@ fn secrets(stage: &Stage<'_>) -> Result<()> {
 
 fn dual_stack(stage: &Stage<'_>) -> Result<()> {
     if !Families::here().is_dual() {
-        stage.note("this machine has no IPv6, so nothing was tried");
+        stage.note("skipped: this machine has no IPv6");
         return Ok(());
     }
     let service = json!({"ipFamilies": ["IPv6", "IPv4"], "ipFamilyPolicy": "RequireDualStack"});
-    let etcd = stage.etcd("etcd", with(both("CertManager"), "service", service))?;
+    let etcd = Etcd::start(stage, "etcd", with(both("CertManager"), "service", service))?;
     let service = stage.kubectl.get(&stage.namespace, &["service", "etcd-client"])?;
     let addresses = service["spec"]["clusterIPs"].as_array().map_or(0, Vec::len);
     ensure!(addresses == 2, "the Service has {addresses} addresses");
     write(stage, &etcd)
 }
 
-/// Two clusters with one token and each other's addresses would make one cluster of six, or none. What is rendered shares
-/// nothing: each has its own identity, and a key of one is unknown to the others.
+/// Two clusters with one token and each other's addresses would form one cluster of six, or none. Rendered clusters
+/// share nothing: each has its own ID, and does not contain the keys of the others.
 fn neighbours(stage: &Stage<'_>) -> Result<()> {
     let elsewhere = format!("{}-elsewhere", stage.namespace);
-    stage.make_namespace(&elsewhere)?;
+    stage.create_namespace(&elsewhere)?;
     let clusters = [
         Etcd::apply(stage, &stage.namespace, "etcd", json!({}))?,
         Etcd::apply(stage, &stage.namespace, "orders", both("CertManager"))?,
@@ -194,7 +192,7 @@ fn neighbours(stage: &Stage<'_>) -> Result<()> {
     let mut identities = Vec::new();
     for etcd in &clusters {
         etcd.check()?;
-        let list = etcd.ask(0, &["member", "list"])?;
+        let list = etcd.etcdctl_json(0, &["member", "list"])?;
         identities.push(list["header"]["cluster_id"].as_u64());
         etcd.etcdctl(0, &["put", "whose", &format!("{}/{}", etcd.namespace, etcd.name)])?;
     }
@@ -210,7 +208,7 @@ fn neighbours(stage: &Stage<'_>) -> Result<()> {
             "a cluster has {whose}"
         );
     }
-    // One goes, and the others do not notice.
+    // One cluster is deleted, and the others are not affected.
     let [first, second, third] = clusters;
     stage
         .kubectl

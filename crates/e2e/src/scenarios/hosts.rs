@@ -1,4 +1,4 @@
-//! What tools do that not only render, but install.
+//! Tools that install what they render.
 
 use std::env;
 use std::path::PathBuf;

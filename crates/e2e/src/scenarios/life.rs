@@ -1,5 +1,5 @@
-//! What happens to a cluster in its life, each under a client that writes all the time and in the end reads back every
-//! write that was acknowledged.
+//! Events in the life of a cluster, each under a client that writes continuously, and at the end reads back every
+//! acknowledged write.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .short(),
     Scenario::new(
         "drain",
-        "draining two nodes evicts one member, for the budget keeps the second",
+        "draining two nodes evicts one member, because the budget protects the second",
         drain,
     ),
     Scenario::new(
@@ -34,7 +34,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "a member that lost its volume is replaced",
         emptied_volume,
     ),
-    Scenario::new("renewal", "certificates are renewed, then their authority", renewal),
+    Scenario::new("renewal", "certificates are renewed, then their CA", renewal),
     Scenario::new(
         "renewal-self-signed",
         "the source page's certificates do not survive a renewal, which is why they are not the default",
@@ -46,18 +46,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         "a backup by the CronJob is restored into a new cluster",
         backup,
     ),
-    Scenario::new("defrag", "the CronJob gives space back", defrag),
+    Scenario::new("defrag", "the CronJob frees space", defrag),
     Scenario::new(
         "full-quota",
-        "a full quota raises an alarm, and is recovered from",
+        "a full quota raises an alarm, and can be cleared",
         full_quota,
     ),
 ];
 
-/// With two members down at once nothing is acknowledged: pods are made in parallel, and rolled one by one even so, each
-/// when the one before is ready.
+/// Two members down at once would stop acknowledgements. Pods are created in parallel, but updated one by one, each
+/// when the previous one is ready.
 fn rolling_update(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", both("CertManager"))?;
+    let mut etcd = Etcd::start(stage, "etcd", both("CertManager"))?;
     let writer = etcd.writer()?;
     let before = etcd.pod_uid(0)?;
     etcd.change(json!({"pod": {"annotations": {"rolled": "yes"}}}))?;
@@ -67,9 +67,9 @@ fn rolling_update(stage: &Stage<'_>) -> Result<()> {
     stage.finish(writer, ONE_ELECTION)
 }
 
-/// The second drain is the negative case: with a budget that allowed two, it would end, and writing with it.
+/// The second drain is the negative case: with a budget of two it would succeed, and writes would stop.
 fn drain(stage: &Stage<'_>) -> Result<()> {
-    let etcd = stage.etcd("etcd", both("CertManager"))?;
+    let etcd = Etcd::start(stage, "etcd", both("CertManager"))?;
     let writer = etcd.writer()?;
     let before = etcd.pod_uid(0)?;
     let node = |ordinal| -> Result<String> {
@@ -78,7 +78,7 @@ fn drain(stage: &Stage<'_>) -> Result<()> {
     };
     let (first, second) = (node(0)?, node(1)?);
     let drain = |node: &str, timeout: &str| {
-        // Other scenarios have members on these nodes as well.
+        // Other scenarios have members on these nodes, too.
         let selector = "--pod-selector=e2e=drain";
         stage
             .kubectl
@@ -113,7 +113,7 @@ fn drain(stage: &Stage<'_>) -> Result<()> {
 }
 
 fn killed_leader(stage: &Stage<'_>) -> Result<()> {
-    let etcd = stage.etcd("etcd", json!({}))?;
+    let etcd = Etcd::start(stage, "etcd", json!({}))?;
     let writer = etcd.writer()?;
     let leader = etcd.leader()?;
     let pod = etcd.get_pod(leader)?;
@@ -134,33 +134,33 @@ fn killed_leader(stage: &Stage<'_>) -> Result<()> {
     stage.finish(writer, TWO_ELECTIONS)
 }
 
-/// A member that starts as a new one on an empty volume has forgotten what it voted for. First it is shown that it does
-/// not come back that way, then replaced as `docs/recovery.md` says.
+/// A member that starts as a new one on an empty volume does not know its votes. First checks that it does not start
+/// this way, then replaces it with the steps of `docs/recovery.md`.
 fn emptied_volume(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", json!({}))?;
+    let mut etcd = Etcd::start(stage, "etcd", json!({}))?;
     let writer = etcd.writer()?;
     writer.more(50)?;
     let claim = "etcd-data-etcd-2";
     lose_volume(&etcd, stage, 2, claim)?;
-    let said = eventually("the member with the empty volume to fail", || {
+    let log = eventually("the member with the empty volume to fail", || {
         let pod = etcd.get_pod(2)?;
         let restarts = pod["status"]["containerStatuses"][0]["restartCount"].as_u64();
         (restarts >= Some(1))
             .then(|| stage.logs(&etcd.pod(2), true))
             .transpose()
     })?;
-    let said = said
+    let log = log
         .lines()
         .rev()
         .find(|line| line.contains("panic") || line.contains("fatal"))
         .unwrap_or_default();
     stage.note(format!(
         "a new member on an empty volume: {}",
-        said.chars().take(160).collect::<String>()
+        log.chars().take(160).collect::<String>()
     ));
 
     etcd.change(json!({"bootstrap": {"state": "Existing"}}))?;
-    let list = etcd.ask(0, &["member", "list", "--hex"])?;
+    let list = etcd.etcdctl_json(0, &["member", "list", "--hex"])?;
     let members = list["members"].as_array().context("a list without members")?;
     let lost = members
         .iter()
@@ -184,7 +184,7 @@ fn emptied_volume(stage: &Stage<'_>) -> Result<()> {
     stage.finish(writer, ONE_ELECTION)
 }
 
-/// Takes a member's volume away: its claim goes, with its pod, which the StatefulSet makes anew, both.
+/// Deletes a member's volume: its claim, and its pod. The StatefulSet creates both again.
 fn lose_volume(etcd: &Etcd<'_>, stage: &Stage<'_>, ordinal: u64, claim: &str) -> Result<()> {
     let namespace = ["--namespace", &stage.namespace];
     stage
@@ -198,17 +198,17 @@ fn lose_volume(etcd: &Etcd<'_>, stage: &Stage<'_>, ordinal: u64, claim: &str) ->
         namespace[0],
         namespace[1],
     ])?;
-    eventually("the claim to be made anew", || {
+    eventually("the claim to be created again", || {
         let claim = stage.kubectl.get(&stage.namespace, &["pvc", claim])?;
         let is_new = claim["metadata"]["deletionTimestamp"].is_null() && claim["status"]["phase"] == "Bound";
         Ok(is_new.then_some(()))
     })
 }
 
-/// Certificates of an authority: a renewal needs no restart, for members read theirs for each connection. The authority's
-/// own renewal keeps its key, so what it signed before and after is trusted alike.
+/// Certificates of a CA: a renewal requires no restart, because members read their certificates for each connection.
+/// The CA's own renewal keeps its key, so certificates from before and after are both trusted.
 fn renewal(stage: &Stage<'_>) -> Result<()> {
-    let etcd = stage.etcd("etcd", both("CertManager"))?;
+    let etcd = Etcd::start(stage, "etcd", both("CertManager"))?;
     let writer = etcd.writer()?;
     let leaves = ["etcd-client", "etcd-server", "etcd-user.writer"];
     renew(stage, &leaves)?;
@@ -217,9 +217,9 @@ fn renewal(stage: &Stage<'_>) -> Result<()> {
     rejoins(stage, &etcd, 0)?;
     writer.more(50)?;
 
-    let authorities = authorities(stage)?;
-    ensure!(!authorities.is_empty(), "there is no authority");
-    renew(stage, &authorities.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let cas = cas(stage)?;
+    ensure!(!cas.is_empty(), "there is no CA");
+    renew(stage, &cas.iter().map(String::as_str).collect::<Vec<_>>())?;
     renew(stage, &leaves)?;
     mounted(stage, &etcd)?;
     etcd.renew_client_secret()?;
@@ -235,11 +235,11 @@ fn renewal_self_signed(stage: &Stage<'_>) -> Result<()> {
     let mut values = both("CertManager");
     values["tls"]["certManager"] = issuer;
     values["tls"]["clientCertificates"] = json!([]);
-    let etcd = stage.etcd("etcd", values)?;
+    let etcd = Etcd::start(stage, "etcd", values)?;
     renew(stage, &["etcd-client", "etcd-server"])?;
     mounted(stage, &etcd)?;
     restart(stage, &etcd, 2)?;
-    let said = eventually("the restarted member to be turned away", || {
+    let log = eventually("the restarted member to be turned away", || {
         let log = stage.logs("etcd-2", false)?;
         let line = log
             .lines()
@@ -247,12 +247,12 @@ fn renewal_self_signed(stage: &Stage<'_>) -> Result<()> {
         Ok(line.map(str::to_owned))
     })?;
     ensure!(!is_ready(&etcd, 2)?, "the member is ready all the same");
-    let said: Value = serde_json::from_str(&said).unwrap_or_default();
-    stage.note(format!("after the renewal: {}: {}", said["msg"], said["error"]));
+    let log: Value = serde_json::from_str(&log).unwrap_or_default();
+    stage.note(format!("after the renewal: {}: {}", log["msg"], log["error"]));
     Ok(())
 }
 
-/// Has certificates issued anew, as `cmctl renew` does, and waits until they are.
+/// Triggers new certificates, like `cmctl renew`, and waits until they are issued.
 fn renew(stage: &Stage<'_>, certificates: &[&str]) -> Result<()> {
     let issuing = json!({"status": {"conditions": [{
         "type": "Issuing",
@@ -286,23 +286,23 @@ fn renew(stage: &Stage<'_>, certificates: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The names of all certificates that may sign others.
-fn authorities(stage: &Stage<'_>) -> Result<Vec<String>> {
+/// Returns the names of all certificates of CAs.
+fn cas(stage: &Stage<'_>) -> Result<Vec<String>> {
     let all = stage.kubectl.get(&stage.namespace, &["certificates.cert-manager.io"])?;
     let all = all["items"].as_array().context("a list without items")?;
-    let authorities = all.iter().filter(|certificate| certificate["spec"]["isCA"] == true);
-    Ok(authorities
+    let cas = all.iter().filter(|certificate| certificate["spec"]["isCA"] == true);
+    Ok(cas
         .filter_map(|certificate| certificate["metadata"]["name"].as_str())
         .map(str::to_owned)
         .collect())
 }
 
-/// Waits until all members' containers see the Secrets of now.
+/// Waits until all members' containers see the current Secrets.
 fn mounted(stage: &Stage<'_>, etcd: &Etcd<'_>) -> Result<()> {
     for ordinal in 0..etcd.replicas() {
         let pod = etcd.get_pod(ordinal)?;
         let node = pod["spec"]["nodeName"].as_str().context("a pod on no node")?;
-        let folder = stage
+        let directory = stage
             .cluster
             .pods(node)
             .join(etcd.pod_uid(ordinal)?)
@@ -312,28 +312,28 @@ fn mounted(stage: &Stage<'_>, etcd: &Etcd<'_>) -> Result<()> {
                 continue;
             };
             let secret = stage.kubectl.get(&stage.namespace, &["secret", secret])?;
-            let wanted = crate::issuer::text(&secret, "tls.crt").context("a Secret without tls.crt")?;
-            let file = folder.join(name).join("tls.crt");
+            let current = crate::issuer::text(&secret, "tls.crt").context("a Secret without tls.crt")?;
+            let file = directory.join(name).join("tls.crt");
             eventually(&format!("{} to be the Secret's", file.display()), || {
-                Ok((stage.cluster.read(&file)? == wanted).then_some(()))
+                Ok((stage.cluster.read(&file)? == current).then_some(()))
             })?;
         }
     }
     Ok(())
 }
 
-/// Restarts a member by its pod.
+/// Restarts a member by deleting its pod.
 fn restart(stage: &Stage<'_>, etcd: &Etcd<'_>, ordinal: u64) -> Result<()> {
     let before = etcd.pod_uid(ordinal)?;
     stage
         .kubectl
         .run(&["delete", "pod", &etcd.pod(ordinal), "--namespace", &stage.namespace])?;
-    eventually("the pod to be made anew", || {
+    eventually("the pod to be created again", || {
         Ok((etcd.pod_uid(ordinal)? != before).then_some(()))
     })
 }
 
-/// Restarts a member and waits until it is one again.
+/// Restarts a member and waits until it is healthy.
 fn rejoins(stage: &Stage<'_>, etcd: &Etcd<'_>, ordinal: u64) -> Result<()> {
     restart(stage, etcd, ordinal)?;
     stage.kubectl.wait(
@@ -350,24 +350,25 @@ fn is_ready(etcd: &Etcd<'_>, ordinal: u64) -> Result<bool> {
     Ok(pod["status"]["containerStatuses"][0]["ready"] == true)
 }
 
-/// One minor version at a time, and to 3.7 only once no member's log has entries of 3.5 any more: in those members made
-/// their addresses known in a format that 3.7 does not know, and it ends at the first, `unmarshal should never fail`. A
-/// log begins at the last snapshot, which 3.6 makes every 10,000 writes; without a smaller `snapshotCount` this fails.
+/// Upgrades by one minor version at a time, and to 3.7 only once no member's log contains entries of 3.5: these have
+/// members' addresses in a format that 3.7 does not know, and it ends at the first of them, with `unmarshal should
+/// never fail`. A log begins at the last snapshot, which 3.6 makes every 10,000 writes. Without a smaller
+/// `snapshotCount` this fails.
 fn upgrade(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", with(both("CertManager"), "version", json!("3.5.33")))?;
+    let mut etcd = Etcd::start(stage, "etcd", with(both("CertManager"), "version", json!("3.5.33")))?;
     let writer = etcd.writer()?;
     let mut upgrade = |values: Value| -> Result<()> {
         let version = values["version"].clone();
         etcd.change(values)?;
         etcd.check()?;
-        let status = etcd.ask(0, &["endpoint", "status", "--cluster"])?;
+        let status = etcd.etcdctl_json(0, &["endpoint", "status", "--cluster"])?;
         let members = status.as_array().context("no endpoints")?;
         let all = members.iter().all(|member| member["Status"]["version"] == version);
         ensure!(all && members.len() == 3, "not all members are of {version}: {status}");
         writer.more(50)
     };
     upgrade(json!({"version": "3.6.14", "snapshotCount": 100}))?;
-    // More than one snapshot's worth of writes since the last member of 3.5 has gone.
+    // More writes than between two snapshots, after the last member of 3.5 is gone.
     writer.more(250)?;
     upgrade(json!({"version": "3.7.1", "snapshotCount": null}))?;
     stage.finish(writer, ONE_ELECTION)
@@ -375,15 +376,16 @@ fn upgrade(stage: &Stage<'_>) -> Result<()> {
 
 fn backup(stage: &Stage<'_>) -> Result<()> {
     let backup = json!({"schedule": "0 0 1 1 *", "keep": 2, "claim": {"size": "20Gi"}});
-    let etcd = stage.etcd("etcd", with(both("CertManager"), "backup", backup))?;
+    let etcd = Etcd::start(stage, "etcd", with(both("CertManager"), "backup", backup))?;
     let writer = etcd.writer()?;
     writer.more(200)?;
     let report = writer.finish()?;
     let snapshot = back_up(stage)?;
-    // What is written after the backup is not in it.
+    // A write after the backup, which the backup must not contain.
     etcd.etcdctl(0, &["put", "writer/after", "the backup"])?;
 
-    let restored = stage.etcd(
+    let restored = Etcd::start(
+        stage,
         "restored-etcd",
         json!({"restore": {"claimName": "etcd-backup", "snapshot": snapshot}}),
     )?;
@@ -401,7 +403,7 @@ fn backup(stage: &Stage<'_>) -> Result<()> {
             .is_empty(),
         "a write from after it"
     );
-    // What the new cluster is told survives its restarts: it is restored once.
+    // Writes to the new cluster survive its restarts, because it is restored only once.
     restored.etcdctl(0, &["put", "writer/later", "in the new cluster"])?;
     for ordinal in 0..3 {
         rejoins(stage, &restored, ordinal)?;
@@ -409,13 +411,13 @@ fn backup(stage: &Stage<'_>) -> Result<()> {
     let later = restored.etcdctl(0, &["get", "writer/later", "--print-value-only"])?;
     ensure!(
         later.trim() == "in the new cluster",
-        "a restart restored anew: {later:?}"
+        "a restart restored again: {later:?}"
     );
     stage.note(format!("{kept} writes before the backup, all restored"));
     Ok(())
 }
 
-/// Backs up the cluster `etcd` by its CronJob; returns the snapshot's name.
+/// Backs up the cluster `etcd` with its CronJob. Returns the snapshot's name.
 pub(super) fn back_up(stage: &Stage<'_>) -> Result<String> {
     run_job(stage, "etcd-backup", "backup-now")?;
     let pods = stage
@@ -425,7 +427,7 @@ pub(super) fn back_up(stage: &Stage<'_>) -> Result<String> {
     Ok(format!("{}.db", name.context("a job without a pod")?))
 }
 
-/// Runs a CronJob's job now.
+/// Runs a job of a CronJob now.
 fn run_job(stage: &Stage<'_>, cron_job: &str, name: &str) -> Result<()> {
     let from = format!("--from=cronjob/{cron_job}");
     stage
@@ -446,7 +448,7 @@ fn run_job(stage: &Stage<'_>, cron_job: &str, name: &str) -> Result<()> {
 }
 
 fn sizes(etcd: &Etcd<'_>) -> Result<Vec<u64>> {
-    let status = etcd.ask(0, &["endpoint", "status", "--cluster"])?;
+    let status = etcd.etcdctl_json(0, &["endpoint", "status", "--cluster"])?;
     let members = status.as_array().context("no endpoints")?;
     Ok(members
         .iter()
@@ -455,7 +457,7 @@ fn sizes(etcd: &Etcd<'_>) -> Result<Vec<u64>> {
 }
 
 fn revision(etcd: &Etcd<'_>) -> Result<String> {
-    let status = etcd.ask(0, &["endpoint", "status"])?;
+    let status = etcd.etcdctl_json(0, &["endpoint", "status"])?;
     let revision = status[0]["Status"]["header"]["revision"]
         .as_u64()
         .context("no revision")?;
@@ -463,7 +465,8 @@ fn revision(etcd: &Etcd<'_>) -> Result<String> {
 }
 
 fn defrag(stage: &Stage<'_>) -> Result<()> {
-    let etcd = stage.etcd(
+    let etcd = Etcd::start(
+        stage,
         "etcd",
         with(both("CertManager"), "defrag", json!({"schedule": "0 0 1 1 *"})),
     )?;
@@ -486,9 +489,9 @@ fn defrag(stage: &Stage<'_>) -> Result<()> {
     report.check_pause(ONE_ELECTION)
 }
 
-/// Compacting alone lifts no alarm, and neither does a restart: `docs/recovery.md` has the steps in their order.
+/// Neither compaction nor a restart clears an alarm. `docs/recovery.md` has the steps in their order.
 fn full_quota(stage: &Stage<'_>) -> Result<()> {
-    let etcd = stage.etcd("etcd", with(both("CertManager"), "quota", json!("64Mi")))?;
+    let etcd = Etcd::start(stage, "etcd", with(both("CertManager"), "quota", json!("64Mi")))?;
     let writer = etcd.writer()?;
     let filler = etcd.start_writer("filler", &["--prefix=filler/", "--size=500000"])?;
     eventually("the alarm", || {
@@ -510,6 +513,6 @@ fn full_quota(stage: &Stage<'_>) -> Result<()> {
     writer.more(50)?;
     let report = writer.finish()?;
     stage.note(report.to_string());
-    // How long it was full is the test's doing, so there is no limit to that pause but the test's own.
+    // The scenario decides for how long the quota is full, so the limit of this pause is the scenario's time limit.
     report.check_pause(Duration::from_secs(120))
 }

@@ -1,4 +1,4 @@
-//! What is tried, each in namespaces of its own.
+//! The scenarios, each in namespaces of its own.
 
 mod acceptance;
 mod bootstrap;
@@ -18,15 +18,16 @@ use crate::cluster::Cluster;
 use crate::process;
 use crate::stage::Stage;
 
-/// How many scenarios run at once. Members mostly wait for each other; more than this, and two cores are late for probes.
+/// The number of scenarios that run at once. Members mostly wait for each other. With more of them, two cores are late
+/// for probes.
 const AT_ONCE: usize = 3;
 
-/// One thing that is tried.
+/// A scenario.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scenario {
-    /// Also the name of its namespace.
+    /// The name, also of its namespace.
     pub(crate) name: &'static str,
-    /// What holds if it succeeds.
+    /// What the scenario checks, as a statement.
     pub(crate) about: &'static str,
     /// Whether CI runs it.
     pub(crate) short: bool,
@@ -48,7 +49,7 @@ impl Scenario {
     }
 }
 
-/// All of them.
+/// Returns all scenarios.
 pub(crate) fn all() -> Vec<Scenario> {
     [
         acceptance::SCENARIOS,
@@ -60,11 +61,11 @@ pub(crate) fn all() -> Vec<Scenario> {
     .concat()
 }
 
-/// Those of these names, which may be beginnings of names.
+/// Returns the scenarios with these names or prefixes of names.
 ///
 /// # Errors
 ///
-/// If there is none of a name.
+/// If a name matches none.
 pub(crate) fn named(names: &[String]) -> Result<Vec<Scenario>> {
     let chosen_by = |name: &String, scenario: &Scenario| scenario.name.starts_with(name.as_str());
     if let Some(name) = names
@@ -73,26 +74,26 @@ pub(crate) fn named(names: &[String]) -> Result<Vec<Scenario>> {
     {
         bail!("there is no scenario {name}; `cargo xtask e2e --list` lists them");
     }
-    // Each once, for two runs of one scenario would share their namespaces.
+    // Each only once, because two runs of one scenario would share its namespaces.
     Ok(all()
         .into_iter()
         .filter(|scenario| names.iter().any(|name| chosen_by(name, scenario)))
         .collect())
 }
 
-struct Outcome {
+struct ScenarioResult {
     name: &'static str,
     took: Duration,
     notes: Vec<String>,
     result: Result<()>,
 }
 
-/// Runs scenarios, prints a table, and gives whether all succeeded.
+/// Runs scenarios, prints a table, and returns whether all succeeded.
 pub(crate) fn run(scenarios: &[Scenario], cluster: &Cluster, checkout: &Path, failures: &Path) -> bool {
     let outcomes = Mutex::new(Vec::new());
     let run = |scenario: &Scenario| {
         let outcome = run_one(scenario, cluster, checkout, failures);
-        let sign = if outcome.result.is_ok() { "good" } else { "FAILED" };
+        let sign = if outcome.result.is_ok() { "ok" } else { "FAILED" };
         eprintln!("e2e: {} {sign}, {:.0} s", outcome.name, outcome.took.as_secs_f64());
         outcomes
             .lock()
@@ -116,7 +117,7 @@ pub(crate) fn run(scenarios: &[Scenario], cluster: &Cluster, checkout: &Path, fa
     outcomes.iter().all(|outcome| outcome.result.is_ok())
 }
 
-fn run_one(scenario: &Scenario, cluster: &Cluster, checkout: &Path, failures: &Path) -> Outcome {
+fn run_one(scenario: &Scenario, cluster: &Cluster, checkout: &Path, failures: &Path) -> ScenarioResult {
     let start = Instant::now();
     eprintln!("e2e: {} …", scenario.name);
     let mut notes = Vec::new();
@@ -125,10 +126,10 @@ fn run_one(scenario: &Scenario, cluster: &Cluster, checkout: &Path, failures: &P
         notes = stage.take_notes();
         if let Err(error) = &result {
             match stage.keep_failure(&failures.join(scenario.name)) {
-                Ok(folder) => eprintln!(
+                Ok(directory) => eprintln!(
                     "e2e: {}: {error:#}\n  its pods and logs: {}",
                     scenario.name,
-                    folder.display()
+                    directory.display()
                 ),
                 Err(also) => eprintln!("e2e: {}: {error:#}\n  and its logs: {also:#}", scenario.name),
             }
@@ -136,7 +137,7 @@ fn run_one(scenario: &Scenario, cluster: &Cluster, checkout: &Path, failures: &P
         stage.clear();
         result
     });
-    Outcome {
+    ScenarioResult {
         name: scenario.name,
         took: start.elapsed(),
         notes,
@@ -144,7 +145,7 @@ fn run_one(scenario: &Scenario, cluster: &Cluster, checkout: &Path, failures: &P
     }
 }
 
-fn table(outcomes: &[Outcome]) -> String {
+fn table(outcomes: &[ScenarioResult]) -> String {
     let mut table = String::new();
     let width = outcomes
         .iter()
@@ -153,7 +154,7 @@ fn table(outcomes: &[Outcome]) -> String {
         .unwrap_or_default();
     for outcome in outcomes {
         let result = match &outcome.result {
-            Ok(()) => "good".to_owned(),
+            Ok(()) => "ok".to_owned(),
             Err(error) => format!("FAILED: {error:#}"),
         };
         let _ = writeln!(
@@ -171,7 +172,7 @@ fn table(outcomes: &[Outcome]) -> String {
     table
 }
 
-/// Waits for `condition`, as long as members may take.
+/// Waits for `condition`, within the time limit of members.
 fn eventually<T>(what: &str, condition: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     process::wait(crate::etcd::READY, what, condition)
 }
@@ -183,7 +184,7 @@ mod tests {
     use super::all;
 
     #[test]
-    fn no_scenario_has_a_namespace_of_another() {
+    fn scenarios_share_no_namespace() {
         let names: Vec<&str> = all().iter().map(|scenario| scenario.name).collect();
         let namespaces = names
             .iter()

@@ -1,7 +1,7 @@
-//! What a plan checks, and where it stops.
+//! The checks of a plan, and the steps where it stops.
 //!
-//! Each scenario makes a plan for a cluster that is not as it must be, sees it refused or stopped with nothing lost, and puts
-//! the cluster right, after which the same change goes through.
+//! Each scenario makes a plan for a cluster in an invalid state. The plan is refused or stopped with nothing lost. Then
+//! the scenario fixes the cluster, and the same change succeeds.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,8 +9,8 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::folder::{APPLY, Folder, NOT_STARTED, REFUSED, Route, STEPS, STOPPED};
-use super::{change, make_class, make_issuer};
+use super::directory::{APPLY, NOT_STARTED, PlanDirectory, REFUSED, Route, STEPS, STOPPED};
+use super::{change, create_class, create_issuer};
 use crate::etcd::{Etcd, merge};
 use crate::process;
 use crate::scenarios::bootstrap::both;
@@ -50,7 +50,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     Scenario::new(
         "plan-tls-versions",
-        "members that take only TLS 1.2 come to take only TLS 1.3",
+        "members that accept only TLS 1.2 change to only TLS 1.3",
         |stage| {
             let from = with_tls(json!({"maxVersion": "TLS1.2"}));
             super::carry_out(
@@ -61,8 +61,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             )
         },
     ),
-    Scenario::new("plan-twice", "a plan is carried out by one person at a time", twice),
-    Scenario::new("plan-elsewhere", "a plan is for one cluster", elsewhere),
+    Scenario::new("plan-twice", "a plan is run by one user at a time", twice),
+    Scenario::new("plan-other-cluster", "a plan runs only on its cluster", elsewhere),
 ];
 
 fn with_tls(versions: Value) -> Value {
@@ -71,9 +71,9 @@ fn with_tls(versions: Value) -> Value {
     values
 }
 
-/// With etcd-2 down, a change of the template would have Kubernetes delete another member's pod.
+/// With etcd-2 down, a change of the template would make Kubernetes delete another member's pod.
 fn degraded(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", json!({}))?;
+    let mut etcd = Etcd::start(stage, "etcd", json!({}))?;
     let writer = etcd.writer()?;
     let installed = etcd.values.clone();
     merge(&mut etcd.values, json!({"quota": "4Gi"}));
@@ -89,31 +89,31 @@ fn degraded(stage: &Stage<'_>) -> Result<()> {
         .kubectl
         .run(&["delete", "pod", "etcd-2", namespace[0], namespace[1]])?;
 
-    let folder = Folder::new(stage, &etcd)?;
-    folder.refused(
-        &folder.live()?,
+    let directory = PlanDirectory::new(stage, &etcd)?;
+    directory.refused(
+        &directory.live()?,
         &["cluster-not-healthy", "2 of 3 members are ready", "help: "],
     )?;
-    let before = folder.objects()?;
-    folder.plan(&installed.to_string(), APPLY)?;
-    let run = folder.try_run_within(5)?;
+    let before = directory.objects()?;
+    directory.plan(&installed.to_string(), APPLY)?;
+    let run = directory.try_run_within(5)?;
     run.expect(STOPPED, &["failed: wait until all 3 members serve", "etcd-2"])?;
-    folder.unchanged(&before)?;
+    directory.unchanged(&before)?;
     writer.more(50)?;
 
     stage
         .kubectl
         .run(&["delete", "resourcequota", "two-pods", namespace[0], namespace[1]])?;
     etcd.check()?;
-    folder.run()?;
-    folder.check()?;
+    directory.run()?;
+    directory.check()?;
     writer.more(50)?;
     stage.finish(writer, TWO_ELECTIONS)
 }
 
-/// An image that cannot be had: the update stops at its first member, and any other change would be laid over it.
+/// With an image that cannot be pulled, the update stops at its first member. Any other change would be added to it.
 fn mid_rollout(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", json!({}))?;
+    let mut etcd = Etcd::start(stage, "etcd", json!({}))?;
     let writer = etcd.writer()?;
     let before = etcd.pod_uid(2)?;
     let namespace = ["--namespace", &stage.namespace];
@@ -133,24 +133,24 @@ fn mid_rollout(stage: &Stage<'_>) -> Result<()> {
     })?;
     let installed = etcd.values.clone();
     merge(&mut etcd.values, json!({"quota": "4Gi"}));
-    let folder = Folder::new(stage, &etcd)?;
-    folder.refused(
-        &folder.live()?,
+    let directory = PlanDirectory::new(stage, &etcd)?;
+    directory.refused(
+        &directory.live()?,
         &["cluster-not-healthy", "2 of 3 members are ready", "help: "],
     )?;
-    let objects = folder.objects()?;
-    let apply = folder.rutter_live("apply", &["--yes"])?;
+    let objects = directory.objects()?;
+    let apply = directory.rutter_live("apply", &["--yes"])?;
     apply.expect(REFUSED, &["cluster-not-healthy", "help: "])?;
-    folder.unchanged(&objects)?;
-    // The manifests do not show it, and the plan's first command does.
-    folder.plan(&installed.to_string(), APPLY)?;
-    folder
+    directory.unchanged(&objects)?;
+    // The manifests do not show it, but the plan's first command does.
+    directory.plan(&installed.to_string(), APPLY)?;
+    directory
         .try_run_within(5)?
         .expect(STOPPED, &["failed: wait until all 3 members serve"])?;
-    folder.unchanged(&objects)?;
+    directory.unchanged(&objects)?;
     writer.more(50)?;
 
-    // Kubernetes deletes no pod that is not ready for another template.
+    // Kubernetes deletes no pod that is not ready because of another template.
     let rendered = stage.render(&stage.namespace, "etcd", &installed)?;
     stage.kubectl.apply(&rendered)?;
     stage
@@ -162,7 +162,7 @@ fn mid_rollout(stage: &Stage<'_>) -> Result<()> {
 }
 
 fn canary(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", json!({}))?;
+    let mut etcd = Etcd::start(stage, "etcd", json!({}))?;
     let writer = etcd.writer()?;
     let pods = |etcd: &Etcd<'_>| (0..3).map(|ordinal| etcd.pod_uid(ordinal)).collect::<Result<Vec<_>>>();
     let before = pods(&etcd)?;
@@ -174,11 +174,11 @@ fn canary(stage: &Stage<'_>) -> Result<()> {
         between[..2] == before[..2] && between[2] != before[2],
         "not only etcd-2 has restarted"
     );
-    // Another change would be another update over this one.
+    // Another change would be another update on top of this one.
     let canary = etcd.values.clone();
     merge(&mut etcd.values, json!({"quota": "4Gi"}));
-    let folder = Folder::new(stage, &etcd)?;
-    folder.refused(&folder.live()?, &["cluster-not-healthy", "update.partition: 0"])?;
+    let directory = PlanDirectory::new(stage, &etcd)?;
+    directory.refused(&directory.live()?, &["cluster-not-healthy", "update.partition: 0"])?;
     etcd.values = canary;
     merge(&mut etcd.values, json!({"update": {"partition": 0}}));
     change(stage, &etcd, Route::Script, APPLY)?;
@@ -192,24 +192,24 @@ fn canary(stage: &Stage<'_>) -> Result<()> {
 }
 
 fn no_class(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", json!({}))?;
+    let mut etcd = Etcd::start(stage, "etcd", json!({}))?;
     let writer = etcd.writer()?;
     merge(
         &mut etcd.values,
         json!({"storage": {"data": {"storageClassName": "plan-no-class"}}}),
     );
-    let folder = Folder::new(stage, &etcd)?;
-    let before = folder.objects()?;
-    folder.plan_live(STEPS)?;
-    let run = folder.try_run()?;
+    let directory = PlanDirectory::new(stage, &etcd)?;
+    let before = directory.objects()?;
+    directory.plan_live(STEPS)?;
+    let run = directory.try_run()?;
     run.expect(
         NOT_STARTED,
         &["failed: check that the storage class plan-no-class exists"],
     )?;
-    folder.unchanged(&before)?;
-    make_class(stage, "plan-no-class")?;
-    folder.run()?;
-    folder.check()?;
+    directory.unchanged(&before)?;
+    create_class(stage, "plan-no-class")?;
+    directory.run()?;
+    directory.check()?;
     writer.more(50)?;
     let report = writer.finish()?;
     stage.note(report.to_string());
@@ -217,7 +217,7 @@ fn no_class(stage: &Stage<'_>) -> Result<()> {
 }
 
 fn no_secret(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", json!({}))?;
+    let mut etcd = Etcd::start(stage, "etcd", json!({}))?;
     let writer = etcd.writer()?;
     let object = |kind: &str, name: &str, spec: Value| {
         json!({
@@ -270,35 +270,35 @@ fn no_secret(stage: &Stage<'_>) -> Result<()> {
         &mut etcd.values,
         json!({"tls": {"peer": {"mode": "Secret", "secretName": "members"}}}),
     );
-    let folder = Folder::new(stage, &etcd)?;
-    let before = folder.objects()?;
-    // Rendered objects do not have the user's Secrets.
-    folder.plan(&installed.to_string(), STEPS)?;
-    let run = folder.try_run()?;
+    let directory = PlanDirectory::new(stage, &etcd)?;
+    let before = directory.objects()?;
+    // Rendered objects do not contain the user's Secrets.
+    directory.plan(&installed.to_string(), STEPS)?;
+    let run = directory.try_run()?;
     run.expect(
         NOT_STARTED,
         &["failed: check that the Secret members holds", "has no ca.crt"],
     )?;
-    folder.unchanged(&before)?;
+    directory.unchanged(&before)?;
     stage.kubectl.apply(&secret(issued["data"].clone()))?;
-    folder.run()?;
-    folder.check()?;
+    directory.run()?;
+    directory.check()?;
     writer.more(50)?;
     stage.finish(writer, TWO_ELECTIONS)
 }
 
 /// cert-manager accepts a Certificate of an issuer that does not exist, and waits.
 fn no_issuer(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", json!({}))?;
+    let mut etcd = Etcd::start(stage, "etcd", json!({}))?;
     let writer = etcd.writer()?;
     let pods = |etcd: &Etcd<'_>| (0..3).map(|ordinal| etcd.pod_uid(ordinal)).collect::<Result<Vec<_>>>();
     let before = pods(&etcd)?;
     let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
     let tls = json!({"peer": {"mode": "CertManager"}, "certManager": {"issuer": issuer}});
     merge(&mut etcd.values, json!({"tls": tls}));
-    let folder = Folder::by(Route::Apply, stage, &etcd)?;
-    folder.plan_live(STEPS)?;
-    folder.try_run_within(10)?.expect(
+    let directory = PlanDirectory::by(Route::Apply, stage, &etcd)?;
+    directory.plan_live(STEPS)?;
+    directory.try_run_within(10)?.expect(
         STOPPED,
         &["failed: wait until the certificates are issued", "is not ready"],
     )?;
@@ -306,15 +306,15 @@ fn no_issuer(stage: &Stage<'_>) -> Result<()> {
     let list = etcd.etcdctl(0, &["member", "list"])?;
     ensure!(!list.contains("https"), "etcd looks for a member elsewhere: {list}");
     etcd.check()?;
-    make_issuer(stage, "company")?;
-    folder.run()?;
-    folder.check()?;
+    create_issuer(stage, "company")?;
+    directory.run()?;
+    directory.check()?;
     writer.more(50)?;
     stage.finish(writer, TWO_ELECTIONS)
 }
 
-/// A StatefulSet in the shape of a common chart, made by another tool: `kubectl apply` does not know its fields, and would
-/// keep the variables beside the flags, with which etcd ends.
+/// A StatefulSet like that of a common chart, created by another tool. `kubectl apply` does not own its fields, and
+/// would keep the variables next to the flags, with which etcd ends.
 fn foreign(stage: &Stage<'_>) -> Result<()> {
     let peers = (0..3)
         .map(|ordinal| {
@@ -398,7 +398,7 @@ fn foreign(stage: &Stage<'_>) -> Result<()> {
         &["apply", "--server-side", "--field-manager=helm", "--filename", "-"],
         &objects.join("\n---\n"),
     )?;
-    // As in the example `adopt-chart.yaml`, but for the user.
+    // Like the example `adopt-chart.yaml`, except for the user.
     let values = json!({
         "version": "3.5.33",
         "image": {"repository": "quay.io/coreos/etcd"},
@@ -438,12 +438,12 @@ fn foreign(stage: &Stage<'_>) -> Result<()> {
     stage.finish(writer, TWO_ELECTIONS)
 }
 
-/// A survivor with its data, and members beside it that have restored a snapshot, would serve both under one name. Restored
+/// A survivor with its data, next to members that have restored a snapshot, would serve both under one name. Restored
 /// members have a token of their own, so that they are another cluster.
 fn restore(stage: &Stage<'_>) -> Result<()> {
     let claim = json!({"size": "20Gi", "accessModes": ["ReadWriteMany"]});
     let backup = json!({"schedule": "0 0 1 1 *", "keep": 2, "claim": claim});
-    let mut etcd = stage.etcd("etcd", json!({"backup": backup}))?;
+    let mut etcd = Etcd::start(stage, "etcd", json!({"backup": backup}))?;
     etcd.etcdctl(0, &["put", "when", "before the backup"])?;
     let snapshot = crate::scenarios::life::back_up(stage)?;
     etcd.etcdctl(0, &["put", "when", "after the backup"])?;
@@ -451,12 +451,12 @@ fn restore(stage: &Stage<'_>) -> Result<()> {
         &mut etcd.values,
         json!({"restore": {"claimName": "etcd-backup", "snapshot": snapshot}}),
     );
-    let folder = Folder::new(stage, &etcd)?;
-    folder.refused(&folder.live()?, &["restore", "help: "])?;
+    let directory = PlanDirectory::new(stage, &etcd)?;
+    directory.refused(&directory.live()?, &["restore", "help: "])?;
 
-    // Whoever applies it all the same, and empties two members, gets two clusters that do not meet.
+    // A user who applies it nevertheless, and empties two members, gets two clusters that do not connect.
     let cluster = |ordinal: u64| -> Result<u64> {
-        let status = etcd.ask(ordinal, &["endpoint", "status"])?;
+        let status = etcd.etcdctl_json(ordinal, &["endpoint", "status"])?;
         status[0]["Status"]["header"]["cluster_id"]
             .as_u64()
             .context("no cluster ID")
@@ -489,28 +489,28 @@ fn restore(stage: &Stage<'_>) -> Result<()> {
         etcd.etcdctl(1, &["get", "when", "--print-value-only"]).map(Some)
     })?;
     ensure!(when.trim() == "before the backup", "restored members serve {when:?}");
-    // The survivor restarts for the new template, with its own data, and the others turn it away. Without them it has no
-    // quorum, and etcd serves nobody.
+    // The survivor restarts with the new template and its own data, and the others refuse it. Without them it has no
+    // quorum, so etcd serves nobody.
     eventually("the survivor to have met the others", || {
         let log = stage.logs(&etcd.pod(0), false)?;
         Ok((etcd.pod_uid(0)? != pod && log.contains("cluster ID mismatch")).then_some(()))
     })?;
-    let alone = etcd.etcdctl(0, &["get", "when", "--print-value-only"]);
-    ensure!(alone.is_err(), "the survivor serves {alone:?}");
+    let survivor_reads = etcd.etcdctl(0, &["get", "when", "--print-value-only"]);
+    ensure!(survivor_reads.is_err(), "the survivor serves {survivor_reads:?}");
     stage.note(format!(
         "the survivor is of the cluster {survivor:x}, the others are of {restored:x}"
     ));
     Ok(())
 }
 
-/// The network of these clusters enforces no policies, so a rule of the bridge does it. Nothing among the objects shows it.
+/// The network of these clusters enforces no policies, so a rule of the bridge replaces one. No object shows it.
 fn policy(stage: &Stage<'_>) -> Result<()> {
     const PORT: &str = "23800";
     if !Path::new("/proc/sys/net/bridge/bridge-nf-call-iptables").exists() {
-        stage.note("this machine does not filter what a bridge forwards, so nothing was tried");
+        stage.note("skipped: this machine does not filter packets on a bridge");
         return Ok(());
     }
-    let mut etcd = stage.etcd("etcd", json!({}))?;
+    let mut etcd = Etcd::start(stage, "etcd", json!({}))?;
     let writer = etcd.writer()?;
     merge(&mut etcd.values, json!({"ports": {"peer": 23800}}));
     let rule = |verb: &str| {
@@ -528,10 +528,10 @@ fn policy(stage: &Stage<'_>) -> Result<()> {
         ]);
         process::run(&mut iptables)
     };
-    let folder = Folder::new(stage, &etcd)?;
-    folder.plan_live(STEPS)?;
+    let directory = PlanDirectory::new(stage, &etcd)?;
+    directory.plan_live(STEPS)?;
     rule("--insert")?;
-    let run = folder.try_run_within(40).and_then(|run| {
+    let run = directory.try_run_within(40).and_then(|run| {
         run.expect(
             STOPPED,
             &[
@@ -549,18 +549,21 @@ fn policy(stage: &Stage<'_>) -> Result<()> {
     });
     rule("--delete")?;
     run?;
-    folder.run()?;
-    folder.check()?;
+    directory.run()?;
+    directory.check()?;
     writer.more(50)?;
     stage.finish(writer, TWO_ELECTIONS)
 }
 
 fn twice(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", json!({"replicas": 1}))?;
+    let mut etcd = Etcd::start(stage, "etcd", json!({"replicas": 1}))?;
     let writer = etcd.writer()?;
     merge(&mut etcd.values, json!({"replicas": 2}));
-    let live = Folder::new(stage, &etcd)?.live()?;
-    let (first, second) = (Folder::named(stage, &etcd, "a")?, Folder::named(stage, &etcd, "b")?);
+    let live = PlanDirectory::new(stage, &etcd)?.live()?;
+    let (first, second) = (
+        PlanDirectory::named(stage, &etcd, "a")?,
+        PlanDirectory::named(stage, &etcd, "b")?,
+    );
     first.plan(&live, STEPS)?;
     second.plan(&live, STEPS)?;
     let mut running = first.run_command();
@@ -569,8 +572,8 @@ fn twice(stage: &Stage<'_>) -> Result<()> {
         Ok(stage.kubectl.get(&stage.namespace, &["lease", "rutter-etcd"]).ok())
     })
     .and_then(|_| {
-        for folder in [&first, &second] {
-            folder.try_run()?.expect(
+        for directory in [&first, &second] {
+            directory.try_run()?.expect(
                 NOT_STARTED,
                 &[&format!("carries out a plan for {}/etcd", stage.namespace)],
             )?;
@@ -591,25 +594,25 @@ fn twice(stage: &Stage<'_>) -> Result<()> {
 }
 
 fn elsewhere(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", json!({"replicas": 1}))?;
+    let mut etcd = Etcd::start(stage, "etcd", json!({"replicas": 1}))?;
     let writer = etcd.writer()?;
     merge(&mut etcd.values, json!({"replicas": 2}));
-    let folder = Folder::new(stage, &etcd)?;
-    folder.plan_live(STEPS)?;
-    let first = folder.try_run_with(&["--step", "add-etcd-1"])?;
+    let directory = PlanDirectory::new(stage, &etcd)?;
+    directory.plan_live(STEPS)?;
+    let first = directory.try_run_with(&["--step", "add-etcd-1"])?;
     first.expect(0, &["add etcd-1"])?;
-    let before = folder.objects()?;
+    let before = directory.objects()?;
     let kubectl = process::find("kubectl")?;
-    let path = folder.path_with_kubectl(&format!(
+    let path = directory.path_with_kubectl(&format!(
         "#!/bin/sh\ncase \"$*\" in\n*'get namespace kube-system'*) echo 00000000-0000-4000-8000-000000000000 ;;\n\
          *) exec {} \"$@\" ;;\nesac\n",
         kubectl.display()
     ))?;
-    let run = folder.try_run_by(Path::new(&path))?;
+    let run = directory.try_run_by(Path::new(&path))?;
     run.expect(NOT_STARTED, &["the plan was first run on the cluster"])?;
-    folder.unchanged(&before)?;
-    folder.run()?;
-    folder.check()?;
+    directory.unchanged(&before)?;
+    directory.run()?;
+    directory.check()?;
     writer.more(50)?;
     let report = writer.finish()?;
     stage.note(report.to_string());

@@ -1,10 +1,10 @@
-//! Plans, carried out by their own `run.sh` on what is live, under a client that writes; and what one apply would have
-//! done instead.
+//! Plans, run with their own `run.sh` on live objects, under a client that writes; and the results of one apply
+//! instead.
 //!
-//! After each, the API server is asked what applying a fresh rendering would change, which is nothing, and `rutter plan`
-//! says that nothing is to do.
+//! After each, the API server reports that applying a new rendering would change nothing, and `rutter plan` has nothing
+//! to do.
 
-mod folder;
+mod directory;
 mod guards;
 
 use std::fs;
@@ -12,15 +12,15 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use self::folder::Route::{self, Apply, Script};
-use self::folder::{APPLY, Folder, STEPS};
+use self::directory::Route::{self, Apply, Script};
+use self::directory::{APPLY, PlanDirectory, STEPS};
 use super::bootstrap::{both, with};
 use super::{Scenario, eventually};
 use crate::etcd::{Etcd, merge};
 use crate::stage::Stage;
 use crate::writer::TWO_ELECTIONS;
 
-/// All scenarios with plans.
+/// Returns all scenarios with plans.
 pub(super) fn scenarios() -> Vec<Scenario> {
     [CHANGES, guards::SCENARIOS].concat()
 }
@@ -61,12 +61,12 @@ const CHANGES: &[Scenario] = &[
         killed(stage, Apply, json!({}), json!({"ports": {"peer": 3380}}))
     }),
     Scenario::new("plan-killed-class", "the same while members are replaced", |stage| {
-        make_class(stage, "plan-killed-class")?;
+        create_class(stage, "plan-killed-class")?;
         let to = json!({"storage": {"data": {"storageClassName": "plan-killed-class"}}});
         killed(stage, Script, json!({}), to)
     }),
-    Scenario::new("plan-killed-authority", "the same while the CA changes", |stage| {
-        make_issuer(stage, "company")?;
+    Scenario::new("plan-killed-ca", "the same while the CA changes", |stage| {
+        create_issuer(stage, "company")?;
         let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
         let from = json!({"tls": {"peer": {"mode": "CertManager"}}});
         killed(stage, Apply, from, json!({"tls": {"certManager": {"issuer": issuer}}}))
@@ -95,38 +95,34 @@ const CHANGES: &[Scenario] = &[
             )
         },
     ),
-    Scenario::new("plan-client-tls", "clients have to speak TLS", |stage| {
+    Scenario::new("plan-client-tls", "clients are required to use TLS", |stage| {
         let to = json!({"tls": {"client": {"mode": "CertManager"}, "clientCertificates": [{"name": "writer"}]}});
-        carry_out_alone(stage, Apply, json!({}), to, APPLY)
+        carry_out_without_client(stage, Apply, json!({}), to, APPLY)
     }),
-    Scenario::new("plan-authority", "members get another authority", authority),
+    Scenario::new("plan-ca", "members get another CA", ca),
+    Scenario::new("plan-cas", "members and clients get another CA", |stage| {
+        create_issuer(stage, "company")?;
+        let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
+        let to = json!({"tls": {"certManager": {"issuer": issuer}}});
+        carry_out_without_client(stage, Apply, both("CertManager"), to, STEPS)
+    }),
     Scenario::new(
-        "plan-authorities",
-        "members and clients get another authority",
+        "plan-client-ca",
+        "clients get another CA, and there are more members",
         |stage| {
-            make_issuer(stage, "company")?;
-            let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
-            let to = json!({"tls": {"certManager": {"issuer": issuer}}});
-            carry_out_alone(stage, Apply, both("CertManager"), to, STEPS)
-        },
-    ),
-    Scenario::new(
-        "plan-client-authority",
-        "clients get another authority, and there are more members",
-        |stage| {
-            make_issuer(stage, "company")?;
+            create_issuer(stage, "company")?;
             let from = json!({
                 "tls": {"client": {"mode": "CertManager"}, "clientCertificates": [{"name": "writer"}]},
                 "replicas": 1,
             });
             let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
             let to = json!({"tls": {"certManager": {"issuer": issuer}}, "replicas": 2});
-            carry_out_alone(stage, Script, from, to, STEPS)
+            carry_out_without_client(stage, Script, from, to, STEPS)
         },
     ),
     Scenario::new(
         "plan-self-signed",
-        "certificates that sign themselves give way to those of an authority",
+        "self-signed certificates are replaced by those of a CA",
         self_signed,
     ),
     Scenario::new("plan-class", "data move to volumes of another class", class),
@@ -136,7 +132,7 @@ const CHANGES: &[Scenario] = &[
     Scenario::new("plan-grow", "claims grow", grow),
     Scenario::new(
         "plan-ephemeral",
-        "data that die with their pods survive a change of all",
+        "data that end with their pods survive a change of all",
         |stage| {
             let from = json!({"storage": {"ephemeral": {}}, "quota": "1Gi"});
             carry_out(stage, Script, from, json!({"pod": {"annotations": {"rolled": "yes"}}}))
@@ -151,7 +147,7 @@ const CHANGES: &[Scenario] = &[
         )
     }),
     Scenario::new("plan-service", "the headless Service gets another name", |stage| {
-        carry_out_alone(
+        carry_out_without_client(
             stage,
             Apply,
             json!({}),
@@ -161,9 +157,9 @@ const CHANGES: &[Scenario] = &[
     }),
     Scenario::new(
         "plan-discovery",
-        "members that found each other by a list do so by SRV",
+        "members that found each other by a list use SRV records",
         |stage| {
-            let mut etcd = stage.etcd("etcd", json!({}))?;
+            let mut etcd = Etcd::start(stage, "etcd", json!({}))?;
             let writer = etcd.writer()?;
             merge(&mut etcd.values, json!({"bootstrap": {"discovery": "Srv"}}));
             change(stage, &etcd, Script, STEPS)?;
@@ -176,14 +172,14 @@ const CHANGES: &[Scenario] = &[
     Scenario::new("plan-apply", "changes that one apply does", one_apply),
     Scenario::new(
         "one-apply",
-        "what one apply does where the plan says that it is not safe",
+        "one apply does harm where the plan says that it is unsafe",
         naive,
     ),
 ];
 
-/// Plans a change of what is live and carries it out, under a client that writes all the time.
+/// Plans a change of the live objects and carries it out, under a client that writes continuously.
 fn carry_out(stage: &Stage<'_>, route: Route, from: Value, to: Value) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", from)?;
+    let mut etcd = Etcd::start(stage, "etcd", from)?;
     let writer = etcd.writer()?;
     merge(&mut etcd.values, to);
     change(stage, &etcd, route, STEPS)?;
@@ -191,9 +187,10 @@ fn carry_out(stage: &Stage<'_>, route: Route, from: Value, to: Value) -> Result<
     stage.finish(writer, TWO_ELECTIONS)
 }
 
-/// The same where a client would have to change with the cluster: this one ends before, and what it wrote is counted after.
-fn carry_out_alone(stage: &Stage<'_>, route: Route, from: Value, to: Value, code: i32) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", from)?;
+/// Like `carry_out`, for changes that clients have to follow. The client ends before the change, and its writes are
+/// counted after it.
+fn carry_out_without_client(stage: &Stage<'_>, route: Route, from: Value, to: Value, code: i32) -> Result<()> {
+    let mut etcd = Etcd::start(stage, "etcd", from)?;
     let writer = etcd.writer()?;
     writer.more(100)?;
     let written = writer.finish()?.acknowledged;
@@ -206,30 +203,30 @@ fn carry_out_alone(stage: &Stage<'_>, route: Route, from: Value, to: Value, code
     Ok(())
 }
 
-/// Plans the way to an etcd's values, carries it out, and checks where it has led.
+/// Plans the change to an etcd's values, carries it out, and checks the result.
 fn change(stage: &Stage<'_>, etcd: &Etcd<'_>, route: Route, code: i32) -> Result<()> {
-    let folder = Folder::by(route, stage, etcd)?;
-    folder.change(code)?;
-    folder.check()
+    let directory = PlanDirectory::by(route, stage, etcd)?;
+    directory.change(code)?;
+    directory.check()
 }
 
 fn killed(stage: &Stage<'_>, route: Route, from: Value, to: Value) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", from)?;
+    let mut etcd = Etcd::start(stage, "etcd", from)?;
     let writer = etcd.writer()?;
     merge(&mut etcd.values, to);
-    let folder = Folder::by(route, stage, &etcd)?;
-    folder.plan_live(STEPS)?;
-    let kills = folder.run_and_be_killed(4)?;
+    let directory = PlanDirectory::by(route, stage, &etcd)?;
+    directory.plan_live(STEPS)?;
+    let kills = directory.run_and_be_killed(4)?;
     ensure!(kills >= 3, "it was killed {kills} times only");
-    folder.check()?;
+    directory.check()?;
     writer.more(50)?;
     let report = writer.finish()?;
     stage.note(format!("killed {kills} times; {report}"));
     report.check_pause(TWO_ELECTIONS)
 }
 
-/// An issuer that signs with an authority of its own.
-fn make_issuer(stage: &Stage<'_>, name: &str) -> Result<()> {
+/// Creates an issuer with a CA of its own.
+fn create_issuer(stage: &Stage<'_>, name: &str) -> Result<()> {
     let object = |kind: &str, name: &str, spec: Value| {
         json!({
             "apiVersion": "cert-manager.io/v1",
@@ -238,7 +235,7 @@ fn make_issuer(stage: &Stage<'_>, name: &str) -> Result<()> {
             "spec": spec,
         })
     };
-    let authority = json!({
+    let ca = json!({
         "isCA": true,
         "commonName": name,
         "secretName": name,
@@ -247,15 +244,15 @@ fn make_issuer(stage: &Stage<'_>, name: &str) -> Result<()> {
     });
     let objects = [
         object("Issuer", "itself", json!({"selfSigned": {}})),
-        object("Certificate", name, authority),
+        object("Certificate", name, ca),
         object("Issuer", name, json!({"ca": {"secretName": name}})),
     ];
     let objects = objects.map(|object| object.to_string());
     stage.kubectl.apply(&objects.join("\n---\n"))
 }
 
-fn authority(stage: &Stage<'_>) -> Result<()> {
-    make_issuer(stage, "company")?;
+fn ca(stage: &Stage<'_>) -> Result<()> {
+    create_issuer(stage, "company")?;
     let from = json!({"tls": {"peer": {"mode": "CertManager"}}});
     let issuer = json!({"type": "Existing", "kind": "Issuer", "name": "company"});
     let to = json!({"tls": {"certManager": {"issuer": issuer}}});
@@ -269,7 +266,7 @@ fn self_signed(stage: &Stage<'_>) -> Result<()> {
     carry_out(stage, Apply, from, to)
 }
 
-fn make_class(stage: &Stage<'_>, name: &str) -> Result<()> {
+fn create_class(stage: &Stage<'_>, name: &str) -> Result<()> {
     let default = stage.kubectl.run(&["get", "storageclasses", "--output", "json"])?;
     let classes: Value = serde_json::from_str(&default)?;
     let provisioner = classes["items"][0]["provisioner"]
@@ -288,14 +285,15 @@ fn make_class(stage: &Stage<'_>, name: &str) -> Result<()> {
 }
 
 fn class(stage: &Stage<'_>) -> Result<()> {
-    make_class(stage, "plan-class")?;
+    create_class(stage, "plan-class")?;
     let to = json!({"storage": {"data": {"storageClassName": "plan-class"}}});
     carry_out(stage, Script, json!({}), to)
 }
 
-/// That volumes grow is up to what provides them, and nothing here can: what is seen is that the claims ask for it.
+/// Whether volumes grow depends on their provisioner, and this one cannot. The scenario checks that the claims request
+/// it.
 fn grow(stage: &Stage<'_>) -> Result<()> {
-    make_class(stage, "plan-grow")?;
+    create_class(stage, "plan-grow")?;
     let from = json!({"storage": {"data": {"storageClassName": "plan-grow", "size": "16Gi"}}});
     carry_out(stage, Apply, from, json!({"storage": {"data": {"size": "20Gi"}}}))?;
     let claims = stage.kubectl.get(&stage.namespace, &["persistentvolumeclaims"])?;
@@ -310,16 +308,16 @@ fn grow(stage: &Stage<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The page as it is printed, but for its user, which is not root, and its release, which is not to be had.
+/// The page as printed, except for its user, which is not root, and its release, which is not available.
 fn page(stage: &Stage<'_>) -> Result<()> {
     let page = fs::read_to_string(stage.checkout.join("host-tests/plans/adopt-page/from.yaml"))?;
     let page = page
         .replace("namespace: default", &format!("namespace: {}", stage.namespace))
         .replace("v3.5.15", "v3.5.33");
-    // Volumes here belong to this user, and root could not read them without the capabilities that only the page gives it.
+    // Volumes here belong to this user. Only the page gives root the capabilities to read them.
     let user = "      securityContext: {runAsUser: 65532, runAsGroup: 65532, fsGroup: 65532}\n";
     let page = page.replacen("      containers:\n", &format!("{user}      containers:\n"), 1);
-    // Namespaces here take only pods that are as restricted as can be, and the page's are not.
+    // Namespaces here accept only pods that are as restricted as possible, and the page's are not.
     stage.kubectl.run(&[
         "label",
         "namespace",
@@ -331,7 +329,7 @@ fn page(stage: &Stage<'_>) -> Result<()> {
     let mut etcd = Etcd::found(stage, "etcd", json!({}));
     etcd.check()?;
     let writer = etcd.writer()?;
-    // As in the example `adopt-page.yaml`.
+    // Like the example `adopt-page.yaml`.
     etcd.values = json!({
         "version": "3.5.33",
         "image": {"repository": "quay.io/coreos/etcd"},
@@ -346,7 +344,7 @@ fn page(stage: &Stage<'_>) -> Result<()> {
 }
 
 fn one_apply(stage: &Stage<'_>) -> Result<()> {
-    let mut etcd = stage.etcd("etcd", both("CertManager"))?;
+    let mut etcd = Etcd::start(stage, "etcd", both("CertManager"))?;
     let writer = etcd.writer()?;
     for to in [
         json!({"pod": {"annotations": {"rolled": "yes"}}}),
@@ -360,7 +358,7 @@ fn one_apply(stage: &Stage<'_>) -> Result<()> {
     stage.finish(writer, TWO_ELECTIONS)
 }
 
-/// What the plans are for.
+/// Shows the harm that plans prevent.
 fn naive(stage: &Stage<'_>) -> Result<()> {
     let restarts = |etcd: &Etcd<'_>, ordinal| -> Result<u64> {
         let status = &etcd.get_pod(ordinal)?["status"]["containerStatuses"][0];
@@ -373,45 +371,45 @@ fn naive(stage: &Stage<'_>) -> Result<()> {
             .then_some(()))
     };
 
-    let mut etcd = stage.etcd("up", json!({"replicas": 1}))?;
+    let mut etcd = Etcd::start(stage, "up", json!({"replicas": 1}))?;
     etcd.change(json!({"replicas": 3}))?;
     eventually("the new members to be a cluster of their own", || {
         let id = |ordinal| -> Result<Value> {
-            Ok(etcd.ask(ordinal, &["endpoint", "status"])?[0]["Status"]["header"]["cluster_id"].clone())
+            Ok(etcd.etcdctl_json(ordinal, &["endpoint", "status"])?[0]["Status"]["header"]["cluster_id"].clone())
         };
         Ok((id(0)? != id(1)?).then_some(()))
     })?;
     let read = etcd.etcdctl(1, &["get", "e2e/greeting", "--print-value-only"])?;
     ensure!(read.trim().is_empty(), "the new members know what was written: {read}");
-    stage.note("1 → 3: the new members make a second cluster, with nothing in it, behind the same Services");
+    stage.note("1 → 3: the new members form a second cluster without data, behind the same Services");
 
-    let mut etcd = stage.etcd("down", json!({}))?;
+    let mut etcd = Etcd::start(stage, "down", json!({}))?;
     etcd.change(json!({"replicas": 1}))?;
     eventually("the quorum to be lost", || cannot_write(&etcd))?;
-    stage.note("3 → 1: nothing can be written");
+    stage.note("3 → 1: no write succeeds");
 
-    let mut etcd = stage.etcd("skip", json!({"version": "3.5.33"}))?;
+    let mut etcd = Etcd::start(stage, "skip", json!({"version": "3.5.33"}))?;
     etcd.change(json!({"version": "3.7.1"}))?;
     eventually("a member of 3.7 to end", || Ok((restarts(&etcd, 2)? > 0).then_some(())))?;
-    stage.note("3.5 → 3.7: the first member ends, again and again");
+    stage.note("3.5 → 3.7: the first member ends repeatedly");
 
-    let mut etcd = stage.etcd("peers", json!({}))?;
+    let mut etcd = Etcd::start(stage, "peers", json!({}))?;
     etcd.change(json!({"tls": {"peer": {"mode": "CertManager"}}}))?;
     eventually("the quorum to be lost", || cannot_write(&etcd))?;
-    stage.note("http → https: nothing can be written");
+    stage.note("http → https: no write succeeds");
 
-    let mut etcd = stage.etcd("claims", json!({}))?;
+    let mut etcd = Etcd::start(stage, "claims", json!({}))?;
     let refused = etcd.change(json!({"storage": {"data": {"size": "16Gi"}}}));
-    let said = refused.err().map(|error| format!("{error:#}")).unwrap_or_default();
+    let message = refused.err().map(|error| format!("{error:#}")).unwrap_or_default();
     ensure!(
-        said.contains("Forbidden") || said.contains("forbidden"),
-        "not refused: {said:?}"
+        message.contains("Forbidden") || message.contains("forbidden"),
+        "not refused: {message:?}"
     );
     stage.note("a changed claim template: refused, and half of the rest is applied");
 
-    // And what there is no way for is refused before anything is touched.
+    // A change that has no plan is refused before anything is changed.
     let mut etcd = Etcd::found(stage, "claims", json!({"storage": {"data": {"size": "1Gi"}}}));
     etcd.values["replicas"] = json!(0);
-    let folder = Folder::new(stage, &etcd)?;
-    folder.refused(&folder.live()?, &["replicas"])
+    let directory = PlanDirectory::new(stage, &etcd)?;
+    directory.refused(&directory.live()?, &["replicas"])
 }

@@ -1,4 +1,4 @@
-//! A person's directory, in which plans are made and carried out.
+//! A user's directory, in which plans are made and run.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -29,30 +29,30 @@ const KINDS: &str = "statefulsets,deployments,daemonsets,horizontalpodautoscaler
                      poddisruptionbudgets,networkpolicies,cronjobs,persistentvolumeclaims,pods,controllerrevisions,secrets,\
                      certificates.cert-manager.io,issuers.cert-manager.io";
 
-/// How a plan is made and carried out.
+/// The way in which a plan is made and run.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Route {
-    /// By `rutter plan` from what `kubectl get` prints, and by its `run.sh`.
+    /// With `rutter plan` from the output of `kubectl get`, and with its `run.sh`.
     Script,
-    /// By `rutter apply`, which reads the cluster itself.
+    /// With `rutter apply`, which reads the cluster itself.
     Apply,
 }
 
-/// A directory with the desired `values.yaml`, and plans beside it.
-pub(super) struct Folder<'a> {
+/// A directory with the desired `values.yaml`, and plans next to it.
+pub(super) struct PlanDirectory<'a> {
     pub(super) path: PathBuf,
     route: Route,
     stage: &'a Stage<'a>,
     etcd: &'a Etcd<'a>,
 }
 
-/// What a program ended with.
-pub(super) struct Outcome {
+/// The exit code and output of a program.
+pub(super) struct Finished {
     pub(super) code: Option<i32>,
     pub(super) text: String,
 }
 
-impl Outcome {
+impl Finished {
     fn of(output: &Output) -> Self {
         let (stdout, stderr) = (
             String::from_utf8_lossy(&output.stdout),
@@ -64,7 +64,7 @@ impl Outcome {
         }
     }
 
-    /// Checks the exit code, and that these texts are in the output.
+    /// Checks the exit code, and that the output contains these texts.
     pub(super) fn expect(&self, code: i32, texts: &[&str]) -> Result<()> {
         ensure!(
             self.code == Some(code),
@@ -79,12 +79,12 @@ impl Outcome {
     }
 }
 
-impl<'a> Folder<'a> {
+impl<'a> PlanDirectory<'a> {
     pub(super) fn new(stage: &'a Stage<'a>, etcd: &'a Etcd<'a>) -> Result<Self> {
         Self::named(stage, etcd, "a")
     }
 
-    /// The same for plans on one of the routes.
+    /// Like `new`, for plans with the given route.
     pub(super) fn by(route: Route, stage: &'a Stage<'a>, etcd: &'a Etcd<'a>) -> Result<Self> {
         Ok(Self {
             route,
@@ -92,7 +92,7 @@ impl<'a> Folder<'a> {
         })
     }
 
-    /// A directory of another person, or for another plan.
+    /// Creates a directory of another user, or for another plan.
     pub(super) fn named(stage: &'a Stage<'a>, etcd: &'a Etcd<'a>, name: &str) -> Result<Self> {
         let path = env::temp_dir().join(format!("rutter-e2e-{}-{}-{name}", stage.namespace, etcd.name));
         if path.exists() {
@@ -108,7 +108,7 @@ impl<'a> Folder<'a> {
         })
     }
 
-    /// The live objects, as `kubectl get` prints them.
+    /// Returns the live objects, as `kubectl get` prints them.
     pub(super) fn live(&self) -> Result<String> {
         let namespace = &self.stage.namespace;
         let kubectl = &self.stage.kubectl;
@@ -116,7 +116,7 @@ impl<'a> Folder<'a> {
     }
 
     /// Runs `rutter plan`.
-    pub(super) fn rutter(&self, from: &str, arguments: &[&str]) -> Result<Outcome> {
+    pub(super) fn rutter(&self, from: &str, arguments: &[&str]) -> Result<Finished> {
         fs::write(self.path.join("live.yaml"), from)?;
         let mut rutter = Command::new(self.stage.checkout.join("dist/rutter"));
         rutter
@@ -124,7 +124,7 @@ impl<'a> Folder<'a> {
             .args(["plan", "--from", "live.yaml", "--to", "values.yaml"])
             .args(["--name", &self.etcd.name, "--namespace", &self.stage.namespace])
             .args(arguments);
-        Ok(Outcome::of(&rutter.output()?))
+        Ok(Finished::of(&rutter.output()?))
     }
 
     /// Makes a plan in the directory `plan`.
@@ -133,7 +133,7 @@ impl<'a> Folder<'a> {
         plan.expect(code, &[]).context("rutter plan")
     }
 
-    /// Makes a plan for what is live, in the directory `plan`.
+    /// Makes a plan for the live objects, in the directory `plan`.
     pub(super) fn plan_live(&self, code: i32) -> Result<()> {
         match self.route {
             Route::Script => self.plan(&self.live()?, code),
@@ -152,7 +152,7 @@ impl<'a> Folder<'a> {
         Ok(())
     }
 
-    /// `rutter`, where it reaches the cluster.
+    /// Returns a `rutter` command with access to the cluster.
     fn rutter_command(&self, verb: &str) -> Command {
         let rutter = self.stage.checkout.join("dist/rutter").display().to_string();
         let mut command = self.stage.kubectl.entrance.command(&rutter);
@@ -163,17 +163,17 @@ impl<'a> Folder<'a> {
         command
     }
 
-    /// Runs `rutter plan`, `rutter apply` or `rutter drift` on what is live.
-    pub(super) fn rutter_live(&self, verb: &str, arguments: &[&str]) -> Result<Outcome> {
+    /// Runs `rutter plan`, `rutter apply` or `rutter drift` on the live objects.
+    pub(super) fn rutter_live(&self, verb: &str, arguments: &[&str]) -> Result<Finished> {
         let mut rutter = self.rutter_command(verb);
         rutter
             .args(["--live", "--values", "values.yaml"])
             .args(["--name", &self.etcd.name, "--namespace", &self.stage.namespace])
             .args(arguments);
-        Ok(Outcome::of(&rutter.stdin(Stdio::null()).output()?))
+        Ok(Finished::of(&rutter.stdin(Stdio::null()).output()?))
     }
 
-    /// Plans the way to the values and carries it out: in one apply, or in steps, as the exit code of `rutter plan` says.
+    /// Plans the change to the values and carries it out: in one apply, or in steps, by the exit code of `rutter plan`.
     pub(super) fn change(&self, code: i32) -> Result<()> {
         match self.route {
             Route::Script => {
@@ -190,7 +190,7 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// `run.sh`, or `rutter apply` with the directory of the plan, with the programs of this search path.
+    /// Returns `run.sh`, or `rutter apply` with the directory of the plan, with the programs of this search path.
     fn script(&self, path: &Path) -> Command {
         let mut script = self.stage.kubectl.entrance.command("sh");
         let plan = self.path.join("plan");
@@ -207,33 +207,33 @@ impl<'a> Folder<'a> {
         script
     }
 
-    /// What carries the plan out, ready to be started.
+    /// Returns the command that runs the plan.
     pub(super) fn run_command(&self) -> Command {
         self.script(Path::new(&env::var_os("PATH").unwrap_or_default()))
     }
 
-    /// Carries the plan out.
+    /// Runs the plan.
     pub(super) fn run(&self) -> Result<()> {
         process::run(&mut self.run_command())
     }
 
-    /// Carries the plan out as far as it goes.
-    pub(super) fn try_run(&self) -> Result<Outcome> {
+    /// Runs the plan until it ends or fails.
+    pub(super) fn try_run(&self) -> Result<Finished> {
         self.try_run_with(&[])
     }
 
-    /// The same with arguments.
-    pub(super) fn try_run_with(&self, arguments: &[&str]) -> Result<Outcome> {
-        Ok(Outcome::of(&self.run_command().args(arguments).output()?))
+    /// Like `try_run`, with arguments.
+    pub(super) fn try_run_with(&self, arguments: &[&str]) -> Result<Finished> {
+        Ok(Finished::of(&self.run_command().args(arguments).output()?))
     }
 
-    /// The same with the programs of another search path.
-    pub(super) fn try_run_by(&self, path: &Path) -> Result<Outcome> {
-        Ok(Outcome::of(&self.script(path).output()?))
+    /// Like `try_run`, with the programs of another search path.
+    pub(super) fn try_run_by(&self, path: &Path) -> Result<Finished> {
+        Ok(Finished::of(&self.script(path).output()?))
     }
 
-    /// Carries the plan out as far as it goes, where it waits for so many seconds at most, and not for minutes.
-    pub(super) fn try_run_within(&self, seconds: u32) -> Result<Outcome> {
+    /// Like `try_run`, but each wait of the plan takes at most this many seconds, and not minutes.
+    pub(super) fn try_run_within(&self, seconds: u32) -> Result<Finished> {
         let path = self.path.join("plan/run.sh");
         let script = fs::read_to_string(&path)?;
         let mut changed = 0;
@@ -257,7 +257,7 @@ impl<'a> Folder<'a> {
         outcome
     }
 
-    /// The search path with a program of this text called kubectl before all others.
+    /// Returns the search path with a program called kubectl, of this text, before all others.
     pub(super) fn path_with_kubectl(&self, text: &str) -> Result<OsString> {
         let bin = self.path.join("bin");
         fs::create_dir_all(&bin)?;
@@ -268,9 +268,9 @@ impl<'a> Folder<'a> {
         Ok(env::join_paths([bin].into_iter().chain(env::split_paths(&path)))?)
     }
 
-    /// Carries the plan out although it is killed at the `calls`th call of kubectl, before or behind it in turns, then at the
-    /// twice as manieth, and so on; returns how often it was killed. Calls that only try something do not count: most of them
-    /// come before the first step.
+    /// Runs the plan while it is killed: at the `calls`th call of kubectl, alternately before and after the call, then
+    /// at twice that number, and so on. Returns the number of kills. Calls that only test something do not count,
+    /// because most of them come before the first step.
     pub(super) fn run_and_be_killed(&self, calls: u32) -> Result<u32> {
         let kubectl = process::find("kubectl")?;
         let left = self.path.join("left");
@@ -303,7 +303,7 @@ impl<'a> Folder<'a> {
         bail!("it does not end")
     }
 
-    /// Checks that the cluster is what its values say: by etcd, by the API server, and by another plan.
+    /// Checks that the cluster matches its values: with etcd, with the API server, and with another plan.
     pub(super) fn check(&self) -> Result<()> {
         self.etcd.check()?;
         let diff = self.stage.kubectl.command(&["diff", "--filename", "-"]);
@@ -319,7 +319,7 @@ impl<'a> Folder<'a> {
         Ok(())
     }
 
-    /// All objects that a plan could change, without what changes by itself.
+    /// Returns all objects that a plan could change, without fields that change by themselves.
     pub(super) fn objects(&self) -> Result<BTreeMap<String, Value>> {
         let all = self.stage.kubectl.get(&self.stage.namespace, &[KINDS])?;
         let items = all["items"].as_array().cloned().unwrap_or_default();
@@ -341,7 +341,7 @@ impl<'a> Folder<'a> {
         Ok(objects.collect())
     }
 
-    /// Checks that no object has changed since.
+    /// Checks that no object has changed since `before`.
     pub(super) fn unchanged(&self, before: &BTreeMap<String, Value>) -> Result<()> {
         let after = self.objects()?;
         let names: Vec<&String> = before
