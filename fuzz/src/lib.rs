@@ -1,7 +1,6 @@
-//! What the programs of `fuzz_targets/` have in common. What they try, and what must hold of it, is
-//! `host_tests::fuzz`.
+//! Shared code of the programs in `fuzz_targets/`. The targets and their checks are in `host_tests::fuzz`.
 
-#![allow(clippy::panic, reason = "libFuzzer takes a panic for a finding")]
+#![allow(clippy::panic, reason = "libFuzzer detects a finding by its panic")]
 
 use etcd_package::EtcdPackage;
 use host_tests::fuzz::Target;
@@ -9,7 +8,7 @@ use host_tests::fuzz::Target;
 #[doc(hidden)]
 pub use libfuzzer_sys;
 
-/// Makes a program that fuzzes the target of this name.
+/// Defines the program that fuzzes the target of this name.
 #[macro_export]
 macro_rules! target {
     ($name:literal) => {
@@ -17,11 +16,11 @@ macro_rules! target {
     };
 }
 
-/// Tries `bytes`.
+/// Runs a target with `bytes`.
 ///
 /// # Panics
 ///
-/// If something does not hold.
+/// If a property does not hold.
 pub fn run(name: &str, bytes: &[u8]) {
     let Some(target) = Target::named(name) else {
         panic!("there is no target {name}")

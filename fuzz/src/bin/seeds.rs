@@ -1,4 +1,4 @@
-//! Writes what the fuzzers start from into the folder that it is given: a folder for each target, and `dictionary`.
+//! Writes the fuzzers' seeds into the given directory: a directory for each target, and `dictionary`.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -7,22 +7,22 @@ use std::{env, fs};
 use anyhow::{Context as _, Result};
 use etcd_package::EtcdPackage;
 use host_tests::fuzz::{TARGETS, words};
-// What is built for fuzzing refers to it, whether it fuzzes or not.
+// The flags of fuzzed builds require it, even in a program that does not fuzz.
 use libfuzzer_sys as _;
 
 fn main() -> Result<()> {
-    let folder = PathBuf::from(env::args_os().nth(1).context("the folder to write to")?);
+    let directory = PathBuf::from(env::args_os().nth(1).context("the directory of the seeds is missing")?);
     for target in TARGETS {
-        let folder = folder.join(target.name);
-        fs::create_dir_all(&folder)?;
+        let directory = directory.join(target.name);
+        fs::create_dir_all(&directory)?;
         for (index, seed) in target.seeds()?.into_iter().enumerate() {
-            fs::write(folder.join(index.to_string()), seed)?;
+            fs::write(directory.join(index.to_string()), seed)?;
         }
     }
     let mut dictionary = String::new();
     for word in words(&EtcdPackage)? {
         writeln!(dictionary, "{word:?}")?;
     }
-    fs::write(folder.join("dictionary"), dictionary)?;
+    fs::write(directory.join("dictionary"), dictionary)?;
     Ok(())
 }
