@@ -81,6 +81,9 @@ rutter::codes! {
     Warning WRITES_WAIT = "writes-wait", "on the way there are moments without a quorum";
     Warning CLIENTS_CUT_OFF = "clients-cut-off", "clients have to change with the cluster";
     Warning REACH_CHANGES = "reach-changes", "other clients reach the members than before";
+    Warning DNS_UNKNOWN = "dns-unknown", "members may no longer find each other by names";
+    Warning DRAINS_BLOCKED = "drains-blocked", "a node with a member cannot be drained";
+    Warning PODS_NOT_ADMITTED = "pods-not-admitted", "pods of members may be refused when they are created again";
     Warning SERVICE_STAYS = "service-stays", "a Service that leads to the members is no longer part of the cluster";
     Warning SINGLE_MEMBER = "single-member", "one member has no other to rely on";
     Warning PREPARE_SECRET = "prepare-secret", "a Secret has to hold for new members before they start";

@@ -1130,11 +1130,12 @@ impl Model {
                 let ports = list(&rule["ports"]);
                 let peers = list(&rule["from"]);
                 let is_port = |entry: &Value| entry["port"].to_string().trim_matches('"') == port;
+                let of_namespace = BTreeMap::from([("kubernetes.io/metadata.name".to_owned(), self.namespace.clone())]);
                 let is_peer = |peer: &Value| {
-                    peer.get("namespaceSelector").is_none()
-                        && peer
-                            .get("podSelector")
-                            .is_some_and(|selector| selects(selector, &from.labels))
+                    let (pods, namespaces) = (peer.get("podSelector"), peer.get("namespaceSelector"));
+                    pods.or(namespaces).is_some()
+                        && pods.is_none_or(|selector| selects(selector, &from.labels))
+                        && namespaces.is_none_or(|selector| selects(selector, &of_namespace))
                 };
                 (ports.is_empty() || ports.iter().any(is_port)) && (peers.is_empty() || peers.iter().any(is_peer))
             });

@@ -34,19 +34,23 @@ impl Planner<'_> {
 
     /// Refuses the hooks of pods that end, unless they are understood.
     pub(super) fn check_hooks(&self, diagnostics: &mut Diagnostics) {
-        let ends_pods = !self.template_changes().is_empty()
-            || self.from.replicas != self.to.replicas
-            || self.is_recreated()
-            || self.finishes_update()
-            || self.is_rotated()
-            || self.has_new_client_issuer();
-        if !ends_pods {
+        if !self.ends_pods() {
             return;
         }
         refusal::check_hooks(self.from, self.accepted, diagnostics);
         for earlier in self.from.earlier.known().into_iter().flatten() {
             refusal::check_hooks(&earlier.cluster, self.accepted, diagnostics);
         }
+    }
+
+    /// Whether pods of members end.
+    pub(super) fn ends_pods(&self) -> bool {
+        !self.template_changes().is_empty()
+            || self.from.replicas != self.to.replicas
+            || self.is_recreated()
+            || self.finishes_update()
+            || self.is_rotated()
+            || self.has_new_client_issuer()
     }
 
     /// Why members that are stopped have to run before the change, if they have to: nothing shows what they had when they ran

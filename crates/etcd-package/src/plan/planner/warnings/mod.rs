@@ -1,6 +1,7 @@
 //! Warnings before the first step.
 
 mod clients;
+mod pods;
 
 use rutter::Diagnostic;
 use rutter::quantity::Quantity;
@@ -101,6 +102,8 @@ impl Planner<'_> {
             );
         }
         self.warn_of_clients(&mut warn);
+        self.warn_of_budgets(&mut warn);
+        self.warn_of_limits(&mut warn);
         if let Some(secret) = self.to.peer_secret()
             && self.to.replicas > self.from.replicas
             && !self.to.certificates.contains_key(secret)
