@@ -14,7 +14,7 @@ use rutter_host::Package;
 use crate::args::{Input, Set};
 use crate::failure::{Failure, Located};
 use crate::fleet::{self, Fleet, Opened};
-use crate::observed::{self, Installed, Problem};
+use crate::observed::{self, Installed, NamedSecrets, Problem};
 use crate::sources::Sources;
 use helm_values::{Expression, Kind, Merged, Values};
 
@@ -143,20 +143,20 @@ pub(crate) struct InstalledFile {
 /// Reads what is installed from a file, and of objects those of these kinds.
 pub(crate) fn read_installed(
     path: &Path,
-    kinds: &[ObjectKind],
+    (kinds, rendered): (&[ObjectKind], &NamedSecrets),
     description: &Description,
     name: Option<&str>,
     namespace: &str,
 ) -> Result<InstalledFile, Failure> {
     let (file, reader) = open(path)?;
     let mut text = String::new();
-    let state = match observed::read(reader, kinds) {
+    let state = match observed::read(reader, kinds, rendered) {
         Ok(Installed::Whole(bytes)) => {
             text = String::from_utf8_lossy(&bytes).into_owned();
             let state = stream::decode(&bytes).map_err(|problem| vec![problem]);
             let state = state.and_then(|text| rutter::plan::state(text, description, name, namespace));
             state.map_err(Problem::from).and_then(|state| match state {
-                State::Objects(text) => observed::reduce(&text, kinds).map(State::Objects),
+                State::Objects(text) => observed::reduce(&text, kinds, rendered).map(State::Objects),
                 values @ State::Values(_) => Ok(values),
             })
         }
@@ -187,7 +187,13 @@ fn installed(package: &Package, description: &Description, input: &Input) -> Res
     }
     let installation = &input.installation;
     let (name, namespace) = (installation.name.as_deref(), &installation.namespace);
-    let InstalledFile { name, state, .. } = read_installed(path, &package.observes()?, description, name, namespace)?;
+    let InstalledFile { name, state, .. } = read_installed(
+        path,
+        (&package.observes()?, &NamedSecrets::new()),
+        description,
+        name,
+        namespace,
+    )?;
     let refused = |diagnostics: Vec<Diagnostic>| {
         let shown = diagnostics.iter().map(|problem| problem.display(&name).to_string());
         let shown = shown.collect::<String>();

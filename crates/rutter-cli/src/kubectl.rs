@@ -13,7 +13,7 @@ use rutter::plan::Target;
 use rutter::stream;
 
 use crate::args::Cluster;
-use crate::observed::{self, Problem};
+use crate::observed::{self, Problem, SecretValues};
 
 /// The beginning of a cluster's identity if that is the UID of the plan's own namespace.
 pub(crate) const OF_NAMESPACE: &str = "namespace-";
@@ -300,12 +300,12 @@ impl Kubectl {
         }
     }
 
-    /// The data of a Secret as base64, by their keys; none if there is no such Secret.
+    /// The values of a Secret; none if there is no such Secret.
     ///
     /// # Errors
     ///
     /// If kubectl does not print one Secret.
-    pub(crate) fn secret(&self, target: &Target, namespace: &str, name: &str) -> Result<BTreeMap<String, String>> {
+    pub(crate) fn secret(&self, target: &Target, namespace: &str, name: &str) -> Result<Option<SecretValues>> {
         let namespace = format!("--namespace={namespace}");
         let arguments = [
             "get",
@@ -318,12 +318,15 @@ impl Kubectl {
         ];
         let text = self.pinned(target).run(&arguments)?;
         if text.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(None);
         }
         // An error would quote what it does not understand.
         let secret: Secret =
             serde_json::from_str(&text).map_err(|_| anyhow!("kubectl does not print the Secret {name:?}"))?;
-        Ok(secret.data)
+        Ok(Some(SecretValues {
+            data: secret.data,
+            annotations: secret.metadata.annotations,
+        }))
     }
 
     /// One object as a stream, or nothing if there is none.
@@ -395,6 +398,14 @@ impl Kubectl {
 struct Secret {
     #[serde(default)]
     data: BTreeMap<String, String>,
+    #[serde(default)]
+    metadata: SecretMetadata,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct SecretMetadata {
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 /// The objects of an answer of kubectl.

@@ -53,12 +53,17 @@ pub(crate) enum Installed {
 /// # Errors
 ///
 /// If it cannot be read, or is larger than one document may be and does not consist of objects.
-pub(crate) fn read(reader: impl Read, kinds: &[ObjectKind]) -> Result<Installed, Problem> {
-    read_beyond(WHOLE, reader, kinds)
+pub(crate) fn read(reader: impl Read, kinds: &[ObjectKind], rendered: &NamedSecrets) -> Result<Installed, Problem> {
+    read_beyond(WHOLE, reader, kinds, rendered)
 }
 
 /// The same where a text is read as a whole up to this size.
-fn read_beyond(whole: usize, mut reader: impl Read, kinds: &[ObjectKind]) -> Result<Installed, Problem> {
+fn read_beyond(
+    whole: usize,
+    mut reader: impl Read,
+    kinds: &[ObjectKind],
+    rendered: &NamedSecrets,
+) -> Result<Installed, Problem> {
     let mut start = Vec::new();
     let most = u64::try_from(whole).unwrap_or(u64::MAX);
     reader
@@ -70,7 +75,10 @@ fn read_beyond(whole: usize, mut reader: impl Read, kinds: &[ObjectKind]) -> Res
         return Ok(Installed::Whole(start));
     }
     let is_json = start.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    let mut kept = Kept::new(kinds);
+    let mut kept = Kept {
+        rendered: Some(rendered),
+        ..Kept::new(kinds)
+    };
     let all = io::Cursor::new(start).chain(reader);
     if is_json {
         json::read(all, &mut kept)?;
@@ -99,13 +107,16 @@ pub(crate) fn read_json(reader: impl Read, kinds: &[ObjectKind]) -> Result<Strin
 /// # Errors
 ///
 /// If it does not consist of objects.
-pub(crate) fn reduce(text: &str, kinds: &[ObjectKind]) -> Result<String, Problem> {
+pub(crate) fn reduce(text: &str, kinds: &[ObjectKind], rendered: &NamedSecrets) -> Result<String, Problem> {
     let nodes = stream::objects(text)?;
     let is_kept = |node: &Node| matches!(kind_of(node, kinds), Some(kind) if !kind.keys_only);
     if kinds.is_empty() || nodes.iter().all(is_kept) {
         return Ok(text.to_owned());
     }
-    let mut kept = Kept::new(kinds);
+    let mut kept = Kept {
+        rendered: Some(rendered),
+        ..Kept::new(kinds)
+    };
     for node in nodes {
         kept.add(node)?;
     }
@@ -129,6 +140,8 @@ struct Kept<'a> {
     text: String,
     /// Whether nothing may be left out.
     is_answer: bool,
+    /// The Secrets that the package has rendered itself.
+    rendered: Option<&'a NamedSecrets>,
 }
 
 impl<'a> Kept<'a> {
@@ -137,6 +150,7 @@ impl<'a> Kept<'a> {
             kinds,
             text: String::new(),
             is_answer: false,
+            rendered: None,
         }
     }
 
@@ -145,11 +159,31 @@ impl<'a> Kept<'a> {
         if !self.kinds.is_empty() {
             match kind_of(&node, self.kinds) {
                 None => return Ok(()),
-                Some(kind) if kind.keys_only => keep_keys(&mut node),
+                Some(kind) if kind.keys_only => {
+                    let rendered = self
+                        .rendered
+                        .and_then(|rendered| rendered.get(text_at(&node, "metadata.name")));
+                    let shown = rendered
+                        .filter(|_| is_secret(&node))
+                        .map(|rendered| values_of(&node).shown(rendered));
+                    keep_keys(&mut node);
+                    if let Some(shown) = shown {
+                        shown.write_into(&mut node);
+                    }
+                }
                 Some(_) => {}
             }
         }
         self.add_text(&node.to_text().0)
+    }
+
+    /// Whether the package has rendered an object of this name whose values are kept back.
+    fn has_rendered(&self, object: &serde_json::Map<String, serde_json::Value>) -> bool {
+        let name = object
+            .get("metadata")
+            .and_then(|metadata| metadata.get("name")?.as_str());
+        let rendered = self.rendered.zip(name);
+        rendered.is_some_and(|(rendered, name)| rendered.contains_key(name))
     }
 
     fn add_text(&mut self, object: &str) -> Result<(), Problem> {
@@ -215,36 +249,160 @@ fn plural(kind: &str) -> String {
     }
 }
 
-/// A Secret by its namespace and name, and its data as base64.
-pub(crate) type SecretData = BTreeMap<(String, String), BTreeMap<String, String>>;
+/// The values of a Secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SecretValues {
+    /// Its data, as base64.
+    pub(crate) data: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
+}
 
-/// The data of the Secrets among manifests. Those without a namespace are in `namespace`.
-pub(crate) fn secret_data(manifests: &[Manifest], namespace: &str) -> SecretData {
+/// The values of Secrets, by namespace and name.
+pub(crate) type Secrets = BTreeMap<(String, String), SecretValues>;
+
+/// The values of Secrets whose names are those of one only.
+pub(crate) type NamedSecrets = BTreeMap<String, SecretValues>;
+
+/// The values of a Secret that a package may know, because it has rendered them itself. The others are none.
+#[derive(Debug, Default)]
+pub(crate) struct ShownValues {
+    data: BTreeMap<String, Option<String>>,
+    annotations: BTreeMap<String, Option<String>>,
+}
+
+/// The annotation in which `kubectl apply` keeps the last applied object, with all its values.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+impl SecretValues {
+    /// Returns those values that are as the package has rendered them.
+    pub(crate) fn shown(&self, rendered: &Self) -> ShownValues {
+        let data = self.data.iter().map(|(key, value)| {
+            let same = rendered
+                .data
+                .get(key)
+                .filter(|rendered| is_same_base64(value, rendered));
+            (key.clone(), same.cloned())
+        });
+        let annotations = self.annotations.iter().map(|(key, value)| {
+            let shown = match key.as_str() {
+                LAST_APPLIED => without_values(value),
+                _ => rendered
+                    .annotations
+                    .get(key)
+                    .filter(|rendered| *rendered == value)
+                    .cloned(),
+            };
+            (key.clone(), shown)
+        });
+        ShownValues {
+            data: data.collect(),
+            annotations: annotations.collect(),
+        }
+    }
+}
+
+impl ShownValues {
+    /// Writes the values into a Secret, in place of those that were kept back.
+    fn write_into(&self, secret: &mut Node) {
+        set(secret, "data", &self.data);
+        let Value::Mapping(fields) = &mut secret.value else {
+            return;
+        };
+        fields.retain(|field| field.key.scalar.text != "stringData");
+        for metadata in fields.iter_mut().filter(|field| field.key.scalar.text == "metadata") {
+            set(&mut metadata.value, "annotations", &self.annotations);
+        }
+    }
+}
+
+/// Sets a field to a map of texts, or removes it if that is empty.
+fn set(node: &mut Node, field: &str, map: &BTreeMap<String, Option<String>>) {
+    let Value::Mapping(fields) = &mut node.value else {
+        return;
+    };
+    fields.retain(|entry| entry.key.scalar.text != field);
+    if map.is_empty() {
+        return;
+    }
+    let text = serde_json::json!({ field: map }).to_string();
+    if let Ok(Some(Node {
+        value: Value::Mapping(entries),
+        ..
+    })) = yaml::parse(&text, 0, 1)
+    {
+        fields.extend(entries);
+    }
+}
+
+/// An object in JSON with its keys only.
+fn without_values(text: &str) -> Option<String> {
+    fn forget_all(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(fields) => fields.values_mut().for_each(forget_all),
+            serde_json::Value::Array(items) => items.iter_mut().for_each(forget_all),
+            value => *value = serde_json::Value::Null,
+        }
+    }
+    let mut value = serde_json::from_str(text).ok()?;
+    forget_all(&mut value);
+    Some(value.to_string())
+}
+
+/// The values of the Secrets among manifests. Those without a namespace are in `namespace`.
+pub(crate) fn secrets(manifests: &[Manifest], namespace: &str) -> Secrets {
     let secrets = manifests
         .iter()
         .filter(|manifest| (&*manifest.api_version, &*manifest.kind) == ("v1", "Secret"));
     secrets
         .filter_map(|secret| {
             let node = yaml::parse(&secret.document, 0, 1).ok().flatten()?;
-            let entries = |field: &str| {
-                let entries = node.get(field).and_then(Node::entries).unwrap_or_default();
-                entries
-                    .iter()
-                    .filter_map(|entry| Some((entry.key.scalar.text.clone(), entry.value.as_str()?.to_owned())))
-                    .collect::<BTreeMap<String, String>>()
-            };
-            // An API server prefers `stringData`.
-            let mut data = entries("data");
-            let strings = entries("stringData").into_iter();
-            data.extend(strings.map(|(key, text)| (key, BASE64_STANDARD.encode(text))));
             let namespace = secret.namespace.clone().unwrap_or_else(|| namespace.to_owned());
-            Some(((namespace, secret.name.clone()), data))
+            Some(((namespace, secret.name.clone()), values_of(&node)))
         })
         .collect()
 }
 
+/// The same by their names alone, for a text in which Secrets need not have a namespace.
+pub(crate) fn named_secrets(manifests: &[Manifest]) -> NamedSecrets {
+    let mut named: BTreeMap<String, Vec<SecretValues>> = BTreeMap::new();
+    for ((_, name), values) in secrets(manifests, "") {
+        named.entry(name).or_default().push(values);
+    }
+    named
+        .into_iter()
+        .filter_map(|(name, mut values)| Some((name, values.pop().filter(|_| values.is_empty())?)))
+        .collect()
+}
+
+/// The values of a Secret.
+fn values_of(secret: &Node) -> SecretValues {
+    let entries = |path: &str| {
+        let entries = secret.at(path).and_then(Node::entries).unwrap_or_default();
+        entries
+            .iter()
+            .filter_map(|entry| Some((entry.key.scalar.text.clone(), entry.value.as_str()?.to_owned())))
+            .collect::<BTreeMap<String, String>>()
+    };
+    // An API server prefers `stringData`.
+    let mut data = entries("data");
+    let strings = entries("stringData").into_iter();
+    data.extend(strings.map(|(key, text)| (key, BASE64_STANDARD.encode(text))));
+    SecretValues {
+        data,
+        annotations: entries("metadata.annotations"),
+    }
+}
+
+fn is_secret(node: &Node) -> bool {
+    (text_at(node, "apiVersion"), text_at(node, "kind")) == ("v1", "Secret")
+}
+
+fn text_at<'n>(node: &'n Node, path: &str) -> &'n str {
+    node.at(path).and_then(Node::as_str).unwrap_or_default()
+}
+
 /// Whether two texts of base64 have the same bytes, whatever their line breaks.
-pub(crate) fn is_same_base64(a: &str, b: &str) -> bool {
+fn is_same_base64(a: &str, b: &str) -> bool {
     let bytes = |text: &str| {
         let text: String = text.split_ascii_whitespace().collect();
         BASE64_STANDARD.decode(text).ok()
@@ -252,28 +410,18 @@ pub(crate) fn is_same_base64(a: &str, b: &str) -> bool {
     bytes(a).is_some_and(|a| bytes(b) == Some(a))
 }
 
-/// Writes these data, which the package has rendered itself, into the Secrets of a stream, in place of values that were kept
-/// from it.
+/// Writes these values into the Secrets of a stream, in place of values that were kept from the package.
 ///
 /// # Errors
 ///
 /// If it is no stream of objects.
-pub(crate) fn with_secret_data(text: &str, known: &SecretData) -> Result<String, Problem> {
+pub(crate) fn with_values(text: &str, shown: &BTreeMap<(String, String), ShownValues>) -> Result<String, Problem> {
     let mut kept = Kept::new(&[]);
     for mut node in stream::objects(text)? {
-        let text = |node: &Node, path: &str| node.at(path).and_then(Node::as_str).unwrap_or_default().to_owned();
-        let id = (text(&node, "metadata.namespace"), text(&node, "metadata.name"));
-        let is_secret = (text(&node, "apiVersion"), text(&node, "kind")) == ("v1".to_owned(), "Secret".to_owned());
-        if let (true, Some(data), Value::Mapping(fields)) = (is_secret, known.get(&id), &mut node.value) {
-            let of_data = fields.iter_mut().filter(|field| field.key.scalar.text == "data");
-            for entry in of_data.flat_map(|field| match &mut field.value.value {
-                Value::Mapping(entries) => entries.as_mut_slice(),
-                _ => &mut [],
-            }) {
-                if let Some(value) = data.get(&entry.key.scalar.text) {
-                    entry.value.value = Value::Scalar(Scalar::quoted(value.clone()));
-                }
-            }
+        let text = |path: &str| text_at(&node, path).to_owned();
+        let id = (text("metadata.namespace"), text("metadata.name"));
+        if let (true, Some(shown)) = (is_secret(&node), shown.get(&id)) {
+            shown.write_into(&mut node);
         }
         kept.add(node)?;
     }
@@ -379,9 +527,9 @@ mod tests {
     }
 
     fn objects(text: &[u8]) -> Result<String, Problem> {
-        match read_beyond(SOME, text, &kinds())? {
+        match read_beyond(SOME, text, &kinds(), &NamedSecrets::new())? {
             Installed::Objects(text) => Ok(text),
-            Installed::Whole(bytes) => reduce(&String::from_utf8(bytes).expect("text"), &kinds()),
+            Installed::Whole(bytes) => reduce(&String::from_utf8(bytes).expect("text"), &kinds(), &NamedSecrets::new()),
         }
     }
 
@@ -537,37 +685,107 @@ mod tests {
         );
     }
 
-    #[test]
-    fn only_data_that_were_rendered_are_handed_over() {
-        let manifest = Manifest {
+    /// A Secret that a package renders.
+    fn rendered() -> Vec<Manifest> {
+        vec![Manifest {
             api_version: "v1".to_owned(),
             kind: "Secret".to_owned(),
             name: "s".to_owned(),
             namespace: None,
             file_name: "s.yaml".to_owned(),
-            document: "data: {a: b25l, b: b25l}\nstringData: {b: two, c: three}\n".to_owned(),
-        };
-        let mut data = secret_data(&[manifest], "shop");
-        let of = data.get_mut(&("shop".to_owned(), "s".to_owned())).expect("the Secret");
+            document:
+                "metadata: {annotations: {note: here}}\ndata: {a: b25l, b: b25l}\nstringData: {b: two, c: three}\n"
+                    .to_owned(),
+        }]
+    }
+
+    #[test]
+    fn only_values_that_were_rendered_are_handed_over() {
+        let rendered = secrets(&rendered(), "shop");
+        let id = ("shop".to_owned(), "s".to_owned());
+        let of = &rendered[&id];
         assert_eq!(
-            of.clone().into_values().collect::<Vec<_>>(),
+            of.data.clone().into_values().collect::<Vec<_>>(),
             ["b25l", "dHdv", "dGhyZWU="]
         );
         assert!(is_same_base64("b2 5l\n", "b25l") && !is_same_base64("b25l", "dHdv") && !is_same_base64("?", "?"));
-        // The installed value is another one.
-        of.remove("c");
+        let map = |entries: &[(&str, &str)]| {
+            let entries = entries
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            entries.collect::<BTreeMap<_, _>>()
+        };
+        let installed = SecretValues {
+            data: map(&[("a", "b25l\n"), ("c", "aGlkZGVu"), ("d", "aGlkZGVu")]),
+            annotations: map(&[
+                ("note", "hidden"),
+                (
+                    LAST_APPLIED,
+                    r#"{"data": {"a": "hidden"}, "metadata": {"annotations": {"note": "hidden"}}}"#,
+                ),
+            ]),
+        };
+        let shown = BTreeMap::from([(id, installed.shown(of))]);
         let secret = |namespace: &str| {
             format!(
                 "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: {namespace}}}\ndata: {{a: null, c: null, d: \
                  null}}\n"
             )
         };
-        let text = with_secret_data(&(secret("shop") + &secret("bank")), &data).expect("objects");
+        let text = with_values(&(secret("shop") + &secret("bank")), &shown).expect("objects");
+        assert!(!text.contains("hidden") && !text.contains("aGlkZGVu"), "{text}");
         let nodes = stream::objects(&text).expect("objects");
         let shown = |node: &Node| ["a", "c", "d"].map(|key| node.at(&format!("data.{key}")).is_some_and(Node::is_null));
         assert_eq!(shown(&nodes[0]), [false, true, true]);
         assert_eq!(nodes[0].at("data.a").and_then(Node::as_str), Some("b25l"));
+        assert!(
+            nodes[0].at("metadata.annotations.note").is_some_and(Node::is_null),
+            "{text}"
+        );
+        let last_applied = nodes[0]
+            .at("metadata.annotations")
+            .and_then(|notes| notes.get(LAST_APPLIED));
+        assert_eq!(
+            last_applied.and_then(Node::as_str),
+            Some(r#"{"data":{"a":null},"metadata":{"annotations":{"note":null}}}"#)
+        );
         assert_eq!(shown(&nodes[1]), [true; 3]);
+    }
+
+    #[test]
+    fn secrets_of_a_file_are_compared_as_well() {
+        let secret = "- apiVersion: v1\n  kind: Secret\n  metadata: {name: s, annotations: {note: here, other: hidden}}\n  data: \
+                      {a: b25l, d: aGlkZGVu}\n  stringData: {b: two, c: hidden}\n";
+        let rendered = named_secrets(&rendered());
+        for text in [list(secret), list(&(event().repeat(20) + secret))] {
+            let objects = match read_beyond(SOME, text.as_bytes(), &kinds(), &rendered).expect("objects") {
+                Installed::Objects(text) => text,
+                Installed::Whole(_) => reduce(&text, &kinds(), &rendered).expect("objects"),
+            };
+            assert!(
+                !objects.contains("hidden") && !objects.contains("aGlkZGVu"),
+                "{objects}"
+            );
+            let node = &stream::objects(&objects).expect("objects")[0];
+            let text = |path: &str| node.at(path).and_then(Node::as_str);
+            assert_eq!(
+                (text("data.a"), text("data.b")),
+                (Some("b25l"), Some("dHdv")),
+                "{objects}"
+            );
+            assert_eq!(text("metadata.annotations.note"), Some("here"), "{objects}");
+            for hidden in ["data.c", "data.d", "metadata.annotations.other"] {
+                assert!(node.at(hidden).is_some_and(Node::is_null), "{hidden}: {objects}");
+            }
+            assert!(node.get("stringData").is_none(), "{objects}");
+        }
+        let json = "{\"apiVersion\": \"v1\", \"kind\": \"Secret\", \"metadata\": {\"name\": \"s\"}, \"data\": {\"a\": \"b25l\", \
+                    \"d\": \"aGlkZGVu\"}}";
+        let Installed::Objects(objects) = read_beyond(10, json.as_bytes(), &kinds(), &rendered).expect("objects")
+        else {
+            panic!("{json}");
+        };
+        assert!(objects.contains("b25l") && !objects.contains("aGlkZGVu"), "{objects}");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::failure::{Failure, Located};
 use crate::files::NewFile;
 use crate::inputs::{self, MergedInputs};
 use crate::kubectl::{Further, Kubectl, Live, OF_NAMESPACE};
-use crate::observed::SecretData;
+use crate::observed::{NamedSecrets, Secrets};
 use crate::sources::Sources;
 use crate::{json, observed, output, package, report};
 
@@ -170,7 +170,11 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
             if !kinds.is_empty() {
                 kinds.extend(further.into_iter().map(|object| object.kind));
             }
-            read_installed(path, args, &package, &description, &kinds, sources)
+            let secrets = match source.component {
+                None => observed::named_secrets(&rendered),
+                Some(_) => NamedSecrets::new(),
+            };
+            read_installed(path, args, &package, &description, (&kinds, &secrets), sources)
         }
         // Wrong values are refused before the cluster is asked.
         None => match (&desired, of_plan) {
@@ -180,7 +184,7 @@ pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> 
                     return Err(Failure::BadCommandLine(error));
                 }
                 let live = kubectl.read(&observes, &further, &namespace).map_err(Failure::Host)?;
-                let mut secrets = observed::secret_data(&rendered, &namespace);
+                let mut secrets = observed::secrets(&rendered, &namespace);
                 // Those of other namespaces are not among the objects.
                 secrets.retain(|(of, _), _| source.component.is_none() && *of == namespace);
                 let objects = same_secrets(&kubectl, &live, secrets).map_err(Failure::Host)?;
@@ -223,20 +227,17 @@ fn unobserved(rendered: &[Manifest], observes: &[ObjectKind]) -> Vec<Further> {
 }
 
 /// The installed objects with those values of Secrets that are as the package has rendered them. All others are kept from it.
-fn same_secrets(kubectl: &Kubectl, live: &Live, mut rendered: SecretData) -> anyhow::Result<String> {
-    for ((namespace, name), data) in &mut rendered {
+fn same_secrets(kubectl: &Kubectl, live: &Live, rendered: Secrets) -> anyhow::Result<String> {
+    let mut shown = BTreeMap::new();
+    for (id, rendered) in rendered {
+        let (namespace, name) = &id;
         let installed = kubectl.secret(&live.target, namespace, name)?;
-        data.retain(|key, value| {
-            installed
-                .get(key)
-                .is_some_and(|installed| observed::is_same_base64(installed, value))
-        });
+        shown.extend(installed.map(|installed| (id, installed.shown(&rendered))));
     }
-    if rendered.values().all(BTreeMap::is_empty) {
+    if shown.is_empty() {
         return Ok(live.objects.clone());
     }
-    observed::with_secret_data(&live.objects, &rendered)
-        .map_err(|_| anyhow!("kubectl prints Secrets that are not understood"))
+    observed::with_values(&live.objects, &shown).map_err(|_| anyhow!("kubectl prints Secrets that are not understood"))
 }
 
 /// Leaves out objects of other namespaces than the plan's: the package of somebody else may name any, to be handed them.
@@ -372,11 +373,11 @@ fn read_installed(
     args: &Change,
     package: &Package,
     description: &Description,
-    kinds: &[ObjectKind],
+    kept: (&[ObjectKind], &NamedSecrets),
     sources: &mut Sources,
 ) -> Result<State, Failure> {
     let namespace = args.namespace.as_deref().unwrap_or("default");
-    let file = inputs::read_installed(path, kinds, description, args.name.as_deref(), namespace)?;
+    let file = inputs::read_installed(path, kept, description, args.name.as_deref(), namespace)?;
     let source = sources.add(file.name, file.text);
     let state = file
         .state

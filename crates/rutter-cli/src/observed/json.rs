@@ -6,7 +6,7 @@ use std::io::{self, BufReader, Read};
 
 use rutter::Diagnostic;
 use rutter::Position;
-use rutter::yaml::{WRONG_TYPE, YAML_SYNTAX};
+use rutter::yaml::{self, WRONG_TYPE, YAML_SYNTAX};
 use serde::de::{DeserializeSeed, Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Deserializer, Map, Value};
 
@@ -115,6 +115,10 @@ impl Document<'_, '_> {
                     return Err(foreign(format!("an object is of the kind {kind} of {api_version}")));
                 }
                 None => return Ok(()),
+                Some(kind) if kind.keys_only && self.kept.has_rendered(&object) => {
+                    let node = yaml::parse(&Value::Object(object).to_string(), 0, 1)?;
+                    return node.map_or(Ok(()), |node| self.kept.add(node));
+                }
                 Some(kind) if kind.keys_only => keep_keys(&mut object),
                 Some(_) => {}
             }
