@@ -1,7 +1,7 @@
 //! The health of a cluster, as its live objects show it.
 
 use super::super::objects::{Object, Objects, items};
-use super::{MOST_MEMBERS, quoted, shortened, text};
+use super::{MOST_MEMBERS, claim_of, quoted, shortened, text};
 
 /// Whether a cluster can be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,14 +198,22 @@ fn claims(set: &Object, objects: &Objects, replicas: u32, problem: &mut impl FnM
         let mut claims = volumes.filter_map(|volume| text(volume, "persistentVolumeClaim.claimName"));
         claims.any(|mounted| mounted == claim)
     };
+    let pods = (0..replicas).filter(|ordinal| {
+        let pod = objects.named("", "Pod", namespace, &format!("{name}-{ordinal}"));
+        pod.is_some()
+    });
+    let has_pods = pods.count() > 0;
     let mut found_any = false;
     let mut missing = Vec::new();
-    for template in templates(set) {
+    for template in &templates(set) {
+        // Without pods nothing shows which templates they are of, but those that some have.
+        let of_template = |ordinal: u32| of(&claim_of(template, &format!("{name}-{ordinal}"))).is_some();
+        let some_have = !has_pods && (0..replicas).any(of_template);
         for ordinal in 0..replicas {
-            let claim = format!("{template}-{name}-{ordinal}");
+            let claim = claim_of(template, &format!("{name}-{ordinal}"));
             let Some(found) = of(&claim) else {
                 // A pod of an earlier template need not have all claims of this one.
-                if is_mounted(ordinal, &claim) {
+                if some_have || is_mounted(ordinal, &claim) {
                     missing.push(quoted(&claim));
                 }
                 continue;
@@ -234,8 +242,8 @@ fn claims(set: &Object, objects: &Objects, replicas: u32, problem: &mut impl FnM
                 "claims of members are missing: {}; a pod that restarts gets a new one, without its data",
                 shortened(&missing, MOST_CLAIMS)
             ),
-            "if an earlier plan has stopped halfway, go on with its run.sh; else keep the pods running, and take a snapshot; then \
-             replace the members, or restore the snapshot in a new cluster"
+            "give all claims, if these are not all (--live does); if an earlier plan has stopped halfway, go on with its run.sh; \
+             else keep the pods running, and take a snapshot; then replace the members, or restore the snapshot in a new cluster"
                 .to_owned(),
         );
     }
@@ -256,7 +264,7 @@ fn missing_claims(set: &Object, objects: &Objects, members: u32, problem: &mut i
     let templates = templates(set);
     let claims = templates
         .iter()
-        .flat_map(|template| (0..members).map(move |ordinal| format!("{template}-{name}-{ordinal}")));
+        .flat_map(|template| (0..members).map(move |ordinal| claim_of(template, &format!("{name}-{ordinal}"))));
     let is_missing = |claim: &String| {
         let found = objects.named("", "PersistentVolumeClaim", namespace, claim);
         found.is_none_or(|claim| claim.text("metadata.deletionTimestamp").is_some())

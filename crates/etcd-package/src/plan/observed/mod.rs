@@ -254,15 +254,14 @@ impl ObservedCluster {
     /// The claims of a member.
     pub(super) fn claims_of(&self, ordinal: u32) -> Vec<String> {
         let member = self.member(ordinal);
-        let name = |claim: &Claim| format!("{}-{member}", claim.name);
-        self.claims.iter().map(name).collect()
+        self.claims.iter().map(|claim| claim_of(&claim.name, &member)).collect()
     }
 
     /// The claims of a member that hold etcd's files. Others that the StatefulSet has templates of are not the planner's.
     pub(super) fn data_claims_of(&self, ordinal: u32) -> Vec<String> {
         let member = self.member(ordinal);
         let claims = self.claims.iter().filter(|claim| self.holds_data(&claim.name));
-        claims.map(|claim| format!("{}-{member}", claim.name)).collect()
+        claims.map(|claim| claim_of(&claim.name, &member)).collect()
     }
 
     /// Whether etcd's files are in the claims of a template.
@@ -347,6 +346,11 @@ impl ObservedCluster {
             PeerTls::Plain | PeerTls::Auto => None,
         }
     }
+}
+
+/// The claim that a member has of a template.
+pub(super) fn claim_of(template: &str, member: &str) -> String {
+    format!("{template}-{member}")
 }
 
 /// The value of an option in the pod of a member.

@@ -2,7 +2,7 @@
 
 use super::super::action::Action;
 use super::super::objects::Object;
-use super::super::observed::{Health, Storage, of_member};
+use super::super::observed::{Health, Storage, claim_of, of_member};
 use super::{PlannedStep, Planner, warnings};
 use crate::etcd::Version;
 
@@ -139,7 +139,7 @@ impl Planner<'_> {
                 "{}/rutter-before-change.db",
                 of_member(&directory, &member).trim_end_matches('/')
             ),
-            claim: claim.map(|claim| format!("{claim}-{member}")),
+            claim: claim.map(|claim| claim_of(&claim, &member)),
             member,
         };
         let at = step

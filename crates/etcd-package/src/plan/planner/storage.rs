@@ -8,7 +8,7 @@ use rutter::{Diagnostic, Diagnostics};
 use super::super::action::Action;
 use super::super::fact::Fact;
 use super::super::objects::Object;
-use super::super::observed::{Claim, Health, Location, Storage, quoted};
+use super::super::observed::{Claim, Health, Location, Storage, claim_of, quoted};
 use super::{PlannedStep, Planner, Rollout, State, Steps, Update, healthy};
 use crate::codes::{CLAIMS_DELETED, UNSAFE_CHANGE};
 
@@ -43,7 +43,7 @@ impl Planner<'_> {
         let of_claims = || {
             let classes: BTreeSet<Option<String>> = (0..self.kept())
                 .map(|ordinal| {
-                    let claim = format!("{}-{}", template.name, self.from.member(ordinal));
+                    let claim = claim_of(&template.name, &self.from.member(ordinal));
                     let namespace = &self.from.namespace;
                     let object = self.installed.named("", "PersistentVolumeClaim", namespace, &claim)?;
                     object.text("spec.storageClassName")
@@ -184,7 +184,7 @@ impl Planner<'_> {
 
     /// The claims of members that stay: names, what they are to be, and what they are, as far as they are among the objects.
     fn kept_claims(&self) -> impl Iterator<Item = (String, &Claim, &Object)> {
-        let of = |new: &'_ Claim, ordinal: u32| format!("{}-{}", new.name, self.from.member(ordinal));
+        let of = |new: &'_ Claim, ordinal: u32| claim_of(&new.name, &self.from.member(ordinal));
         let stays = |new: &&Claim| self.from.claims.iter().any(|old| old.name == new.name);
         let claims = self.to.claims.iter().filter(stays);
         claims.flat_map(move |new| {
@@ -218,7 +218,7 @@ impl Planner<'_> {
             }
             // Those of members that stay are new if their template is.
             let first = if old.is_some() { self.kept() } else { 0 };
-            let names = (first..self.to.replicas).map(|ordinal| format!("{}-{}", new.name, self.from.member(ordinal)));
+            let names = (first..self.to.replicas).map(|ordinal| claim_of(&new.name, &self.from.member(ordinal)));
             let is_left = |name: &String| {
                 let claim = self
                     .installed
@@ -329,7 +329,7 @@ impl Planner<'_> {
                 let request = object.and_then(|claim| claim.text("spec.resources.requests.storage")?.parse().ok());
                 size.value() > request.map_or_else(|| was.value(), |request: Quantity| request.value())
             };
-            let claims = (0..self.kept()).map(|ordinal| format!("{}-{}", old.name, self.from.member(ordinal)));
+            let claims = (0..self.kept()).map(|ordinal| claim_of(&old.name, &self.from.member(ordinal)));
             let claims: Vec<String> = claims.filter(is_smaller).collect();
             (!claims.is_empty()).then(|| (claims, size.to_string()))
         })
