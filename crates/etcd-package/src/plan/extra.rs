@@ -10,13 +10,14 @@ use crate::codes::UNSAFE_CHANGE;
 
 /// Refuses autoscalers of the members, and objects that pass for a member.
 pub(super) fn check(
+    installed: &Objects,
     desired: &Objects,
     from: Option<&ObservedCluster>,
     to: &ObservedCluster,
     diagnostics: &mut Diagnostics,
 ) {
     check_scalers(desired, to, diagnostics);
-    check_intruders(desired, from, to, diagnostics);
+    check_intruders(installed, desired, from, to, diagnostics);
 }
 
 /// Refuses autoscalers of the members.
@@ -35,6 +36,7 @@ fn check_scalers(desired: &Objects, to: &ObservedCluster, diagnostics: &mut Diag
 
 /// Refuses objects among the user's own that would pass for members, or for what belongs to one.
 fn check_intruders(
+    installed: &Objects,
     desired: &Objects,
     from: Option<&ObservedCluster>,
     to: &ObservedCluster,
@@ -45,6 +47,12 @@ fn check_intruders(
     let claims: BTreeSet<String> = clusters()
         .flat_map(|cluster| (0..most).flat_map(|ordinal| cluster.claims_of(ordinal)))
         .collect();
+    // Those that members have already stay what they are.
+    let own: BTreeSet<String> = from
+        .into_iter()
+        .flat_map(|from| (0..from.replicas).flat_map(|ordinal| from.claims_of(ordinal)))
+        .collect();
+    let has_it = |claim: &Object| own.contains(&claim.id.name) && installed.get(&claim.id).is_some();
     let members: BTreeSet<String> = to.members(most).into_iter().collect();
     let is_of_members = |service: &&Object| {
         let selector = map(service.node.at("spec.selector"));
@@ -62,7 +70,7 @@ fn check_intruders(
         let labels = object.labels_of_pods();
         let what = match &*object.id.kind {
             // At an install they are there on purpose, such as for volumes that an administrator has made.
-            "PersistentVolumeClaim" if from.is_some() && claims.contains(&object.id.name) => {
+            "PersistentVolumeClaim" if from.is_some() && claims.contains(&object.id.name) && !has_it(object) => {
                 "has the name of a member's claim, and the member would start on what it holds"
             }
             "Pod" if members.contains(&object.id.name) => "has the name of a member",

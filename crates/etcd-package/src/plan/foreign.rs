@@ -1,12 +1,12 @@
 //! Objects that exist under desired names and belong to somebody else: an apply would take them over.
 
-use rutter::yaml::Node;
 use rutter::{Diagnostic, Diagnostics, Severity};
 
 use super::changes::{accepted_name, is_own_before_the_label};
 use super::difference::{Difference, Segment, differences};
 use super::objects::{Object, Objects, items};
 use super::observed::{ObservedCluster, has_labels, map, quoted, shortened, text};
+use super::reliance::Needs;
 use crate::cluster::OWNERSHIP_LABEL;
 use crate::codes::{FOREIGN_OBJECT, UNSAFE_CHANGE};
 
@@ -264,45 +264,11 @@ fn labels(object: &Object) -> std::collections::BTreeMap<String, String> {
     map(object.node.at("metadata.labels"))
 }
 
-/// Whether the pods of a cluster refer to an object.
+/// Whether the pods of a cluster refer to an object, or to the Secret that it fills.
 pub(super) fn refers_to(from: &ObservedCluster, object: &Object) -> bool {
-    let pod = from.set.node.at("spec.template.spec");
-    pod.is_some_and(|pod| pod_refers_to(pod, object))
-}
-
-/// Whether the specification of a pod refers to an object.
-pub(super) fn pod_refers_to(pod: &Node, object: &Object) -> bool {
-    let name = Some(object.id.name.clone());
-    match &*object.id.kind {
-        "ServiceAccount" => text(pod, "serviceAccountName") == name || text(pod, "serviceAccount") == name,
-        "ConfigMap" => {
-            let containers = ["containers", "initContainers"].map(|list| items(pod.get(list)));
-            let in_container = containers.into_iter().flatten().any(|container| {
-                let sources = items(container.get("envFrom")).iter();
-                let variables = items(container.get("env")).iter();
-                sources
-                    .map(|source| text(source, "configMapRef.name"))
-                    .any(|found| found == name)
-                    || variables
-                        .map(|variable| text(variable, "valueFrom.configMapKeyRef.name"))
-                        .any(|found| found == name)
-            });
-            let mut volumes = items(pod.get("volumes")).iter();
-            in_container
-                || volumes.any(|volume| {
-                    let mut projected = items(volume.at("projected.sources")).iter();
-                    text(volume, "configMap.name") == name
-                        || projected.any(|source| text(source, "configMap.name") == name)
-                })
-        }
-        "Certificate" => {
-            let volumes = items(pod.get("volumes")).iter();
-            let secret = object.text("spec.secretName");
-            let mut secrets = volumes.map(|volume| text(volume, "secret.secretName"));
-            secret.is_some() && secrets.any(|found| found == secret)
-        }
-        _ => false,
-    }
+    let mut needs = Needs::default();
+    needs.add_pods_of(&from.set);
+    ["ServiceAccount", "ConfigMap", "Certificate"].contains(&&*object.id.kind) && needs.include(object)
 }
 
 /// Whether an object selects the pods of a cluster by labels.

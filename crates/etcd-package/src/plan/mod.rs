@@ -377,7 +377,7 @@ impl Located {
         .check(&mut diagnostics);
         refusal::check_selector(&self.installed, None, to, &mut diagnostics);
         refusal::check_options(to, &mut diagnostics);
-        extra::check(wanted, None, to, &mut diagnostics);
+        extra::check(&self.installed, wanted, None, to, &mut diagnostics);
         let (errors, mut warnings): (Vec<_>, Vec<_>) = diagnostics
             .into_vec()
             .into_iter()

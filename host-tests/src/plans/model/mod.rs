@@ -462,6 +462,35 @@ impl Model {
         Ok(())
     }
 
+    /// The issuers of certificates of others, with the certificates that they sign with, and so on: kinds and names.
+    fn signers_of_others(&self) -> BTreeSet<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let of_others = self
+            .live
+            .of_kind("Certificate")
+            .filter(|(_, certificate)| certificate["metadata"]["labels"][OWNERSHIP_LABEL] != *self.name);
+        let mut next: Vec<String> = of_others
+            .map(|(_, certificate)| text(&certificate["spec"]["issuerRef"]["name"]))
+            .collect();
+        let mut signers = BTreeSet::new();
+        while let Some(name) = next.pop() {
+            let Some(issuer) = self.live.get("Issuer", &name) else {
+                continue;
+            };
+            let secret = text(&issuer["spec"]["ca"]["secretName"]);
+            if !signers.insert(("Issuer".to_owned(), name)) {
+                continue;
+            }
+            for (name, certificate) in self.live.of_kind("Certificate") {
+                if certificate["spec"]["secretName"] == *secret {
+                    signers.insert(("Certificate".to_owned(), name.clone()));
+                    next.push(text(&certificate["spec"]["issuerRef"]["name"]));
+                }
+            }
+        }
+        signers
+    }
+
     /// Checks that the cluster is what manifests say.
     ///
     /// # Errors
@@ -482,6 +511,7 @@ impl Model {
                 "{kind} {name} is\n{live:#}\nand not\n{object:#}"
             );
         }
+        let signers = self.signers_of_others();
         for (kind, name, object) in self.live.iter() {
             let is_own = object["metadata"]["labels"][OWNERSHIP_LABEL] == *self.name;
             // Claims hold data, and others may use an issuer of all namespaces.
@@ -491,7 +521,10 @@ impl Model {
             let mut sets = desired.of_kind("StatefulSet");
             let is_named = kind == "ServiceAccount"
                 && sets.any(|(_, set)| set["spec"]["template"]["spec"]["serviceAccountName"] == *name);
-            let stays = ["PersistentVolumeClaim", "ClusterIssuer"].contains(&kind) || is_copy || is_named;
+            let stays = ["PersistentVolumeClaim", "ClusterIssuer"].contains(&kind)
+                || is_copy
+                || is_named
+                || signers.contains(&(kind.to_owned(), name.to_string()));
             ensure!(
                 !is_own || stays || desired.get(kind, name).is_some(),
                 "{kind} {name} is left over"

@@ -4,6 +4,8 @@ mod last_applied;
 mod options;
 mod surplus;
 
+use std::collections::BTreeSet;
+
 use rutter::quantity::Quantity;
 use rutter::{Diagnostic, Diagnostics, Severity};
 
@@ -131,6 +133,7 @@ impl Comparison<'_> {
         .check(diagnostics);
         let reliance = Reliance::of(&[self.from, self.to], &[self.installed, self.desired]);
         let in_use = Reliance::of(&[self.from], &[self.installed]);
+        let mut refused_options = BTreeSet::new();
         for (index, desired) in self.desired.iter().enumerate() {
             let Some(installed) = self.installed.get(&desired.id) else {
                 if index >= self.own_manifests {
@@ -150,7 +153,7 @@ impl Comparison<'_> {
                 let is_refused =
                     |found: &&mut Found| matches!(found.meaning, Some(Meaning::Immutable | Meaning::Refused(_)));
                 for found in found.iter_mut().filter(|found| !is_refused(found)) {
-                    found.meaning = relied_on(installed, desired, found);
+                    found.meaning = relied_on(installed, desired, found, &reliance);
                 }
             }
             let mut of_object = Vec::new();
@@ -166,9 +169,14 @@ impl Comparison<'_> {
                 match meaning {
                     // Whoever accepts it, Kubernetes refuses it, or the steps would be wrong.
                     Some(Meaning::Immutable) => diagnostics.push(immutable(&desired.id, found)),
-                    Some(Meaning::Refused(reason)) => diagnostics.push(refused(&desired.id, found, reason)),
+                    Some(Meaning::Refused(reason)) => {
+                        refused_options.insert(found.path.clone());
+                        diagnostics.push(refused(&desired.id, found, reason));
+                    }
                     Some(meaning) => of_object.push(found.change(meaning)),
                     None if is_accepted => of_object.push(found.change(Meaning::Restart)),
+                    // The StatefulSet comes first.
+                    None if option_of_key(&found.path).is_some_and(|option| refused_options.contains(&option)) => {}
                     None => diagnostics.push(not_understood(&desired.id, found, &name, is_relied_on)),
                 }
                 if is_accepted {
@@ -263,12 +271,22 @@ impl Comparison<'_> {
                 found.meaning = Some(Meaning::Immutable);
             }
         }
-        // Of an immutable ConfigMap no data change.
-        if kind == "ConfigMap" && installed.text("immutable").as_deref() == Some("true") {
-            for found in &mut found {
-                if found.path.starts_with("data") || found.path.starts_with("binaryData") {
+        // Of an immutable ConfigMap or Secret no data change. Others may become immutable.
+        let is_immutable = installed.text("immutable").as_deref() == Some("true");
+        for found in found
+            .iter_mut()
+            .filter(|_| ["ConfigMap", "Secret"].contains(&kind) && desired.id.group.is_empty())
+        {
+            let is_below = |field: &&str| found.path.starts_with(*field);
+            if ["immutable", "data", "binaryData"].iter().any(is_below) {
+                if is_immutable {
                     found.meaning = Some(Meaning::Immutable);
+                } else if found.path == "immutable" {
+                    found.meaning = Some(Meaning::Nothing);
                 }
+            }
+            if kind == "Secret" && found.path == "type" {
+                found.meaning = Some(Meaning::Immutable);
             }
         }
         found
@@ -403,7 +421,7 @@ fn not_understood(id: &Id, found: &Found, name: &str, is_relied_on: bool) -> Dia
     Diagnostic::new(&NOT_UNDERSTOOD, "", message).help(if is_relied_on {
         format!(
             "members use what this object holds or fills, from the time of the apply on: write one of another name beside it, and \
-             let the values use that; or, if you know that members trust each other with it: {accept}"
+             let the values use that; or, if you know that members start and trust each other with it: {accept}"
         )
     } else {
         format!("if you know that members can restart with it: {accept}")
@@ -427,9 +445,18 @@ fn accepted(name: &str, changes: &Changes) -> Diagnostic {
     Diagnostic::new(&ACCEPTED, "", message).help("the plan does not check this: check it before you carry the plan out")
 }
 
+/// The path under which a difference of an option is reported, of that which a key sets as a variable.
+fn option_of_key(path: &str) -> Option<String> {
+    let flag = path.strip_prefix("data[\"ETCD_")?.strip_suffix("\"]")?;
+    Some(format!("options[--{}]", flag.replace('_', "-").to_lowercase()))
+}
+
 /// The meaning of a difference of an object that is not the package's, and that members rely on.
-fn relied_on(installed: &Object, desired: &Object, found: &Found) -> Option<Meaning> {
+fn relied_on(installed: &Object, desired: &Object, found: &Found, reliance: &Reliance) -> Option<Meaning> {
     let is_below = |paths: &[&str]| paths.iter().any(|path| found.path.starts_with(path));
+    if found.path == "immutable" || !reliance.reads(desired, &found.path) {
+        return Some(Meaning::Nothing);
+    }
     // Controllers copy other data into ConfigMaps by their annotations. Those of installed Secrets are not read.
     let may_fill = desired.id.kind == "ConfigMap" && is_below(&["metadata.annotations"]);
     if !may_fill && is_below(&["metadata.labels", "metadata.annotations"]) {
@@ -439,6 +466,10 @@ fn relied_on(installed: &Object, desired: &Object, found: &Found) -> Option<Mean
     if is_ca(installed) || is_ca(desired) {
         return found.meaning;
     }
+    // How often a Secret is filled anew changes nothing of what fills it.
+    if desired.id.group == "external-secrets.io" && found.path.ends_with(".refreshInterval") {
+        return Some(Meaning::Nothing);
+    }
     if desired.id.kind != "Certificate" {
         return None;
     }
@@ -446,7 +477,11 @@ fn relied_on(installed: &Object, desired: &Object, found: &Found) -> Option<Mean
     if is_below(&["spec.issuerRef", "spec.duration", "spec.renewBefore"]) {
         return Some(Meaning::Trust);
     }
-    if is_below(&["spec.revisionHistoryLimit", "spec.secretTemplate"]) {
+    if is_below(&[
+        "spec.privateKey.rotationPolicy",
+        "spec.revisionHistoryLimit",
+        "spec.secretTemplate",
+    ]) {
         return Some(Meaning::Nothing);
     }
     // A name that is added does no harm. Everything else about a certificate may keep members from each other.
@@ -474,6 +509,7 @@ fn immutable(id: &Id, found: &Found) -> Diagnostic {
     let help = match &*id.kind {
         "PersistentVolumeClaim" => "keep the value, or give the claim another name",
         "ConfigMap" => "delete the ConfigMap first, or take `immutable` off it by deleting and applying it",
+        "Secret" => "keep the value, or write a Secret of another name beside it, and let the values use that",
         _ => "keep the value, or delete the object first and plan again; clients lose their address until it is back",
     };
     Diagnostic::new(&UNSAFE_CHANGE, "", message).help(help)

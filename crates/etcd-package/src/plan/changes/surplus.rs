@@ -1,13 +1,16 @@
 //! Objects of the cluster that are rendered no longer, and the signs by which they are known to be its own.
 
-use super::super::foreign::{pod_refers_to, refers_to};
+use std::collections::BTreeSet;
+
+use super::super::foreign::refers_to;
 use super::super::objects::{Object, items};
-use super::super::observed::{ObservedCluster, issuer_name, issuer_of_certificate};
+use super::super::observed::ObservedCluster;
+use super::super::reliance::Needs;
 use super::{Comparison, resource};
 use crate::cluster::OWNERSHIP_LABEL;
 
 impl Comparison<'_> {
-    /// Own objects that are rendered no longer, and that nothing uses. Only kinds that hold no data and that only this cluster
+    /// Own objects that are rendered no longer, and that nothing needs. Only kinds that hold no data and that only this cluster
     /// uses are among them.
     pub(super) fn surplus(&self) -> Vec<(String, String)> {
         let (gone, other): (Vec<&Object>, Vec<&Object>) = self
@@ -15,9 +18,22 @@ impl Comparison<'_> {
             .iter()
             .filter(|object| self.desired.get(&object.id).is_none())
             .partition(|object| self.is_own(object));
-        let staying: Vec<&Object> = self.desired.iter().chain(other).collect();
+        let is_near = |object: &&Object| object.id.namespace.is_empty() || object.id.namespace == self.from.namespace;
+        let staying: Vec<&Object> = self.desired.iter().chain(other).filter(is_near).collect();
+        let mut needed = Needs::default();
+        for object in &staying {
+            needed.add_pods_of(object);
+        }
+        // Whether Secrets that pods read are renewed without the Certificate is another question.
+        let mut needed = needed.without_secrets();
+        for object in &staying {
+            needed.add_sources_of(object);
+        }
+        let filled: BTreeSet<String> = staying.iter().filter_map(|object| filled_secret(object)).collect();
+        let is_replaced = |object: &Object| filled_secret(object).is_some_and(|secret| filled.contains(&secret));
+        needed.follow(gone.iter().copied().filter(|object| !is_replaced(object)));
         gone.into_iter()
-            .filter(|object| !staying.iter().any(|other| uses(other, object)))
+            .filter(|object| is_replaced(object) || !needed.include(object))
             .map(|object| (resource(&object.id), object.id.name.clone()))
             .collect()
     }
@@ -39,21 +55,10 @@ impl Comparison<'_> {
     }
 }
 
-/// Whether the pods of an object, or the certificate that it asks for, need another object.
-fn uses(object: &Object, other: &Object) -> bool {
-    if object.id.namespace != other.id.namespace {
-        return false;
-    }
-    match &*other.id.kind {
-        "Issuer" => object.id.kind == "Certificate" && issuer_of_certificate(object) == Some(issuer_name(&other.id)),
-        "ServiceAccount" | "ConfigMap" => {
-            // Pods with an owner come again from its template.
-            let is_owned = object.id.kind == "Pod" && !items(object.node.at("metadata.ownerReferences")).is_empty();
-            let pod = object.pod_template().and_then(|template| template.get("spec"));
-            !is_owned && pod.is_some_and(|pod| pod_refers_to(pod, other))
-        }
-        _ => false,
-    }
+/// The Secret that a Certificate fills.
+fn filled_secret(object: &Object) -> Option<String> {
+    let is_certificate = (&*object.id.group, &*object.id.kind) == ("cert-manager.io", "Certificate");
+    object.text("spec.secretName").filter(|_| is_certificate)
 }
 
 /// Whether an object has a name that the values give: that of a client's certificate, or of what the pods refer to.

@@ -3,7 +3,9 @@
 //! Both objects are read as an API server reads them: `null` is absence, a field that is absent has its default, and two
 //! quantities are equal if their values are. Everything that is left is reported, also what the types do not know.
 
+mod claim;
 mod compare;
+mod custom;
 mod defaults;
 mod path;
 mod side;
@@ -75,6 +77,10 @@ pub fn differences(group: &str, kind: &str, installed: &Node, desired: &Node) ->
     } else {
         comparison.run(&code, Some(installed), Some(desired));
     }
+    let is_claim = (group, kind) == ("", "PersistentVolumeClaim");
+    comparison.differences.retain(|difference| {
+        !(custom::is_default(group, difference) || is_claim && claim::is_filled_in(installed, desired, difference))
+    });
     comparison.differences
 }
 

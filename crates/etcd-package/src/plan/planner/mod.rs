@@ -167,7 +167,7 @@ impl Planner<'_> {
         }
         let is_nothing = self.changes.is_empty() && self.grown().is_empty();
         self.check_health(is_nothing, &mut diagnostics);
-        extra::check(self.desired, Some(self.from), self.to, &mut diagnostics);
+        extra::check(self.installed, self.desired, Some(self.from), self.to, &mut diagnostics);
         if !is_nothing {
             self.check_hooks(&mut diagnostics);
         }

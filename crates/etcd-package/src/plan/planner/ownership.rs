@@ -46,7 +46,10 @@ impl Planner<'_> {
             let Some(secret) = certificate.text("spec.secretName") else {
                 continue;
             };
-            if !self.is_pruned(certificate) || !relied_on.has(&secret) || self.to.certificates.contains_key(&secret) {
+            if !self.is_pruned(certificate)
+                || !relied_on.has_secret(&secret)
+                || self.to.certificates.contains_key(&secret)
+            {
                 continue;
             }
             let message = format!(
