@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rutter::{ChangeRequest, Description, Diagnostic, DocumentedCode, ObjectKind, Plan, Rendering, Request, State};
+use rutter::{
+    ChangeRequest, Description, Diagnostic, DocumentedCode, ObjectKind, Plan, Rendering, Request, State, Translate as _,
+};
 use wasmtime::Store;
 
 use crate::bindings::{self, DocumentedPackagePre, PackagePre, Renderer};
@@ -45,8 +47,8 @@ impl Package {
         if let Some(description) = &self.description {
             return Ok(Description::clone(description));
         }
-        self.call(|store, renderer| renderer.call_describe(store))
-            .map(bindings::description)
+        let answer = self.call(|store, renderer| renderer.call_describe(store))?;
+        Ok(answer.translate())
     }
 
     /// The JSON Schema (draft-07) of its values, as JSON text.
@@ -86,7 +88,7 @@ impl Package {
             let instance = linked.instantiate(&mut *store)?;
             instance.rutter_package_documentation().call_codes(store)
         })?;
-        Ok(codes.into_iter().map(bindings::documented_code).collect())
+        Ok(codes.translate())
     }
 
     /// Renders manifests, or gives everything that is wrong with the values and the warnings beside it; at least one of
@@ -99,9 +101,9 @@ impl Package {
     /// [`HostError::Trap`], the limits, and [`HostError::Contract`]. None of them says anything about the values.
     pub fn render(&self, request: &Request) -> Result<Result<Rendering, Vec<Diagnostic>>, HostError> {
         self.check_input(size(request))?;
-        let request = bindings::request(request);
+        let request = request.clone().translate();
         let answer = self.call(|store, renderer| renderer.call_render(store, &request))?;
-        let answer = answer.map(bindings::rendering).map_err(bindings::diagnostics);
+        let answer = answer.translate();
         match &answer {
             Ok(rendering) => contract::check_rendering(rendering),
             Err(diagnostics) => contract::check_refusal(diagnostics),
@@ -117,7 +119,7 @@ impl Package {
     /// [`HostError::Trap`], the limits, and [`HostError::Contract`].
     pub fn observes(&self) -> Result<Vec<ObjectKind>, HostError> {
         let answer = self.call(|store, renderer| renderer.call_observes(store))?;
-        let resources: Vec<ObjectKind> = answer.into_iter().map(bindings::resource).collect();
+        let resources: Vec<ObjectKind> = answer.translate();
         contract::check_resources(&resources).map_err(HostError::Contract)?;
         Ok(resources)
     }
@@ -137,9 +139,9 @@ impl Package {
             State::Objects(text) => text.len(),
         };
         self.check_input(size_of_installed.saturating_add(size_of_change(desired)))?;
-        let (installed, desired) = (bindings::state(installed), bindings::change_request(desired));
+        let (installed, desired) = (installed.clone().translate(), desired.clone().translate());
         let answer = self.call(|store, renderer| renderer.call_plan(store, &installed, &desired))?;
-        let answer = answer.map(bindings::plan).map_err(bindings::diagnostics);
+        let answer = answer.translate();
         match &answer {
             Ok(plan) => contract::check_plan(plan),
             Err(diagnostics) => contract::check_refusal(diagnostics),

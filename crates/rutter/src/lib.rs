@@ -22,6 +22,7 @@ pub mod schema;
 pub mod stream;
 pub mod suggest;
 mod text;
+mod translate;
 pub mod yaml;
 
 pub use annotate::BadManifest;
@@ -30,3 +31,4 @@ pub use contract::{
     NO_PLAN, ObjectKind, Package, Plan, Release, Rendering, Request, State, Step,
 };
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Position, Severity};
+pub use translate::Translate;
