@@ -10,7 +10,6 @@ use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use etcd_helm_plugin::{cli, post_renderer};
 use helm_values::{Expression, Kind, Values};
 use rutter::command;
 use rutter::plan::Detail;
@@ -18,6 +17,7 @@ use rutter::yaml::{self, Node};
 use rutter::{
     ChangeRequest, Description, Diagnostic, Manifest, ObjectKind, Package, Plan, Rendering, Request, Severity, State,
 };
+use rutter_helm_plugin::{cli, post_renderer};
 use serde_json::{Value, json};
 
 use crate::oracles::{check, documents};

@@ -121,7 +121,9 @@ impl Case {
     /// If a folder holds a file that no test would read, or lacks its input.
     pub fn all() -> Result<Vec<Self>> {
         let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
-        let examples: BTreeSet<PathBuf> = list(&root().join("examples"))?;
+        let examples = list(&root().join("examples"))?
+            .into_iter()
+            .filter(|path| path.is_file());
         let mut names = BTreeSet::new();
         let mut all = Vec::new();
         for example in examples {

@@ -23,6 +23,9 @@ fn main() -> Result<()> {
     let mut trials = Vec::new();
     for entry in fs::read_dir(root().join("examples"))? {
         let path = entry?.path();
+        if path.is_dir() {
+            continue;
+        }
         let name = path.file_stem().context("a name")?.to_string_lossy().into_owned();
         trials.push(Trial::test(format!("example::{name}"), move || {
             example(&path)?;

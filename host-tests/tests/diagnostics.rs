@@ -37,6 +37,7 @@ fn the_page_of_diagnostics_is_fresh_and_has_an_example_of_each() -> Result<()> {
     let mut codes = Vec::new();
     for code in rutter::yaml::CODES
         .iter()
+        .chain(rutter::manifests::CODES)
         .chain(etcd_package::codes::ALL)
         .chain(kubernetes_validation::codes::ALL)
         .chain(rutter::krm::CODES)

@@ -6,7 +6,6 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Error, Result, ensure};
-use etcd_helm_plugin::{cli, post_renderer};
 use etcd_package::EtcdPackage;
 use host_tests::fuzz::{TARGETS, Target};
 use host_tests::payloads::{self, PAYLOADS};
@@ -14,6 +13,7 @@ use host_tests::plans::Change;
 use host_tests::{Case, WASMTIME, hostile, root};
 use libtest_mimic::{Arguments, Trial};
 use rutter::printable;
+use rutter_helm_plugin::{cli, post_renderer};
 use serde_json::json;
 use serde_yaml::Value;
 

@@ -395,6 +395,7 @@ fn is_typed(schema: &Value, path: &str) -> bool {
 fn codes_are_unique() {
     let all: Vec<&str> = rutter::yaml::CODES
         .iter()
+        .chain(rutter::manifests::CODES)
         .chain(etcd_package::codes::ALL)
         .chain(kubernetes_validation::codes::ALL)
         .map(|code| code.id)

@@ -5,7 +5,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
-use crate::custom_resource::custom_resource;
+use rutter::custom_resource;
 
 custom_resource!(
     Certificate,

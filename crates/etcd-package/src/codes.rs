@@ -24,7 +24,6 @@ rutter::codes! {
     Error INVALID_PATH = "invalid-path", "the path does not lead to something in the volume";
     Error INVALID_IP_FAMILIES = "invalid-ip-families", "Kubernetes refuses these IP families";
     Error INVALID_SCHEDULE = "invalid-schedule", "Kubernetes refuses when the job is to run";
-    Error INVALID_MANIFEST = "invalid-manifest", "the object lacks what every Kubernetes object has";
     Error RESTORE_CONFLICT = "restore-conflict", "a snapshot cannot be restored this way";
     Error INVALID_QUOTA = "invalid-quota", "etcd's database and its volume do not fit";
     Error INVALID_TIMING = "invalid-timing", "etcd or Prometheus refuses these intervals";
@@ -50,7 +49,6 @@ rutter::codes! {
     Error UNSAFE_APPLY = "unsafe-apply", "applied over what is installed, the values would do harm";
     Error REFUSED_ON_THE_WAY = "refused-on-the-way", "the values are not accepted by a version on the way";
     Error FOREIGN_OBJECT = "foreign-object", "an object of this name exists, and nothing shows that it is part of the cluster";
-    Error LABEL_TAKEN = "label-taken", "the label is the package's";
     Warning NO_SHELL = "no-shell", "etcd's image holds etcd's programs and nothing else";
     Warning LARGE_QUOTA = "large-quota", "etcd advises against databases of this size";
     Warning SMALL_MEMORY = "small-memory", "the database can become larger than the memory";

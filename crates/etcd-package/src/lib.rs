@@ -8,9 +8,7 @@
 pub mod cert_manager;
 pub mod cluster;
 pub mod codes;
-mod custom_resource;
 pub mod etcd;
-mod inflate;
 pub mod manifests;
 mod plan;
 pub mod prometheus_operator;
@@ -21,7 +19,6 @@ use rutter::{
     ChangeRequest, Description, Diagnostic, DocumentedCode, ObjectKind, Package, Plan, Rendering, Request, State,
 };
 
-use inflate::inflate;
 #[doc(hidden)]
 pub use plan::{Action, Planned, PlannedStep, difference, disposable, lines, planned};
 use render::{ParsedValues, Rendered};
@@ -44,16 +41,15 @@ impl Package for EtcdPackage {
     }
 
     fn schema(&self) -> String {
-        inflate(include_bytes!(concat!(env!("OUT_DIR"), "/values.schema.json.deflate")))
+        rutter::compressed!("values.schema.json")
     }
 
     fn defaults(&self) -> String {
-        inflate(include_bytes!(concat!(env!("OUT_DIR"), "/values.yaml.deflate")))
+        rutter::compressed!("values.yaml")
     }
 
     fn codes(&self) -> Vec<DocumentedCode> {
-        let codes = inflate(include_bytes!(concat!(env!("OUT_DIR"), "/codes.json.deflate")));
-        serde_json::from_str(&codes).unwrap_or_default()
+        serde_json::from_str(&rutter::compressed!("codes.json")).unwrap_or_default()
     }
 
     fn render(&self, request: &Request) -> Result<Rendering, Vec<Diagnostic>> {

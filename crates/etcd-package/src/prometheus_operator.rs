@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde::Serialize;
 
-use crate::custom_resource::custom_resource;
+use rutter::custom_resource;
 
 custom_resource!(
     ServiceMonitor,

@@ -7,10 +7,8 @@ use std::path::Path;
 use std::{fs, io};
 
 /// The modules of the crate. Each may use those before it.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 9] = [
     "codes",
-    "custom_resource",
-    "inflate",
     "cert_manager",
     "prometheus_operator",
     "etcd",

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Read as _};
 
 use crate::explain::Documentation;
 use crate::krm::{self, Task};
@@ -35,6 +35,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Writes both texts. Nothing is written to `stderr` if `stdout` fails.
+    ///
+    /// # Errors
+    ///
+    /// If a stream cannot be written.
+    pub fn write(&self, mut stdout: impl io::Write, mut stderr: impl io::Write) -> io::Result<()> {
+        stdout.write_all(self.stdout.as_bytes())?;
+        stdout.flush()?;
+        stderr.write_all(self.stderr.as_bytes())
+    }
+
     fn done(stdout: String) -> Self {
         Self {
             stdout,
@@ -82,6 +93,19 @@ struct Arguments {
     depth: Depth,
     name: Option<String>,
     namespace: String,
+}
+
+/// Reads standard input, or another stream, up to the size from which on it is refused.
+///
+/// # Errors
+///
+/// If the stream cannot be read.
+pub fn read(stdin: impl io::Read) -> io::Result<Vec<u8>> {
+    let mut input = Vec::new();
+    // One byte more than is accepted is enough to be refused.
+    let most = u64::try_from(stream::MAX_BYTES + 1).unwrap_or(u64::MAX);
+    stdin.take(most).read_to_end(&mut input)?;
+    Ok(input)
 }
 
 /// Runs the command with `args` (the program's own name left out), reading standard input only if it is needed.

@@ -6,7 +6,7 @@ use crate::printable::excerpt;
 use crate::schema::{self, Depth};
 use crate::suggest::{list, nearest};
 use crate::yaml::UNKNOWN_FIELD;
-use crate::{CODES, Code, Description, Diagnostic, DocumentedCode, Severity, krm, yaml};
+use crate::{CODES, Code, Description, Diagnostic, DocumentedCode, Severity, krm, manifests, yaml};
 
 impl From<&Code> for DocumentedCode {
     fn from(code: &Code) -> Self {
@@ -38,7 +38,12 @@ impl Documentation {
         description: Description,
         mut codes: Vec<DocumentedCode>,
     ) -> Result<Self, serde_json::Error> {
-        for code in yaml::CODES.iter().chain(krm::CODES).chain(CODES) {
+        let sdk = yaml::CODES
+            .iter()
+            .chain(krm::CODES)
+            .chain(manifests::CODES)
+            .chain(CODES);
+        for code in sdk {
             if codes.iter().all(|known| known.id != code.id) {
                 codes.push(DocumentedCode::from(*code));
             }

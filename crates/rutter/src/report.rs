@@ -82,6 +82,12 @@ impl<'a> Report<'a> {
     }
 }
 
+impl Extend<Diagnostic> for Report<'_> {
+    fn extend<T: IntoIterator<Item = Diagnostic>>(&mut self, iter: T) {
+        self.diagnostics.extend(iter);
+    }
+}
+
 /// Whether `inner` is `outer` or is in it. Every path is in the empty one, the document as a whole.
 fn contains(outer: &str, inner: &str) -> bool {
     let rest = inner.strip_prefix(outer);

@@ -27,6 +27,21 @@ const RULES: &[Rule] = &[
         because: "a host knows a package only as a component",
     },
     Rule {
+        krate: "rutter-cli",
+        must_not_use: "k8s-openapi",
+        because: "a host passes on objects of any type",
+    },
+    Rule {
+        krate: "rutter-component",
+        must_not_use: "etcd-package",
+        because: "it makes a component of any package",
+    },
+    Rule {
+        krate: "rutter-helm-plugin",
+        must_not_use: "etcd-package",
+        because: "it makes a plugin of any package",
+    },
+    Rule {
         krate: "e2e",
         must_not_use: "rutter",
         because: "scenarios use what a user has",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
+use rutter::manifests::LABEL_TAKEN;
 use rutter::quantity::Quantity;
 use rutter::report::Report;
 use rutter::yaml::join;
@@ -11,8 +12,7 @@ use rutter::yaml::join;
 use super::storage::{self, Claim};
 use super::{Names, extra_args, names, resources};
 use crate::codes::{
-    INVALID_SCHEDULE, INVALID_STORAGE, JOBS_LOCKED_OUT, JOBS_NEED_ROLE, LABEL_TAKEN, NAME_TOO_LONG, SMALL_VOLUME,
-    UNUSED_VALUE,
+    INVALID_SCHEDULE, INVALID_STORAGE, JOBS_LOCKED_OUT, JOBS_NEED_ROLE, NAME_TOO_LONG, SMALL_VOLUME, UNUSED_VALUE,
 };
 use crate::etcd::DEFAULT_QUOTA_BYTES;
 use crate::values::{self, TlsMode, Values};

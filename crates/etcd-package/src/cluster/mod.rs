@@ -7,7 +7,6 @@ mod bootstrap;
 mod compaction;
 mod disruption_budget;
 mod extra_args;
-mod extra_manifests;
 mod flags;
 mod image;
 mod jobs;
@@ -36,12 +35,12 @@ mod version;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements};
+use rutter::manifests::ExtraManifest;
 use rutter::report::Report;
 
 pub use bootstrap::{Bootstrap, Discovery, INITIAL_CLUSTER, INITIAL_CLUSTER_SIZE, INITIAL_CLUSTER_STATE};
 pub use compaction::Compaction;
 pub use disruption_budget::DisruptionBudget;
-pub use extra_manifests::ExtraManifest;
 pub use image::Image;
 pub use jobs::{Backup, JOB_LABEL, JobPods, Jobs, Schedule};
 pub use monitoring::{Monitor, Monitoring, Rules};
@@ -182,7 +181,8 @@ pub fn resolve(name: &str, namespace: &str, values: Values, report: &mut Report<
     disruption_budget::check(&values.disruption_budget, report);
     network_policy::check(&values, report);
     let monitoring = monitoring::resolve(&values.monitoring, report);
-    let extra_manifests = extra_manifests::resolve(values.extra_manifests.clone(), report);
+    let extra_manifests = values.extra_manifests.clone();
+    let extra_manifests = ExtraManifest::read_all(extra_manifests, "extraManifests", OWNERSHIP_LABEL, report);
     let names = names?;
     let restore = values.restore.clone();
     let restore = restore.map(|restore| restore::resolve(restore, &values, &names, report));

@@ -5,11 +5,12 @@ use std::fmt::Display;
 
 use kubernetes_validation::codes::NAME_COLLISION;
 use rutter::Diagnostic;
+use rutter::manifests::{LABEL_TAKEN, refuse_ownership};
 use rutter::names::{DnsLabel, DomainName, LabelKey, LabelValue, ServiceName};
 use rutter::report::Report;
 use rutter::yaml::join;
 
-use crate::codes::{INVALID_NAME, LABEL_TAKEN, NAME_TOO_LONG};
+use crate::codes::{INVALID_NAME, NAME_TOO_LONG};
 use crate::values::Values;
 
 /// The longest name of a StatefulSet. Its pods have the label `controller-revision-hash`. The value is this name, a
@@ -279,22 +280,9 @@ pub(super) fn check_labels(values: &Values, report: &mut Report<'_>) {
         if labels
             .is_some_and(|labels: &BTreeMap<LabelKey, LabelValue>| labels.keys().any(|key| &**key == OWNERSHIP_LABEL))
         {
-            refuse_ownership(&join(path, OWNERSHIP_LABEL), report);
+            refuse_ownership(OWNERSHIP_LABEL, &join(path, OWNERSHIP_LABEL), report);
         }
     }
-}
-
-/// Refuses the user's label at `path`, which is that of the owner.
-pub(super) fn refuse_ownership(path: &str, report: &mut Report<'_>) {
-    report
-        .add(
-            &LABEL_TAKEN,
-            path,
-            format!(
-                "the label {OWNERSHIP_LABEL} names the cluster that an object belongs to; only the package sets it"
-            ),
-        )
-        .help("leave it out");
 }
 
 fn help(help: Option<String>) -> String {

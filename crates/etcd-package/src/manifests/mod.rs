@@ -19,22 +19,16 @@ mod service_account;
 mod stateful_set;
 mod volume;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::{Metadata, Resource};
-use rutter::{Diagnostic, Manifest, yaml};
-use serde::Serialize;
+use rutter::Manifests;
 
-use crate::cluster::{Certificates, Cluster, ExtraManifest, Issuers, ServiceAccount};
+use crate::cluster::{Certificates, Cluster, Issuers, ServiceAccount};
 
 /// Returns all objects in an order in which they can be applied: objects come after those that they refer to.
-///
-/// # Errors
-///
-/// Returns an error if YAML cannot express an object. No such object is known.
-pub fn all(cluster: &Cluster) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
-    let mut manifests = Manifests::default();
+#[must_use]
+pub fn all(cluster: &Cluster) -> Manifests {
+    let mut manifests = Manifests::new();
     if let Some(certificates) = &cluster.tls.certificates {
-        manifests.add_certificates(cluster, certificates);
+        add_certificates(&mut manifests, cluster, certificates);
     }
     manifests.add(&config_map::bootstrap(cluster));
     manifests.add(&service::headless(cluster));
@@ -72,7 +66,30 @@ pub fn all(cluster: &Cluster) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
     for manifest in &cluster.extra_manifests {
         manifests.add_extra(manifest);
     }
-    manifests.into_result()
+    manifests
+}
+
+fn add_certificates(manifests: &mut Manifests, cluster: &Cluster, certificates: &Certificates) {
+    match &certificates.issuers {
+        Issuers::Ca {
+            self_signed,
+            authorities,
+        } => {
+            manifests.add(&issuer::self_signed(cluster, self_signed));
+            for ca in authorities {
+                manifests.add(&certificate::ca(cluster, ca, self_signed));
+                manifests.add(&issuer::ca(cluster, ca));
+            }
+        }
+        Issuers::SelfSigned {
+            cluster_issuer,
+            create: true,
+        } => manifests.add(&issuer::cluster_self_signed(cluster, cluster_issuer)),
+        Issuers::SelfSigned { create: false, .. } | Issuers::Existing => {}
+    }
+    for leaf in &certificates.leaves {
+        manifests.add(&certificate::leaf(cluster, certificates, leaf));
+    }
 }
 
 /// Returns the next steps for the user after the manifests are applied.
@@ -103,107 +120,4 @@ Before a new member starts, the others must know of it, one at a time:
         notes.push_str("Then remove `restore` from the values, before anything else changes.\n");
     }
     notes
-}
-
-#[derive(Default)]
-struct Manifests {
-    manifests: Vec<Manifest>,
-    problems: Vec<Diagnostic>,
-}
-
-impl Manifests {
-    fn add_certificates(&mut self, cluster: &Cluster, certificates: &Certificates) {
-        match &certificates.issuers {
-            Issuers::Ca {
-                self_signed,
-                authorities,
-            } => {
-                self.add(&issuer::self_signed(cluster, self_signed));
-                for ca in authorities {
-                    self.add(&certificate::ca(cluster, ca, self_signed));
-                    self.add(&issuer::ca(cluster, ca));
-                }
-            }
-            Issuers::SelfSigned {
-                cluster_issuer,
-                create: true,
-            } => self.add(&issuer::cluster_self_signed(cluster, cluster_issuer)),
-            Issuers::SelfSigned { create: false, .. } | Issuers::Existing => {}
-        }
-        for leaf in &certificates.leaves {
-            self.add(&certificate::leaf(cluster, certificates, leaf));
-        }
-    }
-
-    fn add<T: Resource + Metadata<Ty = ObjectMeta> + Serialize>(&mut self, object: &T) {
-        let metadata = object.metadata();
-        let name = metadata.name.clone().unwrap_or_default();
-        let file_name = format!("{}-{name}.yaml", T::KIND.to_lowercase());
-        self.write(
-            T::API_VERSION,
-            T::KIND,
-            metadata.namespace.clone(),
-            name,
-            file_name,
-            object,
-        );
-    }
-
-    /// Adds the user's own object. Objects of other kinds or namespaces may have the same name.
-    fn add_extra(&mut self, manifest: &ExtraManifest) {
-        let ExtraManifest {
-            api_version,
-            kind,
-            namespace,
-            name,
-            object,
-        } = manifest;
-        let plain = |c: char| {
-            if c.is_ascii_alphanumeric() || "-.".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        };
-        let name_in_file: String = name.chars().map(plain).take(100).collect();
-        let file_name = format!(
-            "extra-{}-{}-{name_in_file}.yaml",
-            self.manifests.len(),
-            kind.to_lowercase()
-        );
-        self.write(api_version, kind, namespace.clone(), name.clone(), file_name, object);
-    }
-
-    fn write(
-        &mut self,
-        api_version: &str,
-        kind: &str,
-        namespace: Option<String>,
-        name: String,
-        file_name: String,
-        object: &impl Serialize,
-    ) {
-        match yaml::to_string(object) {
-            Ok(document) => self.manifests.push(Manifest {
-                api_version: api_version.to_owned(),
-                kind: kind.to_owned(),
-                namespace,
-                file_name,
-                name,
-                document,
-            }),
-            Err(error) => {
-                let message = format!("{kind} {name:?} cannot be written: {error}");
-                self.problems.push(Diagnostic::new(&yaml::YAML_FEATURE, "", message));
-            }
-        }
-    }
-
-    fn into_result(self) -> Result<Vec<Manifest>, Vec<Diagnostic>> {
-        if self.problems.is_empty() {
-            Ok(self.manifests)
-        } else {
-            Err(self.problems)
-        }
-    }
 }

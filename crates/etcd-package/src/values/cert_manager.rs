@@ -4,7 +4,7 @@ use rutter::net::IpAddress;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::string_enum::string_enum;
+use rutter::string_enum;
 
 /// The certificates that cert-manager makes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -105,7 +105,7 @@ pub struct PrivateKey {
 
 string_enum! {
     /// Algorithms of keys.
-    KeyAlgorithm {
+    pub enum KeyAlgorithm {
         /// RSA.
         Rsa = "RSA",
         /// ECDSA.
@@ -117,7 +117,7 @@ string_enum! {
 
 string_enum! {
     /// Encodings of keys.
-    KeyEncoding {
+    pub enum KeyEncoding {
         /// PKCS #1 for RSA, SEC 1 for ECDSA.
         Pkcs1 = "PKCS1",
         /// PKCS #8.
@@ -127,7 +127,7 @@ string_enum! {
 
 string_enum! {
     /// Whether a renewal makes a new key.
-    RotationPolicy {
+    pub enum RotationPolicy {
         /// It does.
         Always = "Always",
         /// It keeps the key.

@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::string_enum::string_enum;
+use rutter::string_enum;
 
 /// The PodDisruptionBudget.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,7 +18,7 @@ pub struct DisruptionBudget {
 
 string_enum! {
     /// Kubernetes' `unhealthyPodEvictionPolicy`.
-    UnhealthyPodEvictionPolicy {
+    pub enum UnhealthyPodEvictionPolicy {
         /// While enough others are healthy.
         IfHealthyBudget = "IfHealthyBudget",
         /// Always.

@@ -2,8 +2,8 @@ use rutter::names::DnsSubdomain;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::string_enum::string_enum;
 use crate::etcd::BIN_DIR;
+use rutter::string_enum;
 
 /// The container image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,7 +47,7 @@ impl Default for Image {
 
 string_enum! {
     /// Kubernetes' `imagePullPolicy`.
-    PullPolicy {
+    pub enum PullPolicy {
         /// Every time a container starts.
         Always = "Always",
         /// Unless the node has it.

@@ -28,7 +28,6 @@ mod scheduling;
 mod service;
 mod service_account;
 mod storage;
-mod string_enum;
 mod tls;
 mod update;
 

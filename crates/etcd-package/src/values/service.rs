@@ -6,7 +6,7 @@ use rutter::net::Cidr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::string_enum::string_enum;
+use rutter::string_enum;
 
 /// The Services.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,7 +39,7 @@ pub struct HeadlessService {
 
 string_enum! {
     /// Kubernetes' IP families.
-    IpFamily {
+    pub enum IpFamily {
         /// 10.0.0.1
         IPv4 = "IPv4",
         /// fd00::1
@@ -49,7 +49,7 @@ string_enum! {
 
 string_enum! {
     /// Kubernetes' `ipFamilyPolicy`.
-    IpFamilyPolicy {
+    pub enum IpFamilyPolicy {
         /// One family.
         SingleStack = "SingleStack",
         /// Both, where the Kubernetes cluster has both.
@@ -93,7 +93,7 @@ pub struct ClientService {
 
 string_enum! {
     /// Kubernetes' `externalTrafficPolicy`.
-    ExternalTrafficPolicy {
+    pub enum ExternalTrafficPolicy {
         /// To members of any node.
         Cluster = "Cluster",
         /// To members of the node that it came to.
@@ -117,7 +117,7 @@ impl Default for ClientService {
 
 string_enum! {
     /// Kubernetes' types of Service that have an address.
-    ServiceType {
+    pub enum ServiceType {
         /// From inside the Kubernetes cluster.
         ClusterIP = "ClusterIP",
         /// At a port of each node.

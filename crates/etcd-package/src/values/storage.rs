@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::literal::literal;
-use super::string_enum::string_enum;
+use rutter::string_enum;
 
 /// The volumes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -76,7 +76,7 @@ impl Default for Claim {
 
 string_enum! {
     /// How a volume can be mounted, as far as a member can use it.
-    AccessMode {
+    pub enum AccessMode {
         /// By the pods of one node.
         ReadWriteOnce = "ReadWriteOnce",
         /// By one pod.
@@ -108,7 +108,7 @@ impl Default for Retention {
 
 string_enum! {
     /// Whether claims stay.
-    RetentionPolicy {
+    pub enum RetentionPolicy {
         /// They stay, with the data.
         Retain = "Retain",
         /// They go, and the data with them.

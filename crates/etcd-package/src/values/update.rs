@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::string_enum::string_enum;
+use rutter::string_enum;
 
 /// How a change reaches the members that run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +31,7 @@ impl Default for Update {
 
 string_enum! {
     /// Kubernetes' `updateStrategy`.
-    UpdateType {
+    pub enum UpdateType {
         /// One member after the other.
         RollingUpdate = "RollingUpdate",
         /// When a pod is deleted.

@@ -1,6 +1,7 @@
 //! The JSON Schema of a values type, and what people read instead of it: commented defaults, a reference, and the
 //! explanation of one field. One source for all.
 
+mod chart;
 mod defaults;
 mod explain;
 mod field;
@@ -11,6 +12,7 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
+pub use chart::{chart_schema, chart_values};
 pub use defaults::defaults;
 pub use explain::Depth;
 pub(crate) use explain::{explain, paths, section};

@@ -127,9 +127,7 @@ impl Table {
         static TEXT: OnceLock<String> = OnceLock::new();
         static TABLE: OnceLock<Table> = OnceLock::new();
         TABLE.get_or_init(|| {
-            let text = TEXT.get_or_init(|| {
-                crate::inflate::inflate(include_bytes!(concat!(env!("OUT_DIR"), "/types.txt.deflate")))
-            });
+            let text = TEXT.get_or_init(|| rutter::compressed!("types.txt"));
             Self::read([text.as_str(), CUSTOM])
         })
     }

@@ -245,7 +245,7 @@ impl Planner<'_> {
     /// Whether the values say that claims of removed members stay. The default says so as well, and nobody chose it.
     pub(super) fn retains_claims(&self) -> bool {
         self.source
-            .document
+            .document()
             .at("storage.retention.whenScaled")
             .is_some_and(|node| node.as_str() == Some("Retain"))
     }

@@ -129,7 +129,7 @@ impl Planner<'_> {
         if others.is_empty() {
             return;
         }
-        let has = |path: &str| self.source.document.has(path);
+        let has = |path: &str| self.source.document().has(path);
         let (path, what, help) = if has("image.digest") {
             ("image.digest", Some("digest"), ONE_AT_A_TIME)
         } else if has("image.tag") {

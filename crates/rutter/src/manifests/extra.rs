@@ -1,15 +1,15 @@
 //! The user's own objects, which are rendered unchanged.
 
-use rutter::names::DnsSubdomain;
-use rutter::report::Report;
-use rutter::yaml::{Any, AnyMap, join};
-
-use super::names::{OWNERSHIP_LABEL, refuse_ownership};
-use crate::codes::INVALID_MANIFEST;
+use super::{INVALID_MANIFEST, refuse_ownership};
+use crate::names::DnsSubdomain;
+use crate::report::Report;
+use crate::yaml::{Any, AnyMap, join};
 
 /// The user's own object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExtraManifest {
+    /// Its path in the values.
+    pub path: String,
     /// Its `apiVersion`.
     pub api_version: String,
     /// Its `kind`.
@@ -22,23 +22,28 @@ pub struct ExtraManifest {
     pub object: AnyMap,
 }
 
-pub(super) fn resolve(manifests: Vec<AnyMap>, report: &mut Report<'_>) -> Vec<ExtraManifest> {
-    let manifests = manifests.into_iter().enumerate();
-    let manifest = |(index, object)| manifest(object, &format!("extraManifests[{index}]"), report);
-    manifests.filter_map(manifest).collect()
+impl ExtraManifest {
+    /// Reads the objects that the values have at `path`. Reports those that are not Kubernetes objects, and those that have the
+    /// ownership label of the package.
+    pub fn read_all(objects: Vec<AnyMap>, path: &str, ownership_label: &str, report: &mut Report<'_>) -> Vec<Self> {
+        let objects = objects.into_iter().enumerate();
+        let read = |(index, object)| read(object, format!("{path}[{index}]"), ownership_label, report);
+        objects.filter_map(read).collect()
+    }
 }
 
-fn manifest(object: AnyMap, path: &str, report: &mut Report<'_>) -> Option<ExtraManifest> {
+fn read(object: AnyMap, path: String, ownership_label: &str, report: &mut Report<'_>) -> Option<ExtraManifest> {
     let metadata = match object.get("metadata") {
         Some(Any::Map(metadata)) => Some(metadata),
         _ => None,
     };
     let namespace = metadata.and_then(|metadata| metadata.get("namespace"));
     if let Some(Any::Map(labels)) = metadata.and_then(|metadata| metadata.get("labels"))
-        && labels.get(OWNERSHIP_LABEL).is_some()
+        && labels.get(ownership_label).is_some()
     {
-        // A plan would treat the object as one of the cluster's, and delete it when it is no longer rendered.
-        refuse_ownership(&join(&format!("{path}.metadata.labels"), OWNERSHIP_LABEL), report);
+        // A plan would treat the object as one of the package's, and delete it when it is no longer rendered.
+        let path = join(&format!("{path}.metadata.labels"), ownership_label);
+        refuse_ownership(ownership_label, &path, report);
     }
     let api_version = text(
         object.get("apiVersion"),
@@ -82,6 +87,7 @@ fn manifest(object: AnyMap, path: &str, report: &mut Report<'_>) -> Option<Extra
         }
     }
     Some(ExtraManifest {
+        path,
         api_version,
         kind,
         namespace,

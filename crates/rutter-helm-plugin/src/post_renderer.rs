@@ -66,21 +66,21 @@ fn refusal(problems: &[Diagnostic]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use etcd_package::EtcdPackage;
     use serde_json::json;
 
     use super::*;
+    use crate::example::Example;
 
     fn run(message: &Value) -> Result<String, Failure> {
-        super::run(&EtcdPackage, message.to_string().as_bytes())
+        super::run(&Example, message.to_string().as_bytes())
     }
 
     const FOREIGN: &str = "apiVersion: v1\nkind:  Pod\nmetadata: {name: a}\n";
 
     fn marker(spec: &Value) -> String {
-        let annotations = json!({"postrenderer.helm.sh/postrender-filename": "etcd/templates/etcd-cluster.yaml"});
+        let annotations = json!({"postrenderer.helm.sh/postrender-filename": "example/templates/example.yaml"});
         let metadata = json!({"name": "orders", "namespace": "shop", "annotations": annotations});
-        let object = json!({"apiVersion": "etcd.rutter.dev/v1alpha1", "kind": "EtcdCluster", "metadata": metadata, "spec": spec});
+        let object = json!({"apiVersion": "example.dev/v1", "kind": "Example", "metadata": metadata, "spec": spec});
         format!("---\n{object}\n")
     }
 
@@ -91,10 +91,12 @@ mod tests {
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let text = answer["manifests"].as_str().unwrap();
         let rendered = text.strip_prefix(FOREIGN).unwrap();
-        let file = "    postrenderer.helm.sh/postrender-filename: etcd/templates/etcd-cluster.yaml\n";
-        assert!(rendered.matches(file).count() > 2);
-        assert_eq!(rendered.matches(file).count(), rendered.matches("---\n").count());
-        assert!(!rendered.contains("EtcdCluster"));
+        let file = "    postrenderer.helm.sh/postrender-filename: example/templates/example.yaml\n";
+        assert!(
+            rendered.contains(file) && rendered.contains("replicas: \"5\""),
+            "{rendered}"
+        );
+        assert!(!rendered.contains("kind: Example"));
         assert_eq!(run(&json!({"manifests": ""})).unwrap(), r#"{"manifests":""}"#);
     }
 

@@ -1,4 +1,4 @@
-//! A plugin of type `cli/v1`: `helm etcd [ARGS] < INPUT`.
+//! A plugin of type `cli/v1`: `helm PACKAGE [ARGS] < INPUT`.
 //!
 //! Helm takes its own flags out of the arguments, `--namespace` among them, and says in its environment what they were
 //! (helm/helm v4.3.1 `pkg/cmd/load_plugins.go`). Standard input, output and error are those of Helm.
@@ -37,8 +37,9 @@ pub fn run(
     let message: Message = serde_json::from_slice(message)
         .map_err(|error| Failure::host(format!("Helm's message is not known: {error}")))?;
     let namespace = namespace.filter(|namespace| !namespace.is_empty());
+    let program = format!("helm {}", package.describe().name);
     let invocation = Invocation {
-        program: "helm etcd",
+        program: &program,
         namespace: namespace.as_deref().unwrap_or("default"),
     };
     let args = message.extra_args.unwrap_or_default().into_iter().map(OsString::from);
@@ -60,13 +61,12 @@ pub fn failure(outcome: &Outcome) -> Option<Failure> {
 
 #[cfg(test)]
 mod tests {
-    use etcd_package::EtcdPackage;
-
     use super::*;
+    use crate::example::Example;
 
     fn run(message: &str, namespace: Option<&str>, stdin: &str) -> Result<Outcome, Failure> {
         let namespace = namespace.map(str::to_owned);
-        super::run(&EtcdPackage, message.as_bytes(), namespace, || {
+        super::run(&Example, message.as_bytes(), namespace, || {
             Ok(stdin.as_bytes().to_vec())
         })
     }
@@ -93,11 +93,11 @@ mod tests {
     fn help_says_helm() {
         let outcome = run(r#"{"extraArgs": ["--help"]}"#, Some("shop"), "").unwrap();
         assert!(
-            outcome.stdout.contains("Usage: helm etcd [COMMAND]"),
+            outcome.stdout.contains("Usage: helm example [COMMAND]"),
             "{}",
             outcome.stdout
         );
-        assert!(outcome.stdout.contains("helm etcd defaults > values.yaml"));
+        assert!(outcome.stdout.contains("helm example defaults > values.yaml"));
         assert!(outcome.stdout.contains("[default: shop]"));
         assert!(!outcome.stdout.contains("wasm"));
     }

@@ -1,7 +1,8 @@
 //! A macro that makes a type a Kubernetes object.
 
-/// Implements [`k8s_openapi::Resource`], [`k8s_openapi::Metadata`] and [`serde::Serialize`] for a struct with
-/// `metadata` and `spec`. Its name is the kind.
+/// Makes a struct with `metadata` and `spec` a Kubernetes object, whose kind is the name of the struct: implements
+/// `k8s_openapi::Resource`, `k8s_openapi::Metadata` and `serde::Serialize`.
+#[macro_export]
 macro_rules! custom_resource {
     ($type:ident, $scope:ident, $group:literal, $version:literal, $plural:literal) => {
         impl k8s_openapi::Resource for $type {
@@ -38,5 +39,3 @@ macro_rules! custom_resource {
         }
     };
 }
-
-pub(crate) use custom_resource;
