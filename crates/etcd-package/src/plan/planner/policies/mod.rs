@@ -172,8 +172,12 @@ impl Planner<'_> {
     /// The change of who reaches which port of the members, if it changes.
     pub(super) fn reach_change(&self) -> Option<String> {
         let policies = self.policies();
-        // Where more are told apart, the change is refused.
-        let members = self.members_told_apart(&policies)?;
+        let Some(members) = self.members_told_apart(&policies) else {
+            // The change of a cluster of several is refused.
+            let mut all = policies.all.iter();
+            let changes = !self.template_changes().is_empty() || all.any(|policy| policy.times.is_other_after());
+            return changes.then(|| "they select pods by their revision, which is not known".to_owned());
+        };
         let reach = Reach::of(&policies, &members.pods);
         let texts = Texts::of(&policies, [self.from, self.to]);
         let [installed, desired] = [Stage::Installed, Stage::Desired].map(|stage| members.at(stage));

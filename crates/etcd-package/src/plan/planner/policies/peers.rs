@@ -40,6 +40,12 @@ pub(super) struct Times {
     pub(super) after: bool,
 }
 
+impl Times {
+    pub(super) fn is_other_after(self) -> bool {
+        self.before != self.after
+    }
+}
+
 /// A time of the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Time {
