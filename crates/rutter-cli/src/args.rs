@@ -618,6 +618,7 @@ impl Source {
             input: self.max_input,
             output: self.max_output,
             component: self.max_component,
+            ..Limits::default()
         }
     }
 }
@@ -634,13 +635,13 @@ fn directory(path: PathBuf) -> Result<PathBuf, String> {
 }
 
 /// A size as Kubernetes writes it: `64Mi`.
-fn size(text: &str) -> Result<usize, String> {
+pub(crate) fn size(text: &str) -> Result<usize, String> {
     let quantity: Quantity = text.parse().map_err(in_words)?;
     usize::try_from(quantity.value()).map_err(|_| "no such size exists here".to_owned())
 }
 
 /// A time as Kubernetes writes it: `10s`.
-fn time(text: &str) -> Result<Duration, String> {
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let duration: rutter::duration::Duration = text.parse().map_err(in_words)?;
     Ok(duration.value())
 }

@@ -9,6 +9,7 @@ mod against_helm;
 mod apply;
 mod argocd;
 mod args;
+mod cache;
 mod command_line;
 mod commands;
 mod diff;
@@ -32,6 +33,9 @@ mod sources;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(code) = package::compile() {
+        return code;
+    }
     match command_line::read() {
         Ok(cli) => {
             output::set_color(cli.color);

@@ -1,14 +1,18 @@
 //! The package that is run.
 
+use std::env;
 use std::fs;
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::thread;
 
-use anyhow::{Context as _, Result};
-use rutter_host::{Host, HostError, Limits, Package};
+use anyhow::{Context as _, Result, anyhow};
+use rutter::printable;
+use rutter_host::{Compiler, Host, HostError, Limits, Package};
 
-use crate::args::Source;
+use crate::args::{self, Source};
+use crate::cache;
 
 /// The package that this program was built with, as native code.
 #[cfg(rutter_embedded)]
@@ -21,7 +25,50 @@ struct Pages<T: ?Sized>(T);
 
 /// Loads a component from a file, or the package that this program was built with.
 pub(crate) fn load(source: &Source) -> Result<Package> {
-    load_into(&Host::new(source.limits())?, source)
+    let mut limits = source.limits();
+    if source.component.is_none() {
+        return load_into(&Host::new(limits)?, source);
+    }
+    set("RUTTER_MAX_COMPILE_TIME", args::time, &mut limits.compile_time)?;
+    set("RUTTER_MAX_COMPILE_MEMORY", args::size, &mut limits.compile_memory)?;
+    let mut compiler = Compiler::new(this_program()?, [COMPILE.into()]);
+    if let Some(cache) = cache::open()? {
+        compiler = compiler.with_cache(cache);
+    }
+    load_into(&Host::new(limits)?.compiling_with(compiler), source)
+}
+
+/// Sets a limit to what the environment has under a name.
+fn set<T>(name: &str, parse: impl FnOnce(&str) -> Result<T, String>, limit: &mut T) -> Result<()> {
+    if let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) {
+        let shown = printable::os(&value);
+        let parsed = value
+            .to_str()
+            .ok_or_else(|| "it is not UTF-8".to_owned())
+            .and_then(parse);
+        *limit = parsed.map_err(|error| anyhow!("{name} is {shown}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// The argument with which this program starts itself to compile a component.
+const COMPILE: &str = "compile-component";
+
+/// Compiles a component if this process was started for that; gives none if it was not.
+pub(crate) fn compile() -> Option<ExitCode> {
+    let mut arguments = env::args_os().skip(1);
+    let is_compiler = arguments.next().is_some_and(|argument| argument == COMPILE);
+    is_compiler.then(|| Compiler::run(arguments))
+}
+
+/// The file that this process runs.
+fn this_program() -> Result<PathBuf> {
+    // It is the same program even if an update has replaced the file.
+    let running = Path::new("/proc/self/exe");
+    if cfg!(target_os = "linux") && running.exists() {
+        return Ok(running.to_owned());
+    }
+    env::current_exe().context("this program does not find itself, to compile the component")
 }
 
 /// The same, for a stream of many objects that each processor renders some of.
@@ -41,14 +88,14 @@ pub(crate) fn load_for_many(source: &Source) -> Result<Package> {
 
 fn load_into(host: &Host, source: &Source) -> Result<Package> {
     let package = match &source.component {
-        Some(path) if is_named_pipe(path) => Err(anyhow::anyhow!(
+        Some(path) if is_named_pipe(path) => Err(anyhow!(
             "{} is a named pipe: a component is read from a file",
-            rutter::printable::path(path)
+            printable::path(path)
         )),
         Some(path) => match host.load(path) {
             // It names the file itself.
             Err(error @ HostError::Read { .. }) => Err(error.into()),
-            loaded => loaded.with_context(|| rutter::printable::path(path)),
+            loaded => loaded.with_context(|| printable::path(path)),
         },
         None => embedded(host),
     }?;

@@ -2,6 +2,7 @@
 
 use wasmtime::Engine;
 
+use crate::cache::Key;
 use crate::engine;
 use crate::error::HostError;
 use crate::host::Host;
@@ -20,7 +21,7 @@ use crate::limits::Limits;
 /// - what [`Host::load_bytes`] and [`Package::describe`](crate::Package::describe) say of components that are not packages.
 pub fn precompile(component: &[u8]) -> Result<Vec<u8>, HostError> {
     let native = native(component)?;
-    let description = Host::new(Limits::default())?.load_native(&native)?.describe()?;
+    let description = Host::new(Limits::default())?.load_native(&native, None)?.describe()?;
     Ok(image::join(native, &description))
 }
 
@@ -37,8 +38,20 @@ pub(crate) fn native(component: &[u8]) -> Result<Vec<u8>, HostError> {
     if !component.starts_with(b"\0asm") {
         return Err(HostError::NotAComponent("it does not start as WebAssembly does".into()));
     }
-    let compiler = engine::compiling().and_then(|config| Engine::new(&config));
-    let compiler = compiler.map_err(|error| HostError::Engine(error.into()))?;
-    let native = compiler.precompile_component(component);
+    let native = compiler()?.precompile_component(component);
     native.map_err(|error| HostError::NotAComponent(error.into()))
+}
+
+/// Returns the key of what [`native`] gives: the component, the settings of the compiler, and its version.
+///
+/// # Errors
+///
+/// [`HostError::Engine`].
+pub(crate) fn key(component: &[u8]) -> Result<Key, HostError> {
+    Ok(Key::new(component, compiler()?.precompile_compatibility_hash()))
+}
+
+fn compiler() -> Result<Engine, HostError> {
+    let compiler = engine::compiling().and_then(|config| Engine::new(&config));
+    compiler.map_err(|error| HostError::Engine(error.into()))
 }

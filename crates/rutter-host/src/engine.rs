@@ -1,4 +1,7 @@
 //! How wasmtime is set up, in one place, because what compiles a package and what runs it must agree.
+//!
+//! Equal requests give equal answers on every machine. Threads, which would break that, need a feature of wasmtime that
+//! this crate does not have.
 
 use wasmtime::{Config, Enabled, PoolingAllocationConfig};
 
@@ -23,7 +26,9 @@ fn common() -> Config {
         // The address space in front of a memory guards against compiler bugs only for code with signed offsets, and
         // reserving it costs a system call in each call of a package.
         .guard_before_linear_memory(false)
-        .memory_reservation(RESERVED);
+        .memory_reservation(RESERVED)
+        // Vector instructions that may differ between processors have one result on all of them.
+        .relaxed_simd_deterministic(true);
     config
 }
 
@@ -86,6 +91,8 @@ pub(crate) fn compiling() -> wasmtime::Result<Config> {
     let mut config = common();
     config
         .target(&target_lexicon::HOST.to_string())?
-        .cranelift_opt_level(wasmtime::OptLevel::Speed);
+        .cranelift_opt_level(wasmtime::OptLevel::Speed)
+        // The bits of a NaN differ between processors, and a package can read them.
+        .cranelift_nan_canonicalization(true);
     Ok(config)
 }

@@ -46,12 +46,18 @@ pub enum HostError {
     MissingExport(String),
     /// The component exports something of the right name and the wrong type.
     WrongExport(Cause),
-    /// The component wants from its host what packages are not given.
-    ForbiddenImport(String),
+    /// The component imports what packages are not given. These are the names of the first such imports.
+    ForbiddenImports(Vec<String>),
     /// The component wants something that packages are given, but of another type.
     WrongImport(Cause),
     /// The component is larger than [`Limits::component`], given here in bytes.
     ComponentLimit(usize),
+    /// The component was not compiled within [`Limits::compile_time`], given here.
+    CompileTimeLimit(Duration),
+    /// Compiling the component takes more memory than [`Limits::compile_memory`], given here in bytes.
+    CompileMemoryLimit(usize),
+    /// The compiler could not be started, or crashed.
+    Compiler(Cause),
     /// The package crashed.
     Trap {
         /// How: `wasm trap: wasm unreachable instruction executed`.
@@ -124,8 +130,16 @@ impl fmt::Display for HostError {
             }
             Self::MissingExport(name) => write!(f, "this component is not a package: it does not export `{name}`"),
             Self::WrongExport(_) => f.write_str("this component is not a package: an export has the wrong type"),
-            Self::ForbiddenImport(name) => {
-                write!(f, "this component imports `{name}`, which packages are not given")
+            Self::ForbiddenImports(names) => {
+                let names: Vec<_> = names
+                    .iter()
+                    .map(|name| format!("`{}`", rutter::printable::excerpt(name)))
+                    .collect();
+                write!(
+                    f,
+                    "this component imports {}, which packages are not given: build it without (docs/packages.md)",
+                    names.join(", ")
+                )
             }
             Self::WrongImport(_) => {
                 f.write_str("this component imports something of a type that packages are not given")
@@ -143,6 +157,11 @@ impl fmt::Display for HostError {
             Self::TimeLimit(time) => write!(f, "the package did not answer within {time:?}"),
             Self::InputLimit(bytes) => write!(f, "the package is given no more than {}", Bytes(*bytes)),
             Self::ComponentLimit(bytes) => write!(f, "the component is larger than {}", Bytes(*bytes)),
+            Self::CompileTimeLimit(time) => write!(f, "the component did not compile within {time:?}"),
+            Self::CompileMemoryLimit(bytes) => {
+                write!(f, "the component needs more than {} to compile", Bytes(*bytes))
+            }
+            Self::Compiler(_) => f.write_str("the compiler failed"),
             Self::OutputLimit(bytes) => write!(f, "the package's answer is larger than {}", Bytes(*bytes)),
             Self::Contract(_) => f.write_str("the package's answer breaks the contract"),
         }
@@ -157,20 +176,23 @@ impl std::error::Error for HostError {
             | Self::Incompatible(cause)
             | Self::Pool(cause)
             | Self::WrongExport(cause)
-            | Self::WrongImport(cause) => Some(cause.as_ref()),
+            | Self::WrongImport(cause)
+            | Self::Compiler(cause) => Some(cause.as_ref()),
             Self::Read { source, .. } => Some(source),
             Self::Contract(breach) => Some(breach),
             Self::Precompiled
             | Self::NoCompiler
             | Self::MissingExport(_)
-            | Self::ForbiddenImport(_)
+            | Self::ForbiddenImports(_)
             | Self::Trap { .. }
             | Self::NoMemory
             | Self::MemoryLimit(_)
             | Self::TimeLimit(_)
             | Self::InputLimit(_)
             | Self::OutputLimit(_)
-            | Self::ComponentLimit(_) => None,
+            | Self::ComponentLimit(_)
+            | Self::CompileTimeLimit(_)
+            | Self::CompileMemoryLimit(_) => None,
         }
     }
 }

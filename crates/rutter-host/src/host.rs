@@ -11,12 +11,18 @@ use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Engine};
 
 use crate::bindings;
+#[cfg(feature = "compile")]
+use crate::compile;
+#[cfg(feature = "compile")]
+use crate::compiler::Compiler;
 use crate::engine;
 use crate::error::HostError;
 use crate::image;
+#[cfg(feature = "compile")]
+use crate::inspect;
 use crate::limits::Limits;
 use crate::package::Package;
-use crate::sandbox::{OFFERED, Sandbox, TRAPPED};
+use crate::sandbox::{Import, Sandbox};
 use crate::slots::Slots;
 use crate::watchdog::Watchdog;
 
@@ -26,6 +32,8 @@ use crate::watchdog::Watchdog;
 #[derive(Clone)]
 pub struct Host {
     runtime: Arc<Runtime>,
+    #[cfg(feature = "compile")]
+    compiler: Option<Arc<Compiler>>,
 }
 
 /// What all packages of one host share.
@@ -77,7 +85,20 @@ impl Host {
                 slots,
                 linker,
             }),
+            #[cfg(feature = "compile")]
+            compiler: None,
         })
+    }
+
+    /// Compiles components with this program, which is held to [`Limits::compile_time`] and [`Limits::compile_memory`].
+    ///
+    /// Without one, they are compiled in this process, where nothing limits it. Use it for all components that need not
+    /// be trusted.
+    #[cfg(feature = "compile")]
+    #[must_use]
+    pub fn compiling_with(mut self, compiler: Compiler) -> Self {
+        self.compiler = Some(Arc::new(compiler));
+        self
     }
 
     /// Loads the component in the file `path`, which need not be trusted. See [`Host::load_bytes`].
@@ -99,16 +120,18 @@ impl Host {
         self.load_bytes(&component)
     }
 
-    /// Loads a component in the binary format, which need not be trusted.
+    /// Loads a component in the binary format, which need not be trusted if it is compiled with a [`Compiler`].
     ///
-    /// Compiling takes about a second per megabyte, and is held to [`Limits::component`] alone.
+    /// Compiling takes about a second per megabyte. What is no package is refused before.
     ///
     /// # Errors
     ///
     /// - [`HostError::ComponentLimit`] if it is larger than is accepted;
     /// - [`HostError::NotAComponent`], [`HostError::Precompiled`] if it is something else;
     /// - [`HostError::MissingExport`], [`HostError::WrongExport`] if it is not a package;
-    /// - [`HostError::ForbiddenImport`], [`HostError::WrongImport`] if it wants what packages are not given;
+    /// - [`HostError::ForbiddenImports`], [`HostError::WrongImport`] if it imports what packages are not given;
+    /// - [`HostError::CompileTimeLimit`], [`HostError::CompileMemoryLimit`], [`HostError::Compiler`] if it cannot be
+    ///   compiled;
     /// - [`HostError::NoCompiler`] if this build cannot compile.
     pub fn load_bytes(&self, component: &[u8]) -> Result<Package, HostError> {
         let most = self.runtime.limits.component;
@@ -120,19 +143,46 @@ impl Host {
         }
         #[cfg(feature = "compile")]
         {
-            self.load_native(&crate::compile::native(component)?)
+            inspect::check(component)?;
+            match &self.compiler {
+                Some(compiler) => self.load_with(compiler, component),
+                None => self.load_native(&compile::native(component)?, None),
+            }
         }
         #[cfg(not(feature = "compile"))]
         Err(HostError::NoCompiler)
     }
 
-    /// Loads what the compiler of this very process has just made.
     #[cfg(feature = "compile")]
-    pub(crate) fn load_native(&self, native: &[u8]) -> Result<Package, HostError> {
-        // SAFETY: So it does, and both callers do no more than call it.
+    fn load_with(&self, compiler: &Compiler, component: &[u8]) -> Result<Package, HostError> {
+        let limits = &self.runtime.limits;
+        let Some(cache) = compiler.cache() else {
+            return self.load_native(&compiler.compile(component, limits)?, None);
+        };
+        let key = compile::key(component)?;
+        if let Some(image) = cache.read(&key)
+            && let Some((native, description)) = image::split(&image)
+            && let Ok(package) = self.load_native(native, Some(description))
+        {
+            return Ok(package);
+        }
+        let native = compiler.compile(component, limits)?;
+        let package = self.load_native(&native, None)?;
+        // A package that cannot describe itself says so when it is asked. What cannot be kept is compiled once more.
+        if let Ok(description) = package.describe() {
+            let _ = cache.write(&key, &image::join(native, &description));
+        }
+        Ok(package)
+    }
+
+    /// Loads what a compiler has made: that of this very process, or the [`Compiler`] that it is told to trust.
+    #[cfg(feature = "compile")]
+    pub(crate) fn load_native(&self, native: &[u8], description: Option<Description>) -> Result<Package, HostError> {
+        // SAFETY: It was made by wasmtime's compiler: in this process, in one that this process started, or earlier by one
+        // of the two. In the last case it comes from a file that only this user can write, and is whole by its digest.
         #[allow(unsafe_code, reason = "the engine that compiles is not the one that runs")]
         let component = unsafe { Component::deserialize(&self.runtime.engine, native) };
-        self.link(component, None)
+        self.link(component, description)
     }
 
     /// Loads a component that [`precompile`](crate::precompile) compiled, for programs that carry their packages inside.
@@ -172,9 +222,9 @@ impl Host {
             None => HostError::Incompatible(error.into()),
         })?;
         let linked = self.runtime.linker.instantiate_pre(component);
-        let linked = linked.or_else(|error| match forbidden_import(component) {
-            Some(name) => Err(HostError::ForbiddenImport(name)),
-            None => self.trapping(component, error),
+        let linked = linked.or_else(|error| match forbidden_imports(component) {
+            names if names.is_empty() => self.link_rest(component, error),
+            names => Err(HostError::ForbiddenImports(names)),
         })?;
         let package = bindings::PackagePre::new(linked).map_err(|error| match missing_export(component) {
             Some(name) => HostError::MissingExport(name),
@@ -183,12 +233,12 @@ impl Host {
         Ok(Package::new(package, Arc::clone(&self.runtime), description))
     }
 
-    /// Links a component that imports what is [`TRAPPED`], or gives the `error` of linking it without.
-    fn trapping(&self, component: &Component, error: wasmtime::Error) -> Result<InstancePre<Sandbox>, HostError> {
+    /// Links a component that imports more than most do, or gives the `error` of linking it without.
+    fn link_rest(&self, component: &Component, error: wasmtime::Error) -> Result<InstancePre<Sandbox>, HostError> {
         let mut linker = self.runtime.linker.clone();
-        match Sandbox::trap(&mut linker, component) {
-            Ok(0) => Err(error),
-            Ok(_) => linker.instantiate_pre(component),
+        match Sandbox::add_rest_to_linker(&mut linker, component) {
+            Ok(false) => Err(error),
+            Ok(true) => linker.instantiate_pre(component),
             Err(error) => Err(error),
         }
         .map_err(|error| HostError::WrongImport(error.into()))
@@ -197,21 +247,17 @@ impl Host {
 
 const NOT_PRECOMPILED: &str = "this is not what `precompile` gives";
 
-fn without_version(name: &str) -> &str {
-    name.split_once('@').map_or(name, |(interface, _)| interface)
+/// Whether packages are given an import of this name.
+pub(crate) fn is_offered(name: &str) -> bool {
+    // The contract's own types are imported as names for what the exports consist of.
+    Import::of(name).is_some() || name.split('@').next() == Some(bindings::TYPES)
 }
 
-/// The first import of a component that is neither offered nor trapped, whatever its version.
-fn forbidden_import(component: &Component) -> Option<String> {
+/// The imports of a component that packages are not given.
+fn forbidden_imports(component: &Component) -> Vec<String> {
     let ty = component.component_type();
-    ty.imports(component.engine())
-        .map(|(name, _)| name)
-        .find(|name| {
-            let interface = without_version(name);
-            // The contract's own types are imported as names for what the exports consist of.
-            !OFFERED.contains(&interface) && !TRAPPED.contains(&interface) && interface != bindings::TYPES
-        })
-        .map(str::to_owned)
+    let names = ty.imports(component.engine()).map(|(name, _)| name);
+    names.filter(|name| !is_offered(name)).map(str::to_owned).collect()
 }
 
 /// The first thing that packages export and a component does not.

@@ -4,8 +4,10 @@
 //! is held to [`Limits`] for memory, time and output. So a package from anywhere can be run, and what it answers is
 //! checked against the contract before it is passed on.
 //!
+//! A component is compiled before it runs, and a [`Compiler`] does that within limits, too. Its [`Cache`] keeps the result.
+//!
 //! This crate knows wasmtime and the contract. It must not come to know any one package, nor files other than the
-//! component that it is told to load.
+//! component that it is told to load and the cache.
 //!
 //! ```no_run
 //! use rutter::Request;
@@ -30,12 +32,19 @@
 
 mod bindings;
 #[cfg(feature = "compile")]
+mod cache;
+#[cfg(feature = "compile")]
 mod compile;
+#[cfg(feature = "compile")]
+mod compiler;
 mod contract;
 mod engine;
 mod error;
+mod fixed;
 mod host;
 mod image;
+#[cfg(feature = "compile")]
+mod inspect;
 mod limits;
 mod package;
 mod sandbox;
@@ -43,7 +52,11 @@ mod slots;
 mod watchdog;
 
 #[cfg(feature = "compile")]
+pub use cache::Cache;
+#[cfg(feature = "compile")]
 pub use compile::precompile;
+#[cfg(feature = "compile")]
+pub use compiler::Compiler;
 pub use contract::{Breach, is_plain_file_name};
 pub use error::HostError;
 pub use host::Host;

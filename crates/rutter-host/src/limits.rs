@@ -26,9 +26,16 @@ pub struct Limits {
     /// that all lie in the same place counts a million times.
     pub output: usize,
     /// The component itself, in bytes. Default: 64 MiB.
-    ///
-    /// It is compiled before any call, which no other limit holds: about a second and 30 MiB for each of its megabytes.
     pub component: usize,
+    /// The time to compile the component. Default: 60 s.
+    ///
+    /// It is wall-clock time, and holds for a [`Compiler`](crate::Compiler). Honest components take about a second for
+    /// each megabyte; a hostile one of a few kilobytes can take minutes.
+    pub compile_time: Duration,
+    /// The memory to compile the component, in bytes. Default: 1 GiB.
+    ///
+    /// It holds for a [`Compiler`](crate::Compiler), on Unix. Honest components take about 30 MiB for each megabyte.
+    pub compile_memory: usize,
 }
 
 impl Default for Limits {
@@ -39,6 +46,8 @@ impl Default for Limits {
             input: 64 << 20,
             output: 64 << 20,
             component: 64 << 20,
+            compile_time: Duration::from_secs(60),
+            compile_memory: 1 << 30,
         }
     }
 }

@@ -6,12 +6,13 @@
 //! output that leads nowhere. That needs no asynchronous runtime, cannot block, and so cannot outlast a time limit or
 //! fail inside another runtime's threads.
 //!
-//! This module must not come to know clocks, random numbers, files or sockets: a component that imports them is refused.
+//! Other runtimes import all of WASI 0.2. Their clocks and random numbers are fixed ([`crate::fixed`]). Files, sockets and
+//! HTTP can be imported, but a call ends the package.
 
 use std::fmt;
 
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, HasSelf, Linker, Resource, ResourceType};
+use wasmtime::component::{Component, HasSelf, Linker, Resource, ResourceType, Val};
 use wasmtime::{ResourceLimiter, Result};
 
 use self::world::wasi::cli::{
@@ -20,8 +21,9 @@ use self::world::wasi::cli::{
 };
 use self::world::wasi::io::streams::StreamError;
 use self::world::wasi::io::{error, poll, streams};
+use crate::fixed::{self, Fixed};
 
-mod world {
+pub(crate) mod world {
     wasmtime::component::bindgen!({
         path: "wit",
         world: "rutter:host/sandbox",
@@ -33,7 +35,7 @@ mod world {
 }
 
 /// The interfaces that packages may import, without their versions.
-pub(crate) const OFFERED: [&str; 13] = [
+const OFFERED: [&str; 13] = [
     "wasi:cli/environment",
     "wasi:cli/exit",
     "wasi:cli/stderr",
@@ -49,13 +51,47 @@ pub(crate) const OFFERED: [&str; 13] = [
     "wasi:io/streams",
 ];
 
-/// Interfaces that a component may name but not use: a call ends the package. What compiles to WASI's preview 1 and is
-/// adapted, as with the C library of Debian 12, imports them for files that it never opens.
-pub(crate) const TRAPPED: [&str; 3] = [
-    "wasi:clocks/wall-clock",
-    "wasi:filesystem/preopens",
-    "wasi:filesystem/types",
-];
+/// The packages of WASI whose interfaces a component may import but not call. The runtimes of languages import them for
+/// files and connections that a package never opens.
+const TRAPPED: [&str; 3] = ["wasi:filesystem/", "wasi:http/", "wasi:sockets/"];
+
+/// The one function of [`TRAPPED`] that is answered, because runtimes call it at their start: there are no directories.
+const DIRECTORIES: (&str, &str) = ("wasi:filesystem/preopens", "get-directories");
+
+/// The part of WASI 0.2 that is offered to components, by the name of an interface.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Import {
+    /// Offered to all components.
+    Common,
+    /// Answered in the same way in every call.
+    Fixed,
+    /// A call ends the package.
+    Trapped,
+}
+
+fn without_version(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(interface, _)| interface)
+}
+
+impl Import {
+    /// Returns how an import is treated; none if it is not offered.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        let (interface, version) = name.split_once('@')?;
+        let patch = version.strip_prefix("0.2.")?;
+        if patch.is_empty() || !patch.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        if OFFERED.contains(&interface) {
+            Some(Self::Common)
+        } else if fixed::INTERFACES.contains(&interface) {
+            Some(Self::Fixed)
+        } else if TRAPPED.iter().any(|package| interface.starts_with(package)) {
+            Some(Self::Trapped)
+        } else {
+            None
+        }
+    }
+}
 
 /// How much of what a package writes to standard error is kept. A panic message with its location fits many times.
 const STDERR: usize = 16 << 10;
@@ -68,15 +104,16 @@ const PERMIT: u64 = 64 << 10;
 pub(crate) const INSTANCES: u32 = 64;
 
 /// What stands behind the handles that a package holds. None has any state, so the number is all there is.
-mod handle {
+pub(crate) mod handle {
     pub(super) const STDIN: u32 = 0;
     pub(super) const STDOUT: u32 = 1;
     pub(super) const STDERR: u32 = 2;
-    pub(super) const READY: u32 = 3;
+    pub(crate) const READY: u32 = 3;
 }
 
 /// The state of one call.
 pub(crate) struct Sandbox {
+    pub(crate) fixed: Fixed,
     stderr: Vec<u8>,
     memory: Budget,
 }
@@ -111,7 +148,7 @@ impl fmt::Display for Exited {
 
 impl std::error::Error for Exited {}
 
-/// The package called what it may only name.
+/// The package called what it may only import.
 #[derive(Debug)]
 struct Trapped(String);
 
@@ -127,6 +164,7 @@ impl Sandbox {
     /// A sandbox whose memories and tables may take `memory` bytes together.
     pub(crate) fn new(memory: usize) -> Self {
         Self {
+            fixed: Fixed::default(),
             stderr: Vec::new(),
             memory: Budget { limit: memory, used: 0 },
         }
@@ -137,21 +175,27 @@ impl Sandbox {
         world::Sandbox::add_to_linker::<_, HasSelf<Self>>(linker, |sandbox| sandbox)
     }
 
-    /// Offers what `component` imports of [`TRAPPED`], such that any use ends the package; gives the number of these
-    /// imports.
-    pub(crate) fn trap(linker: &mut Linker<Self>, component: &Component) -> Result<usize> {
+    /// Offers what `component` imports beyond [`OFFERED`]; returns whether it is anything.
+    pub(crate) fn add_rest_to_linker(linker: &mut Linker<Self>, component: &Component) -> Result<bool> {
         let engine = component.engine();
         let ty = component.component_type();
-        let mut trapped = 0;
+        let (mut has_fixed, mut has_trapped) = (false, false);
         for (name, import) in ty.imports(engine) {
-            let interface = name.split_once('@').map_or(name, |(interface, _)| interface);
-            let (true, ComponentItem::ComponentInstance(instance)) = (TRAPPED.contains(&interface), import.ty) else {
+            let kind = Import::of(name);
+            has_fixed |= kind == Some(Import::Fixed);
+            let (Some(Import::Trapped), ComponentItem::ComponentInstance(instance)) = (kind, import.ty) else {
                 continue;
             };
-            trapped += 1;
+            has_trapped = true;
             let mut offered = linker.instance(name)?;
             for (item, export) in instance.exports(engine) {
                 match export.ty {
+                    ComponentItem::ComponentFunc(_) if (without_version(name), item) == DIRECTORIES => {
+                        offered.func_new(item, |_, _, _, results| {
+                            results.fill(Val::List(Vec::new()));
+                            Ok(())
+                        })?;
+                    }
                     ComponentItem::ComponentFunc(_) => {
                         let called = format!("{name}#{item}");
                         offered.func_new(item, move |_, _, _, _| Err(Trapped(called.clone()).into()))?;
@@ -171,7 +215,10 @@ impl Sandbox {
                 }
             }
         }
-        Ok(trapped)
+        if has_fixed {
+            fixed::add_to_linker(linker)?;
+        }
+        Ok(has_fixed || has_trapped)
     }
 
     /// What the package wrote to standard error, without the blanks around it and without what would command a

@@ -1,4 +1,6 @@
 //! Compiles a component to the native code that the build embeds into `rutter`.
+//!
+//! With [`FOR_HOST`] it is the program of a `rutter_host::Compiler`.
 
 use std::env;
 use std::error::Error;
@@ -9,7 +11,13 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: rutter-precompile IN.wasm -o OUT.cwasm";
 
+/// The first argument from a host that compiles with this program.
+const FOR_HOST: &str = "compile-component";
+
 fn main() -> ExitCode {
+    if env::args_os().nth(1).is_some_and(|argument| argument == FOR_HOST) {
+        return rutter_host::Compiler::run(env::args_os().skip(2));
+    }
     let Some((component, image)) = parse(env::args_os().skip(1)) else {
         return fail(2, USAGE);
     };

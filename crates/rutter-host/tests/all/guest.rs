@@ -81,6 +81,12 @@ impl Guest {
             r#"(component
                 (core module $memory-module (memory (export "memory") {pages}))
                 (core instance $memory (instantiate $memory-module))
+                (core module $libc-module
+                    (global $free (mut i32) (i32.const 32768))
+                    (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+                        (global.get $free)
+                        (global.set $free (i32.add (global.get $free) (local.get 3)))))
+                (core instance $libc (instantiate $libc-module))
                 {imports}
                 (core instance $host {host})
                 (core module $core-module

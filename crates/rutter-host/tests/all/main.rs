@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rutter::{ChangeRequest, Request, Severity, State};
-use rutter_host::{Breach, Host, HostError, Limits, Package};
+use rutter_host::{Breach, Cache, Compiler, Host, HostError, Limits, Package};
 
 use guest::Guest;
 
@@ -22,6 +22,8 @@ const TIGHT: Limits = Limits {
     input: 1 << 10,
     output: 64 << 10,
     component: 64 << 10,
+    compile_time: Duration::from_secs(60),
+    compile_memory: 1 << 30,
 };
 
 fn request() -> Request {
@@ -535,48 +537,373 @@ fn a_missing_function_is_named() {
     );
 }
 
+/// A guest that imports `interface` with one function `name` of this type, and lowers it.
+fn importing(interface: &str, name: &str, ty: &str, lowered: &str, render: &str) -> Guest {
+    let leak = |text: String| -> &'static str { text.leak() };
+    Guest {
+        imports: leak(format!(
+            r#"(import "{interface}" (instance $interface (export "{name}" {ty})))
+            (core func $called (canon lower (func $interface "{name}")
+                (memory (core memory $memory "memory")) (realloc (core func $libc "realloc"))))"#
+        )),
+        host: r#"(export "called" (func $called))"#,
+        core_imports: leak(format!(r#"(import "host" "called" (func $called {lowered}))"#)),
+        ..Guest::render(render)
+    }
+}
+
 #[test]
 fn forbidden_imports_are_named() {
+    for name in [
+        "wasi:clocks/timezone@0.2.12",
+        "wasi:clocks/wall-clock@0.3.0",
+        "wasi:clocks/wall-clock@0.2.0-rc-2023-11-10",
+        "wasi:filesystem/types",
+        "wasi:keyvalue/store@0.2.0-draft",
+        "somebody:database/client",
+    ] {
+        let guest = importing(name, "now", "(func (result u64))", "(result i64)", "unreachable");
+        let error = refused(&guest.component());
+        assert!(
+            matches!(&error, HostError::ForbiddenImports(names) if names == &[name]),
+            "{name}: {error:?}"
+        );
+    }
+    let imports: String = (0..99).map(|number| format!("(import \"f{number}\" (func))")).collect();
     let guest = Guest {
-        imports: r#"(import "wasi:clocks/monotonic-clock@0.2.0" (instance (export "now" (func (result u64)))))"#,
+        imports: imports.leak(),
         ..Guest::render("unreachable")
     };
     let error = refused(&guest.component());
     assert!(
-        matches!(&error, HostError::ForbiddenImport(name) if name == "wasi:clocks/monotonic-clock@0.2.0"),
+        matches!(&error, HostError::ForbiddenImports(names) if names.len() == 12),
+        "{error:?}"
+    );
+    assert!(
+        error.to_string().starts_with("this component imports `f0`, `f1`, "),
+        "{error}"
+    );
+}
+
+/// Checks that come before the compiler need no valid code.
+#[test]
+fn what_is_no_package_is_not_compiled() {
+    let invalid = "(core module (func (result i32)))";
+    let error = refused(&wat::parse_str(format!("(component {invalid})")).expect("a component"));
+    assert!(matches!(&error, HostError::MissingExport(_)), "{error:?}");
+    let guest = Guest {
+        imports: r#"(core module (func (result i32))) (import "f" (func))"#,
+        ..Guest::render("unreachable")
+    };
+    let error = refused(&guest.component());
+    assert!(matches!(&error, HostError::ForbiddenImports(_)), "{error:?}");
+    let guest = Guest {
+        imports: r"(core module (func (result i32)))",
+        ..Guest::render("unreachable")
+    };
+    let error = refused(&guest.component());
+    assert!(matches!(&error, HostError::NotAComponent(_)), "{error:?}");
+}
+
+/// The runtimes of other languages import files and connections. They may, as long as they leave them alone.
+#[test]
+fn files_and_connections_can_be_imported_and_not_used() {
+    for interface in [
+        "wasi:filesystem/types@0.2.0",
+        "wasi:http/outgoing-handler@0.2.12",
+        "wasi:sockets/tcp@0.2.9",
+    ] {
+        let guest = |body: &str| importing(interface, "call", "(func (result u64))", "(result i64)", body);
+        let render = |body: &str| load(guest(body)).render(&request()).expect_err("a trap");
+        let error = render("(drop (call $called)) unreachable");
+        assert!(
+            matches!(&error, HostError::Trap { reason, .. } if reason.contains(&format!("{interface}#call"))),
+            "{error:?}"
+        );
+        let error = render("unreachable");
+        assert!(
+            matches!(&error, HostError::Trap { reason, .. } if !reason.contains(interface)),
+            "{error:?}"
+        );
+    }
+}
+
+/// Calls `$called`, whose result `same` compares on the stack, and traps if it is another one.
+fn answers(interface: &str, name: &str, ty: &str, lowered: &str, same: &str) {
+    let render = format!("{same} (if (then) (else (loop (br 0)))) unreachable");
+    let package = load(importing(interface, name, ty, lowered, &render));
+    // Each call starts from the beginning.
+    for _ in 0..2 {
+        let error = package.render(&request()).expect_err("a trap");
+        assert!(
+            matches!(&error, HostError::Trap { reason, .. } if reason.contains("unreachable")),
+            "{interface}#{name}: {error:?}"
+        );
+    }
+}
+
+#[test]
+fn clocks_and_random_numbers_are_fixed() {
+    let result = "(func (result u64))";
+    answers(
+        "wasi:clocks/monotonic-clock@0.2.9",
+        "now",
+        result,
+        "(result i64)",
+        "(i32.and (i64.eq (call $called) (i64.const 1000000)) (i64.eq (call $called) (i64.const 2000000)))",
+    );
+    for (interface, name) in [
+        ("wasi:random/random@0.2.0", "get-random-u64"),
+        ("wasi:random/insecure@0.2.0", "get-insecure-random-u64"),
+    ] {
+        let first = "(i64.eq (call $called) (i64.const 0xe220a8397b1dcdaf))";
+        answers(interface, name, result, "(result i64)", first);
+    }
+    answers(
+        "wasi:random/insecure-seed@0.2.0",
+        "insecure-seed",
+        "(func (result (tuple u64 u64)))",
+        "(param i32)",
+        "(call $called (i32.const 8)) (i64.eq (i64.load (i32.const 8)) (i64.const 0xe220a8397b1dcdaf))",
+    );
+    answers(
+        "wasi:random/random@0.2.12",
+        "get-random-bytes",
+        "(func (param \"len\" u64) (result (list u8)))",
+        "(param i64 i32)",
+        "(call $called (i64.const 9) (i32.const 8))
+         (i32.and (i32.eq (i32.load (i32.const 12)) (i32.const 9))
+            (i64.eq (i64.load (i32.load (i32.const 8))) (i64.const 0xe220a8397b1dcdaf)))",
+    );
+}
+
+#[test]
+fn random_bytes_are_bounded() {
+    let guest = importing(
+        "wasi:random/random@0.2.0",
+        "get-random-bytes",
+        "(func (param \"len\" u64) (result (list u8)))",
+        "(param i64 i32)",
+        "(call $called (i64.const -1) (i32.const 8)) unreachable",
+    );
+    let error = load(guest).render(&request()).expect_err("a trap");
+    assert!(
+        matches!(&error, HostError::Trap { reason, .. } if reason.contains("random bytes")),
         "{error:?}"
     );
 }
 
-/// What compiles through preview 1 names files and a clock. It may, as long as it leaves them alone.
+/// Go's runtime looks for directories at its start.
 #[test]
-fn files_can_be_named_and_not_opened() {
-    let guest = |body: &str| Guest {
-        imports: r#"(import "wasi:clocks/wall-clock@0.2.0" (instance $clock (export "now" (func (result u64)))))
-            (core func $now (canon lower (func $clock "now")))"#,
-        host: r#"(export "now" (func $now))"#,
-        core_imports: r#"(import "host" "now" (func $now (result i64)))"#,
-        ..Guest::render(body)
+fn there_are_no_directories() {
+    let guest = Guest {
+        imports: r#"
+            (import "wasi:filesystem/types@0.2.0" (instance $files (export "descriptor" (type (sub resource)))))
+            (alias export $files "descriptor" (type $opened))
+            (import "wasi:filesystem/preopens@0.2.0" (instance $preopens
+                (alias outer 1 $opened (type $opened))
+                (export "descriptor" (type $descriptor (eq $opened)))
+                (export "get-directories" (func (result (list (tuple (own $descriptor) string)))))))
+            (core func $called (canon lower (func $preopens "get-directories")
+                (memory (core memory $memory "memory")) (realloc (core func $libc "realloc"))))"#,
+        host: r#"(export "called" (func $called))"#,
+        core_imports: r#"(import "host" "called" (func $called (param i32)))"#,
+        ..Guest::render(
+            "(i32.store (i32.const 12) (i32.const 9)) (call $called (i32.const 8))
+             (if (i32.load (i32.const 12)) (then (loop (br 0)))) unreachable",
+        )
     };
-    let render = |body| load(guest(body)).render(&request()).expect_err("a trap");
-    let error = render("(drop (call $now)) unreachable");
+    let error = load(guest).render(&request()).expect_err("a trap");
     assert!(
-        matches!(&error, HostError::Trap { reason, .. } if reason.contains("wasi:clocks/wall-clock@0.2.0#now")),
+        matches!(&error, HostError::Trap { reason, .. } if reason.contains("unreachable")),
         "{error:?}"
     );
-    let error = render("unreachable");
+}
+
+/// The bits of a NaN are the same on every processor: here the sign, which x86-64 sets and aarch64 does not.
+#[test]
+fn arithmetic_is_the_same_on_every_machine() {
+    let nan = "(i64.eq (i64.reinterpret_f64 (f64.div (local.get $zero) (local.get $zero)))
+            (i64.const 0x7ff8000000000000))";
+    let guest = Guest::render(format!(
+        "(local $zero f64) {nan} (if (then) (else (loop (br 0)))) unreachable"
+    ));
+    let error = load(guest).render(&request()).expect_err("a trap");
     assert!(
-        matches!(&error, HostError::Trap { reason, .. } if !reason.contains("wasi:clocks")),
+        matches!(&error, HostError::Trap { reason, .. } if reason.contains("unreachable")),
         "{error:?}"
     );
+}
+
+#[test]
+fn memory_is_not_shared() {
+    let guest = Guest {
+        imports: r"(core module (memory 1 1 shared))",
+        ..Guest::render("unreachable")
+    };
+    let error = refused(&guest.component());
+    assert!(matches!(&error, HostError::NotAComponent(_)), "{error:?}");
 }
 
 #[test]
 fn imports_of_another_type_are_told_apart() {
-    let text = r#"(component
-        (import "wasi:cli/environment@0.2.0" (instance (export "get-arguments" (func (result u8))))))"#;
-    let error = refused(&wat::parse_str(text).expect("a component"));
-    assert!(matches!(error, HostError::WrongImport(_)), "{error:?}");
+    for interface in ["wasi:cli/environment@0.2.0", "wasi:clocks/wall-clock@0.2.0"] {
+        let name = if interface.contains("cli") {
+            "get-arguments"
+        } else {
+            "now"
+        };
+        let guest = importing(interface, name, "(func (result u8))", "(result i32)", "unreachable");
+        let error = refused(&guest.component());
+        assert!(matches!(error, HostError::WrongImport(_)), "{error:?}");
+    }
+}
+
+/// A compiler that is a process of its own.
+fn compiler() -> Compiler {
+    Compiler::new(env!("CARGO_BIN_EXE_rutter-precompile"), ["compile-component".into()])
+}
+
+fn load_by(compiler: Compiler, limits: Limits, component: &[u8]) -> Result<Package, HostError> {
+    let host = Host::new(limits).expect("a host");
+    host.compiling_with(compiler).load_bytes(component)
+}
+
+/// A component of a few kilobytes that a compiler works on for minutes: each call passes a thousand values.
+fn hard_to_compile() -> Vec<u8> {
+    let values = "i64 ".repeat(1000);
+    let guest = Guest {
+        imports: format!(
+            "(core module
+                (type $values (func (result {values})))
+                (type $pass (func (param {values}) (result {values})))
+                (import \"\" \"a\" (func $give (type $values)))
+                (import \"\" \"b\" (func $pass (type $pass)))
+                (func (type $values) call $give {}))",
+            "call $pass ".repeat(400)
+        )
+        .leak(),
+        ..Guest::render("unreachable")
+    };
+    let component = guest.component();
+    assert!(component.len() < 8 << 10, "{}", component.len());
+    component
+}
+
+#[test]
+fn compilers_give_what_this_process_would() {
+    let package = load_by(compiler(), Limits::default(), &Guest::render("unreachable").component());
+    assert_eq!(package.expect("a package").schema().expect("a schema"), "text");
+    let guest = Guest {
+        imports: r"(core module (func (result i32)))",
+        ..Guest::render("unreachable")
+    };
+    let invalid = guest.component();
+    let [error, expected] = [
+        load_by(compiler(), Limits::default(), &invalid).expect_err("it is invalid"),
+        refused(&invalid),
+    ]
+    .map(|error| error.source().map(ToString::to_string));
+    let (error, expected) = (error.expect("a reason"), expected.expect("a reason"));
+    assert!(error.starts_with(&expected) && !error.contains('\n'), "{error}");
+}
+
+#[test]
+fn compiling_hits_its_time_limit() {
+    let limits = Limits {
+        compile_time: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let begin = Instant::now();
+    let error = load_by(compiler(), limits, &hard_to_compile()).expect_err("it takes minutes");
+    assert!(
+        matches!(&error, HostError::CompileTimeLimit(time) if *time == limits.compile_time),
+        "{error:?}"
+    );
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn compiling_hits_its_memory_limit() {
+    let limits = Limits {
+        compile_memory: 24 << 20,
+        ..Limits::default()
+    };
+    let error = load_by(compiler(), limits, &hard_to_compile()).expect_err("it takes gigabytes");
+    assert!(
+        matches!(&error, HostError::CompileMemoryLimit(bytes) if *bytes == limits.compile_memory),
+        "{error:?}"
+    );
+}
+
+/// A host that was killed kills nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn compilers_end_without_their_host() {
+    use std::io::Write as _;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rutter-precompile"))
+        .args(["compile-component", "1000000000", "1"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a compiler");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(&hard_to_compile()).expect("a reader");
+    drop(stdin);
+    assert_eq!(child.wait().expect("an end").signal(), Some(24));
+}
+
+#[test]
+fn compilers_that_do_not_compile_are_errors() {
+    let component = Guest::render("unreachable").component();
+    let other = |program: &str| Compiler::new(program, []);
+    for program in ["no-such-program", "false", "true"] {
+        let error = load_by(other(program), Limits::default(), &component).expect_err("it is no compiler");
+        // What `true` wrote is no code.
+        let expected = if program == "true" { "Incompatible" } else { "Compiler" };
+        assert!(format!("{error:?}").starts_with(expected), "{program}: {error:?}");
+    }
+}
+
+#[test]
+fn what_was_compiled_is_compiled_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let cache = || Cache::open(directory.path().join("cache")).expect("a cache");
+    let component = Guest::render("unreachable").component();
+    let broken = || Compiler::new("no-such-program", []).with_cache(cache());
+    load_by(broken(), Limits::default(), &component).expect_err("nothing is cached");
+    load_by(compiler().with_cache(cache()), Limits::default(), &component).expect("a package");
+    let package = load_by(broken(), Limits::default(), &component).expect("it is cached");
+    assert_eq!(package.schema().expect("a schema"), "text");
+    assert_eq!(package.describe().expect("a description").api_version, "text");
+    let other = Guest::render("unreachable unreachable").component();
+    load_by(broken(), Limits::default(), &other).expect_err("it is another component");
+}
+
+/// Runs in the cache that others write to, and damage, at the same time.
+#[test]
+fn calls_in_parallel_share_a_cache() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let component = Guest::render("unreachable").component();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..3 {
+                    let cache = Cache::open(directory.path()).expect("a cache");
+                    let package = load_by(compiler().with_cache(cache), Limits::default(), &component);
+                    assert_eq!(package.expect("a package").schema().expect("a schema"), "text");
+                    for file in fs::read_dir(directory.path()).expect("a directory").flatten() {
+                        // Another thread may have replaced it.
+                        let _ = fs::write(file.path(), "damaged");
+                    }
+                }
+            });
+        }
+    });
 }
 
 #[test]
@@ -684,6 +1011,14 @@ fn limits_read_well() {
         (
             HostError::TimeLimit(Duration::from_secs(10)),
             "the package did not answer within 10s",
+        ),
+        (
+            HostError::CompileTimeLimit(Duration::from_secs(60)),
+            "the component did not compile within 60s",
+        ),
+        (
+            HostError::CompileMemoryLimit(1 << 30),
+            "the component needs more than 1 GiB to compile",
         ),
     ] {
         assert_eq!(error.to_string(), text);
