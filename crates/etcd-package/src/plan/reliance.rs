@@ -358,3 +358,50 @@ fn has_scalar(node: &Node, is: &impl Fn(&String) -> bool) -> bool {
         Value::Scalar(_) => scalar(node).as_ref().is_some_and(is),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OBJECTS: &str = "
+{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {serviceAccountName: account, volumes: [{name: a, secret: {secretName: a}}]}}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: account}, imagePullSecrets: [{name: registry}]}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: a}
+spec:
+  target: {template: {templateFrom: [{configMap: {name: template}}]}}
+  data: [{sourceRef: {storeRef: {name: near}}}]
+  dataFrom: [{sourceRef: {generatorRef: {kind: Password, name: made}}}]
+---
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: near}
+spec: {provider: {vault: {auth: {kubernetes: {serviceAccountRef: {name: of-store}}, tokenSecretRef: {name: token}}}}}
+---
+{apiVersion: external-secrets.io/v1, kind: ClusterSecretStore, metadata: {name: near}, spec: {provider: {fake: {ref: {name: far}}}}}
+";
+
+    #[test]
+    fn needs_are_followed() {
+        let objects = Objects::read(OBJECTS, "default").expect("objects");
+        let mut needs = Needs::default();
+        needs.add_pods_of(objects.iter().next().expect("a pod"));
+        needs.follow(objects.iter());
+        let of = |need: fn(String) -> Need, name: &str| need(name.to_owned());
+        let source = |kind: &str, name: &str| Need::Source(kind.to_owned(), name.to_owned());
+        let expected = BTreeSet::from([
+            of(Need::Secret, "a"),
+            of(Need::Secret, "registry"),
+            of(Need::Secret, "token"),
+            of(Need::ConfigMap, "template"),
+            of(Need::ServiceAccount, "account"),
+            of(Need::ServiceAccount, "of-store"),
+            source("SecretStore", "near"),
+            source("Password", "made"),
+        ]);
+        assert_eq!(needs.0.into_keys().collect::<BTreeSet<_>>(), expected);
+    }
+}
