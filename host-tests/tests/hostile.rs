@@ -5,14 +5,14 @@ use std::ffi::OsString;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Error, Result, ensure};
+use anyhow::{Context as _, Error, Result, anyhow, ensure};
 use etcd_package::EtcdPackage;
 use host_tests::fuzz::{TARGETS, Target};
 use host_tests::payloads::{self, PAYLOADS};
 use host_tests::plans::Change;
-use host_tests::{Case, WASMTIME, hostile, root};
+use host_tests::{Case, WASMTIME, hostile, request, root};
 use libtest_mimic::{Arguments, Trial};
-use rutter::printable;
+use rutter::{Package as _, printable};
 use rutter_helm_plugin::{cli, post_renderer};
 use serde_json::json;
 use serde_yaml::Value;
@@ -44,6 +44,9 @@ fn main() -> Result<()> {
     }
     trials.push(Trial::test("plan::variables that repeat each other", || {
         Ok(repeating_variables()?)
+    }));
+    trials.push(Trial::test("plan::policies that tell members apart", || {
+        Ok(many_policies()?)
     }));
     trials.push(Trial::test("printed::a long text", || Ok(printed(&payloads::long())?)));
     for target in ["stream", "resource_list", "plan"] {
@@ -119,6 +122,36 @@ fn repeating_variables() -> Result<()> {
         problems.iter().any(|problem| problem.message.contains("too long")),
         "{problems:?}"
     );
+    Ok(())
+}
+
+/// Policies that tell nine members apart are read in a time that grows with their number.
+fn many_policies() -> Result<()> {
+    let mut change = Change::named("policy-by-name-of-port")?;
+    let values = "replicas: 9\n";
+    let rendering = EtcdPackage.render(&request(values));
+    let rendering = rendering.map_err(|problems| anyhow!("{problems:?}"))?;
+    change.from = rendering
+        .manifests
+        .iter()
+        .map(|manifest| format!("---\n{}", manifest.document))
+        .collect();
+    for number in 0..1000 {
+        let peers = (0..5).map(|at| format!("{{ipBlock: {{cidr: 10.{at}.{}.{}/32}}}}", number / 256, number % 256));
+        let peers = peers.collect::<Vec<_>>().join(", ");
+        change.from.push_str(&format!(
+            "---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p{number}, namespace: default}}, spec: \
+             {{podSelector: {{matchLabels: {{statefulset.kubernetes.io/pod-name: etcd-{}}}}}, policyTypes: [Ingress, Egress], \
+             ingress: [{{from: [{peers}]}}], egress: [{{to: [{peers}]}}]}}}}\n",
+            number % 9
+        ));
+    }
+    change.to = format!("{values}log: {{level: Debug}}\n");
+    let begin = Instant::now();
+    let planned = change.plan();
+    let took = begin.elapsed();
+    ensure!(took < LONGEST, "a plan took {took:?}");
+    ensure!(planned.is_ok(), "{:?}", planned.err());
     Ok(())
 }
 
