@@ -1,4 +1,4 @@
-{{/* The name of the cluster: the release, and the chart (or its alias) unless the release has that in its name. */}}
+{{/* The name of the cluster: that of the release, and of the chart (or its alias) unless the former contains it. */}}
 {{- define "etcd.name" -}}
 {{- if contains .Chart.Name .Release.Name -}}
 {{- .Release.Name -}}
@@ -7,8 +7,8 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What is installed, as JSON, where Helm asks an API server: an upgrade that is not safe at once is refused, with the
-     steps that are. Nothing with --set global.rutter.checkUpgrades=false. */}}
+{{/* The installed objects, as JSON, if Helm has access to an API server. The package refuses an upgrade that is not
+     safe in one apply, and prints the steps. Empty with --set global.rutter.checkUpgrades=false. */}}
 {{- define "etcd.current" -}}
 {{- $check := dig "rutter" "checkUpgrades" true (.Values.global | default dict) -}}
 {{- $name := dig "fullname" "" (.Values.naming | default dict) | default (include "etcd.name" .) -}}

@@ -733,7 +733,7 @@ fn kubectl_refused() -> Result<()> {
         ("etcd.yaml", &cluster("", "spec: {}\n")),
     ])?;
     let said = refusal(&kubectl_build(built.path())?)?;
-    ensure!(said.contains("must stand under `generators:`"), "{said}");
+    ensure!(said.contains("list the object under `generators:`"), "{said}");
     for (spec, expected) in REFUSED {
         let built = folder(&[
             ("kustomization.yaml", "generators: [etcd.yaml]\n"),

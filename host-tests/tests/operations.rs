@@ -1,4 +1,4 @@
-//! `docs/operations.md`: each kind of change, with what `rutter plan` says of it. `BLESS=1` writes it anew.
+//! `docs/operations.md`: each kind of change, with the output of `rutter plan`. `BLESS=1` updates it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,23 +8,20 @@ use anyhow::{Context as _, Result, ensure};
 use host_tests::plans::Change;
 use host_tests::{root, same};
 
-/// What stands before the kinds of change.
+/// The text before the kinds of change.
 const HEAD: &str = include_str!("operations.md");
 
-/// The chapters: for each its changes, by the names of their folders, and what a reader wants to know of them.
+/// The chapters, each with its changes: the names of their directories, and their titles.
 const CHAPTERS: [(&str, &[(&str, &str)]); 7] = [
     (
         "Members",
         &[
             ("scale-1-to-3", "More members"),
             ("scale-3-to-1", "Fewer members, down to one"),
-            ("scale-tls", "More members with certificates by cert-manager"),
+            ("scale-tls", "More members with certificates of cert-manager"),
             ("scale-own-secret", "More members with certificates of your own"),
-            (
-                "scale-self-signed",
-                "More members with certificates that sign themselves",
-            ),
-            ("scale-restored", "More members of a cluster that was restored"),
+            ("scale-self-signed", "More members with self-signed certificates"),
+            ("scale-restored", "More members of a restored cluster"),
         ],
     ),
     (
@@ -34,36 +31,30 @@ const CHAPTERS: [(&str, &[(&str, &str)]); 7] = [
             ("version-minor", "The next minor version"),
             (
                 "version-patch-first",
-                "The next minor version, from a release that is too old for it",
+                "The next minor version, from an outdated release",
             ),
             ("version-to-3.7", "From 3.6 to 3.7"),
             ("version-skipped", "Two minor versions"),
-            ("version-back", "Back by one"),
-            ("version-back-too-far", "Back too far"),
+            ("version-back", "Downgrade by one minor version"),
+            ("version-back-too-far", "Downgrade by too many versions"),
         ],
     ),
     (
         "TLS",
         &[
             ("client-tls", "TLS for clients"),
-            ("client-issuer", "Another authority for clients"),
+            ("client-issuer", "Another CA for clients"),
+            ("ephemeral-issuer", "Another CA for clients, with ephemeral volumes"),
+            ("peer-tls", "TLS between members"),
+            ("peer-tls-off", "Disable TLS between members"),
+            ("peer-issuer", "Another CA for members"),
+            ("peer-secret", "Another CA for members, in a Secret of your own"),
+            ("peer-self-signed-to-ca", "From self-signed certificates to a CA"),
             (
-                "ephemeral-issuer",
-                "Another authority for clients where data die with their pods",
+                "peer-tls-and-names",
+                "Another headless Service, with TLS between members",
             ),
-            ("peer-tls", "TLS among members"),
-            ("peer-tls-off", "No TLS among members any more"),
-            ("peer-issuer", "Another authority for members"),
-            ("peer-secret", "Another authority for members, by a Secret of your own"),
-            (
-                "peer-self-signed-to-ca",
-                "From certificates that sign themselves to those of an authority",
-            ),
-            ("peer-tls-and-names", "Another headless Service with TLS among members"),
-            (
-                "peer-auto-to-ca",
-                "From certificates that members make for themselves to those of an authority",
-            ),
+            ("peer-auto-to-ca", "From certificates of the members themselves to a CA"),
         ],
     ),
     (
@@ -71,16 +62,16 @@ const CHAPTERS: [(&str, &[(&str, &str)]); 7] = [
         &[
             ("storage-grows", "Larger volumes"),
             ("storage-class", "Another storage class"),
-            ("storage-wal", "A volume of its own for the log"),
-            ("storage-shrinks-alone", "A smaller volume of a single member"),
-            ("storage-ephemeral-roll", "Any change where data die with their pods"),
+            ("storage-wal", "A separate volume for the write-ahead log"),
+            ("storage-shrinks-alone", "A smaller volume for a single member"),
+            ("storage-ephemeral-roll", "A change with ephemeral volumes"),
             ("quota", "Another quota"),
         ],
     ),
     (
         "Names and labels",
         &[
-            ("selector", "Other labels select the pods"),
+            ("selector", "Other selector labels"),
             ("headless-service", "Another headless Service"),
             ("token", "Another token"),
             ("rename", "Another name"),
@@ -89,14 +80,14 @@ const CHAPTERS: [(&str, &[(&str, &str)]); 7] = [
         ],
     ),
     (
-        "Everything else",
+        "Other changes",
         &[
             ("nothing", "No change"),
-            ("harmless", "A change that restarts nobody"),
+            ("harmless", "A change without a restart"),
             ("template-roll", "A change that restarts all members"),
             ("update-on-delete", "The same with `OnDelete`"),
             ("single-member-roll", "The same with one member"),
-            ("scale-3-to-5-and-resources", "Several at once"),
+            ("scale-3-to-5-and-resources", "Several changes at once"),
         ],
     ),
     (
@@ -104,7 +95,7 @@ const CHAPTERS: [(&str, &[(&str, &str)]); 7] = [
         &[
             ("adopt-page", "The cluster of etcd's own page"),
             ("adopt-chart", "The cluster of a common chart"),
-            ("unknown-cluster", "A cluster that cannot be understood"),
+            ("unknown-cluster", "A cluster that is not recognized"),
         ],
     ),
 ];
