@@ -9,9 +9,8 @@ use rutter_build::check;
 const HEAD: &str = "\
 # Values
 
-What can be asked of the etcd package: a values document, or the `spec` of an `EtcdCluster`. All values are optional,
-and `null` means that a value is not there. `rutter explain FIELD` tells the same of one field. This page is generated
-from the types in the source.
+The fields of a values document, and of the `spec` of an `EtcdCluster`. All fields are optional. `null` means that a
+field is absent. `rutter explain FIELD` documents one field. This page is generated from the types in the source.
 
 ";
 

@@ -13,31 +13,32 @@ use super::storage::Claim;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Backup {
-    /// When, as a CronJob's schedule: minute, hour, day of the month, month, day of the week.
+    /// The schedule in the format of a CronJob: minute, hour, day of the month, month, day of the week.
     pub schedule: CronSchedule,
 
-    /// The time zone of the schedule. The default is that of the Kubernetes controllers, mostly UTC.
+    /// The time zone of the schedule, such as `Europe/Paris`. The default is that of the Kubernetes controllers,
+    /// usually UTC.
     #[serde(default)]
     pub time_zone: Option<String>,
 
-    /// Whether it pauses.
+    /// Whether the CronJob is suspended.
     #[serde(default)]
     pub suspend: bool,
 
-    /// How long a snapshot may take.
+    /// The maximum duration of a snapshot.
     #[serde(default = "Backup::default_timeout")]
     pub timeout: Duration,
 
-    /// A claim that is there, for the snapshots. Without it one is rendered.
+    /// The name of an existing volume claim for the snapshots. By default, `claim` is rendered.
     #[serde(default)]
     pub claim_name: Option<DnsSubdomain>,
 
-    /// The claim that is rendered, `<fullname>-backup`. Helm and Argo CD are asked to keep it.
+    /// The volume claim that is rendered, `<fullname>-backup`. Its annotations make Helm and Argo CD keep it.
     #[serde(default)]
     pub claim: Option<Claim>,
 
-    /// How many snapshots are kept; older ones are deleted after each new one, by a container of `helperImage`. Without
-    /// it all are kept.
+    /// The number of snapshots to keep. After each snapshot, a container of `helperImage` deletes older ones. By
+    /// default, all are kept.
     #[serde(default)]
     pub keep: Option<NonZeroU32>,
 }

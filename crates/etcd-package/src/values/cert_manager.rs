@@ -6,99 +6,102 @@ use serde::{Deserialize, Serialize};
 
 use rutter::string_enum;
 
-/// The certificates that cert-manager makes.
+/// The certificates that cert-manager issues.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct CertManager {
-    /// Who signs them.
+    /// The issuer that signs the certificates.
     pub issuer: Issuer,
 
-    /// How long a certificate is good for, at least 1h. cert-manager's default is 2160h (90 days).
+    /// The validity period of a certificate, at least 1h. cert-manager's default is 2160h (90 days).
     #[schemars(example = &"2160h")]
     pub duration: Option<Duration>,
 
-    /// How long before its end it is renewed, at least 5m and less than the duration. cert-manager's default is a third
-    /// of the duration.
+    /// The time before its expiry at which a certificate is renewed, at least 5m and less than `duration`.
+    /// cert-manager's default is a third of the duration.
     #[schemars(example = &"720h")]
     pub renew_before: Option<Duration>,
 
-    /// The largest number of members that the certificates name, so that scaling up to it needs no new ones. The
-    /// default is `replicas`.
+    /// The number of members for which the certificates are valid. Scaling up to this number requires no new
+    /// certificates. The default is `replicas`.
     #[schemars(example = 7, range(min = 1, max = 100))]
     pub max_replicas: Option<u32>,
 
-    /// The key of each certificate.
+    /// The private key of each certificate.
     pub private_key: PrivateKey,
 
-    /// The subject of each certificate, beside its common name.
+    /// The subject of each certificate, without the common name.
     pub subject: Subject,
 
-    /// More names that the clients' certificate holds for, such as that of a load balancer. Peers know each other by
-    /// the names of their pods.
+    /// Further DNS names of the certificate that members present to clients, such as the name of a load balancer. Peer
+    /// certificates do not get them, because peers use the names of their pods.
     pub extra_dns_names: Vec<DnsPattern>,
 
-    /// More addresses that the clients' certificate holds for.
+    /// Further IP addresses of the certificate that members present to clients.
     pub extra_ip_addresses: Vec<IpAddress>,
 }
 
-/// Who signs certificates.
+/// The issuer that signs the certificates.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Issuer {
-    /// `Ca` makes authorities for this cluster, in its namespace, one for clients and one for peers. `Existing` is an
-    /// issuer that is there; its Secrets must hold a `ca.crt`. `SelfSigned` is the source page's way: each certificate is
-    /// its own authority, so members stop trusting each other at the first renewal.
+    /// The type of the issuer.
     #[serde(rename = "type")]
     pub kind: IssuerType,
 
-    /// The issuer's name, for `Existing`; for `SelfSigned` that of the ClusterIssuer, `selfsigned` by default.
+    /// The name of the issuer, for `Existing`. For `SelfSigned`, the name of the ClusterIssuer, `selfsigned` by
+    /// default.
     #[schemars(example = &"company-ca")]
     pub name: Option<DnsSubdomain>,
 
-    /// The issuer's kind, for `Existing`: `Issuer` by default, `ClusterIssuer`, or that of an external issuer's group.
+    /// The kind of the issuer, for `Existing`: `Issuer` by default, `ClusterIssuer`, or a kind from the API group of an
+    /// external issuer.
     #[schemars(example = &"ClusterIssuer")]
     #[serde(rename = "kind")]
     pub resource_kind: Option<String>,
 
-    /// The issuer's API group, for `Existing`. The default is `cert-manager.io`.
+    /// The API group of the issuer, for `Existing`. The default is `cert-manager.io`.
     #[schemars(example = &"cert-manager.io")]
     pub group: Option<DnsSubdomain>,
 
-    /// Whether the ClusterIssuer of `SelfSigned`, which the whole Kubernetes cluster shares, is rendered, as it is by
-    /// default, or is there already.
+    /// Whether the ClusterIssuer of `SelfSigned` is rendered. The default is `true`. All of the Kubernetes cluster
+    /// shares it: set `false` if it already exists.
     #[schemars(example = true)]
     pub create: Option<bool>,
 }
 
-/// The kinds of issuer.
+/// The types of issuers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum IssuerType {
-    /// Authorities for this cluster.
+    /// A certificate authority (CA) that is created for this cluster, in its namespace. Clients and peers each have
+    /// their own.
     #[default]
     Ca,
-    /// An issuer that is there.
+    /// An existing issuer. Its Secrets must contain `ca.crt`.
     Existing,
-    /// Each certificate signs itself.
+    /// Each certificate signs itself and is its own CA, as on etcd's page. Members stop trusting each other at the
+    /// first renewal.
     SelfSigned,
 }
 
-/// The key of a certificate, as cert-manager's `privateKey`.
+/// The private key of a certificate, like cert-manager's `privateKey`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct PrivateKey {
-    /// The algorithm. cert-manager's default is `RSA`.
+    /// The algorithm of the key. cert-manager's default is `RSA`.
     #[schemars(example = &"ECDSA")]
     pub algorithm: Option<KeyAlgorithm>,
 
-    /// Its size in bits: 2048 to 8192 for `RSA`; 256, 384 or 521 for `ECDSA`; none for `Ed25519`.
+    /// The size of the key in bits: 2048 to 8192 for `RSA`; 256, 384 or 521 for `ECDSA`. `Ed25519` does not accept a
+    /// size.
     #[schemars(example = 256)]
     pub size: Option<u16>,
 
-    /// How it is written. cert-manager's default is `PKCS1`.
+    /// The encoding of the key. cert-manager's default is `PKCS1`.
     #[schemars(example = &"PKCS8")]
     pub encoding: Option<KeyEncoding>,
 
-    /// Whether a renewal makes a new key. cert-manager's default is `Always` since 1.18, and was `Never`.
+    /// Whether a renewal creates a new key. cert-manager's default is `Always` since 1.18, and `Never` before.
     #[schemars(example = &"Always")]
     pub rotation_policy: Option<RotationPolicy>,
 }
@@ -126,16 +129,16 @@ string_enum! {
 }
 
 string_enum! {
-    /// Whether a renewal makes a new key.
+    /// Whether a renewal creates a new key.
     pub enum RotationPolicy {
-        /// It does.
+        /// A renewal creates a new key.
         Always = "Always",
-        /// It keeps the key.
+        /// A renewal keeps the key.
         Never = "Never",
     }
 }
 
-/// The subject of a certificate, as cert-manager's `subject`.
+/// The subject of a certificate, like cert-manager's `subject`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Subject {
@@ -158,23 +161,23 @@ pub struct Subject {
     pub serial_number: Option<String>,
 }
 
-/// An identity for a client.
+/// A certificate for a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClientCertificate {
-    /// Whose it is. The Certificate is called `<fullname>-user.<name>`.
+    /// The name of the client. The Certificate is named `<fullname>-user.<name>`.
     pub name: DnsLabel,
 
-    /// The certificate's common name, which etcd takes for the user's name where authentication is on: 1 to 64
-    /// characters. The default is `name`.
+    /// The common name of the certificate, 1 to 64 characters. If etcd's own authentication is enabled, it is the name
+    /// of the user. The default is `name`.
     #[serde(default)]
     pub common_name: Option<String>,
 
-    /// Host names that it holds for, of which `tls.client.allowedHostnames` may ask for one.
+    /// Host names for which the certificate is valid. `tls.client.allowedHostnames` can require one of them.
     #[serde(default)]
     pub dns_names: Vec<DnsPattern>,
 
-    /// The Secret in which it is kept. The default is `<fullname>-user.<name>-tls`.
+    /// The Secret in which cert-manager stores the certificate. The default is `<fullname>-user.<name>-tls`.
     #[serde(default)]
     pub secret_name: Option<DnsSubdomain>,
 }

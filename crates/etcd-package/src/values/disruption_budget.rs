@@ -7,11 +7,10 @@ use rutter::string_enum;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct DisruptionBudget {
-    /// Whether it is rendered, for more than one member.
+    /// Whether the PodDisruptionBudget is rendered, if there is more than one member.
     pub enabled: bool,
 
-    /// Whether members that are not ready can be evicted only while a quorum is, or always: a drain then never waits
-    /// for a member that will not come back. Kubernetes' default is `IfHealthyBudget`.
+    /// The condition for evicting a member that is not ready. Kubernetes' default is `IfHealthyBudget`.
     #[schemars(example = &"AlwaysAllow")]
     pub unhealthy_pod_eviction_policy: Option<UnhealthyPodEvictionPolicy>,
 }
@@ -19,9 +18,9 @@ pub struct DisruptionBudget {
 string_enum! {
     /// Kubernetes' `unhealthyPodEvictionPolicy`.
     pub enum UnhealthyPodEvictionPolicy {
-        /// While enough others are healthy.
+        /// Only while enough other members are healthy.
         IfHealthyBudget = "IfHealthyBudget",
-        /// Always.
+        /// Always. A drain never waits for a member that will not recover.
         AlwaysAllow = "AlwaysAllow",
     }
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The value of a flag: a string, a number or a boolean, of which etcd sees the text.
+/// The value of a flag: a string, a number or a boolean. etcd gets its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlagValue(pub String);
 

@@ -1,7 +1,7 @@
-//! Fields of other charts for etcd, and what they are called here.
+//! Fields of other charts for etcd, and their names in this package.
 
-/// The paths of fields that Bitnami's and other charts for etcd have, and the help for each. Names of Kubernetes' own, which
-/// people expect at the top, are among them.
+/// The paths of fields in Bitnami's and other charts for etcd, with help for each. They include fields of Kubernetes that
+/// users expect at the top level.
 pub const FOREIGN_FIELDS: &[(&str, &str)] = &[
     ("affinity", "did you mean `scheduling.affinity`?"),
     ("annotations", "did you mean `commonAnnotations`?"),

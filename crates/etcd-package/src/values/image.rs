@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::etcd::BIN_DIR;
 use rutter::string_enum;
 
-/// The container image.
+/// The container image of etcd.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Image {
@@ -16,19 +16,19 @@ pub struct Image {
     #[schemars(example = &"v3.6.14")]
     pub tag: Option<String>,
 
-    /// The digest, which then decides what is pulled.
+    /// The digest. If it is set, it determines which image is pulled.
     #[schemars(example = &"sha256:0000000000000000000000000000000000000000000000000000000000000000")]
     pub digest: Option<String>,
 
-    /// The directory of `etcd`, `etcdctl` and `etcdutl` in the image. Bitnami's images have them in
-    /// /opt/bitnami/etcd/bin, those of Chainguard and OpenShift in /usr/bin. The image's own entrypoint is not run.
+    /// The directory of `etcd`, `etcdctl` and `etcdutl` in the image. It is /opt/bitnami/etcd/bin in Bitnami's images,
+    /// and /usr/bin in those of Chainguard and OpenShift. The entrypoint of the image is not run.
     #[schemars(example = &"/opt/bitnami/etcd/bin")]
     pub bin_dir: String,
 
-    /// When the image is pulled.
+    /// The condition for pulling the image.
     pub pull_policy: PullPolicy,
 
-    /// Names of the Secrets with which it is pulled.
+    /// The names of the Secrets for pulling the image.
     pub pull_secrets: Vec<DnsSubdomain>,
 }
 
@@ -50,9 +50,9 @@ string_enum! {
     pub enum PullPolicy {
         /// Every time a container starts.
         Always = "Always",
-        /// Unless the node has it.
+        /// If the node does not have the image.
         IfNotPresent = "IfNotPresent",
-        /// Only what the node has.
+        /// Never. The node must have the image.
         Never = "Never",
     }
 }

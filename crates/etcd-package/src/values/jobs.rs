@@ -6,11 +6,11 @@ use rutter::quantity::Quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The pods of `defrag` and `backup`.
+/// Settings of the jobs of `defrag` and `backup` and of their pods.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Jobs {
-    /// More labels of the pods.
+    /// Further labels of the pods.
     pub labels: BTreeMap<LabelKey, LabelValue>,
 
     /// Annotations of the pods.
@@ -19,20 +19,20 @@ pub struct Jobs {
     /// Labels that a node must have.
     pub node_selector: BTreeMap<LabelKey, LabelValue>,
 
-    /// Taints of nodes that the pods put up with.
+    /// Taints of nodes that the pods tolerate, as in a Pod's `tolerations`.
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub tolerations: Vec<Toleration>,
 
     /// Compute resources of each container, by name.
     pub resources: JobResources,
 
-    /// How many times a failed job is tried again.
+    /// The number of retries of a failed job.
     pub backoff_limit: u16,
 
-    /// How many jobs that succeeded stay for inspection.
+    /// The number of succeeded jobs that are kept.
     pub successful_jobs_history_limit: u16,
 
-    /// How many jobs that failed stay for inspection.
+    /// The number of failed jobs that are kept.
     pub failed_jobs_history_limit: u16,
 }
 
@@ -55,9 +55,9 @@ impl Default for Jobs {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct JobResources {
-    /// What a node must have free.
+    /// The resources that a node must have free for a container.
     pub requests: BTreeMap<String, Quantity>,
 
-    /// What a container may use at most.
+    /// The maximum that a container can use.
     pub limits: BTreeMap<String, Quantity>,
 }

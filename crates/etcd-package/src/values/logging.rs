@@ -1,14 +1,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What etcd writes about itself.
+/// The log of etcd.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Log {
-    /// From which level on.
+    /// The minimum level of the messages that are logged.
     pub level: LogLevel,
 
-    /// In which form. Since etcd 3.6; older releases write JSON.
+    /// The format of the log. Requires etcd 3.6 or later. Older releases write JSON.
     #[schemars(example = &"Json")]
     pub format: Option<LogFormat>,
 }
@@ -16,26 +16,26 @@ pub struct Log {
 /// etcd's `--log-level`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum LogLevel {
-    /// Everything.
+    /// All messages.
     Debug,
-    /// What happens.
+    /// Normal events.
     #[default]
     Info,
-    /// What may become a problem.
+    /// Possible problems.
     Warn,
-    /// What is a problem.
+    /// Problems.
     Error,
-    /// What ends a request.
+    /// Problems that end a request.
     Panic,
-    /// What ends the process.
+    /// Problems that end the process.
     Fatal,
 }
 
 /// etcd's `--log-format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum LogFormat {
-    /// For machines.
+    /// JSON, for programs.
     Json,
-    /// For people.
+    /// Plain text, for people.
     Console,
 }

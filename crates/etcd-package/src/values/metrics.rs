@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 /// etcd's `--metrics`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Metrics {
-    /// The usual.
+    /// The usual metrics.
     #[default]
     Basic,
-    /// Histograms of each gRPC method too, at some cost.
+    /// The usual metrics, and histograms of each gRPC method, at some cost.
     Extensive,
 }

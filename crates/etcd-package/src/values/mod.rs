@@ -77,171 +77,181 @@ use rutter::yaml::AnyMap;
 use crate::etcd::Version;
 use literal::literal;
 
-/// The values of an etcd cluster. All are optional; without any, three members of a current etcd release run as is
-/// safe in production.
+/// The values of an etcd cluster. All are optional. Without any, three members run a current etcd release, with
+/// settings that are safe in production.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[schemars(title = "EtcdCluster.spec")]
 pub struct Values {
-    /// The number of members, 1 to 100. Odd sizes are advised: an even one tolerates no more failures than the odd one
-    /// below it. More than 7 slow each write down. To change the size of a cluster that runs takes steps, for etcd has to
-    /// be told of each member first, one at a time; otherwise new members would form a second cluster behind the same
-    /// Service, and ones that go would count as failed. `rutter plan` writes the steps down: see docs/operations.md.
+    /// The number of members, 1 to 100. Use an odd number: an even number tolerates no more failures than the odd
+    /// number below it. More than 7 members slow down every write. Changing the size of a running cluster takes several
+    /// steps, because etcd must know each member before it starts, one at a time. If you apply a new number directly,
+    /// added members form a second cluster behind the same Service, and removed members count as failed. `rutter plan`
+    /// prints the steps: see docs/operations.md.
     #[schemars(range(min = 1, max = 100))]
     #[serde(deserialize_with = "number_of_members")]
     pub replicas: u32,
 
-    /// The etcd release, such as 3.6.14. It decides which flags exist, so it is needed whatever the image is called.
-    /// Upgrade one minor version at a time; from 3.5 by 3.6 to 3.7 a snapshot must come in between, or members of 3.7 do
-    /// not start. `rutter plan` writes the steps down: see docs/operations.md.
+    /// The etcd release, such as 3.6.14. It determines which flags exist, and is not derived from the image tag.
+    /// Upgrade one minor version at a time. Each member must write a snapshot between the upgrade to 3.6 and the
+    /// upgrade to 3.7, or it does not start with 3.7. `rutter plan` prints the steps: see docs/operations.md.
     pub version: Version,
 
-    /// The container image.
+    /// The container image of etcd.
     pub image: Image,
 
-    /// An image with a static `busybox`, for what etcd's image, which has no shell, cannot do: to wait for SRV records,
-    /// to delete old snapshots, to restore one.
+    /// An image with a statically linked `busybox`. It runs the tasks that require a shell, which etcd's own image does
+    /// not have: waiting for SRV records, deleting old snapshots and restoring a snapshot.
     pub helper_image: String,
 
     /// The DNS domain of the Kubernetes cluster.
     pub cluster_domain: DomainName,
 
-    /// The ports that etcd listens on, all different.
+    /// The ports that etcd listens on. All must be different.
     pub ports: Ports,
 
-    /// How the members find each other on their first start. etcd reads none of this again.
+    /// The settings with which members find each other on their first start. etcd does not read them again.
     pub bootstrap: Bootstrap,
 
-    /// The volumes.
+    /// The volumes of the members.
     pub storage: Storage,
 
-    /// Encryption and authentication of clients and of peers, each on its own.
+    /// Encryption and authentication between clients and members, and between members (peers). Each side is configured
+    /// separately.
     pub tls: Tls,
 
-    /// The automatic removal of old revisions. Without it the database grows until its quota is full and etcd refuses
-    /// writes.
+    /// The automatic removal of old revisions. Without it, the database grows until it reaches its quota, and etcd
+    /// refuses writes.
     pub compaction: Compaction,
 
-    /// The largest database, at which etcd refuses writes until it is compacted and defragmented. It must fit the data
-    /// volume. etcd's default is 2Gi; more than 8Gi is advised against.
+    /// The maximum size of the database in bytes, as a Kubernetes quantity. At this size etcd refuses writes until the
+    /// database is compacted and defragmented. It must fit the data volume. etcd's default is 2Gi. More than 8Gi is not
+    /// recommended.
     #[schemars(example = &"4Gi")]
     pub quota: Option<Quantity>,
 
-    /// Writes after which etcd makes a snapshot of its state and drops the log before it. etcd's default is 100000, and
-    /// 10000 since 3.6.
+    /// The number of writes after which etcd saves a snapshot of its state and removes the log entries before it.
+    /// etcd's default is 100000, or 10000 since 3.6.
     #[schemars(example = 10000)]
     pub snapshot_count: Option<NonZeroU32>,
 
-    /// How often the leader says that it is there, in whole milliseconds: about the round-trip time between members.
+    /// The interval between the leader's heartbeats, a duration in whole milliseconds. Use about the round-trip time
+    /// between members.
     pub heartbeat_interval: Duration,
 
-    /// How long members wait for the leader before they elect another, in whole milliseconds: ten times the round-trip
-    /// time, at least 5 × `heartbeatInterval` and at most 50s.
+    /// The time without a heartbeat after which members elect another leader, a duration in whole milliseconds. Use ten
+    /// times the round-trip time between members. It must be at least 5 × `heartbeatInterval` and at most 50s.
     pub election_timeout: Duration,
 
-    /// The largest request. etcd's default is 1.5 MiB; more than 10Mi is advised against.
+    /// The maximum size of a request in bytes, as a Kubernetes quantity. etcd's default is 1.5 MiB. More than 10Mi is
+    /// not recommended.
     #[schemars(example = &"4Mi")]
     pub max_request_bytes: Option<Quantity>,
 
-    /// The most operations in one transaction. etcd's default is 128.
+    /// The maximum number of operations in one transaction. etcd's default is 128.
     #[schemars(example = 256)]
     pub max_txn_ops: Option<NonZeroU32>,
 
-    /// What etcd writes about itself.
+    /// The log of etcd.
     pub log: Log,
 
-    /// How much the metrics port tells.
+    /// The detail of the metrics that etcd exports.
     pub metrics: Metrics,
 
-    /// Features of etcd to switch on or off, by name. Since etcd 3.6; older releases have `experimental-…` flags, for
-    /// `extraArgs`.
+    /// The feature gates of etcd, by name. `true` enables a feature, `false` disables it. Requires etcd 3.6 or later.
+    /// Older releases have flags `experimental-…` instead, which belong in `extraArgs`.
     #[schemars(example = serde_json::json!({"InitialCorruptCheck": true}))]
     pub feature_gates: BTreeMap<String, bool>,
 
-    /// Flags of etcd that have no value of their own here, without `--`. They must exist in this etcd release. In their
-    /// values the kubelet expands `$(HOSTNAME)` and other variables of the container; `$$` stands for `$`.
+    /// Further flags of etcd, by name without `--`. A flag must exist in this etcd release. A flag that has a field of
+    /// its own is refused. The kubelet expands `$(HOSTNAME)` and other variables of the container in the values. Write
+    /// `$$` for a literal `$`.
     #[schemars(example = serde_json::json!({"max-snapshots": 3}))]
     pub extra_args: BTreeMap<String, FlagValue>,
 
-    /// More environment variables of the etcd container, as Kubernetes has them. etcd takes `ETCD_MAX_WALS` for the flag
-    /// `max-wals`: variables that start with `ETCD_` must stand for a flag of this etcd release which nothing else sets.
+    /// Further environment variables of the etcd container, as in a container's `env`. etcd reads a variable such as
+    /// `ETCD_MAX_WALS` as the flag `max-wals`. So a variable that starts with `ETCD_` must name a flag of this etcd
+    /// release that nothing else sets.
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub extra_env: Vec<EnvVar>,
 
-    /// ConfigMaps and Secrets whose entries become environment variables of the etcd container.
+    /// ConfigMaps and Secrets whose keys become environment variables of the etcd container, as in a container's
+    /// `envFrom`.
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub extra_env_from: Vec<EnvFromSource>,
 
-    /// Where the members run.
+    /// Rules for the nodes on which members run.
     pub scheduling: Scheduling,
 
-    /// The health checks, which ask the metrics port, so that they need no client certificate.
+    /// The health checks of the etcd container. They use the metrics port, so they require no client certificate.
     pub probes: Probes,
 
-    /// Compute resources of the etcd container, and of what runs before it. etcd's guide advises 2 to 4 cores and 8 GB of memory for usual loads.
+    /// Compute resources of the etcd container and of the containers that run before it. etcd's guide recommends 2 to 4
+    /// cores and 8 GB of memory for typical loads.
     pub resources: Resources,
 
-    /// The pods, beyond what makes them members.
+    /// Further settings of the pods.
     pub pod: Pod,
 
     /// The ServiceAccount of the pods.
     pub service_account: ServiceAccount,
 
-    /// How a change reaches the members that run.
+    /// The rollout of changes to running members.
     pub update: Update,
 
-    /// The Services. The headless one is always there: members find each other by it.
+    /// The Services. The headless Service is always rendered, because members find each other through it.
     pub service: Service,
 
-    /// The PodDisruptionBudget, which lets drains take only as many members at once as leaves a quorum. There is none
-    /// for a single member, because it would block every drain; that of two members does, too.
+    /// The PodDisruptionBudget. It limits how many members a drain evicts at the same time, so that a quorum remains. A
+    /// single member has none, because it would block every drain. With two members, it blocks every drain.
     pub disruption_budget: DisruptionBudget,
 
-    /// A NetworkPolicy for what comes in. Members always reach each other, and the pods of `defrag` and `backup` reach
-    /// members. It takes a network plugin that enforces policies.
+    /// A NetworkPolicy for incoming traffic. Traffic between members, and from the pods of `defrag` and `backup` to
+    /// members, is always allowed. It requires a network plugin that enforces policies.
     pub network_policy: NetworkPolicy,
 
-    /// Objects for the Prometheus operator, whose resource definitions must be in the Kubernetes cluster.
+    /// Objects for the Prometheus operator. Its custom resource definitions must be installed in the Kubernetes
+    /// cluster.
     pub monitoring: Monitoring,
 
-    /// Regular defragmentation by a CronJob. A cluster that is compacted reuses the space of what it removed, so it
-    /// takes this only where much was removed for good. A member answers nothing while it is defragmented, so members
-    /// take turns. If etcd's own authentication is on, the job needs `tls.clientAuth`, and the user that the certificate's
-    /// common name is needs the role root.
+    /// Regular defragmentation by a CronJob. It is useful only if much data was removed permanently, because a
+    /// compacted cluster reuses the space that becomes free. A member does not answer while it is defragmented, so
+    /// members are defragmented one at a time. If etcd's own authentication is enabled, the job requires
+    /// `tls.clientAuth`, and the user with the common name of its certificate requires the role root.
     #[schemars(example = serde_json::json!({"schedule": "30 3 * * 0"}))]
     pub defrag: Option<Defrag>,
 
-    /// Regular snapshots by a CronJob. If etcd's own authentication is on, the job needs `tls.clientAuth`, and the user that
-    /// the certificate's common name is needs the role root.
+    /// Regular snapshots by a CronJob. If etcd's own authentication is enabled, the job requires `tls.clientAuth`, and
+    /// the user with the common name of its certificate requires the role root.
     #[schemars(example = serde_json::json!({"schedule": "0 * * * *", "keep": 48}))]
     pub backup: Option<Backup>,
 
-    /// A snapshot that a new cluster starts from. It is for a cluster that does not exist yet: members with data keep
-    /// them, and do not join those that start from the snapshot. Remove it when the cluster runs, and before `replicas`
-    /// change, and write the token that the warning shows as `bootstrap.token`. Otherwise a member that lost its volume, or
-    /// was added, starts from the snapshot again.
+    /// The snapshot from which a new cluster starts. The cluster must not exist yet: members that have data keep it,
+    /// and do not join the members that started from the snapshot. When the cluster runs, remove `restore`, and set
+    /// `bootstrap.token` to the token that the warning shows. Do this before you change `replicas`. Otherwise a member
+    /// that is added, or that lost its volume, starts from the snapshot again.
     #[schemars(example = serde_json::json!({"claimName": "etcd-snapshots", "snapshot": "etcd-backup-29370000-x7k2p.db"}))]
     pub restore: Option<Restore>,
 
-    /// The pods of `defrag` and `backup`.
+    /// Settings of the jobs of `defrag` and `backup` and of their pods.
     pub jobs: Jobs,
 
-    /// Names and labels of what is rendered. Change them only to adopt a cluster that something else has made: a
+    /// Names and labels of the rendered objects. Change them only to adopt a cluster that was created by other means. A
     /// StatefulSet cannot change them later.
     pub naming: Naming,
 
-    /// Labels of every object, pods included.
+    /// Labels of all objects, including pods.
     pub common_labels: BTreeMap<LabelKey, LabelValue>,
 
-    /// Annotations of every object, pods not included.
+    /// Annotations of all objects, except for pods.
     pub common_annotations: BTreeMap<LabelKey, String>,
 
-    /// Further objects, rendered as they are after all others.
+    /// Further Kubernetes objects. They are rendered unchanged, after all others.
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub extra_manifests: Vec<AnyMap>,
 }
 
-/// Reads any whole number. Its range is a rule of the cluster, which has better words than the range of a type.
+/// Reads any whole number. The range is checked in [`cluster`](crate::cluster), with a better message.
 fn number_of_members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let number = i64::deserialize(deserializer)?;
     Ok(u32::try_from(number.max(0)).unwrap_or(u32::MAX))

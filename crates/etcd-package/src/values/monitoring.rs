@@ -5,17 +5,18 @@ use rutter::names::{LabelKey, LabelValue, PrometheusLabel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Objects for the Prometheus operator, whose resource definitions must be in the cluster.
+/// Objects for the Prometheus operator. Its custom resource definitions must be installed in the Kubernetes cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Monitoring {
-    /// Has Prometheus scrape the members by the headless Service.
+    /// A ServiceMonitor. Prometheus scrapes the members through the headless Service.
     pub service_monitor: Monitor,
 
-    /// Has Prometheus scrape the members by their pods.
+    /// A PodMonitor. Prometheus scrapes the members' pods.
     pub pod_monitor: Monitor,
 
-    /// Alerts: no leader, lost quorum, members down, slow disks, a full quota, expiring certificates.
+    /// A PrometheusRule with alerts: no leader, lost quorum, members down, slow disks, a full quota, expiring
+    /// certificates.
     pub rules: Rules,
 }
 
@@ -23,17 +24,17 @@ pub struct Monitoring {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Monitor {
-    /// Whether it is rendered.
+    /// Whether the object is rendered.
     pub enabled: bool,
 
-    /// Its labels, by which a Prometheus chooses its monitors.
+    /// Labels of the object, by which a Prometheus selects its monitors.
     pub labels: BTreeMap<LabelKey, LabelValue>,
 
-    /// How often it is scraped. The default is Prometheus'.
+    /// The interval between scrapes. The default is that of Prometheus.
     #[schemars(example = &"30s")]
     pub interval: Option<PrometheusDuration>,
 
-    /// How long a scrape may take, at most the interval. The default is Prometheus'.
+    /// The timeout of a scrape, at most `interval`. The default is that of Prometheus.
     #[schemars(example = &"10s")]
     pub scrape_timeout: Option<PrometheusDuration>,
 }
@@ -42,12 +43,12 @@ pub struct Monitor {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Rules {
-    /// Whether it is rendered.
+    /// Whether the object is rendered.
     pub enabled: bool,
 
-    /// Its labels, by which a Prometheus chooses its rules.
+    /// Labels of the object, by which a Prometheus selects its rules.
     pub labels: BTreeMap<LabelKey, LabelValue>,
 
-    /// More labels of each alert, such as who is to be called. They are no templates.
+    /// Further labels of each alert, such as the team to notify. Templates are refused.
     pub alert_labels: BTreeMap<PrometheusLabel, String>,
 }

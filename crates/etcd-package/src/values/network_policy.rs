@@ -5,20 +5,21 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A NetworkPolicy for what comes in. Members always reach each other, and the pods of `defrag` and `backup` reach
-/// members. It takes a network plugin that enforces policies.
+/// A NetworkPolicy for incoming traffic. Traffic between members, and from the pods of `defrag` and `backup` to
+/// members, is always allowed. It requires a network plugin that enforces policies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct NetworkPolicy {
-    /// Whether it is rendered.
+    /// Whether the NetworkPolicy is rendered.
     pub enabled: bool,
 
-    /// Who reaches the port for clients, as Kubernetes' NetworkPolicyPeers. The default is every pod of the namespace;
-    /// an empty list is nobody else.
+    /// The sources that can reach the client port, as Kubernetes' NetworkPolicyPeers. The default is every pod of the
+    /// namespace. An empty list allows no further sources.
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub clients: Vec<NetworkPolicyPeer>,
 
-    /// Who reaches the port for metrics: whoever scrapes. The kubelet's probes come through on most networks without it.
+    /// The sources that can reach the metrics port, as Kubernetes' NetworkPolicyPeers. Name the pods that scrape
+    /// metrics. On most networks the kubelet's probes are allowed without a rule.
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub metrics: Vec<NetworkPolicyPeer>,
 }

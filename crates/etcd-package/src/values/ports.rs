@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use super::literal::literal;
 
-/// The ports that etcd listens on: 1 to 65535.
+/// The ports that etcd listens on, 1 to 65535.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Ports {
-    /// For clients.
+    /// The port for clients.
     pub client: NonZeroU16,
-    /// Between members.
+    /// The port for other members.
     pub peer: NonZeroU16,
-    /// For metrics and health checks, always without TLS.
+    /// The port for metrics and health checks. It never uses TLS.
     pub metrics: NonZeroU16,
 }
 

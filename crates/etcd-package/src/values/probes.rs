@@ -5,22 +5,23 @@ use serde::{Deserialize, Serialize};
 
 use super::literal::literal;
 
-/// The health checks.
+/// The health checks of the etcd container.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Probes {
-    /// Holds the other two back until the member answers. etcd answers only after it has read its write-ahead log, which
-    /// takes minutes on slow disks; the default waits for ten.
+    /// The startup probe. It delays the other two probes until the member answers. etcd answers only after it has read
+    /// its write-ahead log, which takes minutes on slow disks. By default, the probe waits for ten minutes.
     pub startup: StartupProbe,
 
-    /// Takes a member out of the client Service while it has no leader or cannot read consistently.
+    /// The readiness probe. It removes a member from the client Service while the member has no leader or cannot serve
+    /// consistent reads.
     pub readiness: ReadinessProbe,
 
-    /// Restarts a member that no longer answers at all.
+    /// The liveness probe. It restarts a member that does not answer at all.
     pub liveness: LivenessProbe,
 }
 
-/// The times of the startup probe.
+/// The timing of the startup probe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct StartupProbe {
@@ -30,7 +31,7 @@ pub struct StartupProbe {
     pub period_seconds: NonZeroU16,
     /// Seconds to wait for an answer.
     pub timeout_seconds: NonZeroU16,
-    /// Failures in a row after which the container is restarted.
+    /// Consecutive failures after which the container is restarted.
     pub failure_threshold: NonZeroU16,
 }
 
@@ -45,7 +46,7 @@ impl Default for StartupProbe {
     }
 }
 
-/// The times of the readiness probe.
+/// The timing of the readiness probe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ReadinessProbe {
@@ -55,9 +56,9 @@ pub struct ReadinessProbe {
     pub period_seconds: NonZeroU16,
     /// Seconds to wait for an answer.
     pub timeout_seconds: NonZeroU16,
-    /// Successes in a row after which the member is ready.
+    /// Consecutive successes after which the member is ready.
     pub success_threshold: NonZeroU16,
-    /// Failures in a row after which it is not.
+    /// Consecutive failures after which the member is not ready.
     pub failure_threshold: NonZeroU16,
 }
 
@@ -73,7 +74,7 @@ impl Default for ReadinessProbe {
     }
 }
 
-/// The times of the liveness probe.
+/// The timing of the liveness probe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct LivenessProbe {
@@ -83,7 +84,7 @@ pub struct LivenessProbe {
     pub period_seconds: NonZeroU16,
     /// Seconds to wait for an answer.
     pub timeout_seconds: NonZeroU16,
-    /// Failures in a row after which the container is restarted.
+    /// Consecutive failures after which the container is restarted.
     pub failure_threshold: NonZeroU16,
 }
 

@@ -6,17 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use super::literal::literal;
 
-/// Compute resources, by name: `cpu`, `memory`, `ephemeral-storage`, `hugepages-2Mi`, or one with a domain.
+/// Compute resources by name: `cpu`, `memory`, `ephemeral-storage`, `hugepages-2Mi`, or a name with a domain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Resources {
-    /// What a node must have free for a member. Beside what is given here, `cpu` and `memory` keep their defaults, unless
-    /// they have a limit, which Kubernetes then takes for the request; `null` takes a default away.
+    /// The resources that a node must have free for a member. `cpu` and `memory` keep their defaults if you set other
+    /// resources only. If one of them has a limit instead, Kubernetes uses the limit as the request. `null` removes a
+    /// default.
     pub requests: BTreeMap<String, Option<Quantity>>,
 
-    /// What a member may use at most. A member that is held back by its CPU limit loses its leadership, and one that is
-    /// killed for memory is down, so there are no defaults. A memory limit should be above `quota`: etcd maps its database
-    /// into memory.
+    /// The maximum that a member can use. There are no defaults: a member that its CPU limit slows down loses its
+    /// leadership, and a member that exceeds its memory limit is killed. Use a memory limit above `quota`, because etcd
+    /// maps its database into memory.
     pub limits: BTreeMap<String, Option<Quantity>>,
 }
 
@@ -30,8 +31,7 @@ impl Default for Resources {
 }
 
 impl Resources {
-    /// Enough to be scheduled anywhere, and not to be the first that a node under pressure evicts, as a pod without
-    /// requests is.
+    /// Returns requests that fit on any node. A node under pressure first evicts pods without requests.
     pub(crate) fn default_requests() -> BTreeMap<String, Option<Quantity>> {
         let requests = [("cpu", "250m"), ("memory", "512Mi")];
         requests

@@ -7,43 +7,42 @@ use serde::{Deserialize, Serialize};
 
 use super::literal::literal;
 
-/// Where the members run.
+/// Rules for the nodes on which members run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Scheduling {
-    /// Whether members keep away from each other. `Required` never puts two into one place and leaves a member pending
-    /// instead; `Preferred` does it rather than not run; `Disabled` does not care.
+    /// Whether members run in different topology domains, such as nodes or zones.
     pub anti_affinity: AntiAffinity,
 
-    /// The node label whose values are the places: `kubernetes.io/hostname` for nodes,
+    /// The node label that defines the domains of `antiAffinity`. Use `kubernetes.io/hostname` for nodes,
     /// `topology.kubernetes.io/zone` for zones.
     pub topology_key: LabelKey,
 
-    /// How members spread over further places, as Kubernetes' `topologySpreadConstraints`. A constraint without a
-    /// `labelSelector` gets the cluster's.
+    /// Further rules for spreading members, as in a Pod's `topologySpreadConstraints`. A constraint without a
+    /// `labelSelector` gets that of the cluster.
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub topology_spread: Vec<TopologySpreadConstraint>,
 
     /// Labels that a node must have.
     pub node_selector: BTreeMap<LabelKey, LabelValue>,
 
-    /// Taints of nodes that members put up with.
+    /// Taints of nodes that members tolerate, as in a Pod's `tolerations`.
     #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub tolerations: Vec<Toleration>,
 
-    /// Kubernetes' `affinity`, in addition to what `antiAffinity` gives.
+    /// Affinity rules, as in a Pod's `affinity`. They are added to those of `antiAffinity`.
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub affinity: Option<Affinity>,
 
-    /// The PriorityClass. What evicts members to make room breaks quorum.
+    /// The PriorityClass of the pods. If pods of a higher priority evict members, the cluster can lose its quorum.
     #[schemars(example = &"system-cluster-critical")]
     pub priority_class_name: Option<DnsSubdomain>,
 
-    /// The scheduler, if not the default one.
+    /// The scheduler of the pods. The default is the default scheduler of the Kubernetes cluster.
     #[schemars(example = &"my-scheduler")]
     pub scheduler_name: Option<DnsSubdomain>,
 
-    /// The RuntimeClass.
+    /// The RuntimeClass of the pods.
     #[schemars(example = &"kata")]
     pub runtime_class_name: Option<DnsSubdomain>,
 }
@@ -64,13 +63,13 @@ impl Default for Scheduling {
     }
 }
 
-/// How strictly members keep away from each other.
+/// The strictness with which members are kept apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum AntiAffinity {
-    /// Always.
+    /// Members never share a domain. A member without a free domain stays pending.
     Required,
-    /// If possible.
+    /// Members share a domain only if they could not run otherwise.
     Preferred,
-    /// Not at all.
+    /// Members can share a domain.
     Disabled,
 }

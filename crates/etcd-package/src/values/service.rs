@@ -12,19 +12,19 @@ use rutter::string_enum;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Service {
-    /// The Service for clients, `<fullname>-client`. Unlike the headless one it has an address of its own and lists
+    /// The client Service, `<fullname>-client`. Unlike the headless Service, it has an address of its own and lists
     /// only members that are ready.
     pub client: ClientService,
 
     /// The headless Service.
     pub headless: HeadlessService,
 
-    /// The IP families of both Services, the first of which is preferred. The default is the Kubernetes cluster's. With
-    /// `IPv6` among them, etcd listens on both families.
+    /// The IP families of both Services. The first one is preferred. The default is that of the Kubernetes cluster. If
+    /// `IPv6` is included, etcd listens on both families.
     pub ip_families: Vec<IpFamily>,
 
-    /// Whether the Services have addresses of one family or of both. The default is Kubernetes': `SingleStack`, or
-    /// `RequireDualStack` where two families are given.
+    /// Whether the Services have addresses of one family or of both. By default, Kubernetes uses `SingleStack`, or
+    /// `RequireDualStack` if `ipFamilies` has two.
     #[schemars(example = &"PreferDualStack")]
     pub ip_family_policy: Option<IpFamilyPolicy>,
 }
@@ -33,16 +33,16 @@ pub struct Service {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct HeadlessService {
-    /// Its annotations.
+    /// Annotations of the Service.
     pub annotations: BTreeMap<LabelKey, String>,
 }
 
 string_enum! {
     /// Kubernetes' IP families.
     pub enum IpFamily {
-        /// 10.0.0.1
+        /// Addresses such as 10.0.0.1.
         IPv4 = "IPv4",
-        /// fd00::1
+        /// Addresses such as fd00::1.
         IPv6 = "IPv6",
     }
 }
@@ -52,41 +52,43 @@ string_enum! {
     pub enum IpFamilyPolicy {
         /// One family.
         SingleStack = "SingleStack",
-        /// Both, where the Kubernetes cluster has both.
+        /// Both families if the Kubernetes cluster has both.
         PreferDualStack = "PreferDualStack",
-        /// Both, or the Service is refused.
+        /// Both families. If the Kubernetes cluster does not have both, it refuses the Service.
         RequireDualStack = "RequireDualStack",
     }
 }
 
-/// The Service for clients.
+/// The client Service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ClientService {
-    /// Whether it is rendered.
+    /// Whether the Service is rendered.
     pub enabled: bool,
 
-    /// Where it can be reached from. Whoever can reach it needs a certificate only if `tls.client` is on.
+    /// The type of the Service, which determines where it can be reached from. Clients require a certificate only if
+    /// `tls.client` is enabled.
     #[serde(rename = "type")]
     pub kind: ServiceType,
 
-    /// Its annotations, by which load balancers are often set up.
+    /// Annotations of the Service. Many load balancers are configured by them.
     pub annotations: BTreeMap<LabelKey, String>,
 
-    /// The port on each node, for the types `NodePort` and `LoadBalancer`. Kubernetes chooses one unless it is given.
+    /// The port on each node, for the types `NodePort` and `LoadBalancer`. By default, Kubernetes chooses one.
     #[schemars(example = 32379)]
     pub node_port: Option<NonZeroU16>,
 
-    /// What provides the load balancer, for the type `LoadBalancer`.
+    /// The class of the load balancer, for the type `LoadBalancer`.
     #[schemars(example = &"example.com/internal")]
     pub load_balancer_class: Option<LabelKey>,
 
-    /// From where the load balancer can be reached, for the type `LoadBalancer`. Empty means from everywhere.
+    /// The address ranges from which the load balancer can be reached, for the type `LoadBalancer`. If the list is
+    /// empty, it can be reached from everywhere.
     #[schemars(extend("examples" = [["10.0.0.0/8"]]))]
     pub load_balancer_source_ranges: Vec<Cidr>,
 
-    /// Whether traffic from outside goes to members of any node, or keeps its source address and goes to those of the
-    /// node that it came to; for the types `NodePort` and `LoadBalancer`. Kubernetes' default is `Cluster`.
+    /// The routing of traffic from outside, for the types `NodePort` and `LoadBalancer`. Kubernetes' default is
+    /// `Cluster`.
     #[schemars(example = &"Local")]
     pub external_traffic_policy: Option<ExternalTrafficPolicy>,
 }
@@ -94,9 +96,9 @@ pub struct ClientService {
 string_enum! {
     /// Kubernetes' `externalTrafficPolicy`.
     pub enum ExternalTrafficPolicy {
-        /// To members of any node.
+        /// To members on any node.
         Cluster = "Cluster",
-        /// To members of the node that it came to.
+        /// To members on the node that received it. Its source address is kept.
         Local = "Local",
     }
 }
@@ -116,13 +118,13 @@ impl Default for ClientService {
 }
 
 string_enum! {
-    /// Kubernetes' types of Service that have an address.
+    /// The types of Services with an address.
     pub enum ServiceType {
         /// From inside the Kubernetes cluster.
         ClusterIP = "ClusterIP",
-        /// At a port of each node.
+        /// Through a port of each node.
         NodePort = "NodePort",
-        /// At a load balancer.
+        /// Through a load balancer.
         LoadBalancer = "LoadBalancer",
     }
 }

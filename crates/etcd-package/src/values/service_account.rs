@@ -4,19 +4,19 @@ use rutter::names::{DnsSubdomain, LabelKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The ServiceAccount of the pods. etcd never talks to Kubernetes, so its token is not mounted; an account of its own keeps
-/// what others grant to `default` away from it.
+/// The ServiceAccount of the pods. Its token is not mounted, because etcd does not use the Kubernetes API. With an
+/// account of its own, etcd does not get the permissions that others grant to `default`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ServiceAccount {
-    /// Whether it is rendered.
+    /// Whether the ServiceAccount is rendered.
     pub create: bool,
 
-    /// Its name. The default is the fullname, and `default` where none is rendered.
+    /// The name of the ServiceAccount. The default is the fullname, or `default` if none is rendered.
     #[schemars(example = &"etcd")]
     pub name: Option<DnsSubdomain>,
 
-    /// Its annotations.
+    /// Annotations of the ServiceAccount.
     pub annotations: BTreeMap<LabelKey, String>,
 }
 

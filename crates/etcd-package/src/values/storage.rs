@@ -8,34 +8,34 @@ use serde::{Deserialize, Serialize};
 use super::literal::literal;
 use rutter::string_enum;
 
-/// The volumes.
+/// The volumes of the members.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Storage {
-    /// The volume of the database, and of the write-ahead log unless that has its own.
+    /// The volume for the database. It also holds the write-ahead log unless `storage.wal` is set.
     pub data: Claim,
 
-    /// A volume of its own for the write-ahead log, best on the fastest disk there is: every write waits for it. Without
-    /// this the log shares the data volume. A running cluster cannot be moved from one to the other.
+    /// A separate volume for the write-ahead log. Use the fastest disk, because every write waits for it. By default,
+    /// the log is on the data volume. The log of a running cluster cannot move between the two.
     #[schemars(example = serde_json::json!({"size": "4Gi", "storageClassName": "fast"}))]
     pub wal: Option<Claim>,
 
-    /// What becomes of the claims.
+    /// The deletion policies of the volume claims.
     pub retention: Retention,
 
-    /// No claims at all: the data are in the pod and die with it. For tests.
+    /// Ephemeral volumes instead of volume claims, for tests. The data is deleted with the pod.
     #[schemars(example = serde_json::json!({"memory": false, "sizeLimit": "1Gi"}))]
     pub ephemeral: Option<Ephemeral>,
 }
 
-/// A volume that dies with its pod.
+/// A volume that is deleted with its pod.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Ephemeral {
-    /// Whether it is memory, which counts towards the container's limit, instead of the node's disk.
+    /// Whether the volume is in memory instead of on the node's disk. Memory counts towards the container's limit.
     pub memory: bool,
 
-    /// The most that it may hold; a pod that exceeds it is evicted.
+    /// The maximum size of the volume. A pod that exceeds it is evicted.
     pub size_limit: Option<Quantity>,
 }
 
@@ -43,16 +43,17 @@ pub struct Ephemeral {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Claim {
-    /// The size. A database takes up to 2 GiB unless its quota says otherwise, and twice that while it is defragmented or
-    /// received; a log under a gigabyte; each snapshot that is kept as much as the database.
+    /// The size of the volume. A database takes up to `quota` (2 GiB by default), and twice that while it is
+    /// defragmented or received. A write-ahead log takes less than a gigabyte. Each snapshot that is kept takes as much
+    /// as the database.
     pub size: Quantity,
 
-    /// The storage class. Without it the cluster's default class is used; the empty string `""` turns dynamic
-    /// provisioning off.
+    /// The storage class. By default, the default class of the Kubernetes cluster is used. The empty string `""`
+    /// disables dynamic provisioning.
     #[schemars(example = &"fast")]
     pub storage_class_name: Option<String>,
 
-    /// How the volume is mounted. A member needs its volume for itself.
+    /// The access modes of the volume. Each member must be the only user of its volume.
     pub access_modes: Vec<AccessMode>,
 
     /// Labels of the claims.
@@ -75,25 +76,26 @@ impl Default for Claim {
 }
 
 string_enum! {
-    /// How a volume can be mounted, as far as a member can use it.
+    /// The access modes of volumes that a member can use.
     pub enum AccessMode {
-        /// By the pods of one node.
+        /// The pods of one node can mount the volume.
         ReadWriteOnce = "ReadWriteOnce",
-        /// By one pod.
+        /// One pod can mount the volume.
         ReadWriteOncePod = "ReadWriteOncePod",
-        /// By many pods; etcd still needs it for itself.
+        /// Many pods can mount the volume. A member must still be its only user.
         ReadWriteMany = "ReadWriteMany",
     }
 }
 
-/// What becomes of the claims.
+/// The deletion policies of the volume claims.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Retention {
-    /// When the StatefulSet is deleted.
+    /// The policy when the StatefulSet is deleted.
     pub when_deleted: RetentionPolicy,
-    /// When a member is scaled away. With `Delete`, scaling to 0 deletes all data. With `Retain`, delete the claim of a
-    /// member that was removed for good yourself: etcd exits when such a member returns on its old volume.
+    /// The policy when a member is removed by scaling down. With `Delete`, scaling to 0 deletes all data. With
+    /// `Retain`, delete the claim of a member yourself after its permanent removal: etcd exits if the member starts
+    /// again on its old volume.
     pub when_scaled: RetentionPolicy,
 }
 
@@ -107,11 +109,11 @@ impl Default for Retention {
 }
 
 string_enum! {
-    /// Whether claims stay.
+    /// Whether claims are kept.
     pub enum RetentionPolicy {
-        /// They stay, with the data.
+        /// Keep the claims and their data.
         Retain = "Retain",
-        /// They go, and the data with them.
+        /// Delete the claims and their data.
         Delete = "Delete",
     }
 }

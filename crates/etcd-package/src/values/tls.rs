@@ -9,100 +9,102 @@ use crate::etcd::CipherSuite;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Tls {
-    /// Between clients and members.
+    /// TLS between clients and members.
     pub client: ClientTls,
 
-    /// Between members. Changing it on a running cluster takes a `member update` for each member.
+    /// TLS between members. Changing it on a running cluster requires `etcdctl member update` for each member.
     pub peer: PeerTls,
 
-    /// Whether clients need a certificate, as they do by default wherever `tls.client` is on.
+    /// Whether clients must present a certificate. By default, they must if `tls.client` is enabled.
     #[schemars(example = true)]
     pub client_auth: Option<bool>,
 
-    /// The oldest version of TLS that is spoken. etcd's default is `TLS1.2`.
+    /// The minimum version of TLS. etcd's default is `TLS1.2`.
     #[schemars(example = &"TLS1.3")]
     pub min_version: Option<TlsVersion>,
 
-    /// The newest version of TLS that is spoken. By default it is the newest that etcd knows.
+    /// The maximum version of TLS. The default is the newest version that etcd supports.
     #[schemars(example = &"TLS1.3")]
     pub max_version: Option<TlsVersion>,
 
-    /// The cipher suites of TLS 1.2 that are spoken, by the names of IANA; empty means those that Go takes for safe.
-    /// Those of TLS 1.3 cannot be chosen.
+    /// The cipher suites of TLS 1.2 that are allowed, by their IANA names. If the list is empty, those that Go
+    /// considers secure are allowed. The cipher suites of TLS 1.3 cannot be chosen.
     #[schemars(extend("examples" = [["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]]))]
     pub cipher_suites: Vec<CipherSuite>,
 
-    /// The certificates that cert-manager makes, for the sides whose mode is `CertManager`.
+    /// The certificates that cert-manager issues, for each side whose mode is `CertManager`.
     pub cert_manager: CertManager,
 
-    /// Further identities for clients, as Certificates of the same authority.
+    /// Further certificates for clients. Each is a Certificate of cert-manager, signed by the CA of the client side.
     pub client_certificates: Vec<ClientCertificate>,
 }
 
-/// The side of clients.
+/// TLS between clients and members.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ClientTls {
-    /// `Disabled` for no TLS, `CertManager` for certificates made by cert-manager, `Secret` for a Secret that you
-    /// provide.
+    /// The source of the certificates.
     pub mode: TlsMode,
 
-    /// The Secret with `tls.crt`, `tls.key` and `ca.crt`, for the mode `Secret`. Its certificate must hold for every
-    /// member's name and be good for server and client authentication.
+    /// The Secret with the keys `tls.crt`, `tls.key` and `ca.crt`, for the mode `Secret`. Its certificate must be valid
+    /// for every member's name, and for server and client authentication.
     #[schemars(example = &"my-etcd-client-tls")]
     pub secret_name: Option<DnsSubdomain>,
 
-    /// Host names of which a client's certificate must hold for one. Empty means any client of the authority.
+    /// Host names for client certificates. A client's certificate must be valid for at least one of them. If the list
+    /// is empty, every client with a certificate of the CA is accepted.
     pub allowed_hostnames: Vec<DnsSubdomain>,
 }
 
-/// The side of peers.
+/// TLS between members.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct PeerTls {
-    /// `Disabled`, `CertManager` and `Secret` as for clients; `Auto` for certificates that each member makes for itself:
-    /// encryption, but anyone who reaches the port can join.
+    /// The source of the certificates.
     pub mode: PeerTlsMode,
 
-    /// The Secret with `tls.crt`, `tls.key` and `ca.crt`, for the mode `Secret`. Its certificate must hold for every
-    /// member's name and be good for server and client authentication.
+    /// The Secret with the keys `tls.crt`, `tls.key` and `ca.crt`, for the mode `Secret`. Its certificate must be valid
+    /// for every member's name, and for server and client authentication.
     #[schemars(example = &"my-etcd-peer-tls")]
     pub secret_name: Option<DnsSubdomain>,
 
-    /// Common names of which a peer's certificate must have one. Empty means any peer of the authority.
+    /// Common names for peer certificates. A peer's certificate must have one of them. If the list is empty, every peer
+    /// with a certificate of the CA is accepted.
     pub allowed_common_names: Vec<String>,
 
-    /// Host names of which a peer's certificate must hold for one; not together with `allowedCommonNames`.
+    /// Host names for peer certificates. A peer's certificate must be valid for at least one of them. Cannot be
+    /// combined with `allowedCommonNames`.
     pub allowed_hostnames: Vec<DnsSubdomain>,
 }
 
-/// Where the certificates of clients and members come from.
+/// The source of the certificates of clients and members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TlsMode {
-    /// Nowhere: plain text.
+    /// No TLS. Traffic is plain text.
     #[default]
     Disabled,
-    /// From cert-manager.
+    /// cert-manager issues the certificates.
     CertManager,
-    /// From the user.
+    /// You provide the certificates in the Secret `secretName`.
     Secret,
 }
 
-/// Where the certificates between members come from.
+/// The source of the certificates between members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PeerTlsMode {
-    /// Nowhere: plain text.
+    /// No TLS. Traffic is plain text.
     #[default]
     Disabled,
-    /// From each member itself, trusted by all: encryption without identity.
+    /// Each member issues its own certificate, and all members trust it. Traffic is encrypted, but anyone who can reach
+    /// the port can join.
     Auto,
-    /// From cert-manager.
+    /// cert-manager issues the certificates.
     CertManager,
-    /// From the user.
+    /// You provide the certificates in the Secret `secretName`.
     Secret,
 }
 
-/// Versions of TLS that etcd speaks.
+/// The versions of TLS that etcd supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum TlsVersion {
     /// TLS 1.2.

@@ -3,16 +3,15 @@ use serde::{Deserialize, Serialize};
 
 use rutter::string_enum;
 
-/// How a change reaches the members that run.
+/// The rollout of changes to running members.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Update {
-    /// `RollingUpdate` restarts one member after the other, each when the one before it is ready; `OnDelete` leaves it to
-    /// whoever deletes pods.
+    /// The update strategy.
     #[serde(rename = "type")]
     pub kind: UpdateType,
 
-    /// Only members with this ordinal or a higher one are restarted: to try a change on a few of them first.
+    /// The lowest ordinal of the members that are restarted. Use it to try a change on a few members first.
     pub partition: u16,
 
     /// Seconds that a member must be ready before the next one is restarted.
@@ -32,9 +31,9 @@ impl Default for Update {
 string_enum! {
     /// Kubernetes' `updateStrategy`.
     pub enum UpdateType {
-        /// One member after the other.
+        /// Members are restarted one after the other, each when the one before it is ready.
         RollingUpdate = "RollingUpdate",
-        /// When a pod is deleted.
+        /// A member is restarted only when its pod is deleted.
         OnDelete = "OnDelete",
     }
 }

@@ -21,7 +21,7 @@ pub fn reference<T: JsonSchema>() -> String {
     let Some(root) = Field::new(&schema) else {
         return text;
     };
-    text.push_str("| value | type | what it is |\n|---|---|---|\n");
+    text.push_str("| value | type | description |\n|---|---|---|\n");
     for (name, field) in root.fields() {
         let link = format!("[`{name}`](#{})", name.to_lowercase());
         let row = [link, field.type_name(), field.summary().unwrap_or_default().to_owned()];
@@ -84,7 +84,7 @@ fn facts(field: &Field<'_>, required: bool) -> String {
             let _ = write!(facts, ", default `{}`", inline(default));
         }
         (None, Some(example)) => {
-            let _ = write!(facts, ", such as `{}`", inline(example));
+            let _ = write!(facts, ", example `{}`", inline(example));
         }
         (None, None) => {}
     }
