@@ -1,7 +1,7 @@
-//! The language of `--set` and its kin: `a.b[0]=1,c={x,y}`.
+//! The syntax of `--set` and similar options: `a.b[0]=1,c={x,y}`.
 //!
-//! The parser changes values as it reads, as Helm's does, because the two cannot be told apart: each expression sees what
-//! those before it did, and `a[0].b=1` reads differently where `a` is a list already.
+//! The parser changes values while it reads, like Helm's. Parsing depends on the current values: each expression sees
+//! the results of earlier ones, and `a[0].b=1` has another meaning if `a` is already a list.
 
 use rutter::yaml::{Entry, Key, MAX_KEY, Node, Place, Scalar, Value, is_long_key};
 use rutter::{Code, Diagnostic, Position};
@@ -9,10 +9,10 @@ use rutter::{Code, Diagnostic, Position};
 use crate::json;
 use crate::{MAX_DEPTH, MAX_GAPS, SET_CONFLICT, SET_LIMIT, SET_SYNTAX, find, merge};
 
-/// The highest index, for it allocates a list of that length.
+/// The maximum index, because it allocates a list of that length.
 const MAX_INDEX: usize = 65_536;
 
-/// The most names in a path that follow another name.
+/// The maximum number of names in a path that follow another name.
 const MAX_INNER_NAMES: usize = 30;
 
 /// The kinds of expressions, in the order in which they are applied.
@@ -20,18 +20,18 @@ const MAX_INNER_NAMES: usize = 30;
 pub enum Kind {
     /// Values are JSON.
     Json,
-    /// Whole numbers, booleans and `null` are these, all else is a string.
+    /// Values are whole numbers, booleans, `null` or strings.
     Typed,
     /// Values are strings.
     String,
     /// Values are the contents of the files that they name.
     File,
-    /// All after the first `=` is one string, in which no character is special.
+    /// The text after the first `=` is one string, without special characters.
     Literal,
 }
 
 impl Kind {
-    /// The option of the command line that takes expressions of this kind.
+    /// Returns the command-line option for expressions of this kind.
     pub fn option(self) -> &'static str {
         match self {
             Self::Json => "--set-json",
@@ -43,10 +43,10 @@ impl Kind {
     }
 }
 
-/// An expression as it was given.
+/// An expression of the command line.
 #[derive(Clone, Copy, Debug)]
 pub struct Expression<'a> {
-    /// How to read its values.
+    /// The kind, which determines how its values are read.
     pub kind: Kind,
     /// The number of its text among all sources of values.
     pub source: u32,
@@ -67,7 +67,7 @@ impl Expression<'_> {
             let node = json::read(&mut cursor)?;
             cursor.skip_blanks();
             if cursor.peek().is_some() {
-                return Err(syntax(cursor.place(), "there is more after the end of the JSON object").into());
+                return Err(syntax(cursor.place(), "unexpected text after the JSON object").into());
             }
             if let Value::Mapping(over) = node.value {
                 merge(entries, over);
@@ -87,7 +87,7 @@ impl Expression<'_> {
     }
 }
 
-/// The rest of a text, and where it starts.
+/// The rest of a text, and its position.
 pub(crate) struct Cursor<'a> {
     rest: &'a str,
     place: Place,
@@ -151,7 +151,7 @@ fn problem(code: &Code, place: Place, message: impl Into<String>) -> Diagnostic 
     Diagnostic::new(code, "", message).at(Some(place.position))
 }
 
-/// How many steps a path has taken.
+/// The numbers of names and steps in a path.
 #[derive(Clone, Copy, Default)]
 struct Depth {
     names: usize,
@@ -165,22 +165,22 @@ struct Parser<'a, 'f, E> {
     read_file: &'f mut dyn FnMut(&str) -> Result<String, E>,
 }
 
-/// How an assignment ended.
+/// The end of an assignment.
 #[derive(PartialEq, Eq)]
 enum Ended {
-    /// With a value.
+    /// The assignment has a value.
     Value,
-    /// With the whole expression, right behind its `=`. That stands for an empty string.
+    /// The expression ends after `=`. The value is an empty string.
     Nothing,
 }
 
 impl<E: From<Diagnostic>> Parser<'_, '_, E> {
-    /// `NAME=VALUE`, `NAME.PATH` or `NAME[INDEX]PATH`, with the comma after it.
+    /// Reads `NAME=VALUE`, `NAME.PATH` or `NAME[INDEX]PATH`, and the comma after it.
     fn assignment(&mut self, entries: &mut Vec<Entry>, depth: Depth) -> Result<Ended, E> {
         let place = self.cursor.place();
         let (name, stop) = self.until(&['=', '[', ',', '.']);
         if name.is_empty() && stop.is_some_and(|stop| stop != ',') {
-            return Err(syntax(place, "a name is missing here").into());
+            return Err(syntax(place, "expected a name").into());
         }
         check_name(&name, place)?;
         match stop {
@@ -210,7 +210,7 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
                 let mut depth = self.step(depth, place)?;
                 depth.names += 1;
                 if depth.names > MAX_INNER_NAMES {
-                    let message = format!("a path has at most {} names", MAX_INNER_NAMES + 1);
+                    let message = format!("expected at most {} names in a path", MAX_INNER_NAMES + 1);
                     return Err(problem(&SET_LIMIT, place, message).into());
                 }
                 match find(entries, &name) {
@@ -231,12 +231,16 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
         }
     }
 
-    /// What follows `[INDEX]`.
+    /// Reads the text after `[INDEX]`.
     fn item(&mut self, items: &mut Vec<Node>, index: usize, depth: Depth) -> Result<Ended, E> {
         let place = self.cursor.place();
         let (rest, stop) = self.until(&['[', '.', '=']);
         if !rest.is_empty() {
-            return Err(syntax(place, format!("{rest:?} stands between an index and what follows it")).into());
+            return Err(syntax(
+                place,
+                format!("expected `=`, `.` or `[` after an index, found {rest:?}"),
+            )
+            .into());
         }
         match stop {
             Some('=') => {
@@ -271,13 +275,13 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
                 };
                 let ended = self.assignment(entries, depth)?;
                 if ended == Ended::Nothing && !known {
-                    // Helm loses the whole item.
-                    let message = "an empty value cannot be the first of a new list item";
+                    // Helm drops the whole item.
+                    let message = "the first value of a new list item must not be empty";
                     return Err(syntax(self.cursor.place(), message).into());
                 }
                 Ok(ended)
             }
-            _ => Err(syntax(place, "a value is missing here").into()),
+            _ => Err(syntax(place, "expected a value").into()),
         }
     }
 
@@ -291,7 +295,7 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
         if let Some(gap) = index.checked_sub(items.len()) {
             *self.gaps += gap;
             if *self.gaps > MAX_GAPS {
-                let message = format!("more than {MAX_GAPS} list items before the ones that are set");
+                let message = format!("expected at most {MAX_GAPS} list items that are not set");
                 return Err(problem(&SET_LIMIT, place, message));
             }
             items.resize(index + 1, scalar(Scalar::plain("null"), place));
@@ -306,7 +310,7 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
     }
 
     fn step(&self, mut depth: Depth, place: Place) -> Result<Depth, Diagnostic> {
-        // Names and indices: Helm does not bound the latter, the reader of values does.
+        // The limit includes indices. Helm does not limit them, but the parser of values does.
         depth.steps += 1;
         if depth.steps < MAX_DEPTH {
             Ok(depth)
@@ -314,24 +318,24 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
             Err(problem(
                 &SET_LIMIT,
                 place,
-                format!("a path has at most {MAX_DEPTH} steps"),
+                format!("expected at most {MAX_DEPTH} names and indices in a path"),
             ))
         }
     }
 
-    /// `INDEX]`.
+    /// Reads `INDEX]`.
     fn index(&mut self) -> Result<usize, Diagnostic> {
         let place = self.cursor.place();
         let (text, stop) = self.until(&[']']);
         if stop.is_none() {
-            return Err(syntax(place, "`]` is missing after this index"));
+            return Err(syntax(place, "expected `]` after this index"));
         }
         match text.parse::<i64>() {
-            Ok(index) if index < 0 => Err(syntax(place, format!("the index {index} is negative"))),
+            Ok(index) if index < 0 => Err(syntax(place, format!("expected an index of 0 or more, found {index}"))),
             Ok(index) => match usize::try_from(index) {
                 Ok(index) if index <= MAX_INDEX => Ok(index),
                 _ => {
-                    let message = format!("the index {index} is greater than {MAX_INDEX}");
+                    let message = format!("expected an index of at most {MAX_INDEX}, found {index}");
                     Err(problem(&SET_LIMIT, place, message))
                 }
             },
@@ -339,7 +343,7 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
         }
     }
 
-    /// What follows `=`, with the comma after it.
+    /// Reads the value after `=`, and the comma after it.
     fn assigned(&mut self) -> Result<(Node, Ended), E> {
         let place = self.cursor.place();
         match self.kind {
@@ -370,14 +374,14 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
         }
     }
 
-    /// `A,B}` with the comma after it. `{}` is a list of one empty string, as in Helm.
+    /// Reads `A,B}`, and the comma after it. `{}` is a list of one empty string, as in Helm.
     fn list(&mut self, place: Place) -> Result<Node, E> {
         let mut items = Vec::new();
         loop {
             let item = self.cursor.place();
             let (text, stop) = self.until(&[',', '}']);
             if stop.is_none() {
-                return Err(syntax(place, "`}` is missing after this list").into());
+                return Err(syntax(place, "expected `}` at the end of this list").into());
             }
             items.push(self.scalar(&text, item)?);
             if stop == Some('}') {
@@ -397,8 +401,8 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
         Ok(scalar(meaning, place))
     }
 
-    /// The text up to one of `stops`, which is consumed and given beside it. A backslash makes the character after it an
-    /// ordinary one.
+    /// Reads the text up to one of `stops`, and returns both. A backslash before a character removes its special
+    /// meaning.
     fn until(&mut self, stops: &[char]) -> (String, Option<char>) {
         let literal = self.kind == Kind::Literal;
         let mut text = String::new();
@@ -414,16 +418,16 @@ impl<E: From<Diagnostic>> Parser<'_, '_, E> {
     }
 }
 
-/// Refuses a name that could not be read again.
+/// Refuses a name that the parser of values would refuse.
 pub(crate) fn check_name(name: &str, place: Place) -> Result<(), Diagnostic> {
     if is_long_key(name) {
-        let message = format!("a name of more than {MAX_KEY} characters, escapes counted");
+        let message = format!("expected a name of at most {MAX_KEY} characters, including escapes");
         return Err(problem(&SET_LIMIT, place, message));
     }
     Ok(())
 }
 
-/// What Helm takes a bare word for: not `3.10`, which stays a string, and not `007`.
+/// Returns the type that Helm gives to a text without quotes. `3.10` and `007` are strings.
 fn typed(text: &str) -> Scalar {
     for word in ["true", "false", "null"] {
         if text.eq_ignore_ascii_case(word) {
@@ -462,6 +466,6 @@ fn conflict(name: &str, found: &Node, needed: &str, place: Place) -> Diagnostic 
     } else {
         format!("`{name}`")
     };
-    let message = format!("{what} is {}, and {needed} is needed here", found.describe());
+    let message = format!("{what} is {}, but this expression requires {needed}", found.describe());
     problem(&SET_CONFLICT, place, message)
 }

@@ -1,6 +1,6 @@
-//! JSON as `--set-json` takes it: a value at the start of a text, numbers as they were written, places remembered.
+//! A parser of JSON for `--set-json`. It reads the value at the start of a text, and keeps the text of numbers.
 //!
-//! A reader of its own because the general ones either turn numbers into floats or do not say where they stopped.
+//! General parsers convert numbers to floats, or do not return the position at which they stop.
 
 use rutter::Diagnostic;
 use rutter::yaml::{Entry, Node, Scalar, Value};
@@ -8,7 +8,7 @@ use rutter::yaml::{Entry, Node, Scalar, Value};
 use crate::MAX_DEPTH;
 use crate::expression::{Cursor, check_name, scalar, set, syntax};
 
-/// Reads the value that the text starts with, and no further.
+/// Reads the value at the start of the text, and leaves the rest.
 pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Node, Diagnostic> {
     value(cursor, 0)
 }
@@ -17,7 +17,7 @@ fn value(cursor: &mut Cursor<'_>, depth: usize) -> Result<Node, Diagnostic> {
     cursor.skip_blanks();
     let place = cursor.place();
     if depth > MAX_DEPTH {
-        return Err(syntax(place, format!("JSON is nested at most {MAX_DEPTH} deep")));
+        return Err(syntax(place, format!("expected at most {MAX_DEPTH} levels of JSON")));
     }
     let value = match cursor.peek() {
         Some('{') => Value::Mapping(object(cursor, depth)?),
@@ -28,7 +28,7 @@ fn value(cursor: &mut Cursor<'_>, depth: usize) -> Result<Node, Diagnostic> {
             let word = ["true", "false", "null"]
                 .into_iter()
                 .find(|word| cursor.rest().starts_with(word));
-            let word = word.ok_or_else(|| syntax(place, "expected a JSON value: a string is written in quotes"))?;
+            let word = word.ok_or_else(|| syntax(place, "expected a JSON value: write strings in double quotes"))?;
             skip(cursor, word.len());
             return Ok(scalar(Scalar::plain(word), place));
         }
@@ -55,7 +55,7 @@ fn object(cursor: &mut Cursor<'_>, depth: usize) -> Result<Vec<Entry>, Diagnosti
         if !cursor.eat(':') {
             return Err(syntax(cursor.place(), "expected `:` after a JSON key"));
         }
-        // Of equal keys the last one counts, as in Go.
+        // The last of several equal keys is used, as in Go.
         set(&mut entries, key, place, value(cursor, depth + 1)?);
         if !goes_on(cursor, '}')? {
             return Ok(entries);
@@ -100,7 +100,7 @@ fn string(cursor: &mut Cursor<'_>) -> Result<String, Diagnostic> {
     let (end, _) = end.ok_or_else(|| syntax(place, "this JSON string does not end"))?;
     let quoted = &cursor.rest()[..=end];
     let text =
-        serde_json::from_str(quoted).map_err(|_| syntax(place, "this JSON string has an escape that JSON has not"))?;
+        serde_json::from_str(quoted).map_err(|_| syntax(place, "this JSON string has an invalid escape sequence"))?;
     skip(cursor, quoted.len());
     Ok(text)
 }

@@ -1,11 +1,11 @@
-//! Values from many places made one document, as Helm does it.
+//! Merges values from several sources into one document, like Helm.
 //!
-//! Maps merge, lists and scalars replace, and flags count by kind: files, then `--set-json`, `--set`, `--set-string`,
-//! `--set-file`, `--set-literal`, each from left to right. Unlike in Helm, numbers keep their text, everything remembers
-//! where it was written, and what Helm would silently drop (`--set a[0`) is refused. Whatever is accepted means what it
-//! means to Helm; a test holds this against the real one.
+//! Maps are merged. Lists and scalars replace earlier ones. Sources are applied by kind: files, then `--set-json`,
+//! `--set`, `--set-string`, `--set-file`, `--set-literal`, each from left to right. Unlike in Helm, numbers keep their
+//! text, and each part of the document has the position of its source. Text that Helm ignores silently (`--set a[0`) is
+//! an error. All accepted text has the same meaning as in Helm: a test compares the results with Helm's.
 //!
-//! This crate must not know what values mean, nor read anything itself.
+//! This crate does not know the meaning of values, and reads no files.
 
 mod expression;
 mod json;
@@ -17,24 +17,21 @@ use rutter::{Code, Diagnostic, Position, Severity};
 
 pub use expression::{Expression, Kind};
 
-/// How deep values nest at most: what is deeper, the reader of values documents refuses.
+/// The maximum depth of values. The parser of values documents refuses deeper ones.
 const MAX_DEPTH: usize = 64;
 
-/// How many items all expressions together may make that none of them sets: what stands before a high index is `null`.
+/// The maximum number of list items that no expression sets. Items before a high index are `null`.
 const MAX_GAPS: usize = 200_000;
 
-/// A `--set` expression cannot be read.
+/// A `--set` expression has a syntax error.
 static SET_SYNTAX: Code = error("set-syntax", "the expression is not of the form KEY=VALUE");
-/// A `--set` expression goes too far.
+/// A `--set` expression exceeds a limit.
 static SET_LIMIT: Code = error(
     "set-limit",
-    "an index or the nesting of an expression is larger than Helm accepts",
+    "an index or the nesting of an expression exceeds the limits of Helm",
 );
-/// A `--set` expression takes a value for what it is not.
-static SET_CONFLICT: Code = error(
-    "set-conflict",
-    "the expression goes into a value that is not of the kind it needs",
-);
+/// A `--set` expression conflicts with the type of an earlier value.
+static SET_CONFLICT: Code = error("set-conflict", "the expression requires a value of another type");
 
 const fn error(id: &'static str, summary: &'static str) -> Code {
     Code {
@@ -44,20 +41,20 @@ const fn error(id: &'static str, summary: &'static str) -> Code {
     }
 }
 
-/// A values document in the making.
+/// A values document that is being merged.
 #[derive(Debug, Default)]
 pub struct Values {
     entries: Vec<Entry>,
-    /// How many items there are that no expression set.
+    /// The number of list items that no expression set.
     gaps: usize,
 }
 
 impl Values {
-    /// Merges a values document over what is there, where `source` numbers its text.
+    /// Merges a values document over the current values. `source` is the number of its text.
     ///
     /// # Errors
     ///
-    /// What is wrong with the text.
+    /// Returns the errors in the text.
     pub fn merge_text(&mut self, text: &str, source: u32) -> Result<(), Vec<Diagnostic>> {
         let Some(node) = yaml::parse(text, source, 1)? else {
             return Ok(());
@@ -75,11 +72,11 @@ impl Values {
         Ok(())
     }
 
-    /// Applies an expression to what is there.
+    /// Applies an expression to the current values.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, or with what it gets from `read_file`.
+    /// Returns an error in the expression, or an error of `read_file`.
     pub fn apply<E: From<Diagnostic>>(
         &mut self,
         expression: &Expression<'_>,
@@ -88,7 +85,7 @@ impl Values {
         expression.apply(&mut self.entries, &mut self.gaps, read_file)
     }
 
-    /// The document, and where each part of it was written.
+    /// Returns the document, with the source and position of each part.
     pub fn finish(self) -> Merged {
         let root = Node {
             value: Value::Mapping(self.entries),
@@ -102,7 +99,7 @@ impl Values {
     }
 }
 
-/// A values document that was put together.
+/// A merged values document.
 #[derive(Debug)]
 pub struct Merged {
     root: Node,
@@ -112,22 +109,22 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// Where what a diagnostic about [`Merged::text`] is about was written, and in which source.
+    /// Returns the source and position of the value that a diagnostic about [`Merged::text`] is about.
     pub fn origin(&self, diagnostic: &Diagnostic) -> Option<Place> {
         let position = diagnostic.position?;
         self.map.origin(position).or_else(|| self.root.locate(&diagnostic.path))
     }
 
-    /// The document as a tree.
+    /// Returns the document as a tree.
     #[must_use]
     pub fn root(&self) -> &Node {
         &self.root
     }
 }
 
-/// Merges `over` over `entries`: mappings deeply, all else replaces.
+/// Merges `over` over `entries`. Mappings are merged, all other values are replaced.
 fn merge(entries: &mut Vec<Entry>, over: Vec<Entry>) {
-    // Found by name and not by looking at each: both sides may have many.
+    // An index of names, because both sides can have many entries.
     let names = entries.iter().map(|entry| entry.key.scalar.text.clone());
     let places: BTreeMap<String, usize> = names.zip(0..).collect();
     for entry in over {
