@@ -104,7 +104,7 @@ pub struct PrivateKey {
     /// `Always` or `Never`: whether a renewal makes a new key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rotation_policy: Option<String>,
-    /// In bits.
+    /// The size in bits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<i32>,
 }

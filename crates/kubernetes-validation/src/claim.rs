@@ -1,4 +1,4 @@
-//! The claim that comes and goes with a pod (`ValidatePersistentVolumeClaimTemplate`).
+//! Volume claims that are created and deleted with a pod (`ValidatePersistentVolumeClaimTemplate`).
 
 use k8s_openapi::api::core::v1::{EphemeralVolumeSource, PersistentVolumeClaimSpec};
 use k8s_openapi::apimachinery::pkg::api::resource;
@@ -11,7 +11,7 @@ use crate::selector;
 
 const ACCESS_MODES: [&str; 4] = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
 
-/// Checks the template of a claim that lives as long as its pod.
+/// Checks the template of a claim that is deleted with its pod.
 pub(crate) fn ephemeral(field: &mut Field<'_, '_>, source: &EphemeralVolumeSource) {
     let Some(template) = &source.volume_claim_template else {
         field.missing(
@@ -25,7 +25,7 @@ pub(crate) fn ephemeral(field: &mut Field<'_, '_>, source: &EphemeralVolumeSourc
     spec(&mut field.at("spec"), &template.spec);
 }
 
-/// Of the metadata, only labels and annotations are the template's to say.
+/// Checks that a template's metadata has only labels and annotations.
 fn metadata(field: &mut Field<'_, '_>, metadata: &ObjectMeta) {
     field.with("labels", metadata.labels.as_ref(), selector::label_map);
     field.with("annotations", metadata.annotations.as_ref(), selector::keys);

@@ -1,4 +1,4 @@
-//! The kinds of errors that this crate reports, beside those of `rutter::yaml`.
+//! The codes of the errors that this crate reports, in addition to those of `rutter::yaml`.
 
 rutter::codes! {
     pub ALL

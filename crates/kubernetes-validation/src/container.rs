@@ -11,7 +11,7 @@ use crate::{env, handler, mount, security};
 
 pub(crate) const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
 
-/// Checks the containers in the list `name`, and adds what they take of the pod.
+/// Checks the containers in the list `name`, and adds their names and host ports to `pod`.
 pub fn containers(field: &mut Field<'_, '_>, name: &str, containers: &[Container], pod: &mut Pod) {
     field.each(name, containers, |field, container| {
         common(field, container, pod);
@@ -20,7 +20,7 @@ pub fn containers(field: &mut Field<'_, '_>, name: &str, containers: &[Container
         field.with("lifecycle", container.lifecycle.as_ref(), |field, lifecycle| {
             handler::lifecycle(field, lifecycle, pod.grace);
         });
-        // Since 1.35 there is more to say here; most clusters do not know it yet.
+        // Kubernetes 1.35 accepts more, but most clusters are older.
         if container.restart_policy.is_some() {
             field.at("restartPolicy").conflict(
                 "a container of the pod is always restarted",
@@ -30,12 +30,12 @@ pub fn containers(field: &mut Field<'_, '_>, name: &str, containers: &[Container
     });
 }
 
-/// Checks the init containers in the list `name`, and adds what they take of the pod. One that is always restarted is a
-/// sidecar.
+/// Checks the init containers in the list `name`, and adds their names and host ports to `pod`. One that is always
+/// restarted is a sidecar.
 pub fn init_containers(field: &mut Field<'_, '_>, name: &str, containers: &[Container], pod: &mut Pod) {
     field.each(name, containers, |field, container| {
         common(field, container, pod);
-        // They run one by one.
+        // Init containers run one after the other.
         host_ports(field, container, &mut BTreeSet::new());
         field.word("restartPolicy", container.restart_policy.as_deref(), &["Always"]);
         if container.restart_policy.as_deref() == Some("Always") {
@@ -103,7 +103,7 @@ fn common(field: &mut Field<'_, '_>, container: &Container, pod: &mut Pod) {
     );
 }
 
-/// A pod, unlike its template, has no blanks around an image.
+/// Refuses spaces around an image. Pods refuse them, although pod templates accept them.
 fn image(field: &mut Field<'_, '_>, image: &str) {
     if field.required("image", image) && image.trim() != image {
         field.at("image").invalid(
@@ -113,7 +113,7 @@ fn image(field: &mut Field<'_, '_>, image: &str) {
     }
 }
 
-/// Two entries of one port and protocol are an error of a server-side apply.
+/// Checks the ports. A server-side apply fails if two have the same number and protocol.
 fn ports(field: &mut Field<'_, '_>, ports: &[ContainerPort]) {
     let mut names = BTreeSet::new();
     let mut numbers = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Names of hosts (`validatePodDNSConfig`, `ValidateHostAliases`).
+//! DNS settings and host aliases (`validatePodDNSConfig`, `ValidateHostAliases`).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use rutter::names::DnsSubdomain;
 
 use crate::field::Field;
 
-/// The limits of Linux' resolver.
+/// The limits of the resolver of Linux.
 const MOST_NAMESERVERS: usize = 3;
 const MOST_SEARCHES: usize = 32;
 const LONGEST_SEARCHES: usize = 2048;
@@ -38,7 +38,7 @@ pub fn config(field: &mut Field<'_, '_>, config: &PodDNSConfig) {
     });
 }
 
-/// Checks the lines of `/etc/hosts` in the list `name`. Two with the same address are an error of a server-side apply.
+/// Checks the lines of `/etc/hosts` in the list `name`. A server-side apply fails if two have the same address.
 pub fn host_aliases(field: &mut Field<'_, '_>, name: &str, aliases: &[HostAlias]) {
     let mut taken = BTreeSet::new();
     field.each(name, aliases, |field, alias| {
@@ -52,7 +52,7 @@ pub fn host_aliases(field: &mut Field<'_, '_>, name: &str, aliases: &[HostAlias]
     });
 }
 
-/// An address as Kubernetes accepts it since 1.36: no leading zeros, no IPv4 address in the form of an IPv6 one.
+/// Checks an address like Kubernetes 1.36: without leading zeros, and without IPv4 addresses that are mapped to IPv6.
 fn address(field: &mut Field<'_, '_>, text: &str) {
     let ip: Result<IpAddr, _> = text.parse();
     match ip {
@@ -68,7 +68,7 @@ fn address(field: &mut Field<'_, '_>, text: &str) {
     }
 }
 
-/// A domain as Kubernetes accepts it since 1.33, where `_` may stand before and in a label.
+/// Whether Kubernetes 1.33 accepts a search domain. Its labels can start with `_` and contain `_`.
 fn is_search_domain(text: &str) -> bool {
     let name = text.strip_suffix('.').unwrap_or(text);
     let end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();

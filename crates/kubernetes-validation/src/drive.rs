@@ -1,5 +1,5 @@
-//! Volumes of storage systems that Kubernetes once had its own code for (`validateVolumeSource`, by type). A CSI driver does
-//! their work now, or nothing does.
+//! Volumes of storage systems for which Kubernetes used to have its own drivers (`validateVolumeSource`, by type). CSI
+//! drivers replace some of them.
 
 use k8s_openapi::api::core::v1::{AzureDiskVolumeSource, FCVolumeSource, FlexVolumeSource, ISCSIVolumeSource, Volume};
 
@@ -119,7 +119,7 @@ fn iscsi(field: &mut Field<'_, '_>, source: &ISCSIVolumeSource, volume: &str) {
     }
 }
 
-/// `iqn.2001-04.com.example:disk`, `eui.` and 16 or `naa.` and 32 letters and digits.
+/// Checks a name: `iqn.2001-04.com.example:disk`, `eui.` and 16 or `naa.` and 32 letters and digits.
 fn qualified_name(field: &mut Field<'_, '_>, name: &str, text: &str) {
     let (kind, rest) = text.split_at_checked(4).unwrap_or((text, ""));
     let of_length = |length| rest.len() == length && rest.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -154,8 +154,8 @@ fn is_iqn(text: &str) -> bool {
         && !name.contains(char::is_whitespace)
 }
 
-/// Refuses the types that Kubernetes has removed. An API server accepts them, and no kubelet can mount them (the page "Volumes"
-/// of Kubernetes' documentation; `gitRepo` since 1.33, by the feature gate `GitRepoVolumeDriver`).
+/// Refuses types that Kubernetes no longer supports. An API server accepts them, but no kubelet can mount them
+/// ("Volumes" in Kubernetes' documentation; `gitRepo` since 1.33, by the feature gate `GitRepoVolumeDriver`).
 fn refuse_removed(field: &mut Field<'_, '_>, volume: &Volume) {
     for (name, is_given) in [
         ("cephfs", volume.cephfs.is_some()),

@@ -22,7 +22,7 @@ const POD_FIELDS: [&str; 9] = [
     "status.podIPs",
 ];
 
-/// Resources of a container that variables and files can hold, beside huge pages of any size.
+/// Resources of a container that variables and files can hold, in addition to huge pages of any size.
 const RESOURCES: [&str; 6] = [
     "limits.cpu",
     "limits.memory",
@@ -32,8 +32,8 @@ const RESOURCES: [&str; 6] = [
     "requests.ephemeral-storage",
 ];
 
-/// Checks the variables in the list `name`. Of two with the same name Kubernetes takes the last, and a server-side apply
-/// refuses both.
+/// Checks the variables in the list `name`. Of two with the same name, Kubernetes uses the last, and a server-side
+/// apply fails.
 pub fn variables(container: &mut Field<'_, '_>, name: &str, variables: &[EnvVar]) {
     let mut taken = BTreeSet::new();
     container.each(name, variables, |field, variable| {
@@ -68,7 +68,7 @@ pub fn variables_from(container: &mut Field<'_, '_>, name: &str, sources: &[EnvF
     });
 }
 
-/// As Kubernetes accepts them since 1.32; before, only letters, digits, `_`, `-` and `.` were.
+/// Checks a name like Kubernetes 1.32. Earlier releases accept only letters, digits, `_`, `-` and `.`.
 fn check_name(variable: &mut Field<'_, '_>, field: &str, name: &str) {
     let accepted = |c: char| (' '..='~').contains(&c) && c != '=';
     if !name.chars().all(accepted) {
@@ -100,7 +100,7 @@ fn source(field: &mut Field<'_, '_>, source: &EnvVarSource) {
     });
 }
 
-/// A key of a ConfigMap or a Secret.
+/// Checks a key of a ConfigMap or a Secret.
 fn key(field: &mut Field<'_, '_>, name: &str, key: &str) {
     field.name::<DnsSubdomain>("name", name);
     if field.required("key", key) {
@@ -114,7 +114,7 @@ fn key(field: &mut Field<'_, '_>, name: &str, key: &str) {
     }
 }
 
-/// A field of the pod: one of `known`, or a single label or annotation.
+/// Checks a field of the pod: one of `known`, or a single label or annotation.
 pub(crate) fn pod_field(field: &mut Field<'_, '_>, selector: &ObjectFieldSelector, known: &[&str]) {
     field.word("apiVersion", given(selector.api_version.as_ref()), &["v1"]);
     let path = &selector.field_path;
@@ -126,20 +126,20 @@ pub(crate) fn pod_field(field: &mut Field<'_, '_>, selector: &ObjectFieldSelecto
         .and_then(|path| path.split_once("['"))
         .filter(|(map, _)| ["metadata.labels", "metadata.annotations"].contains(map));
     match subscript {
-        // Annotations' keys may have capitals in their prefix.
+        // Keys of annotations can have capital letters in their prefix.
         Some(("metadata.annotations", key)) => {
             field.parsed::<LabelKey>("fieldPath", Some(&key.to_lowercase()));
         }
         Some((_, key)) => {
             field.parsed::<LabelKey>("fieldPath", Some(key));
         }
-        // The name that `spec.nodeName` had in the first versions of Kubernetes.
+        // The earlier name of `spec.nodeName`, from the first versions of Kubernetes.
         None if path == "spec.host" && known.contains(&"spec.nodeName") => {}
         None => field.word("fieldPath", Some(path), known),
     }
 }
 
-/// A resource of a container.
+/// Checks a resource of a container.
 pub(crate) fn resource(field: &mut Field<'_, '_>, selector: &ResourceFieldSelector) {
     let resource = &selector.resource;
     if !field.required("resource", resource) {
@@ -166,7 +166,7 @@ pub(crate) fn resource(field: &mut Field<'_, '_>, selector: &ResourceFieldSelect
     }
 }
 
-/// One unit of any size; zero means none.
+/// Whether an amount is one unit, of any size. Zero means no divisor.
 fn is_divisor(divisor: &Quantity, cpu: bool) -> bool {
     let milli = divisor.milli_value();
     let base: i128 = if divisor.to_string().ends_with('i') { 1024 } else { 1000 };

@@ -21,7 +21,7 @@ pub struct Field<'r, 'd> {
 }
 
 impl<'r, 'd> Field<'r, 'd> {
-    /// Returns the value at a path of the document; an empty path is the document.
+    /// Returns the value at a path of the document. The empty path is the document itself.
     pub fn new(path: &str, report: &'r mut Report<'d>) -> Self {
         Self {
             path: path.to_owned(),
@@ -29,7 +29,7 @@ impl<'r, 'd> Field<'r, 'd> {
         }
     }
 
-    /// Returns the field `name` of this value. Names that are joined by dots lead deeper.
+    /// Returns the field `name` of this value. `name` can be several names, separated by dots.
     pub fn at(&mut self, name: &str) -> Field<'_, 'd> {
         Field {
             path: if self.path.is_empty() {
@@ -49,7 +49,7 @@ impl<'r, 'd> Field<'r, 'd> {
         }
     }
 
-    /// Checks an optional field, if it is there.
+    /// Checks an optional field, if it is present.
     pub fn with<T>(&mut self, name: &str, value: Option<&T>, check: impl FnOnce(&mut Field<'_, 'd>, &T)) {
         if let Some(value) = value {
             check(&mut self.at(name), value);
@@ -82,7 +82,7 @@ impl<'r, 'd> Field<'r, 'd> {
         parsed.collect()
     }
 
-    /// Checks amounts of resources against each other and against what Kubernetes knows.
+    /// Checks amounts of resources against each other and against the resources of Kubernetes.
     pub fn resources(&mut self, requests: &BTreeMap<String, Quantity>, limits: &BTreeMap<String, Quantity>) {
         resources::check(&self.path, requests, limits, self.report);
     }
@@ -226,7 +226,7 @@ impl<'r, 'd> Field<'r, 'd> {
         }
     }
 
-    /// Checks that a text is the only one of its kind, and adds it to those that are taken.
+    /// Checks that a text is not in use, and adds it to `taken`. `what` describes it in the message.
     pub fn unique(&mut self, name: &str, what: &str, text: &str, taken: &mut BTreeSet<String>) {
         if !text.is_empty() && !taken.insert(text.to_owned()) {
             self.at(name)

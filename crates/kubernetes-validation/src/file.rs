@@ -42,7 +42,7 @@ pub(crate) fn pod_file(field: &mut Field<'_, '_>, item: &DownwardAPIVolumeFile) 
     );
 }
 
-/// Checks the path of a file in a volume. A kubelet keeps its own files under names that start with `..`.
+/// Checks the path of a file in a volume. Names that start with `..` are reserved for files of the kubelet.
 pub(crate) fn path(field: &mut Field<'_, '_>, name: &str, path: &str) {
     if field.required(name, path) && (path.starts_with("..") || !is_below(path)) {
         let message = format!("{path:?} is no path of a file in the volume");
@@ -50,7 +50,7 @@ pub(crate) fn path(field: &mut Field<'_, '_>, name: &str, path: &str) {
     }
 }
 
-/// Checks the mode of a file. YAML has no octal numbers that all of its readers understand.
+/// Checks the mode of a file. YAML has no octal numbers that all parsers read in the same way.
 pub(crate) fn mode(field: &mut Field<'_, '_>, name: &str, mode: Option<i32>) {
     let Some(mode) = mode.filter(|mode| !(0..=0o777).contains(mode)) else {
         return;

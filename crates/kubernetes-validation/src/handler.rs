@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::field::{Field, given};
 
-/// The probes of a container that may have some.
+/// Checks the probes of a container that can have probes.
 pub(crate) fn probes(field: &mut Field<'_, '_>, container: &Container) {
     field.with("livenessProbe", container.liveness_probe.as_ref(), probe_of_life);
     field.with(
@@ -48,7 +48,7 @@ fn probe(field: &mut Field<'_, '_>, probe: &Probe) {
     field.with("grpc", probe.grpc.as_ref(), |field, grpc| {
         field.required_range("port", grpc.port, 1..=65535)
     });
-    // Zero stands for the default.
+    // Zero means the default.
     for (name, number) in [
         ("initialDelaySeconds", probe.initial_delay_seconds),
         ("timeoutSeconds", probe.timeout_seconds),
@@ -115,7 +115,7 @@ fn http_get(field: &mut Field<'_, '_>, get: &HTTPGetAction) {
     });
 }
 
-/// A port of the container: its number or its name. An absent port is read as 0.
+/// Checks a port of the container: a number or a name. An absent port is read as 0.
 fn port(field: &mut Field<'_, '_>, port: &IntOrString) {
     match port {
         IntOrString::Int(number) => field.required_range("port", *number, 1..=65535),
@@ -127,7 +127,7 @@ fn port(field: &mut Field<'_, '_>, port: &IntOrString) {
     }
 }
 
-/// The name of a port (`IsValidPortName` of apimachinery).
+/// Checks the name of a port (`IsValidPortName` of apimachinery).
 pub(crate) fn port_name(field: &mut Field<'_, '_>, name: &str, text: &str) {
     let accepted = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let good = text.len() <= 15

@@ -1,11 +1,11 @@
-//! Validation of Kubernetes' own types, as an API server does it, for packages whose values have such types.
+//! Validation of Kubernetes' own types, like that of an API server, for packages whose values have such types.
 //!
 //! The types of `k8s-openapi` already guarantee that fields exist and have the right types. This crate checks the rules
 //! that an API server has beyond that, and reports each error with its path, its position in the document and a
 //! suggestion. The rules are those of Kubernetes 1.33, and of later releases where these are stricter:
 //! `pkg/apis/core/validation/validation.go`, in the functions that each module names. Some values are accepted by an API
-//! server and then fail in a kubelet, a server-side apply or a controller: they are errors too, and a comment says so. A
-//! reference to an object is an error if no object can have that name.
+//! server and then fail in a kubelet, a server-side apply or a controller. They are also errors, and a comment gives the
+//! reason. A reference to an object is an error if no object can have that name.
 //!
 //! ```
 //! use k8s_openapi::api::core::v1::Toleration;

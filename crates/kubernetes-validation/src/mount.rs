@@ -39,7 +39,7 @@ pub fn mounts(
     });
 }
 
-/// Devices, which are claims without a file system.
+/// Checks the block devices. They are claims without a file system.
 pub(crate) fn devices(field: &mut Field<'_, '_>, container: &Container, volumes: &Volumes) {
     let mounts = || container.volume_mounts.iter().flatten();
     let mut names: BTreeSet<String> = mounts().map(|mount| mount.name.clone()).collect();
@@ -78,7 +78,8 @@ fn volume(field: &mut Field<'_, '_>, name: &str, volumes: &Volumes) -> Option<Vo
     source
 }
 
-/// Docker took what follows a `:` for options, so Kubernetes' documentation rules it out; nothing checks it.
+/// Checks a mount path. Kubernetes' documentation forbids `:`, because Docker reads options after it. Nothing checks
+/// it.
 fn path(field: &mut Field<'_, '_>, path: &str, taken: &mut BTreeSet<String>) {
     if path.contains(':') {
         let message = format!("{path:?} has a `:`, which container runtimes do not take");

@@ -14,7 +14,7 @@ pub enum VolumeKind {
     Files,
 }
 
-/// The parts of a pod that its containers share, and what the containers so far have taken of them.
+/// The parts of a pod that its containers share, and the names and ports that are in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pod {
     /// All volumes.

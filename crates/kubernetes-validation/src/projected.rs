@@ -1,4 +1,4 @@
-//! Volumes that show several things at once (`validateProjectedVolumeSource`).
+//! Projected volumes, which combine several sources (`validateProjectedVolumeSource`).
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::field::Field;
 use crate::file::{key_to_path, mode, path, pod_file};
 use crate::selector;
 
-/// A projected volume, in which no two files have one path.
+/// Checks a projected volume. No two files can have the same path.
 pub(crate) fn volume(field: &mut Field<'_, '_>, source: &ProjectedVolumeSource) {
     mode(field, "defaultMode", source.default_mode);
     let mut files = BTreeSet::new();

@@ -10,10 +10,10 @@ use rutter::yaml::join;
 
 use crate::codes::INVALID_RESOURCES;
 
-/// A container with huge pages must request one of these.
+/// A container with huge pages must have one of these resources.
 const COMPUTE: [&str; 2] = ["cpu", "memory"];
 
-/// Checks requests and limits of the container whose `resources` stand at `path`.
+/// Checks the requests and limits of the `resources` at `path`.
 pub fn check(
     path: &str,
     requests: &BTreeMap<String, Quantity>,
@@ -40,7 +40,7 @@ pub fn check(
 
 fn check_amount(path: &str, resource: &str, amount: &Quantity, report: &mut Report<'_>) {
     let standard = ["cpu", "memory", "ephemeral-storage"].contains(&resource) || resource.starts_with("hugepages-");
-    // A quota counts them as `requests.…`, which must be a name as well.
+    // A ResourceQuota calls them `requests.…`, so that must be a valid name too.
     let extended = resource.contains('/')
         && !resource.starts_with("requests.")
         && format!("requests.{resource}").parse::<LabelKey>().is_ok();
@@ -113,7 +113,7 @@ fn bytes(number: i128) -> String {
     }
 }
 
-/// The size of the huge pages that a resource stands for.
+/// Returns the page size, if the resource is huge pages.
 fn page_size(resource: &str) -> Option<Quantity> {
     resource.strip_prefix("hugepages-")?.parse().ok()
 }

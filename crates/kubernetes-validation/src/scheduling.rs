@@ -1,4 +1,4 @@
-//! Where pods run (`ValidateTolerations`, `validateTopologySpreadConstraints`, `validateAffinity`).
+//! Scheduling of pods (`ValidateTolerations`, `validateTopologySpreadConstraints`, `validateAffinity`).
 
 use std::collections::BTreeSet;
 
@@ -181,8 +181,8 @@ fn pod_affinity_term(field: &mut Field<'_, '_>, term: &PodAffinityTerm) {
     label_keys(field, "mismatchLabelKeys", Some(mismatched), &matched);
 }
 
-/// Labels whose values those of the pod are compared with. What is compared already would be compared twice: of a pod,
-/// if not of its template, that is refused.
+/// Checks keys of labels whose values must equal those of the pod. A pod, unlike a pod template, is refused if a key is
+/// in `taken`, which has the keys that are already compared.
 fn label_keys(field: &mut Field<'_, '_>, name: &str, keys: Option<&[String]>, taken: &BTreeSet<&str>) {
     field.each(name, keys.unwrap_or_default(), |field, key| {
         field.parse::<LabelKey>(key);
@@ -195,7 +195,7 @@ fn label_keys(field: &mut Field<'_, '_>, name: &str, keys: Option<&[String]>, ta
     });
 }
 
-/// The labels that a selector asks for.
+/// Returns the keys of the labels in a selector.
 fn selected(selector: &LabelSelector) -> BTreeSet<&str> {
     let labels = selector.match_labels.iter().flatten().map(|(key, _)| key);
     let expressions = selector

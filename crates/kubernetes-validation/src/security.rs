@@ -86,12 +86,12 @@ pub fn container(field: &mut Field<'_, '_>, context: &SecurityContext) {
     field.with("windowsOptions", context.windows_options.as_ref(), windows);
 }
 
-/// Whether the container may do anything to its node.
+/// Whether the container is privileged.
 pub(crate) fn is_privileged(context: Option<&SecurityContext>) -> bool {
     context.is_some_and(|context| context.privileged == Some(true))
 }
 
-/// That root is not to be root is an error of the kubelet, which never starts the container.
+/// Checks the user. The kubelet never starts a container as root with `runAsNonRoot`.
 fn user(field: &mut Field<'_, '_>, user: Option<i64>, group: Option<i64>, non_root: Option<bool>) {
     field.range("runAsUser", user, IDS);
     field.range("runAsGroup", group, IDS);
@@ -102,7 +102,7 @@ fn user(field: &mut Field<'_, '_>, user: Option<i64>, group: Option<i64>, non_ro
     }
 }
 
-/// A server-side apply, too, refuses two of one name.
+/// Checks the kernel parameters. A server-side apply fails if two have the same name.
 fn sysctls(field: &mut Field<'_, '_>, sysctls: &[Sysctl]) {
     let mut taken = BTreeSet::new();
     field.each("sysctls", sysctls, |field, sysctl| {
@@ -155,7 +155,7 @@ fn local_profile(field: &mut Field<'_, '_>, kind: &str, profile: Option<&str>) {
     }
 }
 
-/// What a Windows container needs in a pod of Linux containers is little.
+/// Checks the options of Windows containers.
 fn windows(field: &mut Field<'_, '_>, options: &WindowsSecurityContextOptions) {
     if options.host_process == Some(true) {
         field.at("hostProcess").conflict(

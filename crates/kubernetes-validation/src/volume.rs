@@ -1,4 +1,4 @@
-//! Volumes (`ValidateVolumes` and what it calls).
+//! Volumes (`ValidateVolumes` and the functions that it calls).
 
 use std::collections::BTreeSet;
 
@@ -52,7 +52,8 @@ pub fn volumes(field: &mut Field<'_, '_>, name: &str, volumes: &[Volume], mut ta
     });
 }
 
-/// Without any, Kubernetes takes the volume for an empty one, which is hardly what was meant.
+/// Checks that a volume has one source. Kubernetes reads a volume without a source as an empty directory, which is
+/// rarely intended.
 fn exactly_one_source(field: &mut Field<'_, '_>, volume: &Volume) {
     let sources = [
         ("emptyDir", volume.empty_dir.is_some()),
@@ -96,7 +97,7 @@ fn exactly_one_source(field: &mut Field<'_, '_>, volume: &Volume) {
     }
 }
 
-/// A kubelet knows these media; another is accepted by an API server, and its pod never starts.
+/// Checks an empty directory. An API server accepts other media too, but a pod with one never starts.
 fn empty_dir(field: &mut Field<'_, '_>, source: &EmptyDirVolumeSource) {
     let medium = given(source.medium.as_ref());
     if !medium.is_some_and(|medium| medium.starts_with("HugePages-")) {
@@ -128,7 +129,7 @@ fn nfs(field: &mut Field<'_, '_>, source: &NFSVolumeSource) {
     }
 }
 
-/// A driver's name, in which capitals are accepted.
+/// Checks the name of a CSI driver. Capital letters are accepted.
 fn csi(field: &mut Field<'_, '_>, source: &CSIVolumeSource) {
     let driver = &source.driver;
     if field.required("driver", driver) {

@@ -178,7 +178,7 @@ fn fnv_1a(text: &str) -> u64 {
 /// would wait forever for members that were cut off.
 fn check_answer(names: &Names, replicas: u32, report: &mut Report<'_>) {
     // RFC 1035, 4.1: a header, the question, and for each member a pointer to the question's name and ten bytes; RFC
-    // 2782: six bytes and the target in full. A name takes its length and two more bytes.
+    // 2782: six bytes and the target in full. A name has two bytes more than its length.
     let question = 12 + srv_name("etcd-server-ssl", names).len() + 2 + 4;
     let record = 2 + 10 + 6 + names.member_host(replicas.saturating_sub(1)).len() + 2;
     let longest = usize::try_from(replicas).unwrap_or(usize::MAX);

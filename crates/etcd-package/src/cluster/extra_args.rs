@@ -335,8 +335,8 @@ pub(super) fn is_bool(text: &str, expected: bool) -> bool {
     texts.contains(&text)
 }
 
-/// Checks the variables. etcd exits if a variable `ETCD_X` is set beside the flag `--x`, and ignores one that stands
-/// for no flag (`pkg/flags`, `SetFlagsFromEnv`).
+/// Checks the variables. etcd exits if both the variable `ETCD_X` and the flag `--x` are set. It ignores a variable that
+/// names no flag (`pkg/flags`, `SetFlagsFromEnv`).
 fn check_env(values: &Values, report: &mut Report<'_>) {
     for (index, variable) in values.extra_env.iter().enumerate() {
         if report.is_full() {

@@ -8,11 +8,11 @@ use crate::values;
 /// The health checks of a member, all of them at its port for metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probes {
-    /// Holds the other two back until the member answers.
+    /// The startup probe, which delays the other two until the member answers.
     pub startup: Probe,
-    /// Takes a member out of the Service for clients.
+    /// The readiness probe, which removes a member from the client Service.
     pub readiness: Probe,
-    /// Restarts a member.
+    /// The liveness probe, which restarts a member.
     pub liveness: Probe,
 }
 
@@ -49,8 +49,8 @@ pub(super) fn resolve(probes: &values::Probes, version: Version) -> Probes {
         readiness,
         liveness,
     } = probes;
-    // Before there was `/livez`, only `/health` told whether the process answers. It also fails without a leader or for
-    // an alarm. A restart fixes neither, so an open port is enough there.
+    // Releases without `/livez` have only `/health`, which also fails without a leader or with an alarm. A restart fixes
+    // neither, so the probe checks only that the port is open.
     let (alive, ready) = if version.serves_livez() {
         (HealthCheck::Http("/livez"), HealthCheck::Http("/readyz"))
     } else {

@@ -13,7 +13,7 @@ pub(super) fn restricted_pod() -> PodSecurityContext {
         run_as_user: Some(NONROOT),
         run_as_group: Some(NONROOT),
         fs_group: Some(NONROOT),
-        // The owner of a volume's files has to change only once, and that takes long for a large volume.
+        // The owner of the files must change only once, and this is slow for a large volume.
         fs_group_change_policy: Some("OnRootMismatch".to_owned()),
         seccomp_profile: Some(SeccompProfile {
             type_: "RuntimeDefault".to_owned(),

@@ -30,7 +30,7 @@ fn listen_host(service: &values::Service) -> &'static str {
         service.ip_family_policy,
         Some(IpFamilyPolicy::PreferDualStack | IpFamilyPolicy::RequireDualStack)
     );
-    // On Linux, the unspecified address of IPv6 takes connections by IPv4 too.
+    // On Linux, the unspecified address of IPv6 also accepts IPv4 connections.
     if is_dual || service.ip_families.contains(&IpFamily::IPv6) {
         "[::]"
     } else {

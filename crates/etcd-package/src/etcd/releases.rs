@@ -3,8 +3,8 @@
 //! [`RELEASES`] has one row for each minor version. To support another one, add its row and the list of its flags: the
 //! compiler asks for each fact that differs between minor versions.
 
-/// The facts about a minor version of etcd. Those about its patch releases name the first one for which they hold, so
-/// that 0 stands for all of them, and `None` for none.
+/// The facts about a minor version of etcd. Facts about its patch releases are the number of the first one: 0 means all
+/// releases, and `None` means none.
 #[derive(Debug)]
 pub(super) struct Release {
     /// The 6 of 3.6.
@@ -14,31 +14,32 @@ pub(super) struct Release {
     pub(super) newest: u32,
     /// The newest patch release that this package was tested with.
     pub(super) tested: u32,
-    /// Whether the etcd project still fixes it: it maintains the two latest minor versions, and 3.5 beside them.
+    /// Whether the etcd project still maintains it. It maintains the two latest minor versions, and 3.5.
     pub(super) is_maintained: bool,
-    /// Without a known way to corrupt data when a member is killed (etcd-io/etcd#13908).
+    /// The first release without a known way to corrupt data when a member is killed (etcd-io/etcd#13908).
     pub(super) safe: u32,
-    /// Recommended by the project for production (etcd's `CHANGELOG/README.md`).
+    /// The first release that the project recommends for production (etcd's `CHANGELOG/README.md`).
     pub(super) recommended: u32,
-    /// The next minor version can be reached from these, if there is one. Members of an older release may refuse to
-    /// work beside those of the next minor version (the guides for upgrades on etcd.io).
+    /// The first release that can be upgraded to the next minor version. Members of an older release may refuse to
+    /// work with members of the next minor version (the upgrade guides on etcd.io).
     pub(super) leads_to_next: Option<u32>,
-    /// Whether each member has to make a snapshot before the upgrade to the next minor version, because that could not
-    /// read its log.
+    /// Whether each member must write a snapshot before the upgrade to the next minor version, because that cannot read
+    /// the log of this one.
     ///
     /// Members of 3.5 publish their addresses by requests of etcd's second API, and 3.7 ends at the first that it finds
     /// in its log (`server/etcdserver/apply.go`, "unmarshal should never fail"). A log begins at the last snapshot, so
-    /// one has to be made while 3.6 runs. Nothing tells whether one was.
+    /// one must be written while 3.6 runs. etcd does not report whether that has happened.
     pub(super) next_needs_snapshot: bool,
-    /// Whether the next minor version can be downgraded to it. 3.4 does not know the procedure, and gets no more fixes.
+    /// Whether the next minor version can be downgraded to it. 3.4 does not support downgrades, and is not maintained.
     pub(super) is_downgrade_target: bool,
-    /// Serve `/livez` and `/readyz` (etcd's `CHANGELOG-3.4.md`, `CHANGELOG-3.5.md`).
+    /// The first release with `/livez` and `/readyz` (etcd's `CHANGELOG-3.4.md`, `CHANGELOG-3.5.md`).
     pub(super) livez: Option<u32>,
-    /// Have no shell in the project's image (`CHANGELOG-3.5.md`).
+    /// The first release without a shell in the project's image (`CHANGELOG-3.5.md`).
     pub(super) without_shell: Option<u32>,
-    /// Take several names in `--peer-cert-allowed-cn` and similar flags (`server/embed/config.go`).
+    /// The first release that accepts several names in `--peer-cert-allowed-cn` and similar flags
+    /// (`server/embed/config.go`).
     pub(super) lists_of_allowed: Option<u32>,
-    /// Can raise revisions when they restore a snapshot (`etcdutl/etcdutl/snapshot_command.go`).
+    /// The first release that can raise revisions when it restores a snapshot (`etcdutl/etcdutl/snapshot_command.go`).
     pub(super) bump_revision: Option<u32>,
     /// The program that works on snapshot files.
     pub(super) snapshot_tool: &'static str,
@@ -46,13 +47,13 @@ pub(super) struct Release {
     pub(super) reports_storage_version: bool,
     /// The flags of the tested release, one a line, sorted, with the type of their values.
     pub(super) flags: &'static str,
-    /// The flags that came after `.0`, with their first patch release, as `server/etcdmain/config.go` and
+    /// The flags that were added after `.0`, with their first patch release, as `server/etcdmain/config.go` and
     /// `server/embed/config.go` define them at each tag (in 3.4 without `server/`).
     pub(super) late_flags: &'static [(u32, &'static str)],
     /// The feature gates (`server/features/etcd_features.go` at the tested release), and the two that switch whole
     /// stages (`pkg/featuregate/feature_gate.go`).
     pub(super) feature_gates: &'static [&'static str],
-    /// The variables that it reads although they stand for no flag (`client/v3/logger.go`; `server/etcdmain/etcd.go`,
+    /// The variables that it reads although they do not set a flag (`client/v3/logger.go`; `server/etcdmain/etcd.go`,
     /// `checkSupportArch`; `client/pkg/verify/verify.go`).
     pub(super) variables: &'static [&'static str],
     /// The values of `--logger`.

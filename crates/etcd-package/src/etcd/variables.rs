@@ -68,7 +68,7 @@ pub fn instead_of_bitnami(variable: &str) -> Option<String> {
 }
 
 impl Version {
-    /// Whether etcd reads a variable that stands for no flag.
+    /// Whether etcd reads a variable that does not set a flag.
     #[must_use]
     pub fn reads_variable(self, name: &str) -> bool {
         self.minor().release().variables.contains(&name)

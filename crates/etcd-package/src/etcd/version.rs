@@ -37,7 +37,7 @@ impl Minor {
         self.0
     }
 
-    /// Whether the etcd project still fixes it.
+    /// Whether the etcd project still maintains it.
     #[must_use]
     pub fn is_maintained(self) -> bool {
         self.0.is_maintained
@@ -129,7 +129,7 @@ impl Version {
         releases.next().unwrap_or(Self::DEFAULT)
     }
 
-    /// Returns the oldest release that takes several names in `--peer-cert-allowed-cn` and similar flags.
+    /// Returns the oldest release that accepts several names in `--peer-cert-allowed-cn` and similar flags.
     #[must_use]
     pub fn first_with_lists_of_allowed() -> Self {
         Self::first_with(|release| release.lists_of_allowed)
@@ -169,13 +169,13 @@ impl Version {
         self.patch < self.minor.0.safe
     }
 
-    /// Whether the project advises against it in production.
+    /// Whether the project does not recommend it for production.
     #[must_use]
     pub fn is_outdated(self) -> bool {
         self.patch < self.minor.0.recommended
     }
 
-    /// Whether `--peer-cert-allowed-cn` and similar flags take several names.
+    /// Whether `--peer-cert-allowed-cn` and similar flags accept several names.
     #[must_use]
     pub fn takes_lists_of_allowed(self) -> bool {
         self.is_since(self.minor.0.lists_of_allowed)

@@ -28,7 +28,7 @@ pub(super) fn ca(cluster: &Cluster, ca: &CertificateAuthority) -> Issuer {
     }
 }
 
-/// Signs each certificate with its own key, as the source page has it.
+/// Signs each certificate with its own key, as on etcd's page.
 pub(super) fn cluster_self_signed(cluster: &Cluster, name: &str) -> ClusterIssuer {
     ClusterIssuer {
         metadata: cluster_metadata(cluster, name.to_owned()),

@@ -1,5 +1,5 @@
 //! Checks of values that cert-manager refuses (`internal/apis/certmanager/validation/certificate.go`), or with which
-//! nobody trusts its certificates.
+//! members do not trust its certificates.
 
 use std::time::Duration;
 

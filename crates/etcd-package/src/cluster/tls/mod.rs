@@ -111,7 +111,7 @@ impl Tls {
     }
 }
 
-/// The constants of a listener. Names follow the ports, as on the source page: the certificate of the port
+/// The constants of a listener. Names follow the ports, as on etcd's page: the certificate of the port
 /// `etcd-server`, which is that of the peers, is called `<fullname>-server`.
 pub(super) struct Listener {
     purpose: Purpose,
