@@ -182,8 +182,8 @@ fn why(status: ExitStatus, stderr: &str, limits: &Limits) -> HostError {
     } else if is_out_of_time(status) {
         HostError::CompileTimeLimit(limits.compile_time)
     } else {
-        let line = stderr.lines().next().unwrap_or_default();
-        HostError::Compiler(format!("{status}: {line}").into())
+        let line = stderr.lines().next().map(|line| format!(": {line}"));
+        HostError::Compiler(format!("{status}{}", line.unwrap_or_default()).into())
     }
 }
 

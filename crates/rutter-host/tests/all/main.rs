@@ -866,6 +866,12 @@ fn compilers_that_do_not_compile_are_errors() {
         // What `true` wrote is no code.
         let expected = if program == "true" { "Incompatible" } else { "Compiler" };
         assert!(format!("{error:?}").starts_with(expected), "{program}: {error:?}");
+        assert!(
+            program != "false"
+                || error
+                    .source()
+                    .is_some_and(|status| status.to_string() == "exit status: 1")
+        );
     }
 }
 
