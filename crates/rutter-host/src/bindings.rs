@@ -1,7 +1,5 @@
 //! The contract's records as the component model hands them over, and their translation to and from `rutter`'s types.
 
-use rutter::Translate as _;
-
 pub(crate) use self::documented::DocumentedPackagePre;
 pub(crate) use self::world::PackagePre;
 pub(crate) use self::world::exports::rutter::package::renderer::Guest as Renderer;
