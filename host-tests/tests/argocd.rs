@@ -590,7 +590,7 @@ fn links() -> Result<()> {
     let stderr = String::from_utf8(output.stderr)?;
     ensure!(output.status.code() == Some(1) && output.stdout.is_empty(), "{stderr}");
     ensure!(
-        stderr.contains("out.yaml:1:1") && stderr.contains("leads out of the folder"),
+        stderr.contains("out.yaml:1:1") && stderr.contains("leads out of the directory"),
         "{stderr}"
     );
     let discovered = String::from_utf8(application.run("discover")?.stdout)?;
@@ -611,7 +611,7 @@ fn whole_or_nothing() -> Result<()> {
     let output = owned.run("generate")?;
     let stderr = String::from_utf8(output.stderr)?;
     ensure!(!output.status.success() && output.stdout.is_empty(), "{stderr}");
-    let expected = "kustomization.yaml says whose this folder is";
+    let expected = "kustomization.yaml says whose this directory is";
     ensure!(stderr.contains(expected), "{expected:?} is missing in\n{stderr}");
     // A file whose name is no text is read like any other.
     let output = unnamed.run("generate")?;

@@ -62,8 +62,8 @@ fn cases() -> Vec<Case> {
 fn values_merge_as_helm_merges_them() {
     let mut differences = String::new();
     for case in cases() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (here, helm) = (here(&case), helm(&case, folder.path()));
+        let directory = tempfile::tempdir().expect("a directory");
+        let (here, helm) = (here(&case), helm(&case, directory.path()));
         let agree = match case.refused {
             Refused::Nowhere => here.is_ok() && here == helm,
             Refused::Both => here.is_err() && helm.is_err(),
@@ -130,10 +130,10 @@ impl From<Diagnostic> for Failed {
     }
 }
 
-fn helm(case: &Case, folder: &Path) -> Result<Value, String> {
+fn helm(case: &Case, directory: &Path) -> Result<Value, String> {
     let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        let path = directory.join(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
         fs::write(path, text).expect("a file");
     };
     write("chart/Chart.yaml", "apiVersion: v2\nname: chart\nversion: 0.1.0\n");
@@ -142,7 +142,7 @@ fn helm(case: &Case, folder: &Path) -> Result<Value, String> {
         "apiVersion: v1\nkind: Values\nvalues: {{ toJson .Values }}\n",
     );
     let mut helm = Command::new("helm");
-    helm.args(["template", "chart"]).current_dir(folder);
+    helm.args(["template", "chart"]).current_dir(directory);
     for (name, text) in &case.read {
         write(name, text);
     }

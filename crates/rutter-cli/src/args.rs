@@ -240,13 +240,13 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Print the JSON Schema (draft-07) of the values
     #[command(after_help = "Example:\n  rutter schema > values.schema.json")]
-    Schema(Source),
+    Schema(PackageArgs),
     /// Print all values with their defaults, as commented YAML
     #[command(after_help = "Example:\n  rutter defaults > values.yaml")]
-    Defaults(Source),
+    Defaults(PackageArgs),
     /// Print the versions of rutter and of the package
     #[command(after_help = "Example:\n  rutter version --component other.wasm")]
-    Version(Source),
+    Version(PackageArgs),
     /// Print the completions of a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
@@ -265,22 +265,17 @@ pub(crate) enum Command {
 pub(crate) struct Render {
     #[command(flatten)]
     pub(crate) input: Input,
-    /// Write one file per object into this folder, which is made if need be, and nothing to standard output
+    /// Write one file per object into this directory, which is made if need be, and nothing to standard output
     ///
     /// Objects that are not the package's are written to KIND-NAME.yaml, the kind in lower case.
     #[arg(short = 'o', long, value_name = "DIR", conflicts_with = "output", value_parser = PathBufValueParser::new().try_map(directory))]
     pub(crate) output_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) warnings: Warnings,
-    /// Check the rest of a long stream even if a document is refused
-    ///
-    /// A folder, and a stream of more than 64 KiB, flows through, and is not read on after the first document that is refused.
-    #[arg(long)]
-    pub(crate) keep_going: bool,
     #[command(flatten)]
     pub(crate) format: Format,
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: PackageArgs,
 }
 
 /// Which warnings count.
@@ -314,7 +309,7 @@ pub(crate) struct Validate {
     #[command(flatten)]
     pub(crate) format: Format,
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: PackageArgs,
 }
 
 #[derive(Debug, Args)]
@@ -332,7 +327,7 @@ pub(crate) struct Diff {
     #[command(flatten)]
     pub(crate) installation: Installation,
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: PackageArgs,
 }
 
 #[derive(Debug, Args)]
@@ -354,7 +349,7 @@ pub(crate) struct Plan {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: PlanFormat,
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: PackageArgs,
 }
 
 /// What makes a plan, and is decided where there is one.
@@ -404,7 +399,7 @@ pub(crate) struct Apply {
     #[command(flatten)]
     pub(crate) commands: Commands,
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: PackageArgs,
 }
 
 #[derive(Debug, Args)]
@@ -418,7 +413,7 @@ pub(crate) struct Drift {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: PlanFormat,
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: PackageArgs,
 }
 
 /// Whose commands may run.
@@ -503,21 +498,21 @@ pub(crate) struct PostRender {
     #[arg(long = "log-file", value_name = "FILE")]
     pub(crate) log_files: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: PackageArgs,
 }
 
-/// What Argo CD asks of a plugin, in the folder of an Application.
+/// What Argo CD asks of a plugin, in the directory of an Application.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ArgoCd {
-    /// Print the files that make this folder the plugin's, or nothing
-    Discover(Source),
-    /// Write the manifests of this folder: each object of the package's kind becomes its manifests
+    /// Print the files that make this directory the plugin's, or nothing
+    Discover(PackageArgs),
+    /// Write the manifests of this directory: each object of the package's kind becomes its manifests
     ///
-    /// The YAML and JSON files of the folder itself are taken in the order of their names. NAME-values.yaml, NAME being
+    /// The YAML and JSON files of the directory itself are taken in the order of their names. NAME-values.yaml, NAME being
     /// the package's, holds bare values. Everything else passes through untouched.
-    Generate(Source),
-    /// Print the parameters that this folder takes, as JSON
-    Parameters(Source),
+    Generate(PackageArgs),
+    /// Print the parameters that this directory takes, as JSON
+    Parameters(PackageArgs),
 }
 
 /// What to do about a plugin.
@@ -531,7 +526,7 @@ pub(crate) enum Plugin {
 pub(crate) struct PluginInstall {
     /// The host
     pub(crate) host: HostTool,
-    /// Install below this folder [default: where the host looks]
+    /// Install below this directory [default: where the host looks]
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 }
@@ -551,7 +546,7 @@ pub(crate) struct Krm {
     #[arg(long)]
     pub(crate) validate: bool,
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: PackageArgs,
 }
 
 #[derive(Debug, Args)]
@@ -563,7 +558,7 @@ pub(crate) struct Explain {
     #[arg(long)]
     pub(crate) recursive: bool,
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: PackageArgs,
 }
 
 #[derive(Debug, Args)]
@@ -571,7 +566,7 @@ pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: Shell,
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: PackageArgs,
 }
 
 #[derive(Debug, Args)]
@@ -579,12 +574,12 @@ pub(crate) struct Describe {
     #[command(flatten)]
     pub(crate) format: Format,
     #[command(flatten)]
-    pub(crate) source: Source,
+    pub(crate) source: PackageArgs,
 }
 
 /// Where the package comes from.
 #[derive(Debug, Args)]
-pub(crate) struct Source {
+pub(crate) struct PackageArgs {
     /// Use this component instead of the package that rutter carries
     ///
     /// It need not be trusted: it sees nothing of this machine, and is held to the limits below. Beyond one of them the
@@ -610,7 +605,7 @@ pub(crate) struct Source {
 
 const LIMITS: &str = "Limits of packages";
 
-impl Source {
+impl PackageArgs {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             memory: self.max_memory,
@@ -677,8 +672,8 @@ pub(crate) enum OutputFormat {
 pub(crate) struct Input {
     /// Read values, or Kubernetes objects, from this file (- for standard input); may be repeated
     ///
-    /// Alone it may be a folder of objects: its files .yaml, .yml and .json, in the order of their names, without those that
-    /// are hidden and without folders in it.
+    /// Alone it may be a directory of objects: its files .yaml, .yml and .json, in the order of their names, without those that
+    /// are hidden and without directories in it.
     #[arg(short = 'f', long = "values", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]

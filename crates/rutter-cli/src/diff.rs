@@ -18,23 +18,23 @@ use similar::{ChangeTag, TextDiff};
 
 use crate::args::{Diff, Input, OutputFormat, PlanFormat, Warnings};
 use crate::failure::{Failure, Located};
-use crate::inputs::{self, Outcome};
-use crate::output::{self, Ink};
+use crate::inputs::{self, RenderedInput};
+use crate::output::{self, Style};
 use crate::report::Report;
 use crate::sources::Sources;
-use crate::{commands, files, json, kubernetes, package, report};
+use crate::{files, json, kubernetes, package, reader, report};
 
-/// Runs the command and says on standard error what became of it.
-pub(crate) fn run(args: &Diff) -> ExitCode {
+/// Runs `diff`.
+pub(crate) fn run(args: &Diff) -> Result<ExitCode, Failure> {
     // As JSON, the diagnostics of both sides are one array.
     let diagnostics = RefCell::new(Report::new(OutputFormat::Json));
     let verdict = compare(args, &diagnostics);
     diagnostics.into_inner().write_to_stderr(None);
-    ExitCode::from(match verdict {
-        Ok(Verdict::Same) => 0,
-        Ok(Verdict::Different) => 1,
-        Err(Told) => 2,
-    })
+    match verdict {
+        Ok(Verdict::Same) => Ok(ExitCode::SUCCESS),
+        Ok(Verdict::Different) => Ok(ExitCode::from(1)),
+        Err(Reported) => Err(Failure::Reported(2)),
+    }
 }
 
 enum Verdict {
@@ -42,21 +42,21 @@ enum Verdict {
     Different,
 }
 
-/// Something failed, and has been told: each side has sources of its own to tell it with.
-struct Told;
+/// Something failed, and is reported already: each side has sources of its own for its diagnostics.
+struct Reported;
 
-fn compare(args: &Diff, diagnostics: &RefCell<Report>) -> Result<Verdict, Told> {
-    let told = |failure: Failure| {
-        commands::tell(&failure, &Sources::default(), args.output.of_diagnostics(), "");
-        Told
+fn compare(args: &Diff, diagnostics: &RefCell<Report>) -> Result<Verdict, Reported> {
+    let reported = |failure: Failure| {
+        report::failure(&failure, &Sources::default(), args.output.of_diagnostics(), "");
+        Reported
     };
-    if inputs::is_stdin(&args.old) && inputs::is_stdin(&args.new) {
+    if reader::is_stdin(&args.old) && reader::is_stdin(&args.new) {
         let error = anyhow!("only one of the two can be standard input");
-        return Err(told(Failure::BadCommandLine(error)));
+        return Err(reported(Failure::BadCommandLine(error)));
     }
     let loaded = package::load(&args.source);
-    let package = loaded.map_err(|error| told(Failure::Host(error)))?;
-    let description = package.describe().map_err(|error| told(error.into()))?;
+    let package = loaded.map_err(|error| reported(Failure::Host(error)))?;
+    let description = package.describe().map_err(|error| reported(error.into()))?;
     let mut sides = [&args.old, &args.new].map(|path| Side::new(path, args, diagnostics));
     // Both, whatever becomes of the first: all that is wrong is said at once.
     let [old, new] = sides.each_mut().map(Side::read);
@@ -74,10 +74,10 @@ fn compare(args: &Diff, diagnostics: &RefCell<Report>) -> Result<Verdict, Told> 
     let (old, new) = (old?, new?);
     let changes = Changes::between(&old, &new);
     let written = match args.output {
-        PlanFormat::Text => output::coloured_to_stdout(&changes.to_text(args.context.into(), Ink::for_stdout())),
+        PlanFormat::Text => output::coloured_to_stdout(&changes.to_text(args.context.into(), Style::for_stdout())),
         PlanFormat::Json => output::to_stdout(&(json::to_text(&changes.to_json()) + "\n")),
     };
-    written.map_err(|error| told(Failure::Host(error)))?;
+    written.map_err(|error| reported(Failure::Host(error)))?;
     if args.output == PlanFormat::Text {
         report::to_stderr(&format!("rutter: {}", changes.summary()));
     }
@@ -101,7 +101,7 @@ struct Side<'r> {
 impl<'r> Side<'r> {
     fn new(path: &Path, args: &Diff, diagnostics: &'r RefCell<Report>) -> Self {
         Self {
-            name: if inputs::is_stdin(path) {
+            name: if reader::is_stdin(path) {
                 "standard input".to_owned()
             } else {
                 printable::path(path)
@@ -113,7 +113,7 @@ impl<'r> Side<'r> {
         }
     }
 
-    fn read(&mut self) -> Result<(), Told> {
+    fn read(&mut self) -> Result<(), Reported> {
         inputs::read(&self.input.files, &self.input.set, &mut self.sources).map_err(|failure| self.tell(&failure))
     }
 
@@ -124,16 +124,16 @@ impl<'r> Side<'r> {
         matches!(read, Ok(stream::Input::Stream(_)))
     }
 
-    fn render(&self, package: &Package, description: &Description) -> Result<Vec<Object>, Told> {
+    fn render(&self, package: &Package, description: &Description) -> Result<Vec<Object>, Reported> {
         let rendered = inputs::render(package, description, &self.input, &self.sources);
-        let Outcome { parts, warnings, .. } = rendered.map_err(|failure| self.tell(&failure))?;
+        let RenderedInput { parts, warnings, .. } = rendered.map_err(|failure| self.tell(&failure))?;
         if !warnings.is_empty() {
             let conclusion = format!("rutter: {} is accepted", self.name);
             match self.format {
                 OutputFormat::Json => self.add(&warnings),
                 OutputFormat::Yaml => {
                     let mut report = Report::counting(&Warnings::default(), self.format);
-                    // It is told as far as there is room to hold it.
+                    // It is reported as far as there is room to hold it.
                     let _ = report.add(&warnings, &self.sources);
                     report.write_to_stderr(Some(&conclusion));
                 }
@@ -142,17 +142,17 @@ impl<'r> Side<'r> {
         Ok(Object::all(&parts))
     }
 
-    fn tell(&self, failure: &Failure) -> Told {
+    fn tell(&self, failure: &Failure) -> Reported {
         let refused = format!("rutter: {} is refused", self.name);
         match (failure, self.format) {
             (Failure::Refused(diagnostics), OutputFormat::Json) => self.add(diagnostics),
-            _ => commands::tell(failure, &self.sources, self.format, &refused),
+            _ => report::failure(failure, &self.sources, self.format, &refused),
         }
-        Told
+        Reported
     }
 
     fn add(&self, diagnostics: &[Located]) {
-        // It is told as far as there is room to hold it.
+        // It is reported as far as there is room to hold it.
         let _ = self.diagnostics.borrow_mut().add(diagnostics, &self.sources);
     }
 }
@@ -379,7 +379,7 @@ impl<'a> Changes<'a> {
         json!({"differences": differences, "unchanged": self.unchanged})
     }
 
-    fn to_text(&self, context: usize, ink: Ink) -> String {
+    fn to_text(&self, context: usize, style: Style) -> String {
         let mut text = String::new();
         for difference in &self.differences {
             let (object, became) = match difference {
@@ -389,23 +389,23 @@ impl<'a> Changes<'a> {
             };
             let header = format!("{} {became}", object.identity);
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{}", ink.bold(&printable::line(&header)));
+            let _ = writeln!(text, "{}", style.bold(&printable::line(&header)));
             match difference {
-                Difference::Added(object) => write_whole('+', object, ink, &mut text),
-                Difference::Changed(old, new) => write_changed(old, new, context, ink, &mut text),
-                Difference::Removed(object) => write_whole('-', object, ink, &mut text),
+                Difference::Added(object) => write_whole('+', object, style, &mut text),
+                Difference::Changed(old, new) => write_changed(old, new, context, style, &mut text),
+                Difference::Removed(object) => write_whole('-', object, style, &mut text),
             }
         }
         text
     }
 }
 
-fn write_changed(old: &Object, new: &Object, context: usize, ink: Ink, text: &mut String) {
+fn write_changed(old: &Object, new: &Object, context: usize, style: Style, text: &mut String) {
     let (old_tree, new_tree) = (old.tree(), new.tree());
     let value = |tree: &Option<Node>| json::from_node(tree.as_ref()?).ok();
     if let (Some(old), Some(new)) = (value(&old_tree), value(&new_tree)) {
         for note in kubernetes::notes(&old, &new) {
-            let _ = writeln!(text, "{}", ink.yellow(&printable::line(&note)));
+            let _ = writeln!(text, "{}", style.yellow(&printable::line(&note)));
         }
     }
     // Of texts that are huge and all different it then finds some difference, not the least one.
@@ -420,29 +420,29 @@ fn write_changed(old: &Object, new: &Object, context: usize, ink: Ink, text: &mu
             (None, None) => None,
         });
         let header = format!("{} {}", hunk.header(), printable::line(&path.unwrap_or_default()));
-        let _ = writeln!(text, "{}", ink.cyan(header.trim_end()));
+        let _ = writeln!(text, "{}", style.cyan(header.trim_end()));
         for change in hunk.iter_changes() {
             let sign = match change.tag() {
                 ChangeTag::Equal => ' ',
                 ChangeTag::Delete => '-',
                 ChangeTag::Insert => '+',
             };
-            write_line(sign, change.value().trim_end_matches('\n'), ink, text);
+            write_line(sign, change.value().trim_end_matches('\n'), style, text);
         }
     }
 }
 
-fn write_whole(sign: char, object: &Object, ink: Ink, text: &mut String) {
+fn write_whole(sign: char, object: &Object, style: Style, text: &mut String) {
     for line in object.text.lines() {
-        write_line(sign, line, ink, text);
+        write_line(sign, line, style, text);
     }
 }
 
-fn write_line(sign: char, line: &str, ink: Ink, text: &mut String) {
+fn write_line(sign: char, line: &str, style: Style, text: &mut String) {
     let line = format!("{sign}{}", printable::source_line(line));
     let _ = match sign {
-        '+' => writeln!(text, "{}", ink.green(&line)),
-        '-' => writeln!(text, "{}", ink.red(&line)),
+        '+' => writeln!(text, "{}", style.green(&line)),
+        '-' => writeln!(text, "{}", style.red(&line)),
         _ => writeln!(text, "{line}"),
     };
 }

@@ -31,8 +31,8 @@ pub(crate) enum Failure {
     Refused(Vec<Located>),
     /// The input is right, and there is no plan for the change: this is why, and what was asked in one line.
     NoPlan(Vec<Located>, String),
-    /// The input is wrong, and how has been told.
-    Told,
+    /// It has been reported, and this is the exit code.
+    Reported(u8),
     /// An expression or a field on the command line is wrong, and this is how.
     BadExpression(Located),
     /// The command line asks for something that cannot be.
@@ -42,9 +42,10 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn exit_status(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused(_) | Self::Told => 1,
+            Self::Refused(_) => 1,
+            Self::Reported(code) => *code,
             Self::NoPlan(..) => Plan::REFUSED,
             Self::BadExpression(_) | Self::BadCommandLine(_) => 2,
             Self::Host(error) if output::is_unread(error) => UNREAD,

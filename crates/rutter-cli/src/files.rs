@@ -1,90 +1,90 @@
 //! The files that a rendered stream becomes.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
-use rutter::stream::Part;
+use anyhow::Result;
 use rutter::yaml::{self, INVALID_VALUE, MISSING_FIELD, Node, WRONG_TYPE};
-use rutter::{Code, Diagnostic};
+use rutter::{Code, Diagnostic, Manifest};
 
-use crate::sources::Sources;
-
-/// Whether a file of this name in a folder holds manifests, as `kubectl` and Argo CD take them. What is hidden belongs to
-/// an editor or to the system.
-pub(crate) fn is_manifest(name: &str) -> bool {
-    !name.starts_with('.') && [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
-}
-
-/// A file to be written.
-#[derive(Debug)]
-pub(crate) struct NewFile<'a> {
-    /// One plain name that no other file of the stream has, nor one that differs in case only.
-    pub(crate) name: Cow<'a, str>,
-    pub(crate) text: &'a str,
-}
+use crate::output::{NewFile, Spool};
+use crate::sink::Sink;
 
 /// One file for each object of a stream: a manifest's as its package names it, `kind-name.yaml` for all others.
-///
-/// # Errors
-///
-/// Every object that has no such name, and every name that is taken.
-pub(crate) fn of<'a>(parts: &'a [Part<'_>], sources: &Sources) -> Result<Vec<NewFile<'a>>, Vec<Diagnostic>> {
-    let mut files = Files::default();
-    // Manifests come first, so that of two that want one name it is the written one that is told of, with its place.
-    for part in parts {
-        if let Part::Manifests(manifests) = part {
-            for manifest in manifests {
-                files.add((&manifest.file_name).into(), &manifest.document, None);
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) files: Vec<NewFile>,
+    /// Their texts, one after the other.
+    pub(crate) texts: Spool,
+    /// The names in lower case, and where the object is that has it, unless that is a manifest of the package.
+    names: HashMap<String, Option<(Arc<str>, u32)>>,
+}
+
+impl Files {
+    pub(crate) fn new() -> Self {
+        Self {
+            files: Vec::new(),
+            texts: Spool::new(),
+            names: HashMap::new(),
+        }
+    }
+
+    fn write(&mut self, name: String, text: &str) -> Result<()> {
+        self.files.push(NewFile {
+            name,
+            length: u64::try_from(text.len())?,
+        });
+        self.texts.write(text)
+    }
+}
+
+impl Sink for Files {
+    fn foreign(&mut self, file: &Arc<str>, text: &str, line: u32) -> Result<Vec<Diagnostic>> {
+        let node = match yaml::parse(text, 0, line) {
+            Ok(Some(node)) if !node.is_null() => node,
+            // Comments and separators, which are about the stream.
+            Ok(_) => return Ok(Vec::new()),
+            Err(problems) => return Ok(problems.into_iter().map(|problem| problem.help(INSTEAD)).collect()),
+        };
+        let name = match file_name(&node) {
+            Ok(name) => name,
+            Err(problem) => return Ok(vec![problem]),
+        };
+        match self.names.entry(name.to_lowercase()) {
+            Entry::Occupied(_) => Ok(vec![problem(&node, "metadata.name", &INVALID_VALUE, taken(&name))]),
+            Entry::Vacant(entry) => {
+                entry.insert(Some((Arc::clone(file), line)));
+                self.write(name, without_marker(text))?;
+                Ok(Vec::new())
             }
         }
     }
-    let mut lines = sources.lines();
-    for part in parts {
-        if let Part::Foreign(text) = part {
-            files.add_foreign(text, lines.start_of(text));
+
+    fn manifests(&mut self, manifests: &[Manifest]) -> Result<Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        for manifest in manifests {
+            let name = &manifest.file_name;
+            match self.names.entry(name.to_lowercase()) {
+                Entry::Occupied(entry) => {
+                    let message = match entry.get() {
+                        Some((file, line)) => format!("{}, one of them is on line {line} of {file}", taken(name)),
+                        None => taken(name),
+                    };
+                    problems.push(Diagnostic::new(&INVALID_VALUE, "", message).help(INSTEAD));
+                }
+                Entry::Vacant(entry) => {
+                    entry.insert(None);
+                    self.write(name.clone(), &manifest.document)?;
+                }
+            }
         }
-    }
-    if files.problems.is_empty() {
-        Ok(files.files)
-    } else {
-        Err(files.problems)
+        Ok(problems)
     }
 }
 
-#[derive(Default)]
-struct Files<'a> {
-    files: Vec<NewFile<'a>>,
-    names: BTreeSet<String>,
-    problems: Vec<Diagnostic>,
-}
-
-impl<'a> Files<'a> {
-    fn add_foreign(&mut self, text: &'a str, line: u32) {
-        match yaml::parse(text, 0, line) {
-            Ok(Some(node)) if !node.is_null() => match file_name(&node) {
-                Ok(name) => self.add(name.into(), without_marker(text), Some(&node)),
-                Err(problem) => self.problems.push(problem),
-            },
-            // Comments and separators, which are about the stream.
-            Ok(_) => {}
-            Err(problems) => self
-                .problems
-                .extend(problems.into_iter().map(|problem| problem.help(INSTEAD))),
-        }
-    }
-
-    /// Adds a file, unless its name is taken. `foreign` is what it holds, where that is not the package's.
-    fn add(&mut self, name: Cow<'a, str>, text: &'a str, foreign: Option<&Node>) {
-        if self.names.insert(name.to_lowercase()) {
-            self.files.push(NewFile { name, text });
-            return;
-        }
-        let message = format!("two objects would be written to {name}");
-        self.problems.push(match foreign {
-            Some(object) => problem(object, "metadata.name", &INVALID_VALUE, message),
-            None => Diagnostic::new(&INVALID_VALUE, "", message).help(INSTEAD),
-        });
-    }
+fn taken(name: &str) -> String {
+    format!("two objects would be written to {name}")
 }
 
 const INSTEAD: &str = "leave `-o` out and write the whole stream";

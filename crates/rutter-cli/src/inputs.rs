@@ -1,8 +1,6 @@
-//! What the command line asks to render, read and put together.
+//! The input of a command: read, merged and rendered.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
@@ -13,14 +11,15 @@ use rutter_host::Package;
 
 use crate::args::{Input, Set};
 use crate::failure::{Failure, Located};
-use crate::fleet::{self, Fleet, Opened};
 use crate::observed::{self, Installed, NamedSecrets, Problem};
+use crate::reader;
 use crate::sources::Sources;
+use crate::stream::Documents;
 use helm_values::{Expression, Kind, Merged, Values};
 
-/// What was rendered.
+/// A rendered input.
 #[derive(Debug)]
-pub(crate) struct Outcome<'a> {
+pub(crate) struct RenderedInput<'a> {
     pub(crate) parts: Vec<Part<'a>>,
     pub(crate) warnings: Vec<Located>,
     /// The notes for each installation.
@@ -39,27 +38,34 @@ pub(crate) fn read(files: &[PathBuf], set: &Set, sources: &mut Sources) -> Resul
     Ok(())
 }
 
-/// Does what [`read`] does, unless a long stream or a folder is all there is: that one is given back.
-pub(crate) fn read_short(input: &Input, sources: &mut Sources) -> Result<Option<Fleet>, Failure> {
-    // What is installed concerns each object of it, and is held whole with them.
-    let ([path], None, None) = (&*input.files, input.set.expressions().next(), &input.against) else {
-        return read(&input.files, &input.set, sources).map(|()| None);
+/// An input, decided once: by the number of its documents, and for a single one by [`render`].
+pub(crate) enum Opened {
+    /// Values, or a single object, are in `sources`.
+    Whole,
+    /// Objects.
+    Stream(Documents),
+}
+
+/// Opens the input, and does what [`read`] does unless it is a stream of several documents, or a directory.
+pub(crate) fn open(input: &Input, sources: &mut Sources) -> Result<Opened, Failure> {
+    let ([path], None) = (&*input.files, input.set.expressions().next()) else {
+        return read(&input.files, &input.set, sources).map(|()| Opened::Whole);
     };
     if path.is_dir() {
-        let name = printable::path(path);
-        let fleet = Fleet::folder(path).map_err(|error| unreadable(&name, error))?;
-        return Ok(Some(fleet));
+        let documents = Documents::of_directory(path);
+        let documents = documents.map_err(|error| reader::unreadable(&printable::path(path), error))?;
+        return Ok(Opened::Stream(documents));
     }
-    let (name, reader) = open(path)?;
-    match fleet::open(&name, reader).map_err(|error| unreadable(&name, error))? {
-        Opened::Short(bytes) => add_bytes(name, &bytes, sources).map(|()| None),
-        Opened::Long(fleet) => Ok(Some(fleet)),
+    let (name, reader) = reader::open(path)?;
+    match crate::stream::open(&name, reader).map_err(|error| reader::unreadable(&name, error))? {
+        crate::stream::Opened::Whole(bytes) => add_bytes(name, &bytes, sources).map(|()| Opened::Whole),
+        crate::stream::Opened::Stream(documents) => Ok(Opened::Stream(documents)),
     }
 }
 
 /// Reads a file, or standard input for `-`, into `sources`. What is no text is refused, with its place.
 pub(crate) fn add(path: &Path, sources: &mut Sources) -> Result<(), Failure> {
-    let (name, bytes) = read_path(path)?;
+    let (name, bytes) = reader::read(path)?;
     add_bytes(name, &bytes, sources)
 }
 
@@ -78,8 +84,8 @@ pub(crate) fn render<'a>(
     description: &Description,
     input: &Input,
     sources: &'a Sources,
-) -> Result<Outcome<'a>, Failure> {
-    let current = installed(package, description, input)?;
+) -> Result<RenderedInput<'a>, Failure> {
+    let installed = installed(package, description, input)?;
     let request = |values: &str| Request {
         name: input
             .installation
@@ -90,7 +96,7 @@ pub(crate) fn render<'a>(
         values: values.to_owned(),
         release: None,
         capabilities: None,
-        installed: current.clone(),
+        installed: installed.clone(),
     };
     let only = match (&*input.files, input.set.expressions().next()) {
         ([], None) => Some(""),
@@ -100,7 +106,7 @@ pub(crate) fn render<'a>(
     let Some(text) = only else {
         let merged = merge(description, &input.files, &input.set, sources)?;
         return match package.render(&request(merged.text()))? {
-            Ok(rendering) => Ok(Outcome {
+            Ok(rendering) => Ok(RenderedInput {
                 parts: vec![Part::Manifests(rendering.manifests)],
                 warnings: merged.locate_all(rendering.warnings),
                 notes: vec![rendering.notes],
@@ -115,8 +121,8 @@ pub(crate) fn render<'a>(
     let mut notes = Vec::new();
     let render = |request: &Request| {
         let mut request = request.clone();
-        if current.is_some() {
-            request.installed.clone_from(&current);
+        if installed.is_some() {
+            request.installed.clone_from(&installed);
         }
         let answer = package.render(&request);
         if let Ok(Ok(rendering)) = &answer {
@@ -128,10 +134,10 @@ pub(crate) fn render<'a>(
     let Rendered { parts, warnings } =
         rendered.map_err(|diagnostics| Failure::Refused(Located::all(0, diagnostics)))?;
     let warnings = Located::all(0, warnings);
-    Ok(Outcome { parts, warnings, notes })
+    Ok(RenderedInput { parts, warnings, notes })
 }
 
-/// What a file says is installed.
+/// The installed state of a file.
 pub(crate) struct InstalledFile {
     /// The name of the file for people.
     pub(crate) name: String,
@@ -140,7 +146,7 @@ pub(crate) struct InstalledFile {
     pub(crate) state: Result<State, Vec<Diagnostic>>,
 }
 
-/// Reads what is installed from a file, and of objects those of these kinds.
+/// Reads the installed state from a file, and of objects those of these kinds.
 pub(crate) fn read_installed(
     path: &Path,
     (kinds, rendered): (&[ObjectKind], &NamedSecrets),
@@ -148,7 +154,7 @@ pub(crate) fn read_installed(
     name: Option<&str>,
     namespace: &str,
 ) -> Result<InstalledFile, Failure> {
-    let (file, reader) = open(path)?;
+    let (file, reader) = reader::open(path)?;
     let mut text = String::new();
     let state = match observed::read(reader, kinds, rendered) {
         Ok(Installed::Whole(bytes)) => {
@@ -166,7 +172,7 @@ pub(crate) fn read_installed(
     let state = match state {
         Ok(state) => Ok(state),
         Err(Problem::Refused(problems)) => Err(problems),
-        Err(Problem::Unreadable(error)) => return Err(unreadable(&file, error)),
+        Err(Problem::Unreadable(error)) => return Err(reader::unreadable(&file, error)),
     };
     Ok(InstalledFile {
         name: file,
@@ -175,12 +181,16 @@ pub(crate) fn read_installed(
     })
 }
 
-/// What is installed, as objects, if the command line says it.
-fn installed(package: &Package, description: &Description, input: &Input) -> Result<Option<String>, Failure> {
+/// Reads the installed objects of `--against`.
+pub(crate) fn installed(
+    package: &Package,
+    description: &Description,
+    input: &Input,
+) -> Result<Option<String>, Failure> {
     let Some(path) = &input.against else {
         return Ok(None);
     };
-    if is_stdin(path) && input.files.iter().any(|path| is_stdin(path)) {
+    if reader::is_stdin(path) && input.files.iter().any(|path| reader::is_stdin(path)) {
         return Err(Failure::BadCommandLine(anyhow!(
             "only one of the two can be standard input"
         )));
@@ -287,7 +297,7 @@ pub(crate) fn merge(
     for ((kind, text), source) in set.expressions().zip(numbers) {
         let expression = Expression { kind, source, text };
         let applied = values.apply(&expression, &mut |path| {
-            let (name, bytes) = read_path(Path::new(path)).map_err(Stop::Unreadable)?;
+            let (name, bytes) = reader::read(Path::new(path)).map_err(Stop::Unreadable)?;
             String::from_utf8(bytes)
                 .map_err(|_| Stop::Unreadable(Failure::BadCommandLine(anyhow!("{name} is not UTF-8"))))
         });
@@ -315,50 +325,6 @@ impl From<Diagnostic> for Stop {
 
 /// Where objects belong that name no namespace, where that makes no difference.
 const DEFAULT_NAMESPACE: &str = "default";
-
-/// What standard input is called for people.
-const STDIN: &str = "<stdin>";
-
-/// Whether `path` stands for standard input.
-pub(crate) fn is_stdin(path: &Path) -> bool {
-    path.to_str().is_some_and(|path| path.trim() == "-")
-}
-
-/// Reads a file, or standard input for `-`, and gives it a name for people. One byte more than is accepted is read at
-/// most, and refused like any other input.
-fn read_path(path: &Path) -> Result<(String, Vec<u8>), Failure> {
-    let most = u64::try_from(stream::MAX_BYTES + 1).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    let (name, reader) = open(path)?;
-    let read = reader.take(most).read_to_end(&mut bytes);
-    read.map_err(|error| unreadable(&name, error))?;
-    Ok((name, bytes))
-}
-
-/// Opens a file, or standard input for `-`, and gives it a name for people.
-fn open(path: &Path) -> Result<(String, Box<dyn Read>), Failure> {
-    if is_stdin(path) {
-        return Ok((STDIN.to_owned(), Box::new(io::stdin())));
-    }
-    let name = printable::path(path);
-    match File::open(path) {
-        Ok(_) if path.is_dir() => Err(Failure::BadCommandLine(anyhow!(
-            "{name} is a folder: only `rutter validate -f` and `rutter render -f` take one, as their one input, and the \
-             latter writes YAML to standard output"
-        ))),
-        Ok(file) => Ok((name, Box::new(file))),
-        Err(error) => Err(unreadable(&name, error)),
-    }
-}
-
-/// What it means that an input cannot be read: a file's name is the command line's to know.
-pub(crate) fn unreadable(name: &str, error: io::Error) -> Failure {
-    if name == STDIN {
-        Failure::Host(anyhow!(error).context("standard input cannot be read"))
-    } else {
-        Failure::BadCommandLine(anyhow!(error).context(format!("{name} cannot be read")))
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
 //! The function that Kustomize and kpt call.
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use rutter::krm::{self, Task};
 
@@ -14,7 +15,7 @@ use crate::{inputs, output, package, report};
 /// # Errors
 ///
 /// If the input is refused, which has been said already unless it is no text, or the package failed.
-pub(crate) fn run(args: &Krm, sources: &mut Sources) -> Result<(), Failure> {
+pub(crate) fn run(args: &Krm, sources: &mut Sources) -> Result<ExitCode, Failure> {
     inputs::add(Path::new("-"), sources)?;
     let package = package::load(&args.source).map_err(Failure::Host)?;
     let text = sources.get(0).map_or("", |source| source.text.as_str());
@@ -27,5 +28,5 @@ pub(crate) fn run(args: &Krm, sources: &mut Sources) -> Result<(), Failure> {
     if outcome.is_refused() {
         return Err(Failure::Refused(Vec::new()));
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

@@ -13,9 +13,9 @@ mod cache;
 mod command_line;
 mod commands;
 mod diff;
+mod documentation;
 mod failure;
 mod files;
-mod fleet;
 mod inputs;
 mod json;
 mod krm;
@@ -27,8 +27,12 @@ mod package;
 mod plan;
 mod plugin;
 mod post_render;
+mod reader;
+mod render;
 mod report;
+mod sink;
 mod sources;
+mod stream;
 
 use std::process::ExitCode;
 
@@ -39,7 +43,7 @@ fn main() -> ExitCode {
     match command_line::read() {
         Ok(cli) => {
             output::set_color(cli.color);
-            commands::run(cli.command)
+            commands::run(&cli.command)
         }
         Err(code) => code,
     }

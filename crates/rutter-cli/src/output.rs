@@ -1,10 +1,13 @@
 //! Writing results: whole or not at all, and to a terminal nothing that commands it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, IsTerminal as _, Seek as _, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, IsTerminal as _, Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::thread;
 
 use anstream::{AutoStream, ColorChoice};
 use anyhow::{Context as _, Result};
@@ -12,7 +15,6 @@ use rutter::printable;
 use tempfile::{SpooledData, SpooledTempFile, TempDir};
 
 use crate::args::Color;
-use crate::files::NewFile;
 
 /// Standard output. What a terminal shows must be made printable first.
 #[allow(clippy::disallowed_methods, reason = "this module is the way to it")]
@@ -91,7 +93,7 @@ pub(crate) fn to_stdout(text: &str) -> Result<()> {
     }
 }
 
-/// Writes text with colours of [`Ink`] to standard output, and only these.
+/// Writes text with the colours of [`Style`] to standard output, and only these.
 ///
 /// # Errors
 ///
@@ -190,7 +192,7 @@ impl Spool {
     ///
     /// # Errors
     ///
-    /// If the folder for temporary files has no room for it.
+    /// If the directory for temporary files has no room for it.
     pub(crate) fn write(&mut self, text: &str) -> Result<()> {
         if !text.is_empty() {
             self.ends_line = text.ends_with('\n');
@@ -213,15 +215,24 @@ impl Spool {
     ///
     /// If it cannot be read back, or not all of it could be written.
     pub(crate) fn copy_to(self, mut to: impl Write) -> Result<()> {
+        io::copy(&mut self.into_reader()?, &mut to)?;
+        to.flush().map_err(Into::into)
+    }
+
+    /// Returns a reader of all of it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read back.
+    fn into_reader(self) -> Result<Box<dyn Read>> {
         let text = self.text.into_inner().map_err(io::IntoInnerError::into_error);
-        match text.context(SPOOLED)?.into_inner() {
-            SpooledData::InMemory(text) => to.write_all(text.get_ref())?,
+        Ok(match text.context(SPOOLED)?.into_inner() {
+            SpooledData::InMemory(text) => Box::new(Cursor::new(text.into_inner())),
             SpooledData::OnDisk(mut file) => {
                 file.rewind().context(SPOOLED)?;
-                io::copy(&mut file, &mut to)?;
+                Box::new(BufReader::new(file))
             }
-        }
-        to.flush().map_err(Into::into)
+        })
     }
 }
 
@@ -241,20 +252,24 @@ pub(crate) fn separate(text: &str) -> (&'static str, &str) {
     (separator, text)
 }
 
-const SPOOLED: &str = "the folder for temporary files cannot be used, which TMPDIR names";
+const SPOOLED: &str = "the directory for temporary files cannot be used, which TMPDIR names";
 
-/// What text on standard output is coloured with.
+/// The style of text on standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ink {
-    /// Nothing: whoever reads it is no terminal, or does not want colours.
-    None,
+pub(crate) enum Style {
+    /// No colours: the reader is not a terminal, or does not want them.
+    Plain,
     /// The escape sequences that terminals understand.
     Ansi,
 }
 
-impl Ink {
+impl Style {
     pub(crate) fn for_stdout() -> Self {
-        if has_colours(&stdout()) { Self::Ansi } else { Self::None }
+        if has_colours(&stdout()) {
+            Self::Ansi
+        } else {
+            Self::Plain
+        }
     }
 
     pub(crate) fn bold(self, text: &str) -> String {
@@ -279,42 +294,54 @@ impl Ink {
 
     fn write(self, text: &str, code: u8) -> String {
         match self {
-            Self::None => text.to_owned(),
+            Self::Plain => text.to_owned(),
             Self::Ansi => format!("\x1b[{code}m{text}\x1b[0m"),
         }
     }
 }
 
-/// Writes files into `folder`, which is made if need be.
+/// A file to be written.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    /// One plain name that no other file of the directory has, nor one that differs in case only.
+    pub(crate) name: String,
+    /// The length of its text, in bytes.
+    pub(crate) length: u64,
+}
+
+/// Writes files into a directory, which is made if need be. `texts` holds their texts one after the other.
 ///
 /// They appear under their names only once all of them are written, and each at once.
 ///
 /// # Errors
 ///
 /// If a file cannot be written. Then no file that was there before has changed, unless renaming itself failed.
-pub(crate) fn to_folder(folder: &Path, files: &[NewFile<'_>]) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", printable::path(folder)))?;
-    remove_abandoned(folder);
-    let unfinished = Unfinished::new(folder)?;
+pub(crate) fn to_directory(directory: &Path, files: &[NewFile], texts: Spool) -> Result<()> {
+    fs::create_dir_all(directory)
+        .with_context(|| format!("the directory {} cannot be made", printable::path(directory)))?;
+    remove_abandoned(directory);
+    let unfinished = Unfinished::new(directory)?;
+    let mut texts = texts.into_reader()?;
     for (number, file) in files.iter().enumerate() {
-        unfinished.write(number, file)?;
+        unfinished.write(number, file, &mut texts)?;
     }
     let mut files = files.iter().enumerate();
     files.try_for_each(|(number, file)| unfinished.finish(number, file))
 }
 
-/// The YAML files in `folder` that are none of `files`, by name: what an earlier render wrote, or somebody else.
+/// Returns the names of the manifest files in a directory that are none of `files`: an earlier render wrote them, or
+/// somebody else.
 ///
 /// # Errors
 ///
-/// If the folder cannot be read.
-pub(crate) fn others(folder: &Path, files: &[NewFile<'_>]) -> Result<Vec<String>> {
-    let entries = fs::read_dir(folder).with_context(|| printable::path(folder))?;
+/// If the directory cannot be read.
+pub(crate) fn others(directory: &Path, files: &[NewFile]) -> Result<Vec<String>> {
+    let written: HashSet<&str> = files.iter().map(|file| &*file.name).collect();
+    let entries = fs::read_dir(directory).with_context(|| printable::path(directory))?;
     let mut others = Vec::new();
     for entry in entries {
         let name = printable::os(&entry?.file_name());
-        let is_manifest = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
-        if is_manifest && !name.starts_with('.') && !files.iter().any(|file| file.name == name) {
+        if is_manifest(&name) && !written.contains(&*name) {
             others.push(name);
         }
     }
@@ -322,14 +349,20 @@ pub(crate) fn others(folder: &Path, files: &[NewFile<'_>]) -> Result<Vec<String>
     Ok(others)
 }
 
+/// Whether a file of this name in a directory holds manifests, as `kubectl` and Argo CD take them. What is hidden belongs
+/// to an editor or to the system.
+pub(crate) fn is_manifest(name: &str) -> bool {
+    !name.starts_with('.') && [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end))
+}
+
 /// The beginning of the names of directories in which files wait for their names.
 const UNFINISHED: &str = ".rutter.";
 
-/// Removes what runs have left that were ended by a signal: the system has taken their locks from them.
+/// Removes what runs have left that could not remove it themselves: the system has taken their locks from them.
 ///
 /// A directory that cannot be removed is somebody else's, or in use.
-fn remove_abandoned(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+fn remove_abandoned(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let is_directory = entry.file_type().is_ok_and(|file_type| file_type.is_dir());
         if is_directory
             && entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes())
@@ -352,20 +385,22 @@ fn holds_unfinished(directory: &Path) -> bool {
 
 /// A hidden directory of files without their final names, which is removed with those that do not get them.
 struct Unfinished<'a> {
-    folder: &'a Path,
+    parent: &'a Path,
     directory: TempDir,
     /// Locked as long as this process lives.
     _lock: Option<File>,
 }
 
 impl<'a> Unfinished<'a> {
-    fn new(folder: &'a Path) -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(folder);
-        let directory = directory.with_context(|| format!("{} cannot be written", printable::path(folder)))?;
+    fn new(parent: &'a Path) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent);
+        let directory = directory.with_context(|| format!("{} cannot be written", printable::path(parent)))?;
+        lock_waiting().push(directory.path().to_owned());
+        remove_on_signals();
         // Not every system opens directories, and not every file system locks them. There they stay.
         let lock = File::open(directory.path()).ok().filter(|lock| lock.try_lock().is_ok());
         Ok(Self {
-            folder,
+            parent,
             directory,
             _lock: lock,
         })
@@ -376,26 +411,68 @@ impl<'a> Unfinished<'a> {
         self.directory.path().join(number.to_string())
     }
 
-    fn write(&self, number: usize, file: &NewFile<'_>) -> Result<()> {
-        let target = self.folder.join(&*file.name);
+    fn write(&self, number: usize, file: &NewFile, texts: &mut impl Read) -> Result<()> {
+        let target = self.parent.join(&file.name);
         if target.is_dir() {
             anyhow::bail!(
-                "{} is a folder, where a file is to be written",
+                "{} is a directory, where a file is to be written",
                 printable::path(&target)
             );
         }
         File::create_new(self.path(number))
-            .and_then(|mut created| created.write_all(file.text.as_bytes()))
-            .with_context(|| format!("{} cannot be written", printable::path(&target)))
+            .and_then(|mut created| io::copy(&mut texts.take(file.length), &mut created))
+            .with_context(|| format!("{} cannot be written", printable::path(&target)))?;
+        Ok(())
     }
 
-    fn finish(&self, number: usize, file: &NewFile<'_>) -> Result<()> {
-        let target = self.folder.join(&*file.name);
+    fn finish(&self, number: usize, file: &NewFile) -> Result<()> {
+        let target = self.parent.join(&file.name);
         // A link that somebody put there is replaced and not followed.
         fs::rename(self.path(number), &target)
             .with_context(|| format!("{} cannot be written", printable::path(&target)))
     }
 }
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        lock_waiting().retain(|directory| directory != self.directory.path());
+    }
+}
+
+/// The directories that a signal removes.
+static WAITING: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn lock_waiting() -> MutexGuard<'static, Vec<PathBuf>> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has SIGINT and SIGTERM remove the directories of [`WAITING`] before they end the process. Where that cannot be had, the
+/// next run removes them.
+#[cfg(unix)]
+fn remove_on_signals() {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    static ONCE: Once = Once::new();
+    let wait = || {
+        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else {
+            return;
+        };
+        for signal in signals.forever() {
+            let directories = lock_waiting();
+            for directory in directories.iter() {
+                // A file that is made at the same time keeps the directory.
+                let is_left = |_: &u32| fs::remove_dir_all(directory).is_err() && directory.exists();
+                let _ = (0..100).take_while(is_left).count();
+            }
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    };
+    ONCE.call_once(|| drop(thread::Builder::new().spawn(wait)));
+}
+
+#[cfg(not(unix))]
+fn remove_on_signals() {}
 
 #[cfg(test)]
 mod tests {
@@ -421,10 +498,10 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_a_signal_left_is_removed_and_what_is_in_use_is_not() {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn abandoned_directories_are_removed_and_used_ones_stay() {
+        let parent = tempfile::tempdir().expect("a directory");
         let left = |name: &str| {
-            let directory = folder.path().join(name);
+            let directory = parent.path().join(name);
             fs::create_dir(&directory).expect("a directory");
             fs::write(directory.join("0"), "text").expect("a file");
             directory
@@ -432,18 +509,18 @@ mod tests {
         let (abandoned, foreign) = (left(".rutter.abcdef"), left(".other"));
         let of_person = left(".rutter.person");
         fs::write(of_person.join("notes"), "text").expect("a file");
-        let used = Unfinished::new(folder.path()).expect("a directory");
+        let used = Unfinished::new(parent.path()).expect("a directory");
         let file = NewFile {
-            name: "a.yaml".into(),
-            text: "a: 1\n",
+            name: "a.yaml".to_owned(),
+            length: 5,
         };
-        used.write(0, &file).expect("room");
-        to_folder(folder.path(), &[]).expect("room");
+        used.write(0, &file, &mut &b"a: 1\nb: 2\n"[..]).expect("room");
+        to_directory(parent.path(), &[], Spool::new()).expect("room");
         assert!(!abandoned.exists() && foreign.exists() && of_person.join("notes").exists());
         used.finish(0, &file).expect("its file");
         drop(used);
-        let names: Vec<_> = fs::read_dir(folder.path())
-            .expect("the folder")
+        let names: Vec<_> = fs::read_dir(parent.path())
+            .expect("the directory")
             .map(|entry| entry.expect("an entry").file_name())
             .collect();
         assert_eq!(names.len(), 3, "{names:?}");

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, anyhow};
 use rutter::printable;
 use rutter_host::{Compiler, Host, HostError, Limits, Package};
 
-use crate::args::{self, Source};
+use crate::args::{self, PackageArgs};
 use crate::cache;
 
 /// The package that this program was built with, as native code.
@@ -24,7 +24,7 @@ static EMBEDDED: &Pages<[u8]> = &Pages(*include_bytes!(env!("RUTTER_PRECOMPILED"
 struct Pages<T: ?Sized>(T);
 
 /// Loads a component from a file, or the package that this program was built with.
-pub(crate) fn load(source: &Source) -> Result<Package> {
+pub(crate) fn load(source: &PackageArgs) -> Result<Package> {
     let mut limits = source.limits();
     if source.component.is_none() {
         return load_into(&Host::new(limits)?, source);
@@ -72,7 +72,7 @@ fn this_program() -> Result<PathBuf> {
 }
 
 /// The same, for a stream of many objects that each processor renders some of.
-pub(crate) fn load_for_many(source: &Source) -> Result<Package> {
+pub(crate) fn load_for_many(source: &PackageArgs) -> Result<Package> {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let calls = u32::try_from(processors).ok().and_then(NonZero::new);
     let calls = calls.unwrap_or(NonZero::<u32>::MIN);
@@ -86,7 +86,7 @@ pub(crate) fn load_for_many(source: &Source) -> Result<Package> {
     load(source)
 }
 
-fn load_into(host: &Host, source: &Source) -> Result<Package> {
+fn load_into(host: &Host, source: &PackageArgs) -> Result<Package> {
     let package = match &source.component {
         Some(path) if is_named_pipe(path) => Err(anyhow!(
             "{} is a named pipe: a component is read from a file",

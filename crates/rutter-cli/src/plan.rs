@@ -14,14 +14,14 @@ use rutter::plan::{Detail, File, Target};
 use rutter::{ChangeRequest, Description, Diagnostic, Manifest, ObjectKind, Request, State, printable, stream};
 use rutter_host::Package;
 
-use crate::args::{Change, Drift, OutputFormat, Plan, PlanFormat, Source};
+use crate::args::{Change, Drift, OutputFormat, PackageArgs, Plan, PlanFormat};
 use crate::failure::{Failure, Located};
-use crate::files::NewFile;
 use crate::inputs::{self, MergedInputs};
 use crate::kubectl::{Further, Kubectl, Live, OF_NAMESPACE};
 use crate::observed::{NamedSecrets, Secrets};
+use crate::output::{NewFile, Spool};
 use crate::sources::Sources;
-use crate::{json, observed, output, package, report};
+use crate::{json, observed, output, package, reader, report};
 
 /// A plan, and what it was made from.
 #[derive(Debug)]
@@ -125,7 +125,7 @@ impl Planned {
 }
 
 /// Plans a change.
-pub(crate) fn planned(args: &Change, source: &Source, sources: &mut Sources) -> Result<Planned, Failure> {
+pub(crate) fn planned(args: &Change, source: &PackageArgs, sources: &mut Sources) -> Result<Planned, Failure> {
     check(args)?;
     inputs::read(&args.files, &args.set, sources)?;
     let package = package::load(source).map_err(Failure::Host)?;
@@ -280,7 +280,7 @@ fn check(args: &Change) -> Result<(), Failure> {
         .files
         .iter()
         .chain(&args.from)
-        .filter(|path| inputs::is_stdin(path));
+        .filter(|path| reader::is_stdin(path));
     if readers.count() + usize::from(args.set.reads_stdin()) > 1 {
         return wrong("only one of them can be standard input");
     }
@@ -474,10 +474,12 @@ fn write_all(directory: &Path, files: &[File]) -> anyhow::Result<()> {
     for file in files {
         let (parent, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
         let new = NewFile {
-            name: name.into(),
-            text: &file.text,
+            name: name.to_owned(),
+            length: u64::try_from(file.text.len())?,
         };
-        output::to_folder(&directory.join(parent), &[new])?;
+        let mut texts = Spool::new();
+        texts.write(&file.text)?;
+        output::to_directory(&directory.join(parent), &[new], texts)?;
     }
     #[cfg(unix)]
     fs::set_permissions(directory.join("run.sh"), fs::Permissions::from_mode(0o755))?;
@@ -520,7 +522,7 @@ pub(crate) fn line(words: &[String]) -> String {
 fn apply_line(args: &Change) -> Option<String> {
     let mut files = args.files.iter().chain(&args.from);
     // Standard input can be read once.
-    if files.any(|path| inputs::is_stdin(path)) || args.set.reads_stdin() {
+    if files.any(|path| reader::is_stdin(path)) || args.set.reads_stdin() {
         return None;
     }
     let mut line = format!("{} apply", program());

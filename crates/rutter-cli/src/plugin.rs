@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use rutter::{Description, printable};
@@ -15,7 +16,7 @@ const HELM_PLUGIN: &str = include_str!("../../../plugins/helm/rutter/plugin.yaml
 const GENERATOR: &str = include_str!("../../../plugins/kustomize/generator");
 const WRAPPER: &str = include_str!("../../../plugins/kustomize/rutter-krm");
 
-/// A file to be installed, below the folder where its host looks.
+/// A file to be installed, below the directory where its host looks.
 struct File {
     path: PathBuf,
     text: &'static str,
@@ -26,29 +27,30 @@ struct File {
 ///
 /// # Errors
 ///
-/// If the folder is not known, or a file there is somebody else's or cannot be written.
-pub(crate) fn install(args: &PluginInstall) -> Result<(), Failure> {
+/// If the directory is not known, or a file there is somebody else's or cannot be written.
+pub(crate) fn install(args: &PluginInstall) -> Result<ExitCode, Failure> {
     let description = package::carried().map_err(Failure::Host)?.describe()?;
     let said = installed(args, &description).map_err(Failure::Host)?;
-    output::to_stdout(&said).map_err(Failure::Host)
+    output::to_stdout(&said).map_err(Failure::Host)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn installed(args: &PluginInstall, description: &Description) -> Result<String> {
-    let folder = match &args.dir {
-        Some(folder) => folder.clone(),
-        None => folder_of(args.host).context("no folder for plugins is known: name one with `--dir DIR`")?,
+    let directory = match &args.dir {
+        Some(directory) => directory.clone(),
+        None => plugin_directory(args.host).context("no directory for plugins is known: name one with `--dir DIR`")?,
     };
-    let folder = std::path::absolute(&folder).with_context(|| printable::path(&folder))?;
+    let directory = std::path::absolute(&directory).with_context(|| printable::path(&directory))?;
     let files = match args.host {
         HostTool::Helm => vec![File {
-            path: folder.join("rutter/plugin.yaml"),
+            path: directory.join("rutter/plugin.yaml"),
             text: HELM_PLUGIN,
             is_program: false,
         }],
         HostTool::Kustomize => {
             let Description { api_version, kind, .. } = description;
-            let generator = folder.join(api_version).join(kind.to_lowercase()).join(kind);
-            [(generator, GENERATOR), (folder.join("rutter-krm"), WRAPPER)]
+            let generator = directory.join(api_version).join(kind.to_lowercase()).join(kind);
+            [(generator, GENERATOR), (directory.join("rutter-krm"), WRAPPER)]
                 .map(|(path, text)| File {
                     path,
                     text,
@@ -68,36 +70,38 @@ fn installed(args: &PluginInstall, description: &Description) -> Result<String> 
         };
         said.push_str(&format!("{what} {}\n", printable::path(&file.path)));
     }
-    said.push_str(&next_steps(args, &folder));
+    said.push_str(&next_steps(args, &directory));
     if !is_on_path() {
-        said.push_str("\nrutter is not on the search path, where the plugin looks for it: put its folder on PATH.\n");
+        said.push_str(
+            "\nrutter is not on the search path, where the plugin looks for it: put its directory on PATH.\n",
+        );
     }
     Ok(said)
 }
 
-fn next_steps(args: &PluginInstall, folder: &Path) -> String {
-    let folder = printable::path(folder);
+fn next_steps(args: &PluginInstall, directory: &Path) -> String {
+    let directory = printable::path(directory);
     match args.host {
         HostTool::Helm => {
             let variable = args
                 .dir
                 .as_ref()
-                .map_or(String::new(), |_| format!("HELM_PLUGINS='{folder}' "));
+                .map_or(String::new(), |_| format!("HELM_PLUGINS='{directory}' "));
             format!(
                 "\nHelm 4 finds it by its name:\n  {variable}helm template NAME CHART --post-renderer rutter\nHelm 3 needs no \
-                 plugin, and runs none of its own from a folder with this one:\n  helm template NAME CHART --post-renderer rutter --post-renderer-args post-render\n"
+                 plugin, and runs none of its own from a directory with this one:\n  helm template NAME CHART --post-renderer rutter --post-renderer-args post-render\n"
             )
         }
         HostTool::Kustomize => {
             let variable = args
                 .dir
                 .as_ref()
-                .map_or(String::new(), |_| format!("KUSTOMIZE_PLUGIN_HOME='{folder}' "));
+                .map_or(String::new(), |_| format!("KUSTOMIZE_PLUGIN_HOME='{directory}' "));
             format!(
                 "\nWhere functions are not run, list the object under `generators:` without an annotation:\n  \
                  {variable}kubectl kustomize --enable-alpha-plugins DIR\nKustomize since 5.7 needs no plugin, but this \
                  annotation of the object:\n  config.kubernetes.io/function: 'exec: {{path: rutter, args: [krm]}}'\nKustomize \
-                 before 5.7 gives no arguments:\n  config.kubernetes.io/function: 'exec: {{path: {folder}/rutter-krm}}'\n"
+                 before 5.7 gives no arguments:\n  config.kubernetes.io/function: 'exec: {{path: {directory}/rutter-krm}}'\n"
             )
         }
     }
@@ -105,12 +109,12 @@ fn next_steps(args: &PluginInstall, folder: &Path) -> String {
 
 /// Where a host looks for plugins: its own variable, then what it takes from the desktop's conventions (Helm's
 /// `pkg/helmpath/lazypath.go`, kustomize's `api/konfig/plugins.go`).
-fn folder_of(host: HostTool) -> Option<PathBuf> {
+fn plugin_directory(host: HostTool) -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     match host {
         HostTool::Helm => {
-            // Of several folders Helm installs into the first.
-            let first = |folders: PathBuf| env::split_paths(&folders).next();
+            // Of several directories Helm installs into the first.
+            let first = |directories: PathBuf| env::split_paths(&directories).next();
             let data = if cfg!(target_os = "macos") {
                 "Library/helm"
             } else {
@@ -141,7 +145,7 @@ impl File {
         match fs::read_to_string(&self.path) {
             Ok(text) if text.contains("rutter") => Ok(()),
             Ok(_) => bail!(
-                "{} is somebody else's: remove it, or name another folder with `--dir DIR`",
+                "{} is somebody else's: remove it, or name another directory with `--dir DIR`",
                 printable::path(&self.path)
             ),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -155,14 +159,15 @@ impl File {
         if there.as_deref() == Some(self.text) {
             return Ok(Written::Already);
         }
-        let folder = self.path.parent().context("a folder")?;
-        if folder.is_symlink() {
+        let directory = self.path.parent().context("a directory")?;
+        if directory.is_symlink() {
             bail!(
-                "{} is a link, as `helm plugin install` makes of a folder: remove it, or keep it",
-                printable::path(folder)
+                "{} is a link, as `helm plugin install` makes of a directory: remove it, or keep it",
+                printable::path(directory)
             );
         }
-        fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", printable::path(folder)))?;
+        fs::create_dir_all(directory)
+            .with_context(|| format!("the directory {} cannot be made", printable::path(directory)))?;
         let context = || format!("{} cannot be written", printable::path(&self.path));
         // Beside it and then renamed: a host may be reading it.
         let partial = self.path.with_extension(std::process::id().to_string());
@@ -190,5 +195,5 @@ impl File {
 /// Whether a shell would find `rutter`.
 fn is_on_path() -> bool {
     let name = format!("rutter{}", env::consts::EXE_SUFFIX);
-    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(&name).is_file()))
+    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|directory| directory.join(&name).is_file()))
 }

@@ -7,27 +7,27 @@ use std::process::ExitCode;
 use rutter::stream::Rendered;
 use rutter::{helm, printable};
 
-use crate::args::{PostRender, Source};
+use crate::args::{PackageArgs, PostRender};
 use crate::failure::{Failure, Located};
+use crate::report::REFUSED;
 use crate::sources::Sources;
 use crate::{inputs, output, package, report};
 
-/// Runs the post-renderer and says what it has to say on standard error, which Helm 4 drops, and in the log files.
-pub(crate) fn run(args: &PostRender) -> ExitCode {
-    let mut sources = Sources::default();
-    let result = post_render(&args.source, &mut sources);
-    let (said, status) = match &result {
-        Ok(warnings) => (report::plain(warnings, &sources), 0),
+/// Runs the post-renderer. It reports on standard error, which Helm 4 drops, and in the log files.
+pub(crate) fn run(args: &PostRender, sources: &mut Sources) -> Result<ExitCode, Failure> {
+    let result = post_render(&args.source, sources);
+    let (said, code) = match &result {
+        Ok(warnings) => (report::plain(warnings, sources), 0),
         Err(failure) => {
             let text = match failure {
                 Failure::Refused(diagnostics) | Failure::NoPlan(diagnostics, _) => {
-                    report::plain(diagnostics, &sources) + "rutter: the input is refused\n"
+                    report::plain(diagnostics, sources) + REFUSED + "\n"
                 }
-                Failure::BadExpression(located) => report::plain(std::slice::from_ref(located), &sources),
+                Failure::BadExpression(located) => report::plain(std::slice::from_ref(located), sources),
                 Failure::BadCommandLine(error) | Failure::Host(error) => report::error(error),
-                Failure::Told => String::new(),
+                Failure::Reported(_) => String::new(),
             };
-            (text, failure.exit_status())
+            (text, failure.exit_code())
         }
     };
     let said = printable::lines(&said);
@@ -38,10 +38,13 @@ pub(crate) fn run(args: &PostRender) -> ExitCode {
             report::to_stderr(&format!("warning: {path} cannot be written: {error}"));
         }
     }
-    ExitCode::from(status)
+    match code {
+        0 => Ok(ExitCode::SUCCESS),
+        code => Err(Failure::Reported(code)),
+    }
 }
 
-fn post_render(source: &Source, sources: &mut Sources) -> Result<Vec<Located>, Failure> {
+fn post_render(source: &PackageArgs, sources: &mut Sources) -> Result<Vec<Located>, Failure> {
     inputs::add(Path::new("-"), sources)?;
     let package = package::load(source).map_err(Failure::Host)?;
     let text = sources.get(0).map_or("", |source| source.text.as_str());

@@ -20,9 +20,9 @@ use crate::json;
 use crate::output::{self, Spool};
 use crate::sources::Sources;
 
-/// How diagnostics are written.
+/// The layout of diagnostics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Style {
+enum Layout {
     /// The text that every route of a package gives.
     Plain,
     /// With the lines they are about, for a terminal.
@@ -31,7 +31,7 @@ enum Style {
     Json,
 }
 
-impl Style {
+impl Layout {
     fn of(format: OutputFormat) -> Self {
         match format {
             OutputFormat::Json => Self::Json,
@@ -44,7 +44,7 @@ impl Style {
 /// Writes diagnostics to standard error, and then `conclusion` where people read.
 pub(crate) fn write(diagnostics: &[Located], sources: &Sources, format: OutputFormat, conclusion: Option<&str>) {
     let mut report = Report::new(format);
-    // It is told as far as there is room to hold it.
+    // Printed as far as there is room to hold it.
     let _ = report.add(diagnostics, sources);
     report.write_to_stderr(conclusion);
 }
@@ -52,7 +52,7 @@ pub(crate) fn write(diagnostics: &[Located], sources: &Sources, format: OutputFo
 /// Diagnostics as they come up, for standard error.
 #[derive(Debug)]
 pub(crate) struct Report {
-    style: Style,
+    layout: Layout,
     spool: Spool,
     is_empty: bool,
     /// The warnings that count.
@@ -60,12 +60,36 @@ pub(crate) struct Report {
     has_warnings: bool,
     /// Whether they are what the command was asked for.
     is_result: bool,
-    /// The number of warnings of each code, if only the first of them are printed.
-    numbers: Option<BTreeMap<String, usize>>,
+    /// The number of diagnostics of each code, if only the first of them are printed.
+    numbers: Option<BTreeMap<(Severity, String), usize>>,
 }
 
-/// The most warnings of one code that are printed for people.
-const MOST_WARNINGS: usize = 20;
+/// Returns how many diagnostics of one code are printed for people. One document has no more errors than these.
+fn most(severity: Severity) -> usize {
+    match severity {
+        Severity::Error => 100,
+        Severity::Warning => 20,
+    }
+}
+
+/// The conclusion about an input that is refused.
+pub(crate) const REFUSED: &str = "rutter: the input is refused";
+
+/// Reports the failure of a command. `refused` is the conclusion if its input is refused.
+pub(crate) fn failure(failure: &Failure, sources: &Sources, format: OutputFormat, refused: &str) {
+    match failure {
+        Failure::Reported(_) => {}
+        Failure::Refused(diagnostics) => write(diagnostics, sources, format, Some(refused)),
+        Failure::BadExpression(diagnostic) => write(std::slice::from_ref(diagnostic), sources, format, None),
+        Failure::NoPlan(diagnostics, asked) => write(diagnostics, sources, format, Some(asked)),
+        Failure::Host(error) if output::is_unread(error) => {}
+        Failure::BadCommandLine(error) | Failure::Host(error) => {
+            let help = rutter::plan::kubectl_help(&format!("{error:#}"));
+            let help = help.map(|help| format!("  help: {help}\n"));
+            lines_to_stderr(&(self::error(error) + &help.unwrap_or_default()));
+        }
+    }
+}
 
 impl Report {
     pub(crate) fn new(format: OutputFormat) -> Self {
@@ -77,10 +101,10 @@ impl Report {
 
     /// A report without the warnings that do not count. People get the first few of each code, and the number of the rest.
     pub(crate) fn counting(warnings: &Warnings, format: OutputFormat) -> Self {
-        let style = Style::of(format);
+        let layout = Layout::of(format);
         Self {
-            numbers: (style != Style::Json).then(BTreeMap::new),
-            style,
+            numbers: (layout != Layout::Json).then(BTreeMap::new),
+            layout,
             spool: Spool::new(),
             is_empty: true,
             counted: warnings.clone(),
@@ -112,21 +136,22 @@ impl Report {
             if !self.counted.keep(&located.diagnostic) {
                 continue;
             }
-            if located.diagnostic.severity == Severity::Warning {
-                self.has_warnings = true;
-                if let Some(numbers) = &mut self.numbers {
-                    let number = numbers.entry(located.diagnostic.code.to_string()).or_default();
-                    *number += 1;
-                    if *number > MOST_WARNINGS {
-                        continue;
-                    }
+            let severity = located.diagnostic.severity;
+            self.has_warnings |= severity == Severity::Warning;
+            if let Some(numbers) = &mut self.numbers {
+                let number = numbers
+                    .entry((severity, located.diagnostic.code.to_string()))
+                    .or_default();
+                *number += 1;
+                if *number > most(severity) {
+                    continue;
                 }
             }
-            let text = match self.style {
-                Style::Plain => plain(std::slice::from_ref(located), sources),
-                Style::Drawn => drawn(located, sources, theme()),
+            let text = match self.layout {
+                Layout::Plain => plain(std::slice::from_ref(located), sources),
+                Layout::Drawn => drawn(located, sources, theme()),
                 // An element of the array, as far in as it stands there.
-                Style::Json => {
+                Layout::Json => {
                     let separator = if self.is_empty { "[\n  " } else { ",\n  " };
                     format!(
                         "{separator}{}",
@@ -164,24 +189,24 @@ impl Report {
     }
 
     fn finish(mut self, conclusion: Option<&str>) -> Result<Spool> {
-        for (code, number) in self.numbers.take().unwrap_or_default() {
-            if let more @ 1.. = number.saturating_sub(MOST_WARNINGS) {
+        for ((severity, code), number) in self.numbers.take().unwrap_or_default() {
+            if let more @ 1.. = number.saturating_sub(most(severity)) {
                 let text = format!(
-                    "… and {} more `{code}` warning{}; `--output json` lists all",
+                    "… and {} more `{code}` {severity}{}; `--output json` lists all",
                     thousands(more),
                     if more == 1 { "" } else { "s" }
                 );
                 self.spool.write(&format!("{}\n", printable::line(&text)))?;
             }
         }
-        match (self.style, conclusion) {
+        match (self.layout, conclusion) {
             // Where diagnostics are all that was asked for, none are an answer, too.
-            (Style::Json, None) if self.is_empty => {}
-            (Style::Json, _) => self.spool.write(if self.is_empty { "[]\n" } else { "\n]\n" })?,
-            (Style::Plain | Style::Drawn, Some(conclusion)) => {
+            (Layout::Json, None) if self.is_empty => {}
+            (Layout::Json, _) => self.spool.write(if self.is_empty { "[]\n" } else { "\n]\n" })?,
+            (Layout::Plain | Layout::Drawn, Some(conclusion)) => {
                 self.spool.write(&format!("{}\n", printable::line(conclusion)))?;
             }
-            (Style::Plain | Style::Drawn, None) => {}
+            (Layout::Plain | Layout::Drawn, None) => {}
         }
         Ok(self.spool)
     }

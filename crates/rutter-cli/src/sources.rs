@@ -4,11 +4,11 @@ use rutter::printable;
 
 /// All texts that were read, each with a name for people.
 #[derive(Debug, Default)]
-pub(crate) struct Sources(Vec<Source>);
+pub(crate) struct Sources(Vec<SourceText>);
 
 /// A text that was read.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct SourceText {
     /// A file's path, `<stdin>`, or an option of the command line. Printable, and cut where it is too long to be read.
     pub(crate) name: String,
     /// What it says.
@@ -26,7 +26,7 @@ impl Sources {
     /// Adds a text that starts on a line of the file with this name, and gives its number.
     pub(crate) fn add_part(&mut self, name: impl Into<String>, text: impl Into<String>, first_line: u32) -> u32 {
         let number = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
-        self.0.push(Source {
+        self.0.push(SourceText {
             name: printable::excerpt(&name.into()).into_owned(),
             text: text.into(),
             first_line,
@@ -41,7 +41,7 @@ impl Sources {
     }
 
     /// The text with this number.
-    pub(crate) fn get(&self, number: u32) -> Option<&Source> {
+    pub(crate) fn get(&self, number: u32) -> Option<&SourceText> {
         self.0.get(usize::try_from(number).ok()?)
     }
 }

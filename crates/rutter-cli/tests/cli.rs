@@ -210,7 +210,7 @@ fn a_folder_gets_all_files_or_none() {
     fs::create_dir_all(setting.path("out/b.yaml")).expect("a folder in the way");
     let (status, _, stderr) = setting.run(&["render", "-o", "out"]);
     assert_eq!(status, 3);
-    assert!(stderr.contains("b.yaml is a folder"), "{stderr}");
+    assert!(stderr.contains("b.yaml is a directory"), "{stderr}");
     assert_eq!(fs::read_dir(setting.path("out")).expect("a folder").count(), 1);
 }
 
@@ -339,8 +339,9 @@ fn of_many_warnings_the_first_are_printed_and_the_rest_counted() {
     assert_eq!(stderr.matches("warning[text]").count(), 20);
     let more = "… and 1,980 more `text` warnings; `--output json` lists all\nrutter: the input is refused";
     assert!(stderr.contains(more), "{stderr}");
-    // Two objects of one name: all of these errors are printed.
-    assert_eq!(stderr.matches("error[").count(), 3998);
+    // Two objects of one name: of these errors, too.
+    assert_eq!(stderr.matches("error[").count(), 100);
+    assert!(stderr.contains("… and 3,898 more `invalid-value` errors; "), "{stderr}");
     let (_, _, stderr) = setting.run(&["validate", "-f", "b.yaml", "--quiet"]);
     assert!(!stderr.contains("more"), "{stderr}");
 }
@@ -795,6 +796,38 @@ fn colours_are_as_everybody_has_them() {
     assert!(!is_coloured(&[], &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")]));
 }
 
+/// All problems of a stream are reported, and its objects become one array or files, whatever its size.
+#[test]
+fn streams_of_any_size_are_handled_alike() {
+    let broken = "---\napiVersion: text\nkind: text\nmetadata: {name: [\n";
+    let foreign = |number: usize| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{number}}}\n");
+    let setting = Setting::rendering();
+    for count in [1, 3000] {
+        let foreign: String = (0..count).map(foreign).collect();
+        setting
+            .file("good.yaml", &format!("{foreign}{OURS}"))
+            .file("bad.yaml", &format!("{broken}{foreign}{broken}"));
+        for command in ["render", "validate"] {
+            let (code, stdout, stderr) = setting.run(&[command, "-f", "bad.yaml"]);
+            assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+            assert_eq!(stderr.matches("error[yaml-syntax]").count(), 2, "{stderr}");
+            assert!(stderr.contains("refused for 2 of "), "{stderr}");
+        }
+        let (code, stdout, stderr) = setting.run(&["render", "-f", "good.yaml", "--output", "json"]);
+        assert_eq!(code, 0, "{stderr}");
+        let objects: Vec<Value> = serde_json::from_str(&stdout).expect("an array");
+        assert_eq!(objects.len(), count + 2);
+        assert!(stdout.starts_with("[\n  {\n    \"apiVersion\": \"v1\""), "{stdout}");
+        let directory = format!("out{count}");
+        let (code, _, stderr) = setting.run(&["render", "-f", "good.yaml", "-o", &directory]);
+        assert_eq!(code, 0, "{stderr}");
+        assert_eq!(
+            fs::read_dir(setting.path(&directory)).expect("files").count(),
+            count + 2
+        );
+    }
+}
+
 #[test]
 fn versions_and_completions_are_printed() {
     let setting = Setting::rendering();
@@ -914,7 +947,7 @@ fn codes_are_explained() {
 #[test]
 fn names_to_explain_are_completed_and_no_script() {
     let setting = Setting::saying("(i32.const 768)", "$(touch forged)");
-    for shell in ["bash", "zsh"] {
+    for shell in ["bash", "zsh", "fish"] {
         let (status, stdout, stderr) = setting.run(&["completions", shell]);
         assert_eq!((status, stderr.as_str()), (0, ""), "{shell}");
         for name in ["not-text", "unknown-field", "b.c"] {

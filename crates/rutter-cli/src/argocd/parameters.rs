@@ -10,7 +10,7 @@ use rutter::suggest::remedy;
 use rutter::yaml::{INVALID_VALUE, UNKNOWN_FIELD, WRONG_TYPE};
 use serde_json::{Value, json};
 
-use super::Taker;
+use super::contents::Target;
 use crate::failure::{Failure, Located};
 use crate::json;
 
@@ -26,7 +26,7 @@ pub(super) struct Parameters {
     pub(super) name: Option<String>,
     /// Where what names no namespace goes.
     pub(super) namespace: Option<String>,
-    /// Values over those of the folder, as YAML.
+    /// Values over those of the directory, as YAML.
     pub(super) values: Option<String>,
     /// Expressions over these, as Helm's `--set` takes them.
     pub(super) set: Vec<String>,
@@ -154,11 +154,11 @@ fn escape(text: &str, special: &[char]) -> String {
     escaped
 }
 
-/// The parameters that are of use to what a folder holds, or all of them where that is not known, as Argo CD's user
+/// The parameters that are of use to what a directory holds, or all of them where that is not known, as Argo CD's user
 /// interface takes them (argoproj/argo-cd v3.5, `reposerver/repository/repository.proto`, `ParameterAnnouncement`).
-pub(super) fn announcement(takers: Option<&[Taker]>, app_name: &Option<String>) -> String {
-    let bare = takers.is_none_or(|takers| takers.iter().any(|taker| matches!(taker, Taker::Values(_))));
-    let one = takers.is_none_or(|takers| takers.len() == 1);
+pub(super) fn announcement(targets: Option<&[Target]>, app_name: &Option<String>) -> String {
+    let bare = targets.is_none_or(|targets| targets.iter().any(|taker| matches!(taker, Target::Values(_))));
+    let one = targets.is_none_or(|targets| targets.len() == 1);
     let mut list = Vec::new();
     if bare {
         list.push(json!({
@@ -177,7 +177,7 @@ pub(super) fn announcement(takers: Option<&[Taker]>, app_name: &Option<String>) 
         list.push(json!({
             "name": "values",
             "title": "Values",
-            "tooltip": "YAML that is merged over the values of the folder",
+            "tooltip": "YAML that is merged over the values of the directory",
         }));
         list.push(json!({
             "name": "set",

@@ -6,7 +6,7 @@
 use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 use rutter::{Position, printable};
 
-use crate::sources::Source;
+use crate::sources::SourceText;
 
 /// The most characters that are drawn of a line, before they are escaped.
 const WIDTH: usize = 160;
@@ -31,7 +31,7 @@ pub(super) struct Snippet<'a> {
 
 impl<'a> Snippet<'a> {
     /// What is around a position in a source, if the source has that position.
-    pub(super) fn of(source: &'a Source, position: Position) -> Option<Self> {
+    pub(super) fn of(source: &'a SourceText, position: Position) -> Option<Self> {
         let index = |number: u32| usize::try_from(number.checked_sub(1)?).ok();
         let first_line = index(source.first_line)?;
         let line = index(position.line)?.checked_sub(first_line)?;

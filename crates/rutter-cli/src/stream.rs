@@ -1,14 +1,13 @@
-//! Streams that are too long to be held whole, and folders, which are streams of their files.
+//! Streams of Kubernetes objects: those of a file, or of the files of a directory.
 //!
 //! Their documents flow through: they are read as they come in, rendered in parallel by as many threads as there are
-//! processors, and put out in their order. What comes out waits in a file until all is known to be good, because half a
-//! stream is none. However long the stream, only a few documents of it are in memory, or one that is large; of all that was
-//! rendered, only fingerprints of the names stay.
+//! processors, and put out in their order. However long the stream, only a few documents of it are in memory, or one that
+//! is large. Of all that was rendered, only fingerprints of the names stay.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, IsTerminal as _, Read, Write as _};
+use std::io::{self, BufReader, IsTerminal as _, Read, Write as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,16 +19,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use rutter::stream::{self, Answer, Broken, Document, Names, Object, Piece, Pieces};
 use rutter::yaml::YAML_FEATURE;
-use rutter::{Description, Diagnostic, Diagnostics, Position, printable};
+use rutter::{Description, Diagnostic, Diagnostics, Position, Request, printable};
 use rutter_host::{HostError, Package};
 
 use crate::failure::{Failure, Located};
-use crate::output::{Spool, separate, stderr};
-use crate::report::Report;
+use crate::output::{self, stderr};
+use crate::reader;
+use crate::report::{REFUSED, Report};
+use crate::sink::Sink;
 use crate::sources::Sources;
-use crate::{files, inputs};
 
-/// How much is read of an input before it is taken for a long one, in bytes.
+/// How much is read of a stream before several threads render it, in bytes.
 const SHORT: usize = 64 << 10;
 
 /// About how much of a stream is rendered by one thread at a time, in bytes.
@@ -44,23 +44,25 @@ const AHEAD: usize = 4;
 /// How much of a stream is rendered or waits for that, in bytes; or it is one batch.
 const IN_FLIGHT: usize = 256 << 10;
 
-/// What an input turned out to be.
+/// An input, as far as its number of documents says what it is.
 pub(crate) enum Opened {
-    /// All of it.
-    Short(Vec<u8>),
-    /// More than is worth being held.
-    Long(Fleet),
+    /// One document, or none: values, or an object.
+    Whole(Vec<u8>),
+    /// Several documents: objects.
+    Stream(Documents),
 }
 
-/// A long stream, or those of several files one after the other.
-pub(crate) struct Fleet {
-    /// What the file is called for people that is being read.
+/// The documents of a file, or of several files one after the other.
+pub(crate) struct Documents {
+    /// The name, for people, of the file that is being read.
     name: Arc<str>,
     /// Those that were read to find out what it is.
     head: VecDeque<Result<Piece, Broken>>,
     rest: Pieces<Box<dyn io::BufRead>>,
-    /// The folder, and those of its files that come after this one.
-    folder: Option<(Arc<str>, VecDeque<PathBuf>)>,
+    /// The directory, and those of its files that come after this one.
+    directory: Option<(Arc<str>, VecDeque<PathBuf>)>,
+    /// Whether `head` holds all of them.
+    is_short: bool,
 }
 
 /// A document, and the name of the file that it is of.
@@ -78,77 +80,78 @@ impl Entry {
     }
 }
 
-/// What to do once a document is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnRefusal {
-    /// Tell what is wrong with it, and leave the rest.
-    Stop,
-    /// Check the rest as well.
-    KeepGoing,
-}
-
-/// Reads an input until it is over or known to be long, where `name` is what it is called.
+/// Reads an input until it is over or known to have several documents. `name` is its name for people.
 ///
 /// # Errors
 ///
 /// If it cannot be read.
-pub(crate) fn open(name: &str, mut input: impl Read + 'static) -> io::Result<Opened> {
-    // Most inputs fit, and are read at once.
-    let mut bytes = Vec::with_capacity(16 << 10);
-    let most = u64::try_from(SHORT + 1).unwrap_or(u64::MAX);
-    input.by_ref().take(most).read_to_end(&mut bytes)?;
-    if bytes.len() <= SHORT {
-        return Ok(Opened::Short(bytes));
-    }
-    let reader: Box<dyn io::BufRead> = Box::new(BufReader::new(Cursor::new(bytes).chain(input)));
-    let mut fleet = Fleet {
+pub(crate) fn open(name: &str, input: impl Read + 'static) -> io::Result<Opened> {
+    let reader: Box<dyn io::BufRead> = Box::new(BufReader::with_capacity(16 << 10, input));
+    let mut documents = Documents {
         name: name.into(),
         head: VecDeque::new(),
         rest: Pieces::new(reader),
-        folder: None,
+        directory: None,
+        is_short: false,
     };
     // Values are one document, however long.
     let (mut filled, mut blank, mut was_blank) = (0, 0, false);
     while filled < 2 && blank < BLANK {
-        match fleet.rest.next() {
+        match documents.rest.next() {
             Some(Ok(piece)) if piece.is_blank() => {
                 blank += piece.text().len();
-                match fleet.head.back_mut() {
+                match documents.head.back_mut() {
                     Some(Ok(before)) if was_blank => before.extend(&piece),
-                    _ => fleet.head.push_back(Ok(piece)),
+                    _ => documents.head.push_back(Ok(piece)),
                 }
                 was_blank = true;
             }
             Some(Ok(piece)) => {
                 was_blank = false;
                 filled += 1;
-                fleet.head.push_back(Ok(piece));
+                documents.head.push_back(Ok(piece));
             }
+            Some(Err(Broken::Reader(error))) => return Err(error),
             Some(Err(broken)) => {
-                fleet.head.push_back(Err(broken));
-                return Ok(Opened::Long(fleet));
+                documents.head.push_back(Err(broken));
+                return Ok(Opened::Stream(documents));
             }
             None => {
-                let texts = fleet.head.iter().flatten().map(Piece::text);
-                return Ok(Opened::Short(texts.collect::<String>().into_bytes()));
+                let texts = documents.head.iter().flatten().map(Piece::text);
+                return Ok(Opened::Whole(texts.collect::<String>().into_bytes()));
             }
         }
     }
-    Ok(Opened::Long(fleet))
+    let mut bytes: usize = documents.head.iter().flatten().map(|piece| piece.text().len()).sum();
+    while bytes < SHORT && !documents.is_short {
+        match documents.rest.next() {
+            Some(Ok(piece)) => {
+                bytes += piece.text().len();
+                documents.head.push_back(Ok(piece));
+            }
+            Some(broken) => {
+                documents.head.push_back(broken);
+                break;
+            }
+            None => documents.is_short = true,
+        }
+    }
+    Ok(Opened::Stream(documents))
 }
 
-impl Fleet {
-    /// The YAML and JSON files of a folder itself, in the order of their names, as `kubectl apply -f` takes them.
+impl Documents {
+    /// The documents of a directory's own YAML and JSON files, in the order of their names, as `kubectl apply -f` takes
+    /// them.
     ///
     /// # Errors
     ///
     /// If it cannot be read.
-    pub(crate) fn folder(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of_directory(path: &Path) -> io::Result<Self> {
         let mut files = Vec::new();
         for entry in path.read_dir()? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default();
-            if files::is_manifest(&name.to_string_lossy()) && !path.is_dir() {
+            if output::is_manifest(&name.to_string_lossy()) && !path.is_dir() {
                 files.push(path);
             }
         }
@@ -158,18 +161,24 @@ impl Fleet {
             name: Arc::clone(&name),
             head: VecDeque::new(),
             rest: Pieces::new(Box::new(io::empty())),
-            folder: Some((name, files.into())),
+            directory: Some((name, files.into())),
+            is_short: false,
         })
     }
 
-    pub(crate) fn is_folder(&self) -> bool {
-        self.folder.is_some()
+    pub(crate) fn is_directory(&self) -> bool {
+        self.directory.is_some()
     }
 
     /// Whether it is known to hold more than one document, or one of several files: no values, then.
     pub(crate) fn is_stream(&self) -> bool {
         let is_filled = |piece: &&Result<Piece, Broken>| piece.as_ref().is_ok_and(|piece| !piece.is_blank());
-        self.is_folder() || self.head.iter().filter(is_filled).count() > 1
+        self.is_directory() || self.head.iter().filter(is_filled).count() > 1
+    }
+
+    /// Whether they are so few that one thread renders them before others could start.
+    pub(crate) fn is_short(&self) -> bool {
+        self.is_short
     }
 
     fn next(&mut self) -> Option<Result<Piece, Broken>> {
@@ -177,7 +186,7 @@ impl Fleet {
             if let Some(next) = self.head.pop_front().or_else(|| self.rest.next()) {
                 return Some(next);
             }
-            let path = self.folder.as_mut()?.1.pop_front()?;
+            let path = self.directory.as_mut()?.1.pop_front()?;
             self.name = printable::path(&path).into();
             // A pipe would be waited for.
             let file = match path.metadata() {
@@ -210,28 +219,29 @@ impl Fleet {
         (entries, None)
     }
 
-    /// What it means that the file cannot be read that is being read.
     fn unreadable(&self, error: io::Error) -> Failure {
-        inputs::unreadable(&self.name, error)
+        reader::unreadable(&self.name, error)
     }
 }
 
-/// Who renders the documents of a stream, and how.
+/// Renders the documents of a stream.
 #[derive(Clone, Copy)]
 pub(crate) struct Renderer<'r> {
     pub(crate) package: &'r Package,
     pub(crate) description: &'r Description,
     /// Where objects belong that name no namespace.
     pub(crate) namespace: &'r str,
-    pub(crate) on_refusal: OnRefusal,
-    /// Whether it is a folder, in which all is an object.
-    pub(crate) is_folder: bool,
+    /// The installed objects that what is rendered is applied over.
+    pub(crate) installed: Option<&'r str>,
+    /// Whether it is a directory, in which all is an object.
+    pub(crate) is_directory: bool,
 }
 
-/// What became of a document.
+/// A document after its rendering.
 enum Done {
     Foreign(Entry),
-    Ours(Entry, Box<Object>, Answer),
+    /// The object, its manifests, and its notes.
+    Ours(Entry, Box<Object>, Answer, String),
     Refused(Entry, Vec<Diagnostic>),
     /// The package failed.
     Failed(Entry, HostError),
@@ -248,19 +258,21 @@ struct Work {
 }
 
 impl Renderer<'_> {
-    /// Renders a stream into `out`, if that is wanted, and tells `report` what there is to say about it. Gives what to say
-    /// of it as a whole if it is refused.
+    /// Renders a stream into `sink`, if there is one, and adds its diagnostics to the report.
     ///
     /// # Errors
     ///
-    /// If the stream cannot be read, the package fails, or `out` cannot be written.
+    /// If the stream cannot be read, the package fails, or `sink` has no room.
     pub(crate) fn render(
         self,
-        fleet: Fleet,
-        out: Option<&mut Spool>,
+        documents: Documents,
+        sink: Option<&mut (dyn Sink + 'static)>,
         report: &mut Report,
-    ) -> Result<Option<String>, Failure> {
-        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    ) -> Result<Summary, Failure> {
+        let threads = match documents.is_short() {
+            true => 1,
+            false => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        };
         let (jobs, queue) = mpsc::channel();
         let work = Work {
             queue: Mutex::new(queue),
@@ -273,7 +285,7 @@ impl Renderer<'_> {
             let result = if workers.is_empty() {
                 Err(Failure::Host(anyhow!("no thread can be started")))
             } else {
-                self.put_in_order(fleet, &jobs, workers.len(), Collector::new(self, out, report))
+                self.put_in_order(documents, &jobs, workers.len(), Collector::new(self, sink, report))
             };
             work.is_over.store(true, Ordering::Relaxed);
             drop(jobs);
@@ -286,19 +298,19 @@ impl Renderer<'_> {
         })
     }
 
-    /// Hands out a stream to the threads, and takes what they made of it.
+    /// Hands out the documents to the threads, and collects their answers in the order of the stream.
     fn put_in_order(
         self,
-        mut fleet: Fleet,
+        mut documents: Documents,
         jobs: &Sender<Job>,
         threads: usize,
         mut collector: Collector<'_>,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Summary, Failure> {
         let mut waiting: VecDeque<(usize, Receiver<Vec<Done>>)> = VecDeque::new();
         let (mut in_flight, mut end) = (0, None);
         loop {
             while end.is_none() && waiting.len() < threads * AHEAD && in_flight < IN_FLIGHT {
-                let (entries, error) = fleet.next_batch();
+                let (entries, error) = documents.next_batch();
                 if error.is_some() || entries.is_empty() {
                     end = Some(error);
                 }
@@ -315,17 +327,14 @@ impl Renderer<'_> {
             let batch = batch.recv().context("a thread that renders has failed");
             for done in batch.map_err(Failure::Host)? {
                 collector.take(done)?;
-                if collector.is_done() {
-                    return Ok(collector.conclude());
-                }
             }
             in_flight -= bytes;
         }
         if let Some(Some(error)) = end {
-            return Err(fleet.unreadable(error));
+            return Err(documents.unreadable(error));
         }
-        collector.check_objects(&fleet)?;
-        Ok(collector.conclude())
+        collector.check_objects(&documents)?;
+        Ok(collector.summary())
     }
 
     /// Renders batches until there are no more, or nobody waits for them.
@@ -347,7 +356,7 @@ impl Renderer<'_> {
         if let Some(problem) = entry.problem.take() {
             return Done::Refused(entry, vec![problem]);
         }
-        if self.is_folder && !entry.piece.is_blank() && !entry.piece.is_object() {
+        if self.is_directory && !entry.piece.is_blank() && !entry.piece.is_object() {
             let start = Position {
                 line: entry.piece.first_line(),
                 column: 1,
@@ -362,91 +371,120 @@ impl Renderer<'_> {
             Document::Ours(object) => Some(object),
             Document::Refused(problems) => return Done::Refused(entry, problems),
         };
-        match object {
-            None => Done::Foreign(entry),
-            Some(mut object) => match object.render(|request| self.package.render(request)) {
-                Ok(answer) => Done::Ours(entry, object, answer),
-                Err(error) => Done::Failed(entry, error),
-            },
+        let Some(mut object) = object else {
+            return Done::Foreign(entry);
+        };
+        let mut notes = String::new();
+        let answer = object.render(|request| {
+            let answer = match self.installed {
+                Some(installed) => self.package.render(&Request {
+                    installed: Some(installed.to_owned()),
+                    ..request.clone()
+                }),
+                None => self.package.render(request),
+            };
+            if let Ok(Ok(rendering)) = &answer {
+                notes.clone_from(&rendering.notes);
+            }
+            answer
+        });
+        match answer {
+            Ok(answer) => Done::Ours(entry, object, answer, notes),
+            Err(error) => Done::Failed(entry, error),
         }
     }
 }
 
-/// Puts what becomes of documents in their order.
+/// The result of a whole stream.
+pub(crate) struct Summary {
+    /// The conclusion, if it is refused.
+    pub(crate) refused: Option<String>,
+    /// The notes of the installation, if there is exactly one.
+    pub(crate) notes: Option<String>,
+}
+
+/// Puts the rendered documents in their order.
 struct Collector<'c> {
     renderer: Renderer<'c>,
-    /// The file of the last document.
-    file: Option<Arc<str>>,
-    /// Where manifests go, as long as they are wanted.
-    out: Option<&'c mut Spool>,
+    sink: Option<&'c mut (dyn Sink + 'static)>,
     report: &'c mut Report,
     names: Names,
     documents: usize,
     /// Those that are more than comments, until one of them is known to be an object.
     unknown: Option<usize>,
     refused: usize,
-    /// Who was refused first.
+    /// The name and place of the first that is refused.
     first: Option<String>,
+    /// The number of objects of the package's kind, and the notes of the first.
+    installations: usize,
+    notes: Option<String>,
     progress: Progress,
 }
 
 impl<'c> Collector<'c> {
-    fn new(renderer: Renderer<'c>, out: Option<&'c mut Spool>, report: &'c mut Report) -> Self {
+    fn new(renderer: Renderer<'c>, sink: Option<&'c mut (dyn Sink + 'static)>, report: &'c mut Report) -> Self {
         Self {
             renderer,
-            file: None,
-            out,
+            sink,
             report,
             names: Names::default(),
             documents: 0,
             unknown: Some(0),
             refused: 0,
             first: None,
+            installations: 0,
+            notes: None,
             progress: Progress::new(),
         }
     }
 
     fn take(&mut self, done: Done) -> Result<(), Failure> {
         self.documents += 1;
-        self.progress.tell(self.documents);
+        self.progress.show_after(self.documents);
         match done {
-            Done::Foreign(Entry { file, piece, .. }) => {
-                if let Some(count) = self.unknown.filter(|_| !piece.is_blank()) {
-                    self.unknown = (!piece.is_object()).then_some(count + 1);
+            Done::Foreign(entry) => {
+                if let Some(count) = self.unknown.filter(|_| !entry.piece.is_blank()) {
+                    self.unknown = (!entry.piece.is_object()).then_some(count + 1);
                 }
-                self.put(file, piece.text()).map_err(Failure::Host)
+                let Some(sink) = &mut self.sink else {
+                    return Ok(());
+                };
+                let problems = sink.foreign(&entry.file, entry.piece.text(), entry.piece.first_line());
+                let problems = problems.map_err(Failure::Host)?;
+                if !problems.is_empty() {
+                    self.refuse_document(&entry, problems)?;
+                }
+                Ok(())
             }
-            Done::Ours(entry, object, Answer { manifests, diagnostics }) => {
+            Done::Ours(entry, object, Answer { manifests, diagnostics }, notes) => {
                 self.unknown = None;
+                self.installations += 1;
+                self.notes.get_or_insert(notes);
                 let mut all = Diagnostics::default();
                 all.extend(diagnostics);
                 all.extend(object.refuse_overlap(&manifests, &mut self.names));
+                if let Some(sink) = &mut self.sink {
+                    all.extend(sink.manifests(&manifests).map_err(Failure::Host)?);
+                }
                 let is_refused = all.has_errors();
                 self.report(&entry, all.into_vec())?;
                 if is_refused {
-                    let who = self.name_of(&object);
-                    self.refuse(&who, &entry.file, object.line());
-                }
-                self.file = Some(entry.file);
-                let Some(out) = &mut self.out else {
-                    return Ok(());
-                };
-                out.end_line().map_err(Failure::Host)?;
-                for manifest in &manifests {
-                    out.write("---\n").map_err(Failure::Host)?;
-                    out.write(&manifest.document).map_err(Failure::Host)?;
+                    let name = self.name_of(&object);
+                    self.refuse(&name, &entry.file, object.line());
                 }
                 Ok(())
             }
-            Done::Refused(entry, problems) => {
-                let line = problems.first().and_then(|problem| problem.position);
-                let line = line.map_or(entry.piece.first_line(), |position| position.line);
-                self.report(&entry, problems)?;
-                self.refuse("the document", &entry.file, line);
-                Ok(())
-            }
+            Done::Refused(entry, problems) => self.refuse_document(&entry, problems),
             Done::Failed(entry, error) => Err(Failure::Host(anyhow!(error).context(entry.place()))),
         }
+    }
+
+    fn refuse_document(&mut self, entry: &Entry, problems: Vec<Diagnostic>) -> Result<(), Failure> {
+        let line = problems.first().and_then(|problem| problem.position);
+        let line = line.map_or(entry.piece.first_line(), |position| position.line);
+        self.report(entry, problems)?;
+        self.refuse("the document", &entry.file, line);
+        Ok(())
     }
 
     /// The name of an object, if it is one that a message can have: what it really says, its diagnostics tell.
@@ -464,22 +502,6 @@ impl<'c> Collector<'c> {
         }
     }
 
-    /// Puts out somebody else's document, cut from those of the file before.
-    fn put(&mut self, file: Arc<str>, text: &str) -> anyhow::Result<()> {
-        let before = self.file.replace(Arc::clone(&file));
-        let Some(out) = &mut self.out else {
-            return Ok(());
-        };
-        // Two files may look alike, where their names are no text.
-        if before.is_none_or(|before| Arc::ptr_eq(&before, &file)) {
-            return out.write(text);
-        }
-        let (separator, text) = separate(text);
-        out.end_line()?;
-        out.write(separator)?;
-        out.write(text)
-    }
-
     fn report(&mut self, Entry { file, piece, .. }: &Entry, diagnostics: Vec<Diagnostic>) -> Result<(), Failure> {
         if diagnostics.is_empty() {
             return Ok(());
@@ -490,75 +512,66 @@ impl<'c> Collector<'c> {
         self.report.add(&located, &sources).map_err(Failure::Host)
     }
 
-    fn refuse(&mut self, who: &str, file: &str, line: u32) {
+    fn refuse(&mut self, name: &str, file: &str, line: u32) {
         self.refused += 1;
         self.first
-            .get_or_insert_with(|| format!("{who} on line {line} of {file}"));
-    }
-
-    fn is_done(&self) -> bool {
-        self.refused > 0 && self.renderer.on_refusal == OnRefusal::Stop
+            .get_or_insert_with(|| format!("{name} on line {line} of {file}"));
     }
 
     /// Refuses a stream of documents none of which is an object.
-    fn check_objects(&mut self, fleet: &Fleet) -> Result<(), Failure> {
+    fn check_objects(&mut self, documents: &Documents) -> Result<(), Failure> {
         let (Some(count), 0) = (self.unknown, self.refused) else {
             return Ok(());
         };
-        if let Some((folder, _)) = &fleet.folder {
-            let message = format!("{folder} holds no document in a file .yaml, .yml or .json");
+        if let Some((directory, _)) = &documents.directory {
+            let message = format!("{directory} holds no document in a file .yaml, .yml or .json");
             return Err(Failure::BadCommandLine(anyhow!(message)));
         }
         self.refused += 1;
         let problem = stream::refuse_several_values(count, self.renderer.description);
         let mut sources = Sources::default();
-        let source = sources.add(&*fleet.name, "");
+        let source = sources.add(&*documents.name, "");
         let problem = Located::all(source, vec![problem]);
         self.report.add(&problem, &sources).map_err(Failure::Host)
     }
 
-    /// What to say of the whole stream, if it is refused.
-    fn conclude(mut self) -> Option<String> {
+    fn summary(mut self) -> Summary {
         self.progress.clear();
-        let first = match (self.refused, self.first) {
-            (0, _) => return None,
-            (_, None) => return Some("rutter: the input is refused".to_owned()),
-            (_, Some(first)) => first,
-        };
-        Some(match self.renderer.on_refusal {
-            OnRefusal::Stop => format!(
-                "rutter: the input is refused for {first}; what comes after it is checked only with --keep-going"
-            ),
-            OnRefusal::KeepGoing => format!(
+        let refused = match self.first {
+            _ if self.refused == 0 => None,
+            Some(first) if self.documents > 1 => Some(format!(
                 "rutter: the input is refused for {} of {} documents, the first of them {first}",
                 self.refused, self.documents
-            ),
-        })
+            )),
+            _ => Some(REFUSED.to_owned()),
+        };
+        let notes = self.notes.filter(|_| self.installations == 1);
+        Summary { refused, notes }
     }
 }
 
-/// Tells on a terminal how far it is.
+/// Shows on a terminal how many documents are done.
 struct Progress {
     is_wanted: bool,
-    told: Instant,
+    shown: Instant,
     is_shown: bool,
 }
 
 impl Progress {
-    /// How long nothing is told, for a stream that takes no longer needs no progress.
+    /// The time between two numbers, and before the first: a shorter stream needs none.
     const EVERY: Duration = Duration::from_millis(200);
 
     fn new() -> Self {
         Self {
             is_wanted: stderr().is_terminal(),
-            told: Instant::now(),
+            shown: Instant::now(),
             is_shown: false,
         }
     }
 
-    fn tell(&mut self, documents: usize) {
-        if self.is_wanted && self.told.elapsed() >= Self::EVERY {
-            self.told = Instant::now();
+    fn show_after(&mut self, documents: usize) {
+        if self.is_wanted && self.shown.elapsed() >= Self::EVERY {
+            self.shown = Instant::now();
             self.is_shown = true;
             Self::show(format_args!("\r{documents} documents"));
         }
@@ -571,7 +584,7 @@ impl Progress {
         }
     }
 
-    /// Where it cannot be told, nobody needs to know.
+    /// Where it cannot be shown, nobody needs to know.
     fn show(text: fmt::Arguments<'_>) {
         let mut stderr = stderr().lock();
         let _ = stderr.write_fmt(text).and_then(|()| stderr.flush());

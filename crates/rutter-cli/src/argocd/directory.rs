@@ -1,4 +1,4 @@
-//! The folder that Argo CD runs a plugin in: somebody's repository, of which nothing is trusted.
+//! The directory that Argo CD runs a plugin in: somebody's repository, of which nothing is trusted.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,14 +9,14 @@ use anyhow::Context as _;
 use rutter::{printable, stream};
 
 use crate::failure::Failure;
-use crate::files;
+use crate::output;
 
-/// The files by which Argo CD tells Helm's and Kustomize's folders (argoproj/argo-cd v3.5,
+/// The files by which Argo CD tells Helm's and Kustomize's directorys (argoproj/argo-cd v3.5,
 /// `util/app/discovery/discovery.go`).
 const OWNERS: [&str; 4] = ["Chart.yaml", "kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// A folder's manifests: its YAML and JSON files, as Argo CD takes them of a plain folder that it does not recurse into.
-pub(super) struct Folder {
+/// A directory's manifests: its YAML and JSON files, as Argo CD takes them of a plain directory that it does not recurse into.
+pub(super) struct Directory {
     path: PathBuf,
     names: Vec<Name>,
     owner: Option<&'static str>,
@@ -47,11 +47,11 @@ pub(super) enum File {
     Refused(String),
 }
 
-impl Folder {
-    /// The folder that this process runs in.
+impl Directory {
+    /// The directory that this process runs in.
     pub(super) fn current() -> Result<Self, Failure> {
         Self::open(Path::new("."))
-            .context("the folder of the Application cannot be read")
+            .context("the directory of the Application cannot be read")
             .map_err(Failure::Host)
     }
 
@@ -62,7 +62,7 @@ impl Folder {
         for entry in fs::read_dir(&path)? {
             let name = entry?.file_name();
             owner = OWNERS.into_iter().find(|known| name == *known).or(owner);
-            if files::is_manifest(&name.to_string_lossy()) && !path.join(&name).is_dir() {
+            if output::is_manifest(&name.to_string_lossy()) && !path.join(&name).is_dir() {
                 names.push(Name::from(name));
             }
         }
@@ -75,7 +75,7 @@ impl Folder {
         &self.names
     }
 
-    /// The file that says that this folder is another tool's.
+    /// The file that says that this directory is another tool's.
     pub(super) fn owner(&self) -> Option<&'static str> {
         self.owner
     }
@@ -111,7 +111,7 @@ impl Folder {
             .canonicalize()
             .map_err(|error| format!("the file cannot be read: {error}"))?;
         if !path.starts_with(&self.path) {
-            return Err("this is a link that leads out of the folder".to_owned());
+            return Err("this is a link that leads out of the directory".to_owned());
         }
         if !path.is_file() {
             return Err("this is no regular file".to_owned());
@@ -134,18 +134,18 @@ mod tests {
     fn names_need_be_no_text() {
         use std::os::unix::ffi::OsStringExt as _;
 
-        let folder = tempfile::tempdir().expect("a folder");
+        let directory = tempfile::tempdir().expect("a directory");
         for (name, text) in [(&b"a\xff.yaml"[..], "1"), (b"a\xfe.yaml", "2"), (b"a\n.yaml", "3")] {
-            fs::write(folder.path().join(OsString::from_vec(name.into())), text).expect("a file");
+            fs::write(directory.path().join(OsString::from_vec(name.into())), text).expect("a file");
         }
         // It could be mistaken for another.
-        fs::write(folder.path().join("a\u{fffd}.yaml"), "4").expect("a file");
-        let folder = Folder::open(folder.path()).expect("the folder");
-        let read = |name| match folder.read(name, 10) {
+        fs::write(directory.path().join("a\u{fffd}.yaml"), "4").expect("a file");
+        let directory = Directory::open(directory.path()).expect("the directory");
+        let read = |name| match directory.read(name, 10) {
             File::Text(bytes) => String::from_utf8(bytes).expect("text"),
             File::TooLarge | File::Refused(_) => "unread".to_owned(),
         };
-        let names = folder.names().iter();
+        let names = directory.names().iter();
         let all: Vec<_> = names.map(|name| (name.shown.as_str(), read(name))).collect();
         let expected = [
             ("a\\n.yaml", "3"),
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn manifests_are_taken_in_the_order_of_their_names() {
-        let folder = tempfile::tempdir().expect("a folder");
+        let directory = tempfile::tempdir().expect("a directory");
         for name in [
             "b.yaml",
             "a.yml",
@@ -167,15 +167,15 @@ mod tests {
             "a.yaml.txt",
             "Kustomization",
         ] {
-            fs::write(folder.path().join(name), name).expect("a file");
+            fs::write(directory.path().join(name), name).expect("a file");
         }
-        fs::create_dir(folder.path().join("deeper.yaml")).expect("a folder");
-        let folder = Folder::open(folder.path()).expect("the folder");
-        let names: Vec<&str> = folder.names().iter().map(|name| name.shown.as_str()).collect();
+        fs::create_dir(directory.path().join("deeper.yaml")).expect("a directory");
+        let directory = Directory::open(directory.path()).expect("the directory");
+        let names: Vec<&str> = directory.names().iter().map(|name| name.shown.as_str()).collect();
         assert_eq!(names, ["C.json", "a.yml", "b.yaml"]);
-        assert_eq!(folder.owner(), Some("Kustomization"));
-        assert!(matches!(folder.read(&named("b.yaml"), 6), File::Text(bytes) if bytes == b"b.yaml"));
-        assert!(matches!(folder.read(&named("b.yaml"), 5), File::TooLarge));
+        assert_eq!(directory.owner(), Some("Kustomization"));
+        assert!(matches!(directory.read(&named("b.yaml"), 6), File::Text(bytes) if bytes == b"b.yaml"));
+        assert!(matches!(directory.read(&named("b.yaml"), 5), File::TooLarge));
     }
 
     #[cfg(unix)]
@@ -183,23 +183,23 @@ mod tests {
     fn links_are_followed_inside_alone() {
         use std::os::unix::fs::symlink;
 
-        let outside = tempfile::tempdir().expect("a folder");
+        let outside = tempfile::tempdir().expect("a directory");
         fs::write(outside.path().join("secret.yaml"), "a: 1").expect("a file");
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join(".inside"), "a: 1").expect("a file");
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join(".inside"), "a: 1").expect("a file");
         for (name, target) in [
-            ("in.yaml", folder.path().join(".inside")),
+            ("in.yaml", directory.path().join(".inside")),
             ("out.yaml", outside.path().join("secret.yaml")),
-            ("nowhere.yaml", folder.path().join("missing")),
+            ("nowhere.yaml", directory.path().join("missing")),
             ("device.yaml", PathBuf::from("/dev/zero")),
         ] {
-            symlink(target, folder.path().join(name)).expect("a link");
+            symlink(target, directory.path().join(name)).expect("a link");
         }
-        let folder = Folder::open(folder.path()).expect("the folder");
-        assert!(matches!(folder.read(&named("in.yaml"), 10), File::Text(_)));
+        let directory = Directory::open(directory.path()).expect("the directory");
+        assert!(matches!(directory.read(&named("in.yaml"), 10), File::Text(_)));
         for name in ["out.yaml", "nowhere.yaml", "device.yaml"] {
-            assert!(matches!(folder.read(&named(name), 10), File::Refused(_)), "{name}");
-            assert!(folder.peek(&named(name)).is_none(), "{name}");
+            assert!(matches!(directory.read(&named(name), 10), File::Refused(_)), "{name}");
+            assert!(directory.peek(&named(name)).is_none(), "{name}");
         }
     }
 }

@@ -1,0 +1,61 @@
+//! The imports between the modules of this crate.
+
+use std::io;
+use std::path::Path;
+
+#[path = "../../../host-tests/src/modules.rs"]
+#[allow(dead_code, unreachable_pub, reason = "another crate's module")]
+mod modules;
+
+/// The modules of the crate. Each may use those before it.
+const ORDER: [&str; 28] = [
+    "args",
+    "cache",
+    "json",
+    "kubernetes",
+    "observed",
+    "sources",
+    "kubectl",
+    "output",
+    "package",
+    "failure",
+    "report",
+    "reader",
+    "sink",
+    "files",
+    "stream",
+    "inputs",
+    "against_helm",
+    "render",
+    "documentation",
+    "diff",
+    "plan",
+    "apply",
+    "post_render",
+    "krm",
+    "argocd",
+    "plugin",
+    "command_line",
+    "commands",
+];
+
+fn source() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
+}
+
+#[test]
+fn each_module_uses_only_those_before_it() -> io::Result<()> {
+    let problems = modules::out_of_order(source(), &ORDER)?;
+    assert!(problems.is_empty(), "{problems:#?}");
+    Ok(())
+}
+
+#[test]
+fn there_is_no_circle_of_modules() -> io::Result<()> {
+    let circles = modules::circles(source(), &[])?;
+    assert!(
+        circles.is_empty(),
+        "these modules use each other in a circle: {circles:#?}"
+    );
+    Ok(())
+}
