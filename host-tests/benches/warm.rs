@@ -1,8 +1,8 @@
-//! How long a render takes in a process that is up: as Rust, and as a component in a fresh instance each time.
+//! The time of a render in a running process: in Rust, and as a component with a new instance each time.
 //!
-//! `cargo xtask bench` runs it. The contenders take turns, so that a busy moment of the machine hits all alike.
+//! `cargo xtask bench` runs it. The contenders take turns, so that a busy moment of the machine affects all of them.
 
-#![allow(clippy::print_stdout, reason = "the table is what it is for")]
+#![allow(clippy::print_stdout, reason = "the output is a table")]
 
 use std::num::NonZeroU32;
 use std::thread;
@@ -14,13 +14,13 @@ use host_tests::{artifact, request, root};
 use rutter::Package as _;
 use rutter_host::{Host, Limits};
 
-/// How often the contenders take turns.
+/// The number of turns of each contender.
 const ROUNDS: usize = 9;
 
-/// How many renders each of them does in a turn, on each thread.
+/// The number of renders in a turn, on each thread.
 const RENDERS: usize = 50;
 
-/// How many calls the pool has room for.
+/// The number of concurrent calls in the pool.
 const CALLS: NonZeroU32 = NonZeroU32::new(8).unwrap();
 
 fn main() -> Result<()> {
@@ -50,7 +50,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// How long a render takes while this many threads render.
+/// Measures a render while this many threads render.
 fn turn(threads: usize, render: &(impl Fn() -> bool + Sync)) -> Duration {
     let start = Instant::now();
     thread::scope(|scope| {

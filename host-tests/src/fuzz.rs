@@ -1,8 +1,8 @@
-//! What must hold of any bytes, whatever they are: one target for each kind of input.
+//! Properties that hold for any bytes: one target for each kind of input.
 //!
-//! The programs of `fuzz/` look for bytes of which it does not hold, `tests/corpus.rs` tries those that are kept in
-//! `fuzz/corpus/`. A target takes the package as a parameter, so that it can be run on the package as Rust and on the
-//! component, which must answer the same.
+//! The programs of `fuzz/` search for bytes that break them, and `tests/corpus.rs` tries the input in `fuzz/corpus/`. A
+//! target takes the package as a parameter, so that it can run with the package in Rust and with the component, which
+//! must give the same answers.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -28,12 +28,12 @@ use crate::{Case, WASMTIME, request, root, yaml_1_1};
 /// A kind of input.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// As its program and its part of the corpus are called.
+    /// The name of its program and of its directory in the corpus.
     pub name: &'static str,
     run: fn(&dyn Package, &[u8]) -> Result<String>,
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: [Target; 7] = [
     Target {
         name: "values",
@@ -63,13 +63,13 @@ pub const TARGETS: [Target; 7] = [
 ];
 
 impl Target {
-    /// The target of this name.
+    /// Returns the target of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         TARGETS.into_iter().find(|target| target.name == name)
     }
 
-    /// What to start from: what else is tried by name, as this target takes it.
+    /// Returns seeds: the input of other tests, in the format of this target.
     ///
     /// # Errors
     ///
@@ -84,22 +84,22 @@ impl Target {
         }
     }
 
-    /// What is kept of what fuzzing found.
+    /// Returns the target's input in the corpus.
     ///
     /// # Errors
     ///
     /// If it cannot be read.
-    pub fn kept(self) -> Result<Vec<Vec<u8>>> {
-        let folder = root().join("fuzz/corpus").join(self.name);
-        let files = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    pub fn corpus(self) -> Result<Vec<Vec<u8>>> {
+        let directory = root().join("fuzz/corpus").join(self.name);
+        let files = fs::read_dir(&directory).with_context(|| directory.display().to_string())?;
         files.map(|file| Ok(fs::read(file?.path())?)).collect()
     }
 
-    /// Tries `bytes` and gives all that a user would see.
+    /// Runs the target with `bytes`, and returns all output that a user would see.
     ///
     /// # Errors
     ///
-    /// What does not hold. A panic is as bad.
+    /// If a property does not hold. A panic is a failure, too.
     pub fn run(self, package: &dyn Package, bytes: &[u8]) -> Result<String> {
         let checked = Checked {
             package,
@@ -111,7 +111,7 @@ impl Target {
     }
 }
 
-/// A package of which every answer is looked at.
+/// A package whose answers are all checked.
 struct Checked<'a> {
     package: &'a dyn Package,
     found: RefCell<Result<()>>,
@@ -181,7 +181,7 @@ fn check_manifests(manifests: &[Manifest]) -> Result<()> {
         .try_for_each(|manifest| check_manifest(manifest).with_context(|| manifest.document.clone()))
 }
 
-/// Three readers understand the same, and what is not the user's own fits Kubernetes' types.
+/// Checks that three readers read the same, and that objects fit Kubernetes' types, except for the user's own fields.
 fn check_manifest(manifest: &Manifest) -> Result<()> {
     let read = documents(&manifest.document)?;
     let [object] = &*read else {
@@ -194,7 +194,7 @@ fn check_manifest(manifest: &Manifest) -> Result<()> {
     let node = node.context("our own reader finds nothing")?;
     ensure!(
         node.at("metadata.name").and_then(Node::as_str) == Some(&*manifest.name),
-        "another name"
+        "the readers read different names"
     );
     if manifest.file_name.starts_with("extra-") {
         return Ok(());
@@ -206,7 +206,7 @@ fn check_warnings(diagnostics: &[Diagnostic]) -> Result<()> {
     let is_error = |diagnostic: &Diagnostic| diagnostic.severity == Severity::Error;
     ensure!(
         !diagnostics.iter().any(is_error),
-        "an error beside an answer: {diagnostics:?}"
+        "an answer contains an error: {diagnostics:?}"
     );
     Ok(())
 }
@@ -220,17 +220,17 @@ fn check_refusal(diagnostics: &[Diagnostic]) -> Result<()> {
     Ok(())
 }
 
-/// All that a diagnostic tells.
-fn told(diagnostics: &[Diagnostic]) -> Result<String> {
-    let told = diagnostics
+/// Prints diagnostics, and checks the text.
+fn printed(diagnostics: &[Diagnostic]) -> Result<String> {
+    let printed = diagnostics
         .iter()
         .map(|diagnostic| diagnostic.display("<input>").to_string())
         .collect::<String>();
-    check_printed(&told)?;
-    Ok(told)
+    check_printed(&printed)?;
+    Ok(printed)
 }
 
-/// What somebody reads commands no terminal, and has only lines of ours.
+/// Checks that printed text has no control characters for a terminal, and only lines of ours.
 fn check_printed(text: &str) -> Result<()> {
     payloads::check_lines(text).map_err(anyhow::Error::msg)
 }
@@ -241,12 +241,12 @@ fn rendered(answer: &Result<Rendering, Vec<Diagnostic>>) -> Result<String> {
             manifests,
             warnings,
             notes,
-        }) => format!("{}{notes}{}", rutter::stream::join(manifests), told(warnings)?),
-        Err(diagnostics) => told(diagnostics)?,
+        }) => format!("{}{notes}{}", rutter::stream::join(manifests), printed(warnings)?),
+        Err(diagnostics) => printed(diagnostics)?,
     })
 }
 
-/// A values document.
+/// Tries a values document.
 fn values(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     let Ok(text) = str::from_utf8(bytes) else {
         return Ok(String::new());
@@ -254,12 +254,12 @@ fn values(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     rendered(&package.render(&request(text)))
 }
 
-/// Standard input of the command.
+/// Tries the standard input of the command.
 fn stream(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     run(package, &[], bytes)
 }
 
-/// Standard input of a function.
+/// Tries the standard input of a function.
 fn resource_list(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     let mut seen = run(package, &["krm"], bytes)?;
     seen.push_str(&run(package, &["krm", "--validate"], bytes)?);
@@ -274,7 +274,10 @@ fn run(package: &dyn Package, args: &[&str], bytes: &[u8]) -> Result<String> {
     match status {
         0 => {}
         1 => {
-            ensure!(is_function || stdout.is_empty(), "refused, and yet there is {stdout}");
+            ensure!(
+                is_function || stdout.is_empty(),
+                "refused, but there is output: {stdout}"
+            );
             ensure!(stderr.contains("error["), "refused without an error: {stderr}");
         }
         _ => anyhow::bail!("status {status}: {stderr}"),
@@ -282,7 +285,7 @@ fn run(package: &dyn Package, args: &[&str], bytes: &[u8]) -> Result<String> {
     Ok(format!("{status}\n{stdout}{stderr}"))
 }
 
-/// What Helm 4 sends to what it runs in process: the bytes as a message, and as the manifests in one.
+/// Tries the messages of Helm 4 to plugins in process: the bytes as a message, and as the manifests in one.
 fn helm(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     let mut seen = String::new();
     let text = String::from_utf8_lossy(bytes);
@@ -291,7 +294,7 @@ fn helm(package: &dyn Package, bytes: &[u8]) -> Result<String> {
         match post_renderer::run(package, message) {
             Ok(answer) => seen.push_str(&answer),
             Err(failure) => {
-                ensure!(!failure.message.is_empty(), "it failed without a word");
+                ensure!(!failure.message.is_empty(), "a failure has no message");
                 payloads::check(&failure.message).map_err(anyhow::Error::msg)?;
                 writeln!(seen, "{} {}", failure.status, failure.message)?;
             }
@@ -300,7 +303,7 @@ fn helm(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     if let Ok(outcome) = cli::run(package, bytes, None, || Ok(Vec::new())) {
         ensure!(
             outcome.status == 0 || outcome.stdout.is_empty(),
-            "refused, and yet there is output"
+            "refused, but there is output"
         );
         check_printed(&outcome.stderr)?;
         write!(seen, "{}\n{}{}", outcome.status, outcome.stdout, outcome.stderr)?;
@@ -308,7 +311,7 @@ fn helm(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     Ok(seen)
 }
 
-/// The options that set values, one a line, and a values document below them.
+/// Tries options that set values, one a line, and a values document that they change.
 fn set(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     const KINDS: [Kind; 5] = [Kind::Json, Kind::Typed, Kind::String, Kind::File, Kind::Literal];
     let Ok(mut rest) = str::from_utf8(bytes) else {
@@ -324,20 +327,20 @@ fn set(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     }
     let mut values = Values::default();
     if let Err(problems) = values.merge_text(rest, 0) {
-        return told(&problems);
+        return printed(&problems);
     }
     for ((kind, text), source) in expressions.into_iter().zip(1..) {
         let mut read = |path: &str| Ok::<_, Diagnostic>(format!("the content of {path}"));
         if let Err(problem) = values.apply(&Expression { kind, source, text }, &mut read) {
-            return told(&[problem]);
+            return printed(&[problem]);
         }
     }
     let merged = values.finish();
     match yaml::parse(&merged.text, 0, 1) {
-        // Each source was within the limits, and together they are not.
+        // Each source is within the limits, but all together may not be.
         Err(problems) => ensure!(
             problems.iter().all(|problem| problem.code == yaml::YAML_LIMIT.id),
-            "what was merged is not read: {problems:?}"
+            "the merged values are not read: {problems:?}"
         ),
         Ok(again) => {
             let again = again.context("a mapping")?;
@@ -358,10 +361,10 @@ fn set(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     Ok(format!("{}\n{}", merged.text, rendered(&answer)?))
 }
 
-/// What stands between what is installed and what is desired.
+/// The line between the installed and the desired state.
 const DESIRED: &str = "\n=== desired ===\n";
 
-/// What is installed, and behind [`DESIRED`] what is desired; the latter is rendered over the former, too.
+/// Tries the installed state, and after [`DESIRED`] the desired one. The latter is also rendered with the former.
 fn plan(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     let Ok(text) = str::from_utf8(bytes) else {
         return Ok(String::new());
@@ -372,15 +375,15 @@ fn plan(package: &dyn Package, bytes: &[u8]) -> Result<String> {
         .and_then(|from| Ok((from, rutter::plan::desired(to, &description, None, Some("default"))?)));
     let (from, to) = match asked {
         Ok(asked) => asked,
-        Err(problems) => return told(&problems),
+        Err(problems) => return printed(&problems),
     };
     let mut seen = match package.plan(&from, &to) {
         Ok(plan) => {
             let text = plan.to_text(Detail::All);
             payloads::check(&text).map_err(anyhow::Error::msg)?;
-            format!("{text}{:#}{}", plan.to_json(), told(&plan.warnings)?)
+            format!("{text}{:#}{}", plan.to_json(), printed(&plan.warnings)?)
         }
-        Err(problems) => told(&problems)?,
+        Err(problems) => printed(&problems)?,
     };
     if let State::Objects(installed) = from {
         let over = Request {
@@ -396,7 +399,7 @@ fn plan(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     Ok(seen)
 }
 
-/// Command lines that are tried with the real Helm, with the files that they read.
+/// Returns command lines that are tried with the real Helm, with the files that they read.
 fn set_seeds() -> Result<Vec<Vec<u8>>> {
     let cases = fs::read_to_string(root().join("crates/rutter-cli/tests/data/helm.yaml"))?;
     let cases: Vec<Value> = serde_yaml::from_str(&cases)?;
@@ -418,15 +421,15 @@ fn set_seeds() -> Result<Vec<Vec<u8>>> {
 
 fn plan_seeds() -> Result<Vec<Vec<u8>>> {
     let mut seeds = Vec::new();
-    for folder in fs::read_dir(root().join("host-tests/plans"))? {
-        let folder = folder?.path();
-        let read = |name| fs::read_to_string(folder.join(name));
+    for directory in fs::read_dir(root().join("host-tests/plans"))? {
+        let directory = directory?.path();
+        let read = |name| fs::read_to_string(directory.join(name));
         seeds.push(format!("{}{DESIRED}{}", read("from.yaml")?, read("to.yaml")?).into_bytes());
     }
     Ok(seeds)
 }
 
-/// The words that mean something somewhere: names of fields, and words that fields accept.
+/// Returns words with a meaning: names of fields, and words that fields accept.
 ///
 /// # Errors
 ///

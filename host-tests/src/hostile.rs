@@ -1,4 +1,4 @@
-//! Documents that nobody writes who means well, and what becomes of each.
+//! Malicious documents, and the expected result of each.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use rutter::yaml::{
     YAML_SYNTAX,
 };
 
-/// A document, and the code of the error with which it is refused as values; none if it is accepted.
+/// A document, and the code of the error that refuses it as values; none if it is accepted.
 pub type Hostile = (Vec<u8>, Option<&'static str>);
 
-/// How long the long ones are. Without optimisation a megabyte takes seconds.
+/// The length of long documents. Without optimization a megabyte takes seconds.
 const LONG: usize = if cfg!(debug_assertions) { 64 << 10 } else { 4 << 20 };
 
-/// How many there are of what there are many.
+/// The number of parts of documents with many parts.
 const MANY: usize = LONG / 40;
 
-/// Documents of up to a few megabytes, by name.
+/// Returns documents of up to a few megabytes, by name.
 #[must_use]
 pub fn documents() -> BTreeMap<&'static str, Hostile> {
     let mut all = BTreeMap::new();
@@ -211,7 +211,7 @@ pub fn documents() -> BTreeMap<&'static str, Hostile> {
     all
 }
 
-/// What is hostile by its size alone: a text that is repeated up to a number of bytes.
+/// Texts that are hostile only by their size, when they are repeated.
 pub const LARGE: [(&str, &str); 14] = [
     ("blanks", " "),
     ("empty lines", "\n"),
@@ -229,7 +229,7 @@ pub const LARGE: [(&str, &str); 14] = [
     ("characters of four bytes", "\u{10000}"),
 ];
 
-/// A text with each of its bytes changed in one bit, one at a time.
+/// Returns copies of a text, each with one bit of one byte changed.
 pub fn corrupted(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     (0..text.len()).map(|at| {
         let mut text = text.to_vec();
@@ -238,12 +238,12 @@ pub fn corrupted(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     })
 }
 
-/// A text that ends behind each of its bytes.
+/// Returns the prefixes of a text.
 pub fn truncated(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     (0..text.len()).map(|end| text[..end].to_vec())
 }
 
-/// `text` again and again, `bytes` long.
+/// Repeats `text` up to a length in bytes.
 #[must_use]
 pub fn large(text: &str, bytes: usize) -> Vec<u8> {
     text.bytes().cycle().take(bytes).collect()

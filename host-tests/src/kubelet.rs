@@ -1,30 +1,30 @@
-//! Expands `$(NAME)` in a pod as the kubelet does (`third_party/forked/golang/expansion/expand.go` in Kubernetes): in
-//! arguments and in plain values, from the variables before; `$$` stands for `$`; an unknown name stays as it is.
+//! Expansion of `$(NAME)` in a pod like the kubelet's (`third_party/forked/golang/expansion/expand.go` in Kubernetes):
+//! in arguments and in plain values, from earlier variables. `$$` is an escaped `$`. An unknown name stays as it is.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::{ConfigMap, Container, EnvVar, PodTemplateSpec};
 
-/// A pod of a StatefulSet, as far as its variables depend on it.
+/// The parts of a StatefulSet's pod that its variables depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct Pod<'a> {
     /// `metadata.name`.
     pub name: &'a str,
     /// `metadata.namespace`.
     pub namespace: &'a str,
-    /// The template that it was made from.
+    /// The template of the pod.
     pub template: &'a PodTemplateSpec,
-    /// The ConfigMaps of its namespace.
+    /// The ConfigMaps of the namespace.
     pub config_maps: &'a [ConfigMap],
 }
 
 impl Pod<'_> {
-    /// The container's variables, by name.
+    /// Returns the container's variables, by name.
     ///
     /// # Errors
     ///
-    /// If a variable refers to something that is not there, for which the kubelet would not start the container.
+    /// If a variable refers to a missing object or key. The kubelet would not start the container.
     pub fn environment(&self, container: &Container) -> Result<BTreeMap<String, String>> {
         let mut environment = BTreeMap::new();
         for variable in container.env.iter().flatten() {
@@ -43,10 +43,7 @@ impl Pod<'_> {
         if let Some(field) = &source.field_ref {
             return self.field(&field.field_path);
         }
-        let reference = source
-            .config_map_key_ref
-            .as_ref()
-            .context("a source that is not known here")?;
+        let reference = source.config_map_key_ref.as_ref().context("unsupported source")?;
         let config_map = self
             .config_maps
             .iter()
@@ -72,7 +69,7 @@ impl Pod<'_> {
         match path {
             "metadata.name" => Ok(self.name.to_owned()),
             "metadata.namespace" => Ok(self.namespace.to_owned()),
-            _ => anyhow::bail!("the field {path} is not known here"),
+            _ => anyhow::bail!("unsupported field {path}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Kubernetes' own validation, and how to ask it about values that the package refuses to render.
+//! Kubernetes' own validation, and a way to apply it to values that the package refuses to render.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -8,25 +8,25 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What an API server says of an object.
+/// The answer of an API server about an object.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Verdict {
-    /// Why it is refused, if it is.
+    /// The errors, if the object is refused.
     pub errors: Vec<Problem>,
-    /// What its author should know.
+    /// The warnings for its author.
     pub warnings: Vec<String>,
 }
 
-/// One reason to refuse an object.
+/// A reason to refuse an object.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Problem {
-    /// Where: empty if the object could not even be read.
+    /// The field path; empty if the object could not be parsed.
     pub field: String,
-    /// Why.
+    /// The message.
     pub message: String,
 }
 
-/// The kinds that `kubernetes-validation` knows.
+/// The kinds that `kubernetes-validation` supports.
 pub const KINDS: [&str; 7] = [
     "ConfigMap",
     "CronJob",
@@ -37,7 +37,7 @@ pub const KINDS: [&str; 7] = [
     "StatefulSet",
 ];
 
-/// Has Kubernetes' code judge objects of these kinds, in their order.
+/// Validates objects of these kinds with Kubernetes' code. The verdicts are in the objects' order.
 ///
 /// # Errors
 ///
@@ -46,7 +46,7 @@ pub fn judge(objects: &[Value]) -> Result<Vec<Verdict>> {
     judge_by("kubernetes-validation", objects)
 }
 
-/// Has a program judge objects, in their order.
+/// Validates objects with a program. The verdicts are in the objects' order.
 ///
 /// # Errors
 ///
@@ -59,7 +59,7 @@ pub fn judge_by(program: &str, objects: &[Value]) -> Result<Vec<Verdict>> {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Forms {
-    /// Why there are none.
+    /// The error, if there are none.
     pub error: Option<String>,
     /// The object with its defaults.
     pub defaulted: Option<Value>,
@@ -67,7 +67,7 @@ pub struct Forms {
     pub printed: Option<Value>,
 }
 
-/// Has Kubernetes' code fill in the defaults of objects.
+/// Adds defaults to objects with Kubernetes' code.
 ///
 /// # Errors
 ///
@@ -76,16 +76,16 @@ pub fn defaulted(objects: &[Value]) -> Result<Vec<Forms>> {
     ask("kubernetes-validation", &["default"], objects)
 }
 
-/// Whether the objects of a pair are equal, with their defaults and but for their status.
+/// Whether two objects are equal, with their defaults and without their status.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Sameness {
-    /// Why that is unknown: Kubernetes cannot read one of them.
+    /// The error, if Kubernetes cannot parse one of them.
     pub error: Option<String>,
-    /// Whether they are.
+    /// Whether they are equal.
     pub equal: bool,
 }
 
-/// Has Kubernetes' code compare the objects of pairs.
+/// Compares pairs of objects with Kubernetes' code.
 ///
 /// # Errors
 ///
@@ -101,7 +101,7 @@ pub fn equal(pairs: &[[Value; 2]]) -> Result<Vec<Sameness>> {
 /// If `kubernetes-validation` is not on the search path, where `cargo xtask test` puts it, or fails.
 pub fn types() -> Result<String> {
     let output = Command::new("kubernetes-validation").arg("types").output();
-    let output = output.context("kubernetes-validation is missing: run this by `cargo xtask test`, which builds it")?;
+    let output = output.context("kubernetes-validation is missing: run `cargo xtask test`, which builds it")?;
     ensure!(
         output.status.success(),
         "kubernetes-validation failed: {}",
@@ -110,14 +110,14 @@ pub fn types() -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Has a program answer each of these values, in their order.
+/// Sends values to a program, and returns its answers in the values' order.
 fn ask<T: DeserializeOwned>(program: &str, args: &[&str], values: &[impl Serialize]) -> Result<Vec<T>> {
     let mut child = Command::new(program)
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .with_context(|| format!("{program} is missing: run this by `cargo xtask test`, which builds it"))?;
+        .with_context(|| format!("{program} is missing: run `cargo xtask test`, which builds it"))?;
     let mut input = child.stdin.take().context("its standard input")?;
     let lines = values
         .iter()
@@ -130,11 +130,11 @@ fn ask<T: DeserializeOwned>(program: &str, args: &[&str], values: &[impl Seriali
     let answers: Vec<T> = serde_json::Deserializer::from_slice(&output.stdout)
         .into_iter()
         .collect::<Result<_, _>>()?;
-    ensure!(answers.len() == values.len(), "an answer for each");
+    ensure!(answers.len() == values.len(), "{program} must answer each value");
     Ok(answers)
 }
 
-/// Values with Kubernetes' own types, and where they are rendered in the pod's `spec`.
+/// Values with Kubernetes' own types, and their paths in the rendered pod's `spec`.
 const PLACES: [(&str, &str); 15] = [
     ("/extraEnv", "/containers/0/env"),
     ("/extraEnvFrom", "/containers/0/envFrom"),
@@ -153,7 +153,8 @@ const PLACES: [(&str, &str); 15] = [
     ("/pod/terminationGracePeriodSeconds", "/terminationGracePeriodSeconds"),
 ];
 
-/// Takes those values out of `values`, and returns how to put them into a StatefulSet unseen by the package.
+/// Removes these values from `values`, and returns them with their paths in a StatefulSet. The package does not see
+/// them.
 #[must_use]
 pub fn take_grafts(values: &mut Value) -> Vec<(&'static str, Value)> {
     PLACES
@@ -166,11 +167,11 @@ pub fn take_grafts(values: &mut Value) -> Vec<(&'static str, Value)> {
         .collect()
 }
 
-/// Puts values into a StatefulSet as the package would if it checked nothing: lists grow, the rest is replaced.
+/// Puts values into a StatefulSet as the package would without checks: lists are extended, other fields are replaced.
 ///
 /// # Errors
 ///
-/// If it is no StatefulSet of the package.
+/// If it is not a StatefulSet of the package.
 pub fn graft(stateful_set: &mut Value, grafts: Vec<(&'static str, Value)>) -> Result<()> {
     let spec = stateful_set.pointer_mut("/spec/template/spec").context("a pod")?;
     for (place, graft) in grafts {
@@ -184,7 +185,7 @@ pub fn graft(stateful_set: &mut Value, grafts: Vec<(&'static str, Value)>) -> Re
     Ok(())
 }
 
-/// The StatefulSet among the documents of a rendering.
+/// Returns the StatefulSet of a rendering.
 ///
 /// # Errors
 ///

@@ -1,9 +1,9 @@
-//! Every case through every route, and independent oracles for what comes out.
+//! Cases that run through every route, and independent oracles for their output.
 //!
-//! Cases are data: a folder in `cases/` holds `input.yaml`, perhaps `args` (one a line), and what is expected:
-//! `expected.yaml` on standard output, `diagnostics.txt` on standard error. Each file in `examples/` is a case too, and the
-//! folders of `krm/` are cases whose input is a function's.
-//! `BLESS=1` writes what is expected anew; read the difference before you commit it.
+//! Cases are data: a directory in `cases/` contains `input.yaml`, optionally `args` with one argument a line, and the
+//! expected output: `expected.yaml` on standard output, `diagnostics.txt` on standard error. Each file in `examples/`
+//! is also a case. The directories of `krm/` are cases whose input is a function's. `BLESS=1` writes the expected
+//! files. Read the difference before you commit it.
 
 #[cfg(feature = "etcd")]
 pub mod etcd;
@@ -46,17 +46,17 @@ pub fn data(path: &str) -> Result<String> {
     fs::read_to_string(&path).with_context(|| path.display().to_string())
 }
 
-/// How the component says that it is called.
+/// The component's name in its own messages.
 pub const WASMTIME: Invocation<'_> = Invocation {
     program: "wasmtime run etcd.wasm",
     namespace: "default",
 };
 
-/// Renders the etcd package as Rust, without a host.
+/// Renders the etcd package in Rust, without a host.
 ///
 /// # Errors
 ///
-/// What is wrong with the values.
+/// The errors in the values.
 pub fn render(name: &str, namespace: &str, values: &str) -> Result<Rendering, Vec<Diagnostic>> {
     EtcdPackage.render(&Request {
         name: name.to_owned(),
@@ -65,7 +65,7 @@ pub fn render(name: &str, namespace: &str, values: &str) -> Result<Rendering, Ve
     })
 }
 
-/// What asks a package for the installation `etcd` in the namespace `default`.
+/// Returns a request for the installation `etcd` in the namespace `default`.
 #[must_use]
 pub fn request(values: &str) -> Request {
     Request {
@@ -78,35 +78,35 @@ pub fn request(values: &str) -> Request {
     }
 }
 
-/// Renders values that must be accepted, as the installation `etcd` in the namespace `default`.
+/// Renders values that must be valid, as the installation `etcd` in the namespace `default`.
 ///
 /// # Errors
 ///
-/// If they are not.
+/// If they are invalid.
 pub fn accepted(values: &str) -> Result<Rendering> {
     render("etcd", "default", values).map_err(|diagnostics| anyhow::anyhow!("{values}\n{diagnostics:#?}"))
 }
 
-/// What goes in, and where what should come out is kept.
+/// An input, and the place of its expected output.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// The folder's name.
+    /// The name of the directory.
     pub name: String,
     /// Standard input.
     pub input: Vec<u8>,
     /// Command line arguments.
     pub args: Vec<String>,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
-/// What a route made of a case.
+/// The output of a route for a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct RouteOutput {
     /// Standard output.
     pub stdout: String,
-    /// The diagnostics on standard error, without what a route says of itself.
+    /// The diagnostics on standard error, without the route's own messages.
     pub diagnostics: String,
-    /// The exit status: 0 accepted, 1 refused. Nothing else is expected of a case.
+    /// The exit code: 0 accepted, 1 refused. A case must not have any other.
     pub status: i32,
 }
 
@@ -114,11 +114,11 @@ const EXPECTED: &str = "expected.yaml";
 const DIAGNOSTICS: &str = "diagnostics.txt";
 
 impl Case {
-    /// All cases: those of `cases/`, and `example-NAME` for each of `examples/`.
+    /// Returns all cases: those of `cases/`, and `example-NAME` for each file of `examples/`.
     ///
     /// # Errors
     ///
-    /// If a folder holds a file that no test would read, or lacks its input.
+    /// If a directory contains a file that no test reads, or lacks its input.
     pub fn all() -> Result<Vec<Self>> {
         let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
         let examples = list(&root().join("examples"))?
@@ -135,72 +135,72 @@ impl Case {
                 name: format!("example-{stem}"),
                 input: fs::read(&example)?,
                 args: Vec::new(),
-                folder: cases.join(format!("example-{stem}")),
+                directory: cases.join(format!("example-{stem}")),
             };
-            names.insert(case.folder.clone());
+            names.insert(case.directory.clone());
             all.push(case);
         }
-        for folder in list(&cases)? {
-            if names.contains(&folder) {
-                check_files(&folder, &[EXPECTED, DIAGNOSTICS])?;
+        for directory in list(&cases)? {
+            if names.contains(&directory) {
+                check_files(&directory, &[EXPECTED, DIAGNOSTICS])?;
                 continue;
             }
-            all.push(Self::of_folder(folder)?);
+            all.push(Self::of_directory(directory)?);
         }
         Ok(all)
     }
 
-    /// All cases of functions, whose input is a ResourceList: those of `krm/`.
+    /// Returns the cases of functions, whose input is a ResourceList: those of `krm/`.
     ///
     /// # Errors
     ///
-    /// As for [`Self::all`].
+    /// Like [`Self::all`].
     pub fn functions() -> Result<Vec<Self>> {
-        let folders = list(&Path::new(env!("CARGO_MANIFEST_DIR")).join("krm"))?;
-        folders.into_iter().map(Self::of_folder).collect()
+        let directories = list(&Path::new(env!("CARGO_MANIFEST_DIR")).join("krm"))?;
+        directories.into_iter().map(Self::of_directory).collect()
     }
 
-    fn of_folder(folder: PathBuf) -> Result<Self> {
-        check_files(&folder, &["input.yaml", "args", EXPECTED, DIAGNOSTICS])?;
-        let args = fs::read_to_string(folder.join("args")).unwrap_or_default();
-        let name = folder.file_name().and_then(|name| name.to_str());
+    fn of_directory(directory: PathBuf) -> Result<Self> {
+        check_files(&directory, &["input.yaml", "args", EXPECTED, DIAGNOSTICS])?;
+        let args = fs::read_to_string(directory.join("args")).unwrap_or_default();
+        let name = directory.file_name().and_then(|name| name.to_str());
         Ok(Self {
             name: name.context("a case's name")?.to_owned(),
-            input: fs::read(folder.join("input.yaml")).with_context(|| folder.display().to_string())?,
+            input: fs::read(directory.join("input.yaml")).with_context(|| directory.display().to_string())?,
             args: args.lines().map(str::to_owned).collect(),
-            folder,
+            directory,
         })
     }
 
-    /// Compares what a route made of a function's case with what is expected. A function writes the list in any case,
-    /// and whether it refused shows in the results.
+    /// Compares a route's output for a function's case with the expected output. A function always writes the list, and
+    /// its results show whether it refused the input.
     ///
     /// # Errors
     ///
-    /// If they differ, showing where.
-    pub fn check_function(&self, outcome: &Outcome) -> Result<()> {
-        let diagnostics = fs::read_to_string(self.folder.join(DIAGNOSTICS)).unwrap_or_default();
+    /// If they differ, with the first difference.
+    pub fn check_function(&self, output: &RouteOutput) -> Result<()> {
+        let diagnostics = fs::read_to_string(self.directory.join(DIAGNOSTICS)).unwrap_or_default();
         let refused = diagnostics.lines().any(|line| line.starts_with("error["));
-        ensure!(outcome.status == i32::from(refused), "{outcome:?}");
-        let expected = fs::read_to_string(self.folder.join(EXPECTED)).unwrap_or_default();
-        same("standard output", &expected, &outcome.stdout)?;
-        same("diagnostics", &diagnostics, &outcome.diagnostics)
+        ensure!(output.status == i32::from(refused), "{output:?}");
+        let expected = fs::read_to_string(self.directory.join(EXPECTED)).unwrap_or_default();
+        same("standard output", &expected, &output.stdout)?;
+        same("diagnostics", &diagnostics, &output.diagnostics)
     }
 
-    /// The value of an argument that takes one.
+    /// Returns the value of an option.
     #[must_use]
     pub fn argument(&self, name: &str) -> Option<&str> {
         let mut args = self.args.iter().skip_while(|arg| *arg != name);
         args.nth(1).map(String::as_str)
     }
 
-    /// Returns the expected standard output, if the case is to be accepted.
+    /// Returns the expected standard output, if the case must be accepted.
     ///
     /// # Errors
     ///
     /// If it cannot be read.
     pub fn expected(&self) -> Result<Option<String>> {
-        let path = self.folder.join(EXPECTED);
+        let path = self.directory.join(EXPECTED);
         if !path.exists() {
             return Ok(None);
         }
@@ -208,22 +208,22 @@ impl Case {
         Ok(Some(expected))
     }
 
-    /// Compares what a route made of the case with what is expected.
+    /// Compares a route's output for the case with the expected output.
     ///
     /// # Errors
     ///
-    /// If they differ, showing where.
-    pub fn check(&self, outcome: &Outcome) -> Result<()> {
+    /// If they differ, with the first difference.
+    pub fn check(&self, output: &RouteOutput) -> Result<()> {
         ensure!(
-            [0, 1].contains(&outcome.status),
-            "neither accepted nor refused: {outcome:?}"
+            [0, 1].contains(&output.status),
+            "neither accepted nor refused: {output:?}"
         );
-        let accepted = outcome.status == 0;
+        let accepted = output.status == 0;
         ensure!(
-            accepted != outcome.stdout.is_empty() || self.input_renders_nothing(outcome),
-            "standard output must hold everything on success and nothing otherwise: {outcome:?}"
+            accepted != output.stdout.is_empty() || self.input_renders_nothing(output),
+            "standard output must be complete on success and empty otherwise: {output:?}"
         );
-        let expected_stdout = fs::read_to_string(self.folder.join(EXPECTED));
+        let expected_stdout = fs::read_to_string(self.directory.join(EXPECTED));
         ensure!(
             accepted == expected_stdout.is_ok(),
             "{}\n{}",
@@ -232,29 +232,29 @@ impl Case {
             } else {
                 "refused, but expected to be accepted"
             },
-            outcome.diagnostics
+            output.diagnostics
         );
-        same("standard output", &expected_stdout.unwrap_or_default(), &outcome.stdout)?;
-        let expected = fs::read_to_string(self.folder.join(DIAGNOSTICS)).unwrap_or_default();
-        same("diagnostics", &expected, &outcome.diagnostics)
+        same("standard output", &expected_stdout.unwrap_or_default(), &output.stdout)?;
+        let expected = fs::read_to_string(self.directory.join(DIAGNOSTICS)).unwrap_or_default();
+        same("diagnostics", &expected, &output.diagnostics)
     }
 
-    /// A stream without objects is accepted and comes out as empty as it came in.
-    fn input_renders_nothing(&self, outcome: &Outcome) -> bool {
-        outcome.status == 0 && outcome.stdout.as_bytes() == self.input
+    /// A stream without objects is accepted, and its output is the input.
+    fn input_renders_nothing(&self, output: &RouteOutput) -> bool {
+        output.status == 0 && output.stdout.as_bytes() == self.input
     }
 
-    /// Writes what is expected.
+    /// Writes the expected files.
     ///
     /// # Errors
     ///
     /// If files cannot be written.
-    pub fn bless(&self, outcome: &Outcome) -> Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        let written = outcome.status == 0 || !outcome.stdout.is_empty();
-        write_or_remove(&self.folder.join(EXPECTED), written.then_some(&outcome.stdout))?;
-        let diagnostics = (!outcome.diagnostics.is_empty()).then_some(&outcome.diagnostics);
-        write_or_remove(&self.folder.join(DIAGNOSTICS), diagnostics)
+    pub fn bless(&self, output: &RouteOutput) -> Result<()> {
+        fs::create_dir_all(&self.directory)?;
+        let written = output.status == 0 || !output.stdout.is_empty();
+        write_or_remove(&self.directory.join(EXPECTED), written.then_some(&output.stdout))?;
+        let diagnostics = (!output.diagnostics.is_empty()).then_some(&output.diagnostics);
+        write_or_remove(&self.directory.join(DIAGNOSTICS), diagnostics)
     }
 }
 
@@ -265,11 +265,11 @@ impl Case {
 /// If the cases cannot be read.
 pub fn trials(
     route: &'static str,
-    run: impl Fn(&Case) -> Result<Outcome> + Clone + Send + 'static,
+    run: impl Fn(&Case) -> Result<RouteOutput> + Clone + Send + 'static,
 ) -> Result<Vec<libtest_mimic::Trial>> {
-    let check = move |case: &Case, outcome: &Outcome| {
-        case.check(outcome)?;
-        let agreement = if outcome.status == 0 {
+    let check = move |case: &Case, output: &RouteOutput| {
+        case.check(output)?;
+        let agreement = if output.status == 0 {
             Agreement::Bytes
         } else {
             Agreement::Refused
@@ -286,7 +286,7 @@ pub fn trials(
 /// If the cases cannot be read.
 pub fn function_trials(
     route: &'static str,
-    run: impl Fn(&Case) -> Result<Outcome> + Clone + Send + 'static,
+    run: impl Fn(&Case) -> Result<RouteOutput> + Clone + Send + 'static,
 ) -> Result<Vec<libtest_mimic::Trial>> {
     Ok(trials_of(Case::functions()?, route, run, Case::check_function))
 }
@@ -294,27 +294,27 @@ pub fn function_trials(
 fn trials_of(
     cases: Vec<Case>,
     route: &'static str,
-    run: impl Fn(&Case) -> Result<Outcome> + Clone + Send + 'static,
-    check: impl Fn(&Case, &Outcome) -> Result<()> + Copy + Send + 'static,
+    run: impl Fn(&Case) -> Result<RouteOutput> + Clone + Send + 'static,
+    check: impl Fn(&Case, &RouteOutput) -> Result<()> + Copy + Send + 'static,
 ) -> Vec<libtest_mimic::Trial> {
     let trial = |case: Case| {
         let run = run.clone();
         libtest_mimic::Trial::test(format!("{route}::{}", case.name), move || {
-            let outcome = run(&case)?;
-            Ok(check(&case, &outcome)?)
+            let output = run(&case)?;
+            Ok(check(&case, &output)?)
         })
     };
     cases.into_iter().map(trial).collect()
 }
 
-/// The diagnostics among what a route wrote to standard error: everything but the line in which it sums up.
+/// Returns the diagnostics of a route's standard error: everything but its summary line.
 #[must_use]
 pub fn diagnostics(stderr: &str) -> String {
     let summary = |line: &&str| line.starts_with("etcd: ") || line.starts_with("rutter: ");
     stderr.split_inclusive('\n').filter(|line| !summary(line)).collect()
 }
 
-/// What the component's own command understands, and what it does not.
+/// Command lines that the component's own command accepts or refuses.
 pub const COMMAND_LINES: [&[&str]; 18] = [
     &[],
     &["--help"],
@@ -350,20 +350,20 @@ pub fn feed(command: &mut Command, input: &[u8]) -> Result<Output> {
         .with_context(|| format!("{:?}: `cargo xtask test` installs it", command.get_program()))?;
     let mut stdin = process.stdin.take().context("standard input")?;
     let input = input.to_vec();
-    // A process that refuses its arguments or its input may leave the rest of it unread.
+    // A process that refuses its arguments or its input may not read all of it.
     let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let output = process.wait_with_output()?;
     feeder.join().ok().context("feeding standard input")?;
     Ok(output)
 }
 
-fn list(folder: &Path) -> Result<BTreeSet<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+fn list(directory: &Path) -> Result<BTreeSet<PathBuf>> {
+    let entries = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
     entries.map(|entry| Ok(entry?.path())).collect()
 }
 
-fn check_files(folder: &Path, known: &[&str]) -> Result<()> {
-    for file in list(folder)? {
+fn check_files(directory: &Path, known: &[&str]) -> Result<()> {
+    for file in list(directory)? {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if !known.contains(&name) {
             bail!(
@@ -389,7 +389,7 @@ fn write_or_remove(path: &Path, content: Option<&String>) -> Result<()> {
 ///
 /// # Errors
 ///
-/// The first line in which they differ.
+/// If they differ, with the first line in which they do.
 pub fn same(what: &str, expected: &str, found: &str) -> Result<()> {
     if expected == found {
         return Ok(());
@@ -405,17 +405,17 @@ pub fn same(what: &str, expected: &str, found: &str) -> Result<()> {
     Ok(())
 }
 
-/// A built artifact, by its file name in `dist/`.
+/// Returns the path of a built artifact, by its file name in `dist/`.
 ///
 /// # Errors
 ///
-/// If it is not there.
+/// If it does not exist.
 pub fn artifact(name: &str) -> Result<PathBuf> {
     let dist = std::env::var_os("RUTTER_DIST").map_or_else(|| root().join("dist"), PathBuf::from);
     let path = dist.join(name);
     ensure!(
         path.is_file(),
-        "{} is missing: `cargo xtask build` makes it",
+        "{} is missing: `cargo xtask build` builds it",
         path.display()
     );
     Ok(path)

@@ -1,4 +1,4 @@
-//! What each host made of each case, for the table that `cargo xtask test` prints at its end.
+//! The results of each host for each case, for the table at the end of `cargo xtask test`.
 
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -7,36 +7,36 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// How a host's result compares with what is expected.
+/// The comparison of a host's output with the expected output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreement {
     /// The bytes of each object are the same.
     Bytes,
-    /// The objects are the same; the host writes them its own way.
+    /// The objects are the same, but the host writes them in its own format.
     Objects,
-    /// The host refused the case, as it should, and gave nothing.
+    /// The host refused the case, as expected, and wrote no objects.
     Refused,
 }
 
-/// Notes a result in the folder that the variable `RUTTER_MATRIX` names, if it names one.
+/// Appends a result to the host's file in the directory `RUTTER_MATRIX`, if this variable is set.
 ///
 /// # Errors
 ///
-/// If the note cannot be written.
+/// If it cannot be written.
 pub fn record(host: &str, case: &str, agreement: Agreement) -> Result<()> {
-    let Some(folder) = env::var_os("RUTTER_MATRIX") else {
+    let Some(directory) = env::var_os("RUTTER_MATRIX") else {
         return Ok(());
     };
-    let folder = Path::new(&folder);
-    fs::create_dir_all(folder)?;
+    let directory = Path::new(&directory);
+    fs::create_dir_all(directory)?;
     let mark = match agreement {
         Agreement::Bytes => '=',
         Agreement::Objects => '~',
         Agreement::Refused => 'x',
     };
-    // One write each: tests run side by side.
+    // In one write, because tests run in parallel.
     let line = format!("{case}\t{mark}\n");
-    let file = OpenOptions::new().append(true).create(true).open(folder.join(host));
+    let file = OpenOptions::new().append(true).create(true).open(directory.join(host));
     file.and_then(|mut file| file.write_all(line.as_bytes()))
-        .with_context(|| folder.join(host).display().to_string())
+        .with_context(|| directory.join(host).display().to_string())
 }

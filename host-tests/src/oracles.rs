@@ -1,4 +1,4 @@
-//! What others say of our output: another YAML reader, Kubernetes' types, the CRDs' schemas.
+//! Independent checks of our output: another YAML reader, Kubernetes' types, the CRDs' schemas.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -17,30 +17,30 @@ use serde_json::{Map, Value};
 
 use crate::data;
 
-/// The documents of a stream, read by a YAML reader that is not ours.
+/// Parses the documents of a stream with a YAML reader that is not ours.
 ///
 /// # Errors
 ///
-/// If it cannot read them.
+/// If it cannot parse them.
 pub fn documents(stream: &str) -> Result<Vec<Value>> {
     use serde::Deserialize;
     serde_yaml::Deserializer::from_str(stream)
-        .map(|document| Value::deserialize(document).context("reading what was written"))
+        .map(|document| Value::deserialize(document).context("parsing the output"))
         .filter(|document| !matches!(document, Ok(Value::Null)))
         .collect()
 }
 
-/// The kind of an object.
+/// Returns the kind of an object.
 #[must_use]
 pub fn kind(object: &Value) -> &str {
     object["kind"].as_str().unwrap_or_default()
 }
 
-/// Checks that an object has a type and loses nothing on its way through it.
+/// Checks that an object has a type, and that the type keeps all of its fields.
 ///
 /// # Errors
 ///
-/// If a field is unknown, of a wrong type or missing, or the kind has no checker here.
+/// If a field is unknown, has a wrong type or is missing, or the kind has no check here.
 pub fn check(object: &Value) -> Result<()> {
     match (object["apiVersion"].as_str().unwrap_or_default(), kind(object)) {
         ("v1", "ConfigMap") => round_trip::<ConfigMap>(object),
@@ -54,16 +54,20 @@ pub fn check(object: &Value) -> Result<()> {
         ("cert-manager.io/v1", "Certificate") => custom_resource(object, "certificates"),
         ("cert-manager.io/v1", "Issuer") => custom_resource(object, "issuers"),
         ("cert-manager.io/v1", "ClusterIssuer") => custom_resource(object, "clusterissuers"),
-        // The Prometheus operator's types are Go's: `tests/prometheus.rs`.
+        // The Prometheus operator's types are in Go: see `tests/prometheus.rs`.
         ("monitoring.coreos.com/v1", "ServiceMonitor" | "PodMonitor" | "PrometheusRule") => Ok(()),
-        (api_version, kind) => bail!("no oracle knows {api_version} {kind}"),
+        (api_version, kind) => bail!("no oracle checks {api_version} {kind}"),
     }
 }
 
 fn round_trip<T: DeserializeOwned + Serialize>(object: &Value) -> Result<()> {
     let typed: T = serde_json::from_value(object.clone())?;
     let back = serde_json::to_value(&typed)?;
-    ensure!(&back == object, "something was lost: {object:#}\nbecame {back:#}");
+    ensure!(
+        &back == object,
+        "fields are lost: {object:#}
+    became {back:#}"
+    );
     Ok(())
 }
 
@@ -83,7 +87,7 @@ fn custom_resource(object: &Value, plural: &'static str) -> Result<()> {
     Ok(())
 }
 
-/// What the schema of a CRD accepts. To make it takes longer than to ask it.
+/// Returns the validator of a CRD's schema. Building it takes longer than using it.
 fn validator(plural: &str) -> Result<Validator> {
     let crd: Value = serde_yaml::from_str(&data(&format!("crds/{plural}.yaml"))?)?;
     let versions = crd["spec"]["versions"].as_array().context("the CRD's versions")?;
@@ -96,7 +100,7 @@ fn validator(plural: &str) -> Result<Validator> {
     Ok(jsonschema::draft7::new(&schema)?)
 }
 
-/// Makes a structural schema refuse unknown fields, as the API server's strict validation does.
+/// Makes a structural schema refuse unknown fields, like the API server's strict validation.
 fn close(schema: &mut Value) {
     let Value::Object(schema) = schema else { return };
     let open = schema.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true));
@@ -104,7 +108,7 @@ fn close(schema: &mut Value) {
         schema.entry("additionalProperties").or_insert(Value::Bool(false));
     }
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        // The API server knows these of every object; the CRD leaves `metadata` open.
+        // The API server knows these fields of every object. The CRD does not describe `metadata`.
         properties.values_mut().for_each(close);
     }
     for key in ["items", "additionalProperties"] {
@@ -114,8 +118,8 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// The parts of an object by path, lists of named things by name and flags by flag, so that two objects can be compared
-/// part by part whatever their order.
+/// Returns the parts of an object by path, with lists of named items by name and flags by flag. So two objects can be
+/// compared in any order.
 #[must_use]
 pub fn parts(object: &Value) -> Map<String, Value> {
     let mut parts = Map::new();

@@ -1,12 +1,11 @@
-//! Texts that do harm to those who read them, and what must hold of all that is printed. The tests of `rutter-cli` include
-//! this file, too.
+//! Harmful texts, and checks of everything that is printed. The tests of `rutter-cli` include this file, too.
 //!
-//! It knows nothing of the code that makes text printable: it lists what it must not find.
+//! It does not use the code that makes text printable. It has its own list of forbidden characters.
 
-/// Begins a line that only a payload can have written.
+/// The start of a line that only a payload can have written.
 pub const FORGED: &str = "FORGED";
 
-/// The most that any command says about one document with one payload in it, in bytes.
+/// The limit of the output about one document with one payload in it, in bytes.
 pub const MOST: usize = 64 << 10;
 
 /// Payloads, by name.
@@ -39,32 +38,32 @@ pub const PAYLOADS: [(&str, &str); 17] = [
     ),
 ];
 
-/// All of them at once, for where there are many places to put one.
+/// Returns all payloads as one text, for inputs with many positions.
 #[must_use]
 pub fn all_at_once() -> String {
     PAYLOADS.iter().map(|(_, payload)| *payload).collect()
 }
 
-/// A text that is longer than anybody reads.
+/// Returns a very long text.
 #[must_use]
 pub fn long() -> String {
     "x".repeat(100_000)
 }
 
-/// Checks that text holds nothing but what shows as itself. Colours must have been taken off before.
+/// Checks that text contains only characters that are visible as themselves. Colours must have been removed before.
 ///
 /// # Errors
 ///
-/// Says what it found, escaped.
+/// If it contains others, which the error escapes.
 pub fn check_characters(text: &str) -> Result<(), String> {
     let harmful = |c: char| match u32::from(c) {
         0x0a | 0x20..=0x7e => false,
         0x00..=0x9f => true,
-        // Spaces that look like the common one, and characters that look like nothing.
+        // Characters that look like a space, or are invisible.
         0xa0 | 0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x1680 | 0x17b4 | 0x17b5 | 0x180b..=0x180f => true,
         0x2000..=0x200f | 0x2028..=0x202f | 0x205f..=0x206f | 0x2800 | 0x3000 | 0x3164 => true,
         0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfffb => true,
-        // For private use, or never characters.
+        // For private use, or noncharacters.
         0xe000..=0xf8ff | 0xe0000..=0x10_ffff => true,
         _ => false,
     };
@@ -85,11 +84,11 @@ pub fn check_characters(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that text which somebody reads holds nothing but what shows as itself, and that no line of it is a payload's.
+/// Checks that printed text contains only visible characters, and that no line of it comes from a payload.
 ///
 /// # Errors
 ///
-/// As for [`check_characters`].
+/// Like [`check_characters`].
 pub fn check(text: &str) -> Result<(), String> {
     check_characters(text)?;
     match text.lines().find(|line| line.trim_start().starts_with(FORGED)) {
@@ -98,11 +97,11 @@ pub fn check(text: &str) -> Result<(), String> {
     }
 }
 
-/// Checks standard error, in which each line is of a form that only our commands write.
+/// Checks that each line of standard error has a form that only our commands write.
 ///
 /// # Errors
 ///
-/// As for [`check`].
+/// Like [`check`].
 pub fn check_lines(text: &str) -> Result<(), String> {
     const STARTS: [&str; 15] = [
         "error[",
@@ -115,7 +114,7 @@ pub fn check_lines(text: &str) -> Result<(), String> {
         "  --> ",
         "  help: ",
         "  | ",
-        // What clap writes about a command line.
+        // clap's messages about a command line.
         "  tip: ",
         "  [possible values: ",
         "Usage: rutter",
@@ -125,7 +124,7 @@ pub fn check_lines(text: &str) -> Result<(), String> {
     check(text)?;
     let is_ours = |line: &str| line.is_empty() || STARTS.iter().any(|start| line.starts_with(start));
     match text.lines().find(|line| !is_ours(line)) {
-        Some(line) => Err(format!("the line {line:?} is nobody's in {text:?}")),
+        Some(line) => Err(format!("unexpected line {line:?} in {text:?}")),
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! The types of Kubernetes' API, for tests that make a difference at each field.
+//! The types of Kubernetes' API, for tests that change each field.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 
 /// The type of a value.
 #[derive(Clone, Debug)]
-pub enum Shape {
+pub enum FieldType {
     /// The name of its type, and its fields.
     Struct(String, Vec<(String, Self)>),
     /// The type of its values.
     Map(Box<Self>),
     /// The type of its items.
     List(Box<Self>),
-    /// Two values of it, neither zero nor a default.
+    /// Two values of the type, neither zero nor a default.
     Leaf([Value; 2]),
 }
 
-impl Shape {
-    /// The type of a code of the table: `s` for a string.
+impl FieldType {
+    /// Returns the type of a code of the table, such as `s` for a string.
     #[must_use]
     pub fn leaf(code: &str) -> Self {
         Self::Leaf(match code {
@@ -35,12 +35,12 @@ impl Shape {
     }
 }
 
-/// Returns the types of these kinds, from the table by which the package compares objects. A status is left out.
+/// Returns the types of these kinds, without `status`, from the table that the package compares objects with.
 ///
 /// # Errors
 ///
-/// Returns an error if the table cannot be read or does not have a kind.
-pub fn of_package<'k>(kinds: impl IntoIterator<Item = &'k str>) -> Result<BTreeMap<String, Shape>> {
+/// If the table cannot be read or lacks a kind.
+pub fn of_package<'k>(kinds: impl IntoIterator<Item = &'k str>) -> Result<BTreeMap<String, FieldType>> {
     let path = crate::root().join("crates/etcd-package/src/plan/difference/types.txt");
     let text = std::fs::read_to_string(path)?;
     let mut types: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
@@ -55,27 +55,27 @@ pub fn of_package<'k>(kinds: impl IntoIterator<Item = &'k str>) -> Result<BTreeM
             types.entry(owner).or_default().push((name, code));
         }
     }
-    fn shape(code: &str, types: &BTreeMap<&str, Vec<(&str, &str)>>) -> Result<Shape> {
+    fn shape(code: &str, types: &BTreeMap<&str, Vec<(&str, &str)>>) -> Result<FieldType> {
         if let Some(inner) = code.strip_prefix('*') {
             return shape(inner, types);
         }
         if let Some(inner) = code.strip_prefix("{}") {
-            return Ok(Shape::Map(Box::new(shape(inner, types)?)));
+            return Ok(FieldType::Map(Box::new(shape(inner, types)?)));
         }
         if let Some((_, inner)) = code.strip_prefix('[').and_then(|code| code.split_once(']')) {
-            return Ok(Shape::List(Box::new(shape(inner, types)?)));
+            return Ok(FieldType::List(Box::new(shape(inner, types)?)));
         }
         let Some(name) = code.strip_prefix('.') else {
             ensure!(
                 ["s", "i", "b", "q", "x", "t", "y", "u"].contains(&code),
-                "the code {code}"
+                "unknown code {code}"
             );
-            return Ok(Shape::leaf(code));
+            return Ok(FieldType::leaf(code));
         };
         let fields = types.get(name).with_context(|| name.to_owned())?.iter();
         let fields = fields.filter(|(_, code)| *code != "-");
         let fields = fields.map(|(field, code)| Ok(((*field).to_owned(), shape(code, types)?)));
-        Ok(Shape::Struct(name.to_owned(), fields.collect::<Result<_>>()?))
+        Ok(FieldType::Struct(name.to_owned(), fields.collect::<Result<_>>()?))
     }
     let of = |kind: &str| Ok((kind.to_owned(), shape(&format!(".{kind}"), &types)?));
     kinds.into_iter().map(of).collect()

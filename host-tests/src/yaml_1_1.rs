@@ -1,22 +1,22 @@
-//! A reader of YAML 1.1, as the tools around Kubernetes are: the types of plain scalars are those of
+//! A reader of YAML 1.1, like those of the tools around Kubernetes. Plain scalars have the types of
 //! <https://yaml.org/type/>, which a port of libyaml leaves to its caller.
 
 use anyhow::{Context, Result, bail, ensure};
 use libyaml_safer::{EventData, Parser, ScalarStyle};
 use serde_json::{Map, Number, Value};
 
-/// Reads one document whose every scalar all readers understand alike.
+/// Reads one document, whose scalars must have the same type for all readers.
 ///
 /// # Errors
 ///
-/// If it is not one document, has what nothing of ours writes, or a plain scalar that is of another type in YAML 1.1
-/// than in JSON.
+/// If it is not one document, uses a feature that our output never uses, or has a plain scalar whose type in YAML 1.1
+/// differs from JSON.
 pub fn read(document: &str) -> Result<Value> {
     let mut bytes = document.as_bytes();
     let mut parser = Parser::new();
     parser.set_input_string(&mut bytes);
     let mut events = parser.map(|event| anyhow::Ok(event?.data)).filter(|event| {
-        // What frames the one document says nothing.
+        // The events around the document have no content.
         !matches!(
             event,
             Ok(EventData::StreamStart { .. } | EventData::DocumentStart { .. } | EventData::DocumentEnd { .. })
@@ -56,14 +56,11 @@ fn value(event: EventData, events: &mut dyn Iterator<Item = Result<EventData>>) 
                     key => value(key, events)?,
                 };
                 let Value::String(key) = key else {
-                    bail!("the key {key} is no string")
+                    bail!("the key {key} is not a string")
                 };
                 let event = next(events)?;
                 let value = value(event, events)?;
-                ensure!(
-                    entries.insert(key.clone(), value).is_none(),
-                    "the key {key:?} stands twice"
-                );
+                ensure!(entries.insert(key.clone(), value).is_none(), "duplicate key {key:?}");
             }
         }
         other => bail!("{other:?}"),
@@ -80,17 +77,17 @@ fn scalar(text: String, style: ScalarStyle) -> Result<Value> {
         "false" | "False" | "FALSE" => Value::Bool(false),
         // `bool`, `merge` and `value`.
         "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off"
-        | "OFF" | "<<" | "=" => bail!("{text:?} is no string in YAML 1.1"),
+        | "OFF" | "<<" | "=" => bail!("{text:?} is not a string in YAML 1.1"),
         _ => match text.parse::<Number>() {
             Ok(number) => Value::Number(number),
-            Err(_) if is_number(&text) || is_timestamp(&text) => bail!("{text:?} is no string in YAML 1.1"),
+            Err(_) if is_number(&text) || is_timestamp(&text) => bail!("{text:?} is not a string in YAML 1.1"),
             Err(_) => Value::String(text),
         },
     })
 }
 
-/// Whether `int` or `float` accepts the text: with signs, underscores, bases and sexagesimal parts. Somewhat more is
-/// taken for a number here than there.
+/// Whether `int` or `float` accepts the text: with signs, underscores, bases and sexagesimal parts. This accepts
+/// slightly more texts than YAML 1.1.
 fn is_number(text: &str) -> bool {
     let text = text.strip_prefix(['-', '+']).unwrap_or(text);
     let lower = text.to_ascii_lowercase();
@@ -118,7 +115,7 @@ fn is_number(text: &str) -> bool {
     is_mantissa && !exponent.is_empty() && exponent.chars().all(|c| c.is_ascii_digit())
 }
 
-/// Whether `timestamp` accepts the text, as far as its date tells.
+/// Whether `timestamp` accepts the text, by its date.
 fn is_timestamp(text: &str) -> bool {
     let date = text.split(['T', 't', ' ', '\t']).next().unwrap_or_default();
     let parts: Vec<&str> = date.split('-').collect();
@@ -133,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_readers_understand_differently_is_told() {
+    fn ambiguous_scalars_are_refused() {
         for text in [
             "on",
             "No",

@@ -1,5 +1,5 @@
-//! Clusters that something else has made, taken over with what cannot change: what a StatefulSet refuses to change, and
-//! where etcd's files are in its volume.
+//! Adoption of clusters that something else has created: no immutable field of a StatefulSet changes, and etcd's files
+//! keep their paths in the volume.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use host_tests::oracles::{documents, kind};
 use host_tests::{data, root};
 use serde_json::Value;
 
-/// What the API server refuses to change, at any time (`pkg/apis/apps/validation`, `ValidateStatefulSetUpdate`).
+/// The fields that the API server never allows to change (`pkg/apis/apps/validation`, `ValidateStatefulSetUpdate`).
 const IMMUTABLE: [&str; 4] = ["podManagementPolicy", "selector", "serviceName", "volumeClaimTemplates"];
 
 fn render(example: &str, name: &str) -> Result<Vec<Value>> {
@@ -28,7 +28,7 @@ fn stateful_set(objects: &[Value]) -> Result<&Value> {
     sets.next().context("a StatefulSet")
 }
 
-/// The claims' types are implied where others write them down.
+/// Removes the types of claims, which others write and we leave out.
 fn without_types(mut set: Value) -> Value {
     for claim in set["spec"]["volumeClaimTemplates"].as_array_mut().into_iter().flatten() {
         if let Some(claim) = claim.as_object_mut() {
@@ -44,13 +44,13 @@ fn check_immutable(before: &Value, after: &Value) -> Result<()> {
     let (before, after) = (without_types(before.clone()), without_types(after.clone()));
     for field in IMMUTABLE {
         let (before, after) = (&before["spec"][field], &after["spec"][field]);
-        ensure!(!before.is_null(), "{field} is compared with nothing");
+        ensure!(!before.is_null(), "{field} is missing before");
         ensure!(before == after, "{field}: {before} before, {after} after");
     }
     Ok(())
 }
 
-/// The value of a flag of the first member, whose name is `pod`.
+/// Returns the value of a flag of the first member, whose name is `pod`.
 fn flag(set: &Value, name: &str, pod: &str) -> Result<String> {
     let args = set["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
     let mut args = args.into_iter().flatten().filter_map(Value::as_str);
@@ -61,7 +61,7 @@ fn flag(set: &Value, name: &str, pod: &str) -> Result<String> {
     Ok(arg.replace("$(HOSTNAME)", pod))
 }
 
-/// The path of a folder in the volume that is mounted at `mount`.
+/// Returns the path of a directory in the volume that is mounted at `mount`.
 fn in_volume<'p>(path: &'p str, mount: &str) -> Result<&'p str> {
     let path = path.strip_prefix(mount).context("outside of the volume")?;
     Ok(path.trim_start_matches('/'))
@@ -73,8 +73,8 @@ fn the_pages_cluster() -> Result<()> {
     let ours = render("adopt-page.yaml", "etcd")?;
     let (before, after) = (stateful_set(&page)?, stateful_set(&ours)?);
     check_immutable(before, after)?;
-    for folder in ["data-dir", "wal-dir"] {
-        assert_eq!(flag(before, folder, "etcd-0")?, flag(after, folder, "etcd-0")?);
+    for directory in ["data-dir", "wal-dir"] {
+        assert_eq!(flag(before, directory, "etcd-0")?, flag(after, directory, "etcd-0")?);
     }
     Ok(())
 }
@@ -87,8 +87,8 @@ fn a_charts_cluster() -> Result<()> {
     check_immutable(&chart, after)?;
     let etcd = |field: &str| chart["etcd"][field].as_str().context("a fact");
     let pod = "my-release-etcd-0";
-    for (folder, before) in [("data-dir", etcd("dataDir")?), ("wal-dir", etcd("walDir")?)] {
-        let now = flag(after, folder, pod)?;
+    for (directory, before) in [("data-dir", etcd("dataDir")?), ("wal-dir", etcd("walDir")?)] {
+        let now = flag(after, directory, pod)?;
         assert_eq!(in_volume(before, etcd("mountPath")?)?, in_volume(&now, "/data")?);
     }
     assert_eq!(flag(after, "initial-advertise-peer-urls", pod)?, etcd("peerUrls")?);

@@ -51,7 +51,7 @@ fn main() -> Result<()> {
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// At which calls a run is killed: at each where the tests of hosts run.
-const KILLED_EVERY: usize = if cfg!(feature = "hosts") { 1 } else { 2 };
+const KILL_INTERVAL: usize = if cfg!(feature = "hosts") { 1 } else { 2 };
 
 /// All tests, by name.
 const TESTS: &[(&str, Test)] = &[
@@ -179,7 +179,7 @@ impl Shell {
 
 /// A machine with a plan on it.
 struct Setting {
-    folder: TempDir,
+    directory: TempDir,
     shell: Shell,
 }
 
@@ -252,9 +252,9 @@ impl Setting {
     }
 
     fn pinned(shell: &Shell, plan: &Plan, target: Option<&Target>) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        let directory = tempfile::tempdir()?;
         let setting = Self {
-            folder,
+            directory,
             shell: shell.clone(),
         };
         fs::create_dir_all(setting.path("bin"))?;
@@ -275,7 +275,7 @@ impl Setting {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.directory.path().join(name)
     }
 
     /// Writes a plan's directory.
@@ -287,7 +287,7 @@ impl Setting {
                 }
             }
             let path = self.path(name).join(file.path);
-            fs::create_dir_all(path.parent().context("a folder")?)?;
+            fs::create_dir_all(path.parent().context("a directory")?)?;
             fs::write(path, file.text)?;
         }
         Ok(())
@@ -354,7 +354,7 @@ impl Setting {
             .args(&self.shell.words)
             .arg(format!("{plan}/run.sh"))
             .args(arguments)
-            .current_dir(self.folder.path())
+            .current_dir(self.directory.path())
             .env("PATH", format!("{}:{path}", self.path("bin").display()))
             .env("FAKE_TOOLS", self.path("fake"))
             .env("TMPDIR", self.path("tmp"))
@@ -389,8 +389,8 @@ impl Setting {
 
     /// All files of the plan's directory.
     fn files(&self) -> Result<BTreeSet<PathBuf>> {
-        fn add(folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
-            for entry in fs::read_dir(folder)? {
+        fn add(directory: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
+            for entry in fs::read_dir(directory)? {
                 let path = entry?.path();
                 if path.is_dir() {
                     add(&path, files)?;
@@ -590,20 +590,20 @@ fn kubectl_is_required(shell: &Shell) -> Result<()> {
     .chain(["readlink", "rm", "sed", "sh", "tail", "tr", "uname", "cmp", "base64"])
     {
         let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-            .map(|folder| folder.join(tool))
+            .map(|directory| directory.join(tool))
             .find(|path| path.exists());
         symlink(found.with_context(|| tool.to_owned())?, setting.path("bin").join(tool))?;
     }
     let words = setting.shell.words.clone();
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-        .map(|folder| folder.join(words[0]))
+        .map(|directory| directory.join(words[0]))
         .find(|path| path.exists());
     let run = || -> Result<Run> {
         let mut command = Command::new(found.as_ref().context("a shell")?);
         command
             .args(&words[1..])
             .arg("plan/run.sh")
-            .current_dir(setting.folder.path())
+            .current_dir(setting.directory.path())
             .env_clear()
             .env("PATH", setting.path("bin"))
             .env("TMPDIR", setting.path("tmp"))
@@ -943,7 +943,7 @@ fn it_goes_on_after_each_kill_after_a_call(shell: &Shell) -> Result<()> {
 fn it_goes_on_after_each(shell: &Shell, kill: &str) -> Result<()> {
     let mut number = 0;
     loop {
-        number += KILLED_EVERY;
+        number += KILL_INTERVAL;
         let setting = Setting::new(shell, &simple())?;
         setting.fake(kill, &number.to_string())?;
         let first = Run::of(&mut setting.script("plan", &[]))?;

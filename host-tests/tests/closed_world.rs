@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use etcd_package::EtcdPackage;
 use host_tests::oracles::documents;
 use host_tests::request;
-use host_tests::types::{self, Shape};
+use host_tests::types::{self, FieldType};
 use libtest_mimic::{Arguments, Trial};
 use rutter::{Change, ChangeRequest, Diagnostic, Package as _, Plan, Severity, State};
 use serde_json::{Value, json};
@@ -232,22 +232,22 @@ const CUSTOM: [&str; 5] = [
 ];
 
 /// The type of a kind, from the table by which the package compares.
-fn shape(kind: &str) -> Result<Shape> {
+fn shape(kind: &str) -> Result<FieldType> {
     types::of_package([kind])?.remove(kind).context("its type")
 }
 
 /// Every leaf of a type, as a path through an object: into what is there, and into new items and keys.
-fn places(shape: &Shape, object: &Value, path: &mut Vec<Step>, all: &mut Vec<(Vec<Step>, [Value; 2])>) {
+fn places(shape: &FieldType, object: &Value, path: &mut Vec<Step>, all: &mut Vec<(Vec<Step>, [Value; 2])>) {
     match shape {
-        Shape::Leaf(values) => all.push((path.clone(), values.clone())),
-        Shape::Struct(_, fields) => {
+        FieldType::Leaf(values) => all.push((path.clone(), values.clone())),
+        FieldType::Struct(_, fields) => {
             for (name, inner) in fields {
                 path.push(Step::Field(name.clone()));
                 places(inner, &object[name], path, all);
                 path.pop();
             }
         }
-        Shape::Map(inner) => {
+        FieldType::Map(inner) => {
             let there = object.as_object().into_iter().flat_map(|map| map.keys());
             for key in there.cloned().chain(["rutter-key".to_owned()]) {
                 path.push(Step::Key(key.clone()));
@@ -255,7 +255,7 @@ fn places(shape: &Shape, object: &Value, path: &mut Vec<Step>, all: &mut Vec<(Ve
                 path.pop();
             }
         }
-        Shape::List(inner) => {
+        FieldType::List(inner) => {
             let count = object.as_array().map_or(0, Vec::len);
             // The first item, and one behind the last.
             for index in BTreeSet::from([0, count]) {

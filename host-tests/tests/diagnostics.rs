@@ -1,4 +1,5 @@
-//! Every code with an example from a case: `docs/diagnostics.md`, and what `rutter explain` prints. `BLESS=1` writes both.
+//! Every code with an example from a case: `docs/diagnostics.md`, and the output of `rutter explain`. `BLESS=1` writes
+//! both.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +20,7 @@ are what the test cases print.
 ";
 
 #[test]
-fn the_page_of_diagnostics_is_fresh_and_has_an_example_of_each() -> Result<()> {
+fn diagnostics_are_up_to_date_and_each_has_an_example() -> Result<()> {
     let mut printed = Vec::new();
     for case in Case::all()? {
         let args = case.args.iter().map(Into::into);
@@ -67,7 +68,7 @@ fn the_package_documents_all_its_codes() {
     }
 }
 
-/// The diagnostics in a text, each with the lines that belong to it.
+/// Splits a text into diagnostics, each with its lines.
 fn split(stderr: &str) -> Vec<String> {
     let mut diagnostics: Vec<String> = Vec::new();
     for line in stderr.split_inclusive('\n') {
@@ -79,14 +80,14 @@ fn split(stderr: &str) -> Vec<String> {
     diagnostics
 }
 
-/// A code and the shortest example that has help, if any has.
+/// Returns a code and its shortest example, with help if any example has help.
 fn document(code: &Code, printed: &[String]) -> Result<DocumentedCode> {
     let Code { id, severity, .. } = code;
     let start = format!("{severity}[{id}]");
     let examples = printed.iter().filter(|diagnostic| diagnostic.starts_with(&start));
     let example = examples
         .min_by_key(|diagnostic| (!diagnostic.contains("\n  help: "), diagnostic.len()))
-        .with_context(|| format!("{id} is printed by no case"))?;
+        .with_context(|| format!("no case prints {id}"))?;
     Ok(DocumentedCode {
         example: example.clone(),
         ..DocumentedCode::from(code)
@@ -107,7 +108,7 @@ fn section(code: &DocumentedCode) -> String {
     format!("\n## `{id}`\n\n{kind}: {summary}.\n\n```text\n{example}```\n")
 }
 
-/// Codes of what is wrong because there is no such field, and of texts that are no values.
+/// Codes of errors whose path is not that of a field: the field does not exist, or the text is not a values document.
 const WITHOUT_FIELD: [&str; 5] = [
     "duplicate-key",
     "unknown-field",
@@ -116,9 +117,9 @@ const WITHOUT_FIELD: [&str; 5] = [
     "yaml-syntax",
 ];
 
-/// Paths of diagnostics are those of values: whoever follows one finds a field.
+/// Paths of diagnostics are those of values, so that a reader finds the field.
 #[test]
-fn every_path_of_a_diagnostic_is_that_of_a_field() -> Result<()> {
+fn every_path_of_a_diagnostic_has_a_field() -> Result<()> {
     let mut found = Vec::new();
     for case in Case::all()? {
         if let Ok(values) = String::from_utf8(case.input) {
@@ -153,12 +154,12 @@ fn every_path_of_a_diagnostic_is_that_of_a_field() -> Result<()> {
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     ensure!(
         !has_path(&schema, &schema, &parts("tls.peer.modes")) && !has_path(&schema, &schema, &parts("replica")),
-        "any path is one"
+        "every path is accepted"
     );
     Ok(())
 }
 
-/// The keys of a path, and none for each index: `a.b[0]["c.d"]`.
+/// Returns the keys of a path, with none in place of an index: `a.b[0]["c.d"]`.
 fn parts(path: &str) -> Vec<Option<String>> {
     let mut parts = Vec::new();
     let mut rest = path;
@@ -180,7 +181,7 @@ fn parts(path: &str) -> Vec<Option<String>> {
     parts
 }
 
-/// Whether a schema has a field at a path. It is open below Kubernetes' own types.
+/// Whether a schema has a field at a path. Below Kubernetes' own types, every path is accepted.
 fn has_path(root: &Value, schema: &Value, path: &[Option<String>]) -> bool {
     let Some((part, rest)) = path.split_first() else {
         return true;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use etcd_package::difference::{Difference, Segment, differences};
-use host_tests::types::{self, Shape};
+use host_tests::types::{self, FieldType};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount};
@@ -71,44 +71,44 @@ struct Place<'a> {
     steps: Vec<Step>,
     /// The type of the struct that the value is in.
     owner: &'a str,
-    shape: &'a Shape,
+    shape: &'a FieldType,
 }
 
 /// The types of the table in the package.
-fn table_of_package() -> Result<BTreeMap<String, Shape>> {
+fn table_of_package() -> Result<BTreeMap<String, FieldType>> {
     types::of_package(KINDS.map(|(_, _, kind)| kind))
 }
 
 /// The types of `k8s-openapi`.
-fn types_of_schemas() -> Result<BTreeMap<String, Shape>> {
-    fn of<T: JsonSchema>() -> Result<Shape> {
+fn types_of_schemas() -> Result<BTreeMap<String, FieldType>> {
+    fn of<T: JsonSchema>() -> Result<FieldType> {
         let root = SchemaGenerator::default().into_root_schema_for::<T>().to_value();
         shape(&root, &root)
     }
-    fn shape(schema: &Value, root: &Value) -> Result<Shape> {
+    fn shape(schema: &Value, root: &Value) -> Result<FieldType> {
         if let Some(reference) = schema["$ref"].as_str() {
             let name = reference.rsplit('/').next().unwrap_or_default();
             return match name.rsplit('.').next().unwrap_or_default() {
-                "Quantity" => Ok(Shape::leaf("q")),
-                "IntOrString" => Ok(Shape::leaf("x")),
-                "FieldsV1" => Ok(Shape::leaf("u")),
+                "Quantity" => Ok(FieldType::leaf("q")),
+                "IntOrString" => Ok(FieldType::leaf("x")),
+                "FieldsV1" => Ok(FieldType::leaf("u")),
                 _ => shape(&root["$defs"][name], root),
             };
         }
         match schema["type"].as_str() {
             Some("object") if schema.get("additionalProperties").is_some() => {
-                Ok(Shape::Map(Box::new(shape(&schema["additionalProperties"], root)?)))
+                Ok(FieldType::Map(Box::new(shape(&schema["additionalProperties"], root)?)))
             }
             Some("object") => {
                 let fields = schema["properties"].as_object().into_iter().flatten();
                 let fields = fields.filter(|(name, _)| *name != "status");
                 let fields = fields.map(|(name, schema)| Ok((name.clone(), shape(schema, root)?)));
-                Ok(Shape::Struct(String::new(), fields.collect::<Result<_>>()?))
+                Ok(FieldType::Struct(String::new(), fields.collect::<Result<_>>()?))
             }
-            Some("array") => Ok(Shape::List(Box::new(shape(&schema["items"], root)?))),
-            Some("integer") => Ok(Shape::leaf("i")),
-            Some("boolean") => Ok(Shape::leaf("b")),
-            Some("string") => Ok(Shape::leaf(match schema["format"].as_str() {
+            Some("array") => Ok(FieldType::List(Box::new(shape(&schema["items"], root)?))),
+            Some("integer") => Ok(FieldType::leaf("i")),
+            Some("boolean") => Ok(FieldType::leaf("b")),
+            Some("string") => Ok(FieldType::leaf(match schema["format"].as_str() {
                 Some("byte") => "y",
                 Some("date-time") => "t",
                 None => "s",
@@ -133,7 +133,7 @@ fn types_of_schemas() -> Result<BTreeMap<String, Shape>> {
 }
 
 /// Every place in objects of a type, but for what is not compared.
-fn places(root: &Shape) -> Vec<Place<'_>> {
+fn places(root: &FieldType) -> Vec<Place<'_>> {
     let start = Place {
         steps: Vec::new(),
         owner: "",
@@ -145,10 +145,10 @@ fn places(root: &Shape) -> Vec<Place<'_>> {
         let further = |step| steps.iter().cloned().chain([step]).collect::<Vec<_>>();
         let is_metadata = *steps == [Step::Field("metadata".to_owned())];
         let inner: Vec<_> = match shape {
-            Shape::Leaf(_) => Vec::new(),
-            Shape::Map(inner) => vec![(Step::Key, *owner, &**inner)],
-            Shape::List(inner) => vec![(Step::Item, *owner, &**inner)],
-            Shape::Struct(name, fields) => {
+            FieldType::Leaf(_) => Vec::new(),
+            FieldType::Map(inner) => vec![(Step::Key, *owner, &**inner)],
+            FieldType::List(inner) => vec![(Step::Item, *owner, &**inner)],
+            FieldType::Struct(name, fields) => {
                 let fields = fields.iter().filter(|(field, _)| {
                     let is_identity = is_metadata && IDENTITY.contains(&field.as_str());
                     let is_type = steps.is_empty() && ["apiVersion", "kind"].contains(&field.as_str());
@@ -260,12 +260,12 @@ fn names(difference: &Difference, steps: &[Step]) -> bool {
 }
 
 /// Changes, adds and removes a value at each place where values are.
-fn check_each_place(types: &BTreeMap<String, Shape>) -> Result<usize> {
+fn check_each_place(types: &BTreeMap<String, FieldType>) -> Result<usize> {
     let mut wrong = Vec::new();
     let mut tried = 0;
     for (group, _, kind) in KINDS {
         for Place { steps, shape, .. } in places(&types[kind]) {
-            let Shape::Leaf(values) = shape else { continue };
+            let FieldType::Leaf(values) = shape else { continue };
             tried += 1;
             let [first, second] = values.clone().map(|value| object(&steps, Some(value)));
             let none = object(&steps, None);
@@ -594,21 +594,21 @@ mod for_real {
     ];
 
     /// Values of a type, absence included: empty, zero, and the same in several spellings.
-    fn values_of(shape: &Shape) -> Vec<Option<Value>> {
+    fn values_of(shape: &FieldType) -> Vec<Option<Value>> {
         let mut values = vec![None, Some(Value::Null)];
         match shape {
-            Shape::Struct(..) => values.push(Some(json!({}))),
-            Shape::Map(inner) => {
+            FieldType::Struct(..) => values.push(Some(json!({}))),
+            FieldType::Map(inner) => {
                 values.push(Some(json!({})));
                 let inner = values_of(inner).into_iter().flatten().filter(|value| !value.is_null());
                 values.extend(inner.map(|value| Some(json!({ "k": value }))));
             }
-            Shape::List(inner) => {
+            FieldType::List(inner) => {
                 values.push(Some(json!([])));
                 let inner = values_of(inner).into_iter().flatten().filter(|value| !value.is_null());
                 values.extend(inner.take(3).map(|value| Some(json!([value]))));
             }
-            Shape::Leaf([first, second]) => {
+            FieldType::Leaf([first, second]) => {
                 values.extend([first, second].map(|value| Some(value.clone())));
                 let others = match first.as_str() {
                     Some("71Mi") => json!([

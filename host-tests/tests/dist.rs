@@ -1,4 +1,4 @@
-//! What lies in `dist/` beside what is built there, and what must not be in any of it.
+//! The files in `dist/` next to the build output, and text that no build output may contain.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,28 +16,31 @@ const BUILT: [&str; 4] = [
 ];
 
 #[test]
-fn checksums_are_of_all_that_is_built() -> Result<()> {
+fn checksums_cover_all_files() -> Result<()> {
     let sums = artifact("SHA256SUMS")?;
-    let folder = sums.parent().context("a folder")?;
+    let directory = sums.parent().context("a directory")?;
     let text = fs::read_to_string(&sums)?;
     let mut summed: Vec<&str> = text.lines().filter_map(|line| Some(line.split_once("  ")?.1)).collect();
     let mut present = Vec::new();
-    collect(folder, "", &mut present)?;
+    collect(directory, "", &mut present)?;
     present.retain(|file| file != "SHA256SUMS");
     summed.sort_unstable();
     present.sort_unstable();
-    ensure!(summed == present, "{summed:?}, and there is {present:?}");
+    ensure!(
+        summed == present,
+        "checksums of {summed:?}, but the files are {present:?}"
+    );
     let output = Command::new("sha256sum")
         .args(["--check", "--strict", "SHA256SUMS"])
-        .current_dir(folder)
+        .current_dir(directory)
         .output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     Ok(())
 }
 
-/// The files below a folder, by their paths in it.
-fn collect(folder: &Path, prefix: &str, files: &mut Vec<String>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
+/// Collects the files below a directory, by their paths in it.
+fn collect(directory: &Path, prefix: &str, files: &mut Vec<String>) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let name = format!("{prefix}{}", entry.file_name().to_str().context("text")?);
         if entry.path().is_dir() {
@@ -50,7 +53,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<String>) -> Result<()> {
 }
 
 #[test]
-fn a_bill_of_materials_tells_licence_and_checksum_of_each_crate() -> Result<()> {
+fn a_bill_of_materials_has_licence_and_checksum_of_each_crate() -> Result<()> {
     for (file, subject, known, unknown) in [
         ("etcd.cdx.json", "etcd-component", "granit-parser", "wasmtime"),
         ("rutter.cdx.json", "rutter-cli", "wasmtime", "proptest"),
@@ -80,23 +83,23 @@ fn a_bill_of_materials_tells_licence_and_checksum_of_each_crate() -> Result<()> 
     Ok(())
 }
 
-/// Neither this checkout nor anybody's home: what is built tells nothing of the machine that built it.
+/// The build output contains neither the path of this checkout nor of a home directory.
 #[test]
-fn no_folder_of_this_machine_is_in_what_is_built() -> Result<()> {
+fn build_output_contains_no_directory_of_this_machine() -> Result<()> {
     let home = std::env::home_dir().context("a home")?;
     let of_tool = |variable, default| std::env::var_os(variable).map_or_else(|| home.join(default), PathBuf::from);
-    let folders = [
+    let directories = [
         root().canonicalize()?,
         of_tool("CARGO_HOME", ".cargo"),
         of_tool("RUSTUP_HOME", ".rustup"),
     ];
     for file in BUILT {
         let bytes = fs::read(artifact(file)?)?;
-        for folder in &folders {
-            let folder = folder.to_str().context("text")?;
+        for directory in &directories {
+            let directory = directory.to_str().context("text")?;
             let found = bytes
-                .windows(folder.len())
-                .position(|window| window == folder.as_bytes());
+                .windows(directory.len())
+                .position(|window| window == directory.as_bytes());
             let around = |at: usize| String::from_utf8_lossy(&bytes[at..bytes.len().min(at + 120)]).into_owned();
             ensure!(found.is_none(), "{file} has {:?}", found.map(around));
         }

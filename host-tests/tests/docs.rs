@@ -1,8 +1,9 @@
-//! What README and docs say works: each shell block is run, and each console block gives what it shows.
+//! The commands in README and docs work: each shell block runs, and each console block shows the output of its
+//! commands.
 //!
-//! The blocks of a document run one after the other in a folder that has `dist/`, `examples/`, `chart/` and `plugins/`,
-//! with `dist/` and the tools on the search path; blocks with `cargo` run where the workspace is. `BLESS=1` writes what
-//! console blocks give anew.
+//! The blocks of a document run one after the other in a directory with `dist/`, `examples/`, `chart/` and `plugins/`,
+//! with `dist/` and the tools on the search path. Blocks with `cargo` run in the workspace. `BLESS=1` writes the output
+//! into console blocks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use host_tests::{artifact, root, same};
 use libtest_mimic::{Arguments, Trial};
 
-/// This test is part of what it would run, so it only checks that continuous integration runs the very same.
+/// A block with this command would run this test. The test checks instead that continuous integration runs the same.
 const EVERYTHING: &str = "cargo xtask test";
 
 struct Block {
@@ -24,7 +25,7 @@ struct Block {
 }
 
 impl Block {
-    /// Rust is run as a doctest of rutter-host, and text is shown.
+    /// Rust runs as a doctest of rutter-host, and text does not run.
     fn is_run(&self) -> bool {
         self.language != "text" && !self.language.starts_with("rust")
     }
@@ -39,9 +40,9 @@ fn main() -> Result<()> {
     documents.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     let mut trials = Vec::new();
     for document in documents {
-        let folder = Arc::new(folder()?);
+        let directory = Arc::new(directory()?);
         for block in blocks(&document)?.into_iter().filter(Block::is_run) {
-            // Unlike all others it cannot be installed by xtask; `tests/functions.rs` says so where it is missing.
+            // kpt is the only tool that xtask cannot install. `tests/functions.rs` reports if it is missing.
             if block.text.contains("kpt fn ") && !has_kpt() {
                 continue;
             }
@@ -51,14 +52,14 @@ fn main() -> Result<()> {
                 .context("a name")?
                 .to_string_lossy()
                 .into_owned();
-            let folder = Arc::clone(&folder);
+            let directory = Arc::clone(&directory);
             trials.push(Trial::test(format!("{file}:{}", block.line), move || {
-                Ok(check(&block, &folder.path().canonicalize()?)?)
+                Ok(check(&block, &directory.path().canonicalize()?)?)
             }));
         }
     }
-    ensure!(trials.len() > 5, "README has more blocks than {}", trials.len());
-    // One after the other: the blocks of one document build upon each other as a reader runs them.
+    ensure!(trials.len() > 5, "only {} blocks are found", trials.len());
+    // One after the other: the blocks of a document build upon each other.
     let arguments = Arguments {
         test_threads: Some(1),
         ..arguments
@@ -67,7 +68,8 @@ fn main() -> Result<()> {
 }
 
 fn has_kpt() -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join("kpt").is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join("kpt").is_file()))
 }
 
 fn blocks(document: &Path) -> Result<Vec<Block>> {
@@ -92,7 +94,7 @@ fn blocks(document: &Path) -> Result<Vec<Block>> {
     Ok(blocks)
 }
 
-fn check(block: &Block, folder: &Path) -> Result<()> {
+fn check(block: &Block, directory: &Path) -> Result<()> {
     match block.language.as_str() {
         "sh" if block.text.trim() == EVERYTHING => {
             let ci = fs::read_to_string(root().join(".ci/run"))?;
@@ -102,62 +104,62 @@ fn check(block: &Block, folder: &Path) -> Result<()> {
             );
             Ok(())
         }
-        "sh" => run(&block.text, folder).map(|_| ()),
-        "console" => console(block, folder),
-        language => bail!("no test knows what to do with a block of {language:?}"),
+        "sh" => run(&block.text, directory).map(|_| ()),
+        "console" => console(block, directory),
+        language => bail!("unsupported language {language:?} of a block"),
     }
 }
 
-/// A folder such as a reader of the README stands in.
-fn folder() -> Result<tempfile::TempDir> {
-    let folder = tempfile::tempdir()?;
+/// Creates the directory of a reader of README.
+fn directory() -> Result<tempfile::TempDir> {
+    let directory = tempfile::tempdir()?;
     for name in ["dist", "examples", "chart", "plugins"] {
         let target = root().join(name).canonicalize()?;
-        std::os::unix::fs::symlink(target, folder.path().join(name))?;
+        std::os::unix::fs::symlink(target, directory.path().join(name))?;
     }
-    Ok(folder)
+    Ok(directory)
 }
 
-/// What the script writes to both streams, if it succeeds.
-fn run(script: &str, folder: &Path) -> Result<String> {
-    let output = shell(script, folder)?;
+/// Runs a script, which must succeed, and returns its output of both streams.
+fn run(script: &str, directory: &Path) -> Result<String> {
+    let output = shell(script, directory)?;
     let text = String::from_utf8(output.stdout)?;
     ensure!(output.status.success(), "{script}\n{}: {text}", output.status);
     Ok(text)
 }
 
-fn shell(script: &str, folder: &Path) -> Result<std::process::Output> {
+fn shell(script: &str, directory: &Path) -> Result<std::process::Output> {
     let dist = artifact("rutter")?.canonicalize()?;
     let mut path = vec![dist.parent().context("dist")?.to_path_buf()];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    let home = folder.join(".helm");
-    let folder = if script.contains("cargo ") {
+    let home = directory.join(".helm");
+    let directory = if script.contains("cargo ") {
         root()
     } else {
-        folder.to_path_buf()
+        directory.to_path_buf()
     };
     let output = Command::new("sh")
         .args(["-euc", &format!("exec 2>&1\n{script}")])
-        .current_dir(folder)
-        // What Helm keeps of one block it has for the next, and nothing of the user's.
+        .current_dir(directory)
+        // Helm's data of one block are available to the next, and none of the user's are.
         .env("HELM_CACHE_HOME", home.join("cache"))
         .env("HELM_CONFIG_HOME", home.join("config"))
         .env("HELM_DATA_HOME", home.join("data"))
         .env_remove("HELM_PLUGINS")
-        // Of the cargo that runs this test, for one target; that of the block builds its own programs with it.
+        // Cargo sets it for one target of this test. The cargo in a block would build its own programs with it.
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("PATH", std::env::join_paths(path)?)
         .output()?;
     Ok(output)
 }
 
-/// Runs each line behind `$ ` and compares what it prints with what stands below it.
-fn console(block: &Block, folder: &Path) -> Result<()> {
+/// Runs each line after `$ ` and compares its output with the lines below it.
+fn console(block: &Block, directory: &Path) -> Result<()> {
     let mut found = String::new();
     for line in block.text.lines() {
         if let Some(command) = line.strip_prefix("$ ") {
             found.push_str(&format!("{line}\n"));
-            let output = shell(command, folder)?;
+            let output = shell(command, directory)?;
             found.push_str(&String::from_utf8(output.stdout)?);
         }
     }

@@ -1,4 +1,4 @@
-//! The differences that `rutter drift` prints: every plan lists them.
+//! The differences that `rutter drift` prints. Every plan lists them.
 
 use anyhow::{Context as _, Result, ensure};
 use host_tests::plans::Change;

@@ -1,4 +1,4 @@
-//! The package against etcd itself: the lists of flags and feature gates, what it renders, and what it refuses.
+//! The package compared with etcd itself: the lists of flags and feature gates, rendered clusters, and refused values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use etcd_package::etcd::Minor;
-use host_tests::etcd::{Authority, Etcd, Invocation, Place, Process, candidates};
+use host_tests::etcd::{CertificateAuthority, Etcd, Invocation, Place, Process, candidates};
 use host_tests::{Case, data, render, root, same};
 use libtest_mimic::{Arguments, Trial};
 use rutter::Position;
@@ -16,11 +16,11 @@ use serde::Deserialize;
 
 fn main() -> Result<()> {
     let mut arguments = Arguments::from_args();
-    // A member waits more than it works.
+    // A member mostly waits.
     arguments.test_threads.get_or_insert(8);
     let binaries = Etcd::all()?;
     let names = Arc::new(candidates(&binaries)?);
-    let authority = Arc::new(Authority::new()?);
+    let authority = Arc::new(CertificateAuthority::new()?);
     if std::env::var_os("BLESS").is_some() {
         for etcd in &binaries {
             fs::write(list(etcd.minor), flags(etcd, &names)?)?;
@@ -64,7 +64,7 @@ fn main() -> Result<()> {
             .iter()
             .flatten()
             .all(|minor| binaries.iter().any(|etcd| etcd.minor.to_string() == *minor));
-        ensure!(minors, "{}: a minor version that is not known", row.name);
+        ensure!(minors, "{}: unsupported minor version", row.name);
         for etcd in binaries.iter().filter(|etcd| row.is_about(etcd.minor)) {
             trials.push(trial(
                 format!("refuses::{}::{}", etcd.minor, row.name),
@@ -80,15 +80,15 @@ fn trial<T: Send + 'static>(name: String, with: T, run: impl FnOnce(&T) -> Resul
     Trial::test(name, move || Ok(run(&with).map_err(|error| format!("{error:#}"))?))
 }
 
-/// Where the package keeps the flags of a minor version.
+/// Returns the path of the package's list of flags of a minor version.
 fn list(minor: Minor) -> PathBuf {
     root().join(format!("crates/etcd-package/src/etcd/flags/v{minor}.txt"))
 }
 
-/// The list as etcd itself has it.
+/// Formats etcd's own list of flags.
 fn flags(etcd: &Etcd, names: &BTreeSet<String>) -> Result<String> {
     let flags = etcd.flags(names)?;
-    ensure!(flags.len() > 50, "etcd has more flags than {flags:?}");
+    ensure!(flags.len() > 50, "only {flags:?} are found");
     let line = |flag: &&str| {
         Ok(match etcd.values_of(flag)? {
             Some(values) => format!("{flag} {values}\n"),
@@ -101,13 +101,13 @@ fn flags(etcd: &Etcd, names: &BTreeSet<String>) -> Result<String> {
 fn gates(etcd: &Etcd) -> Result<()> {
     let ours: BTreeSet<String> = etcd.minor.feature_gates().map(str::to_owned).collect();
     assert_eq!(ours, etcd.feature_gates()?);
-    // Where a help lists none, it may be read wrongly.
+    // If the help lists none, it may be parsed wrongly.
     ensure!(ours.is_empty() != etcd.accepts("feature-gates")?, "{ours:?}");
     Ok(())
 }
 
-/// The metrics that alerts are about are told by etcd.
-fn metrics(etcd: &Etcd, authority: &Authority) -> Result<()> {
+/// Checks that etcd has the metrics of the alerts.
+fn metrics(etcd: &Etcd, authority: &CertificateAuthority) -> Result<()> {
     let values = on_release("monitoring: {rules: {enabled: true}}\n", &etcd.version)?;
     let rendering = render("etcd", "default", &values).map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
     let mut rules = rendering
@@ -121,25 +121,29 @@ fn metrics(etcd: &Etcd, authority: &Authority) -> Result<()> {
     let mut process = Process::start(etcd, &Invocation::of_first_member(&rendering)?, authority)?;
     process.ready()?;
     process.etcdctl(&["put", "key", "value"])?;
-    let told = process.metrics()?;
+    let present = process.metrics()?;
     for metric in named {
         let starts = |line: &str| {
             line.strip_prefix(metric)
                 .is_some_and(|rest| rest.starts_with([' ', '{']))
         };
-        ensure!(told.lines().any(starts), "etcd {} has no metric {metric}", etcd.version);
+        ensure!(
+            present.lines().any(starts),
+            "etcd {} has no metric {metric}",
+            etcd.version
+        );
     }
     Ok(())
 }
 
-fn starts(etcd: &Etcd, invocation: &Invocation, authority: &Authority) -> Result<()> {
+fn starts(etcd: &Etcd, invocation: &Invocation, authority: &CertificateAuthority) -> Result<()> {
     let mut process = Process::start(etcd, invocation, authority)?;
     process.ready()?;
     process.etcdctl(&["endpoint", "health"])?;
     Ok(())
 }
 
-/// What the cases come down to on a release: each different one once, with the cases that it stands for.
+/// Returns the invocations of all cases on a release: each different one once, with its cases.
 fn invocations(etcd: &Etcd) -> Result<Vec<(Vec<String>, Invocation)>> {
     let mut all: BTreeMap<Invocation, Vec<String>> = BTreeMap::new();
     for case in Case::all()? {
@@ -148,21 +152,21 @@ fn invocations(etcd: &Etcd) -> Result<Vec<(Vec<String>, Invocation)>> {
         };
         let name = case.argument("--name").unwrap_or("etcd");
         let namespace = case.argument("--namespace").unwrap_or("default");
-        // Streams, and what is refused as it stands.
+        // Streams, and cases that are refused as they are.
         if render(name, namespace, values).is_err() {
             continue;
         }
-        // Some use what another release lacks.
+        // Some use features that another release lacks.
         if let Ok(rendering) = render(name, namespace, &on_release(values, &etcd.version)?) {
             let invocation = Invocation::of_first_member(&rendering)?.at(&Place::nowhere())?;
             all.entry(invocation).or_default().push(case.name);
         }
     }
-    ensure!(all.len() > 10, "the cases differ more than in {} ways", all.len());
+    ensure!(all.len() > 10, "there are only {} different invocations", all.len());
     Ok(all.into_iter().map(|(invocation, cases)| (cases, invocation)).collect())
 }
 
-/// The same values for another release.
+/// Changes values to another release.
 fn on_release(values: &str, version: &str) -> Result<String> {
     let place = yaml::Place {
         source: 0,
@@ -172,7 +176,7 @@ fn on_release(values: &str, version: &str) -> Result<String> {
         .map_err(|problems| anyhow::anyhow!("{problems:?}"))?
         .unwrap_or_else(|| Node::empty(place));
     let Value::Mapping(entries) = &mut document.value else {
-        bail!("values are a mapping")
+        bail!("values are not a mapping")
     };
     entries.retain(|entry| entry.key.scalar.text != "version");
     for entry in entries.iter_mut().filter(|entry| entry.key.scalar.text == "image") {
@@ -193,12 +197,12 @@ fn on_release(values: &str, version: &str) -> Result<String> {
     Ok(document.to_text().0)
 }
 
-/// A line of `data/etcd-refuses.yaml`.
+/// A row of `data/etcd-refuses.yaml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
     name: String,
-    /// All, where none is named.
+    /// The minor versions; all if none is named.
     minors: Option<Vec<String>>,
     #[serde(default)]
     beside: String,
@@ -206,9 +210,9 @@ struct Row {
     flags: Vec<String>,
     #[serde(default)]
     variables: BTreeMap<String, String>,
-    /// What etcd says when it refuses to start.
+    /// The error with which etcd refuses to start.
     says: Option<String>,
-    /// Why the package refuses what etcd starts with.
+    /// The reason why the package refuses values that etcd starts with.
     starts: Option<String>,
     values: String,
     code: String,
@@ -220,7 +224,7 @@ impl Row {
         minors.is_none_or(|minors| minors.contains(&minor.to_string()))
     }
 
-    fn check(&self, etcd: &Etcd, authority: &Authority) -> Result<()> {
+    fn check(&self, etcd: &Etcd, authority: &CertificateAuthority) -> Result<()> {
         let render = |values: &str| anyhow::Ok(render("etcd", "default", &on_release(values, &etcd.version)?));
         let beside = render(&self.beside)?.map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
         let invocation = Invocation::of_first_member(&beside)?.with(&self.flags, &self.variables);
@@ -228,14 +232,15 @@ impl Row {
         match (&self.says, &self.starts) {
             (Some(says), None) => {
                 let status = process.end()?;
-                let said = process.said()?;
+                let log = process.log()?;
                 ensure!(
-                    !status.success() && said.contains(says),
-                    "etcd ended ({status}) and said\n{said}"
+                    !status.success() && log.contains(says),
+                    "etcd ended ({status}); its log:
+                    {log}"
                 );
             }
             (None, Some(_reason)) => process.ready()?,
-            _ => bail!("a row needs either `says` or `starts`"),
+            _ => bail!("a row requires either `says` or `starts`"),
         }
         match render(&self.values)? {
             Ok(_) => bail!("the package accepts the values"),

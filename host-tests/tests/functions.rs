@@ -209,15 +209,15 @@ data:
     kind: EtcdCluster
 ";
 
-/// A folder with these files.
-fn folder(files: &[(&str, &str)]) -> Result<tempfile::TempDir> {
-    let folder = tempfile::tempdir()?;
+/// A directory with these files.
+fn directory(files: &[(&str, &str)]) -> Result<tempfile::TempDir> {
+    let directory = tempfile::tempdir()?;
     for (name, text) in files {
-        let path = folder.path().join(name);
-        fs::create_dir_all(path.parent().context("a folder")?)?;
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().context("a directory")?)?;
         fs::write(path, text)?;
     }
-    Ok(folder)
+    Ok(directory)
 }
 
 /// A host, with the command and the plugins of this checkout.
@@ -235,15 +235,15 @@ fn run(command: &mut Command) -> Result<Output> {
     command.output().context(context)
 }
 
-fn kustomize(folder: &Path) -> Result<Output> {
+fn kustomize(directory: &Path) -> Result<Output> {
     let mut kustomize = host("kustomize")?;
     run(kustomize
         .args(["build", "--enable-alpha-plugins", "--enable-exec"])
-        .arg(folder))
+        .arg(directory))
 }
 
-fn build(folder: &Path) -> Result<String> {
-    stdout(&kustomize(folder)?)
+fn build(directory: &Path) -> Result<String> {
+    stdout(&kustomize(directory)?)
 }
 
 fn stdout(output: &Output) -> Result<String> {
@@ -330,7 +330,7 @@ fn rendered(values: &str) -> Result<Rendering> {
 // Each case through each host.
 
 fn generator(clusters: &Clusters) -> Result<()> {
-    let folder = folder(&[
+    let directory = directory(&[
         (
             "kustomization.yaml",
             "resources: [page.yaml]\ngenerators: [etcd.yaml]\n",
@@ -341,11 +341,11 @@ fn generator(clusters: &Clusters) -> Result<()> {
             &clusters.to_text("config.kubernetes.io/function", FUNCTION),
         ),
     ])?;
-    same_objects(&clusters.with_foreign()?, &objects(&build(folder.path())?)?)
+    same_objects(&clusters.with_foreign()?, &objects(&build(directory.path())?)?)
 }
 
 fn transformer(clusters: &Clusters) -> Result<()> {
-    let folder = folder(&[
+    let directory = directory(&[
         (
             "kustomization.yaml",
             "resources: [page.yaml, etcd.yaml]\ntransformers: [render.yaml]\n",
@@ -354,11 +354,11 @@ fn transformer(clusters: &Clusters) -> Result<()> {
         ("etcd.yaml", &clusters.to_text("by", "us")),
         ("render.yaml", RENDER),
     ])?;
-    same_objects(&clusters.with_foreign()?, &objects(&build(folder.path())?)?)
+    same_objects(&clusters.with_foreign()?, &objects(&build(directory.path())?)?)
 }
 
 fn kubectl(clusters: &Clusters) -> Result<()> {
-    let folder = folder(&[
+    let directory = directory(&[
         (
             "kustomization.yaml",
             "resources: [page.yaml]\ngenerators: [etcd.yaml]\n",
@@ -366,41 +366,43 @@ fn kubectl(clusters: &Clusters) -> Result<()> {
         ("page.yaml", FOREIGN),
         ("etcd.yaml", &clusters.to_text("by", "us")),
     ])?;
-    let built = stdout(&kubectl_build(folder.path())?)?;
+    let built = stdout(&kubectl_build(directory.path())?)?;
     same_objects(&clusters.with_foreign()?, &objects(&built)?)
 }
 
-fn kubectl_build(folder: &Path) -> Result<Output> {
+fn kubectl_build(directory: &Path) -> Result<Output> {
     run(host("kubectl")?
         .args(["kustomize", "--enable-alpha-plugins"])
-        .arg(folder)
+        .arg(directory)
         .env("KUSTOMIZE_PLUGIN_HOME", plugins()?))
 }
 
-/// What `rutter plugin install kustomize` installs. The folder is of this run.
+/// What `rutter plugin install kustomize` installs. The directory is of this run.
 fn plugins() -> Result<&'static Path> {
     static PLUGINS: OnceLock<Result<tempfile::TempDir, String>> = OnceLock::new();
     let install = || -> Result<_> {
-        let folder = tempfile::tempdir()?;
+        let directory = tempfile::tempdir()?;
         let mut rutter = Command::new(artifact("rutter")?);
         let output = rutter
             .args(["plugin", "install", "kustomize", "--dir"])
-            .arg(folder.path())
+            .arg(directory.path())
             .output()?;
         let said = stdout(&output)?;
-        let generator = folder.path().join("etcd.rutter.dev/v1alpha1/etcdcluster/EtcdCluster");
+        let generator = directory
+            .path()
+            .join("etcd.rutter.dev/v1alpha1/etcdcluster/EtcdCluster");
         ensure!(said.contains(&format!("wrote {}\n", generator.display())), "{said}");
-        Ok(folder)
+        Ok(directory)
     };
     match PLUGINS.get_or_init(|| install().map_err(|error| format!("{error:#}"))) {
-        Ok(folder) => Ok(folder.path()),
+        Ok(directory) => Ok(directory.path()),
         Err(error) => anyhow::bail!("{error}"),
     }
 }
 
 fn kpt(clusters: &Clusters) -> Result<()> {
-    let folder = package_of(&clusters.to_text("config.kubernetes.io/local-config", "true"))?;
-    let stream = stdout(&kpt_render(folder.path(), &["--output", "unwrap"])?)?;
+    let directory = package_of(&clusters.to_text("config.kubernetes.io/local-config", "true"))?;
+    let stream = stdout(&kpt_render(directory.path(), &["--output", "unwrap"])?)?;
     let mut found = objects(&stream)?;
     for (name, _) in found.clone() {
         if name.starts_with("Kptfile ") || name.starts_with("EtcdCluster ") {
@@ -453,7 +455,7 @@ fn bases_and_overlays() -> Result<()> {
             "resources: [../base]\ntransformers: [render.yaml]\n",
         ),
     ] {
-        let folder = folder(&[
+        let directory = directory(&[
             ("base/kustomization.yaml", base),
             ("base/page.yaml", FOREIGN),
             ("base/generator.yaml", &generator),
@@ -466,7 +468,7 @@ fn bases_and_overlays() -> Result<()> {
                 &overlay.replace("../base/generator", "generator"),
             ),
         ])?;
-        let found = build(&folder.path().join("overlay")).with_context(|| format!("{base}{overlay}"))?;
+        let found = build(&directory.path().join("overlay")).with_context(|| format!("{base}{overlay}"))?;
         same_objects(&expected, &objects(&found)?)?;
     }
     Ok(())
@@ -474,7 +476,7 @@ fn bases_and_overlays() -> Result<()> {
 
 /// A base and its overlays patch the values, before anything is rendered from them.
 fn patched_generator() -> Result<()> {
-    let folder = folder(&[
+    let directory = directory(&[
         ("base/kustomization.yaml", "resources: [etcd.yaml]\n"),
         (
             "base/etcd.yaml",
@@ -488,12 +490,12 @@ fn patched_generator() -> Result<()> {
         ("overlay/kustomization.yaml", "generators: [../values]\n"),
     ])?;
     let expected = expected(&rendered("replicas: 5\nstorage: {data: {size: 4Gi}}\n")?)?;
-    same_objects(&expected, &objects(&build(&folder.path().join("overlay"))?)?)
+    same_objects(&expected, &objects(&build(&directory.path().join("overlay"))?)?)
 }
 
 /// What Kustomize renames and moves before the transformer runs is rendered under its new name.
 fn names_and_namespaces() -> Result<()> {
-    let folder = folder(&[
+    let directory = directory(&[
         (
             "kustomization.yaml",
             "resources: [etcd.yaml]\ntransformers: [render.yaml]\nnamespace: north\nnamePrefix: big-\nnameSuffix: -a\n",
@@ -502,7 +504,7 @@ fn names_and_namespaces() -> Result<()> {
         ("render.yaml", RENDER),
     ])?;
     let rendering = render("big-orders-a", "north", "").map_err(|problems| anyhow::anyhow!("{problems:#?}"))?;
-    same_objects(&expected(&rendering)?, &objects(&build(folder.path())?)?)
+    same_objects(&expected(&rendering)?, &objects(&build(directory.path())?)?)
 }
 
 /// A validator accepts what was rendered from the same values, and refuses what was renamed or moved afterwards, or was
@@ -514,7 +516,7 @@ fn validator() -> Result<()> {
     );
     let generator = cluster(&run_by(FUNCTION), "spec: {replicas: 5}\n");
     let check = |kustomization: &str| -> Result<Output> {
-        let folder = folder(&[
+        let directory = directory(&[
             (
                 "kustomization.yaml",
                 &format!("resources: [page.yaml]\nvalidators: [validator.yaml]\n{kustomization}"),
@@ -523,7 +525,7 @@ fn validator() -> Result<()> {
             ("etcd.yaml", &generator),
             ("validator.yaml", &validator),
         ])?;
-        kustomize(folder.path())
+        kustomize(directory.path())
     };
     let good = stdout(&check("generators: [etcd.yaml]\n")?)?;
     same_objects(&with_foreign(&rendered("replicas: 5")?)?, &objects(&good)?)?;
@@ -553,7 +555,7 @@ spec:
   pod:
     extraVolumes: [{name: motd, configMap: {name: motd}}]
 ";
-    let folder = folder(&[
+    let directory = directory(&[
         (
             "kustomization.yaml",
             "generators: [etcd.yaml]\nvalidators: [validator.yaml]\n",
@@ -564,7 +566,7 @@ spec:
             &cluster(&run_by("exec: {path: rutter, args: [krm, --validate]}"), spec),
         ),
     ])?;
-    let found = objects(&build(folder.path())?)?;
+    let found = objects(&build(directory.path())?)?;
     let hashed = found
         .keys()
         .find_map(|key| key.strip_prefix("ConfigMap \"shop\"/\"motd-"));
@@ -577,22 +579,22 @@ spec:
 /// Kustomize before 5.7 gives no arguments; the function is one word then.
 fn wrapper() -> Result<()> {
     let wrapper = format!("exec: {{path: {}/rutter-krm}}", plugins()?.display());
-    let folder = folder(&[
+    let directory = directory(&[
         ("kustomization.yaml", "generators: [etcd.yaml]\n"),
         ("etcd.yaml", &cluster(&run_by(&wrapper), "spec: {}\n")),
     ])?;
-    same_objects(&expected(&rendered("")?)?, &objects(&build(folder.path())?)?)
+    same_objects(&expected(&rendered("")?)?, &objects(&build(directory.path())?)?)
 }
 
 /// The component is the function as it is, for those who have wasmtime.
 fn wasmtime() -> Result<()> {
     let component = artifact("etcd.wasm")?.canonicalize()?;
     let function = format!("exec: {{path: wasmtime, args: [run, {}, krm]}}", component.display());
-    let folder = folder(&[
+    let directory = directory(&[
         ("kustomization.yaml", "generators: [etcd.yaml]\n"),
         ("etcd.yaml", &cluster(&run_by(&function), "spec: {}\n")),
     ])?;
-    same_objects(&expected(&rendered("")?)?, &objects(&build(folder.path())?)?)
+    same_objects(&expected(&rendered("")?)?, &objects(&build(directory.path())?)?)
 }
 
 /// Broken input, and what the refusal says of it.
@@ -612,12 +614,12 @@ const REFUSED: [(&str, &str); 5] = [
 
 fn refused() -> Result<()> {
     let build = |etcd: &str, render: &str| -> Result<Output> {
-        let folder = folder(&[
+        let directory = directory(&[
             ("kustomization.yaml", render),
             ("etcd.yaml", etcd),
             ("render.yaml", RENDER),
         ])?;
-        kustomize(folder.path())
+        kustomize(directory.path())
     };
     let (as_generator, as_transformer) = (
         "generators: [etcd.yaml]\n",
@@ -665,14 +667,14 @@ fn head(text: &str) -> String {
 fn configured_twice() -> Result<()> {
     let patch =
         "patches:\n- target: {kind: EtcdCluster}\n  patch: |\n    - {op: replace, path: /spec/replicas, value: 5}\n";
-    let folder = folder(&[
+    let directory = directory(&[
         (
             "kustomization.yaml",
             &format!("resources: [etcd.yaml]\ntransformers: [etcd.yaml]\n{patch}"),
         ),
         ("etcd.yaml", &cluster(&run_by(FUNCTION), "spec: {replicas: 3}\n")),
     ])?;
-    let refusal = refusal(&kustomize(folder.path())?)?;
+    let refusal = refusal(&kustomize(directory.path())?)?;
     ensure!(refusal.contains("have other values"), "{refusal}");
     Ok(())
 }
@@ -684,19 +686,19 @@ fn forgotten() -> Result<()> {
         ("generators: [generator.yaml]\n", 0),
         ("resources: [etcd.yaml]\ntransformers: [render.yaml]\n", 1),
     ] {
-        let folder = folder(&[
+        let directory = directory(&[
             ("kustomization.yaml", kustomization),
             ("etcd.yaml", &cluster("", "spec: {}\n")),
             ("generator.yaml", &cluster(&run_by(FUNCTION), "spec: {}\n")),
             ("render.yaml", RENDER),
         ])?;
         let mut command = host("kustomize")?;
-        let refusal = refusal(&run(command.arg("build").arg(folder.path()))?)?;
+        let refusal = refusal(&run(command.arg("build").arg(directory.path()))?)?;
         ensure!(refusal.contains("external plugins disabled"), "{refusal}");
         let mut command = host("kustomize")?;
         let built = stdout(&run(command
             .args(["build", "--enable-alpha-plugins"])
-            .arg(folder.path()))?)?;
+            .arg(directory.path()))?)?;
         let objects = documents(&built)?;
         ensure!(objects.len() == left, "{built}");
         ensure!(objects.iter().all(|object| kind(object) == "EtcdCluster"), "{built}");
@@ -712,7 +714,7 @@ fn kubectl_refused() -> Result<()> {
         } else {
             expected
         };
-        let built = folder(&[
+        let built = directory(&[
             ("kustomization.yaml", "generators: [etcd.yaml]\n"),
             ("etcd.yaml", &object),
         ])?;
@@ -724,7 +726,7 @@ fn kubectl_refused() -> Result<()> {
         );
     }
     // As a transformer it would lose all other resources.
-    let built = folder(&[
+    let built = directory(&[
         (
             "kustomization.yaml",
             "resources: [page.yaml]\ntransformers: [etcd.yaml]\n",
@@ -735,7 +737,7 @@ fn kubectl_refused() -> Result<()> {
     let said = refusal(&kubectl_build(built.path())?)?;
     ensure!(said.contains("list the object under `generators:`"), "{said}");
     for (spec, expected) in REFUSED {
-        let built = folder(&[
+        let built = directory(&[
             ("kustomization.yaml", "generators: [etcd.yaml]\n"),
             ("etcd.yaml", &cluster("", spec)),
         ])?;
@@ -771,7 +773,7 @@ fn definition() -> Result<()> {
 fn find_kpt() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
-        .map(|folder| folder.join("kpt"))
+        .map(|directory| directory.join("kpt"))
         .find(|path| path.is_file())
 }
 
@@ -797,28 +799,28 @@ fn package(spec: &str) -> Result<tempfile::TempDir> {
 }
 
 fn package_of(clusters: &str) -> Result<tempfile::TempDir> {
-    folder(&[("Kptfile", KPTFILE), ("etcd.yaml", clusters), ("page.yaml", FOREIGN)])
+    directory(&[("Kptfile", KPTFILE), ("etcd.yaml", clusters), ("page.yaml", FOREIGN)])
 }
 
-fn kpt_render(folder: &Path, args: &[&str]) -> Result<Output> {
+fn kpt_render(directory: &Path, args: &[&str]) -> Result<Output> {
     run(host("kpt")?
         .args(["fn", "render", "--allow-exec"])
-        .arg(folder)
+        .arg(directory)
         .args(args))
 }
 
 /// The files of a package, by name, those of the namespace included.
-fn files(folder: &Path) -> Result<BTreeMap<String, String>> {
-    let mut all = files_of(folder)?;
-    if folder.join("shop").is_dir() {
+fn files(directory: &Path) -> Result<BTreeMap<String, String>> {
+    let mut all = files_of(directory)?;
+    if directory.join("shop").is_dir() {
         let moved = |(name, text)| (format!("shop/{name}"), text);
-        all.extend(files_of(&folder.join("shop"))?.into_iter().map(moved));
+        all.extend(files_of(&directory.join("shop"))?.into_iter().map(moved));
     }
     Ok(all)
 }
 
-fn files_of(folder: &Path) -> Result<BTreeMap<String, String>> {
-    let entries = fs::read_dir(folder)?.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_file()));
+fn files_of(directory: &Path) -> Result<BTreeMap<String, String>> {
+    let entries = fs::read_dir(directory)?.filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().is_file()));
     let file = |entry: std::io::Result<fs::DirEntry>| {
         let entry = entry?;
         Ok((
@@ -831,9 +833,9 @@ fn files_of(folder: &Path) -> Result<BTreeMap<String, String>> {
 
 /// What is in a file stays, a second render changes nothing, and one of other values changes what it must in place.
 fn kpt_idempotent() -> Result<()> {
-    let folder = package("spec: {replicas: 3} # three\n")?;
-    stdout(&kpt_render(folder.path(), &[])?)?;
-    let first = files(folder.path())?;
+    let directory = package("spec: {replicas: 3} # three\n")?;
+    stdout(&kpt_render(directory.path(), &[])?)?;
+    let first = files(directory.path())?;
     ensure!(first.contains_key("shop/statefulset_orders.yaml"), "{:?}", first.keys());
     same("page.yaml", FOREIGN, &first["page.yaml"])?;
     same(
@@ -841,17 +843,20 @@ fn kpt_idempotent() -> Result<()> {
         &cluster(LOCAL, "spec: {replicas: 3} # three\n"),
         &first["etcd.yaml"],
     )?;
-    stdout(&kpt_render(folder.path(), &[])?)?;
-    let second = files(folder.path())?;
+    stdout(&kpt_render(directory.path(), &[])?)?;
+    let second = files(directory.path())?;
     ensure!(first == second, "the second render changed something");
 
     fs::rename(
-        folder.path().join("shop/statefulset_orders.yaml"),
-        folder.path().join("set.yaml"),
+        directory.path().join("shop/statefulset_orders.yaml"),
+        directory.path().join("set.yaml"),
     )?;
-    fs::write(folder.path().join("etcd.yaml"), cluster(LOCAL, "spec: {replicas: 5}\n"))?;
-    stdout(&kpt_render(folder.path(), &[])?)?;
-    let third = files(folder.path())?;
+    fs::write(
+        directory.path().join("etcd.yaml"),
+        cluster(LOCAL, "spec: {replicas: 5}\n"),
+    )?;
+    stdout(&kpt_render(directory.path(), &[])?)?;
+    let third = files(directory.path())?;
     ensure!(
         !third.contains_key("shop/statefulset_orders.yaml"),
         "{:?}",
@@ -864,19 +869,19 @@ fn kpt_idempotent() -> Result<()> {
 /// `copy comments`, `exec-function-with-args`, `fnresult-fn-success`.
 fn kpt_comments_and_results() -> Result<()> {
     let commented = "# Above\napiVersion: v1\nkind: ConfigMap\nmetadata: # beside\n  name: commented\ndata:\n  b: \"2\" # wide\n  a: '1'\n";
-    let folder = package("spec: {replicas: 4}\n")?;
-    fs::write(folder.path().join("commented.yaml"), commented)?;
-    let results = folder.path().join("results");
+    let directory = package("spec: {replicas: 4}\n")?;
+    fs::write(directory.path().join("commented.yaml"), commented)?;
+    let results = directory.path().join("results");
     let mut command = host("kpt")?;
     command
         .args(["fn", "eval", "--exec", "rutter krm", "--results-dir"])
         .arg(&results)
-        .arg(folder.path());
+        .arg(directory.path());
     stdout(&run(&mut command)?)?;
     same(
         "commented.yaml",
         commented,
-        &fs::read_to_string(folder.path().join("commented.yaml"))?,
+        &fs::read_to_string(directory.path().join("commented.yaml"))?,
     )?;
     let results: Value = serde_yaml::from_str(&fs::read_to_string(results.join("results.yaml"))?)?;
     let result = &results["items"][0]["results"][0];
@@ -890,33 +895,33 @@ fn kpt_comments_and_results() -> Result<()> {
 /// `fnresult-fn-failure`: nothing is written, and the person sees the value.
 fn kpt_refused() -> Result<()> {
     for (spec, expected) in REFUSED {
-        let folder = package(spec)?;
-        let before = files(folder.path())?;
-        let refusal = refusal(&kpt_render(folder.path(), &["--truncate-output=false"])?)?;
+        let directory = package(spec)?;
+        let before = files(directory.path())?;
+        let refusal = refusal(&kpt_render(directory.path(), &["--truncate-output=false"])?)?;
         ensure!(refusal.contains(expected), "{expected:?} is missing in\n{refusal}");
-        ensure!(files(folder.path())? == before, "the package changed");
+        ensure!(files(directory.path())? == before, "the package changed");
     }
     for (object, expected) in broken(LOCAL) {
-        let folder = package_of(&object)?;
-        let before = files(folder.path())?;
-        let refusal = refusal(&kpt_render(folder.path(), &["--truncate-output=false"])?)?;
+        let directory = package_of(&object)?;
+        let before = files(directory.path())?;
+        let refusal = refusal(&kpt_render(directory.path(), &["--truncate-output=false"])?)?;
         ensure!(
             refusal.contains(expected),
             "{expected:?} is missing in\n{}",
             head(&refusal)
         );
-        ensure!(files(folder.path())? == before, "the package changed");
+        ensure!(files(directory.path())? == before, "the package changed");
     }
-    let folder = package("spec: {}\n")?;
-    fs::write(folder.path().join("again.yaml"), cluster(LOCAL, "spec: {}\n"))?;
-    let refusal = refusal(&kpt_render(folder.path(), &["--truncate-output=false"])?)?;
+    let directory = package("spec: {}\n")?;
+    fs::write(directory.path().join("again.yaml"), cluster(LOCAL, "spec: {}\n"))?;
+    let refusal = refusal(&kpt_render(directory.path(), &["--truncate-output=false"])?)?;
     ensure!(refusal.contains("is rendered for another object"), "{refusal}");
     Ok(())
 }
 
 /// `validator-mutates-resources`, and a package that was not rendered.
 fn kpt_validator() -> Result<()> {
-    let folder = package("spec: {}\n")?;
+    let directory = package("spec: {}\n")?;
     let eval = || -> Result<Output> {
         let mut command = host("kpt")?;
         run(command
@@ -927,15 +932,15 @@ fn kpt_validator() -> Result<()> {
                 "--exec",
                 "rutter krm --validate",
             ])
-            .arg(folder.path()))
+            .arg(directory.path()))
     };
-    let before = files(folder.path())?;
+    let before = files(directory.path())?;
     let refusal = refusal(&eval()?)?;
     ensure!(refusal.contains("error[not-rendered]"), "{refusal}");
-    ensure!(files(folder.path())? == before, "the package changed");
-    stdout(&kpt_render(folder.path(), &[])?)?;
-    let rendered = files(folder.path())?;
+    ensure!(files(directory.path())? == before, "the package changed");
+    stdout(&kpt_render(directory.path(), &[])?)?;
+    let rendered = files(directory.path())?;
     stdout(&eval()?)?;
-    ensure!(files(folder.path())? == rendered, "the package changed");
+    ensure!(files(directory.path())? == rendered, "the package changed");
     Ok(())
 }

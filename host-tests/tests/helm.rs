@@ -113,22 +113,22 @@ fn main() -> Result<()> {
 }
 
 /// Helm, with the plugins and the command of this checkout, and nothing of the user's.
-fn helm(version: Helm, folder: &Path) -> Result<Command> {
+fn helm(version: Helm, directory: &Path) -> Result<Command> {
     let rutter = artifact("rutter")?.canonicalize()?;
     let mut path = vec![rutter.parent().context("dist")?.to_path_buf()];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     // Helm 3 does not know what stands in a plugin of Helm 4.
     let plugins = match version {
-        Helm::V3 => folder.join("plugins"),
+        Helm::V3 => directory.join("plugins"),
         Helm::V4 => root().join("plugins/helm").canonicalize()?,
     };
     let mut helm = Command::new(version.program());
     helm.env("PATH", std::env::join_paths(path)?)
         .env("HELM_PLUGINS", plugins)
-        .env("HELM_CACHE_HOME", folder.join("cache"))
-        .env("HELM_CONFIG_HOME", folder.join("config"))
-        .env("HELM_DATA_HOME", folder.join("data"))
-        .env("KUBECONFIG", folder.join("kubeconfig"));
+        .env("HELM_CACHE_HOME", directory.join("cache"))
+        .env("HELM_CONFIG_HOME", directory.join("config"))
+        .env("HELM_DATA_HOME", directory.join("data"))
+        .env("KUBECONFIG", directory.join("kubeconfig"));
     Ok(helm)
 }
 
@@ -139,12 +139,12 @@ fn run(command: &mut Command) -> Result<Output> {
 }
 
 /// Renders with the post-renderer, and gives what Helm prints if it succeeds.
-fn template(version: Helm, folder: &Path, chart: &Path, args: &[&str]) -> Result<String> {
-    template_as("orders", version, folder, chart, args)
+fn template(version: Helm, directory: &Path, chart: &Path, args: &[&str]) -> Result<String> {
+    template_as("orders", version, directory, chart, args)
 }
 
-fn template_as(release: &str, version: Helm, folder: &Path, chart: &Path, args: &[&str]) -> Result<String> {
-    let mut helm = helm(version, folder)?;
+fn template_as(release: &str, version: Helm, directory: &Path, chart: &Path, args: &[&str]) -> Result<String> {
+    let mut helm = helm(version, directory)?;
     helm.args(["template", release]).arg(chart);
     let output = run(helm
         .args(["--namespace", "shop"])
@@ -169,9 +169,9 @@ fn chart() -> PathBuf {
     root().join("chart")
 }
 
-/// A chart of these files in `folder`.
-fn write_chart(folder: &Path, name: &str, dependencies: &Value, files: &[(&str, &str)]) -> Result<PathBuf> {
-    let chart = folder.join(name);
+/// A chart of these files in `directory`.
+fn write_chart(directory: &Path, name: &str, dependencies: &Value, files: &[(&str, &str)]) -> Result<PathBuf> {
+    let chart = directory.join(name);
     fs::create_dir_all(chart.join("templates"))?;
     let about = json!({"apiVersion": "v2", "name": name, "version": "0.1.0", "dependencies": dependencies});
     fs::write(chart.join("Chart.yaml"), about.to_string())?;
@@ -229,12 +229,12 @@ fn same_texts(expected: &BTreeSet<String>, found: &BTreeSet<String>) -> Result<(
 
 /// Helm hands values on, and what comes back, unchanged, and finds nothing to complain about.
 fn template_of_case(version: Helm, values: &str, rendering: &Rendering) -> Result<Agreement> {
-    let folder = tempfile::tempdir()?;
-    let file = folder.path().join("values.yaml");
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("values.yaml");
     fs::write(&file, values)?;
     let file = file.to_str().context("a path")?;
     // A release that is called as the chart is gives the cluster that name alone, for which the examples are.
-    let stream = template_as("etcd", version, folder.path(), &chart(), &["-f", file])?;
+    let stream = template_as("etcd", version, directory.path(), &chart(), &["-f", file])?;
     let expected = texts_of(rendering);
     ensure!(objects(&expected)? == objects(&texts(&stream))?, "the objects differ");
     // Helm sorts the keys of values, and the package leaves those of extra manifests as they are.
@@ -247,7 +247,7 @@ fn template_of_case(version: Helm, values: &str, rendering: &Rendering) -> Resul
     for line in stream.lines().filter(|line| line.starts_with("# Source: ")) {
         same("the source", "# Source: etcd/templates/etcd-cluster.yaml", line)?;
     }
-    let mut helm = helm(version, folder.path())?;
+    let mut helm = helm(version, directory.path())?;
     let lint = run(helm.args(["lint", "--strict", "-f", file]).arg(chart()))?;
     ensure!(lint.status.success(), "{}", String::from_utf8_lossy(&lint.stdout));
     Ok(agreement)
@@ -266,18 +266,18 @@ fn chart_versions() -> Result<()> {
 
 /// A reader who takes the comment signs away has the defaults, and renders what nothing renders.
 fn uncommented_defaults(version: Helm) -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     let values = fs::read_to_string(chart().join("values.yaml"))?;
     let uncommented: String = values
         .lines()
         .map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line)))
         .skip(1)
         .collect();
-    let file = folder.path().join("values.yaml");
+    let file = directory.path().join("values.yaml");
     fs::write(&file, uncommented)?;
     let stream = template(
         version,
-        folder.path(),
+        directory.path(),
         &chart(),
         &["-f", file.to_str().context("a path")?],
     )?;
@@ -297,14 +297,14 @@ data:
 
 /// What is not the package's comes out as Helm prints it without a post-renderer, but for Helm's own changes.
 fn foreign(version: Helm) -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     let chart = write_chart(
-        folder.path(),
+        directory.path(),
         "foreign",
         &json!([]),
         &[("templates/page.yaml", FOREIGN)],
     )?;
-    let stream = template(version, folder.path(), &chart, &[])?;
+    let stream = template(version, directory.path(), &chart, &[])?;
     same_texts(&texts(FOREIGN), &texts(&stream))
 }
 
@@ -319,15 +319,15 @@ metadata:
 
 /// A chart need not be ours to hold clusters, and hooks stay hooks.
 fn hooks_and_clusters_of_other_charts(version: Helm) -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     let clusters = fs::read_to_string(root().join("examples/two-clusters.yaml"))?;
     let files = [
         ("templates/clusters.yaml", clusters.as_str()),
         ("templates/hook.yaml", HOOK),
         ("templates/page.yaml", FOREIGN),
     ];
-    let chart = write_chart(folder.path(), "shop", &json!([]), &files)?;
-    let stream = template(version, folder.path(), &chart, &[])?;
+    let chart = write_chart(directory.path(), "shop", &json!([]), &files)?;
+    let stream = template(version, directory.path(), &chart, &[])?;
     let mut expected = texts(HOOK);
     expected.extend(texts(FOREIGN));
     let own: Vec<Value> = documents(&clusters)?;
@@ -337,14 +337,14 @@ fn hooks_and_clusters_of_other_charts(version: Helm) -> Result<()> {
     }
     same_texts(&expected, &texts(&stream))?;
     matrix::record(version.name(), "example-two-clusters", Agreement::Bytes)?;
-    let without_hooks = template(version, folder.path(), &chart, &["--no-hooks"])?;
+    let without_hooks = template(version, directory.path(), &chart, &["--no-hooks"])?;
     ensure!(!without_hooks.contains("kind: Pod\n"), "the hook is no hook any more");
     Ok(())
 }
 
 /// A chart that depends on ours twice, under two names, with values for both and for all charts.
 fn umbrella(version: Helm) -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     let dependency = |alias: &str| json!({"name": "etcd", "version": "0.1.0", "alias": alias, "condition": format!("{alias}.enabled")});
     let values = "\
 global: {region: north}
@@ -354,7 +354,7 @@ unused: {enabled: false}
 ";
     let dependencies = json!([dependency("events"), dependency("leases"), dependency("unused")]);
     let chart = write_chart(
-        folder.path(),
+        directory.path(),
         "umbrella",
         &dependencies,
         &[("values.yaml", values), ("templates/page.yaml", FOREIGN)],
@@ -363,11 +363,11 @@ unused: {enabled: false}
     let mut expected = texts(FOREIGN);
     expected.extend(rendered("orders-events", "replicas: 1")?);
     expected.extend(rendered("orders-leases", "storage: {data: {size: 4Gi}}")?);
-    let stream = template(version, folder.path(), &chart, &[])?;
+    let stream = template(version, directory.path(), &chart, &[])?;
     same_texts(&expected, &texts(&stream))?;
     let only = template(
         version,
-        folder.path(),
+        directory.path(),
         &chart,
         &["--show-only", "charts/events/templates/etcd-cluster.yaml"],
     )?;
@@ -377,9 +377,9 @@ unused: {enabled: false}
 /// Helm calls the post-renderer for a chart that renders nothing, too. The defaults are not what was asked for; that
 /// Helm refuses to print nothing is its own rule.
 fn nothing(version: Helm) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let chart = write_chart(folder.path(), "nothing", &json!([]), &[])?;
-    let mut helm = helm(version, folder.path())?;
+    let directory = tempfile::tempdir()?;
+    let chart = write_chart(directory.path(), "nothing", &json!([]), &[])?;
+    let mut helm = helm(version, directory.path())?;
     helm.args(["template", "x"]).args(version.post_renderer()).arg(chart);
     let output = run(&mut helm)?;
     match version {
@@ -394,7 +394,7 @@ fn nothing(version: Helm) -> Result<()> {
 
 /// Helm itself refuses what the schema refuses, whoever renders, and names the value.
 fn refused_by_the_schema(version: Helm) -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     for (set, expected) in [
         ("replcas=3", "additional properties 'replcas' not allowed"),
         ("storage.data.sise=1Gi", "at '/storage/data'"),
@@ -402,7 +402,7 @@ fn refused_by_the_schema(version: Helm) -> Result<()> {
         ("version=3.1", "at '/version'"),
     ] {
         for verb in version.without_cluster(&["template", "install", "lint"]) {
-            let mut helm = helm(version, folder.path())?;
+            let mut helm = helm(version, directory.path())?;
             helm.arg(verb);
             if verb == "lint" {
                 helm.arg(chart());
@@ -423,10 +423,10 @@ fn refused_by_the_schema(version: Helm) -> Result<()> {
 
 /// What only the package knows ends Helm as well. Helm 4 keeps to itself what a plugin says; the log file has it.
 fn refused_by_the_post_renderer(version: Helm) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let log = folder.path().join("log");
+    let directory = tempfile::tempdir()?;
+    let log = directory.path().join("log");
     for verb in version.without_cluster(&["template", "install"]) {
-        let mut helm = helm(version, folder.path())?;
+        let mut helm = helm(version, directory.path())?;
         helm.args([verb, "orders"])
             .arg(chart())
             .args(version.post_renderer())
@@ -466,8 +466,8 @@ fn post_render(stream: &[u8]) -> Result<Output> {
 
 /// `rutter plugin install helm` makes a plugin that Helm 4 takes, once, and leaves alone what is somebody else's.
 fn plugin_install() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let plugins = folder.path().join("plugins");
+    let directory = tempfile::tempdir()?;
+    let plugins = directory.path().join("plugins");
     let install = || -> Result<Output> {
         let mut rutter = Command::new(artifact("rutter")?);
         Ok(rutter
@@ -480,7 +480,7 @@ fn plugin_install() -> Result<()> {
     let said = String::from_utf8(said.stdout)?;
     let file = plugins.join("rutter/plugin.yaml");
     ensure!(said.starts_with(&format!("wrote {}\n", file.display())), "{said}");
-    let mut command = helm(Helm::V4, folder.path())?;
+    let mut command = helm(Helm::V4, directory.path())?;
     command
         .args(["template", "orders"])
         .arg(chart())
@@ -502,8 +502,8 @@ fn plugin_install() -> Result<()> {
 
 /// On a terminal the person sees what Helm 4 swallows. `script` gives Helm a terminal of its own.
 fn terminal() -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let helm = helm(Helm::V4, folder.path())?;
+    let directory = tempfile::tempdir()?;
+    let helm = helm(Helm::V4, directory.path())?;
     let mut script = Command::new("script");
     for (name, value) in helm.get_envs() {
         script.env(name, value.unwrap_or_default());
@@ -591,14 +591,14 @@ fn large_and_cut_streams() -> Result<()> {
 /// Without the post-renderer Helm prints the `EtcdCluster`, which no cluster knows: an install fails before anything
 /// is created, objects of other charts and hooks included.
 fn forgotten_post_renderer(version: Helm) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let mut command = helm(version, folder.path())?;
+    let directory = tempfile::tempdir()?;
+    let mut command = helm(version, directory.path())?;
     let output = run(command.args(["template", "orders"]).arg(chart()))?;
     let objects = documents(&String::from_utf8(output.stdout)?)?;
     ensure!(objects.len() == 1 && kind(&objects[0]) == "EtcdCluster", "{objects:?}");
 
     let umbrella = write_chart(
-        folder.path(),
+        directory.path(),
         "umbrella",
         &json!([{"name": "etcd", "version": "0.1.0"}]),
         &[("templates/page.yaml", FOREIGN), ("templates/hook.yaml", HOOK)],
@@ -606,7 +606,7 @@ fn forgotten_post_renderer(version: Helm) -> Result<()> {
     hold(&umbrella)?;
     let (server, requests) = api_server()?;
     for verb in [&["install"][..], &["upgrade", "--install"]] {
-        let mut helm = helm(version, folder.path())?;
+        let mut helm = helm(version, directory.path())?;
         helm.args(verb)
             .arg("orders")
             .arg(&umbrella)

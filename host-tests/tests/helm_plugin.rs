@@ -1,6 +1,6 @@
 //! The module in the real Helm 4, which runs it in process: every case as `helm etcd`, and the post-renderer.
 //!
-//! The first call compiles the module, for some seconds; all others of a run find it in Helm's cache.
+//! The first call compiles the module, which takes some seconds. Helm's cache has it for all other calls of a run.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
-use host_tests::{COMMAND_LINES, Case, Outcome, artifact, data, diagnostics, feed, root, same, trials};
+use host_tests::{COMMAND_LINES, Case, RouteOutput, artifact, data, diagnostics, feed, root, same, trials};
 use libtest_mimic::{Arguments, Trial};
 use rutter::command::{self, Invocation};
 use tempfile::TempDir;
 use wasmparser::{Parser, Payload};
 
-/// The folders below `dist/helm/`.
+/// The directories below `dist/helm/`.
 const PLUGINS: [&str; 2] = ["etcd", "etcd-post-renderer"];
 
 type Test = fn(&Path) -> Result<()>;
@@ -24,12 +24,12 @@ type Test = fn(&Path) -> Result<()>;
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
     let home = Arc::new(home()?);
-    let folder = Arc::clone(&home);
-    let mut all = trials("helm-plugin", move |case| case_by_helm(folder.path(), case))?;
+    let directory = Arc::clone(&home);
+    let mut all = trials("helm-plugin", move |case| case_by_helm(directory.path(), case))?;
     for args in COMMAND_LINES {
-        let folder = Arc::clone(&home);
+        let directory = Arc::clone(&home);
         let name = format!("helm-plugin::command-line::{}", args.join(" "));
-        all.push(Trial::test(name, move || Ok(command_line(folder.path(), args)?)));
+        all.push(Trial::test(name, move || Ok(command_line(directory.path(), args)?)));
     }
     let others: [(&str, Test); 6] = [
         ("namespaces", namespaces),
@@ -40,55 +40,56 @@ fn main() -> Result<()> {
         ("imports", imports),
     ];
     for (name, test) in others {
-        let folder = Arc::clone(&home);
+        let directory = Arc::clone(&home);
         all.push(Trial::test(format!("helm-plugin::{name}"), move || {
-            Ok(test(folder.path())?)
+            Ok(test(directory.path())?)
         }));
     }
     let conclusion = libtest_mimic::run(&arguments, all);
-    // `exit` drops nothing, and the folder holds a compiled module.
+    // `exit` drops nothing, and the directory contains a compiled module.
     if let Some(home) = Arc::into_inner(home) {
         home.close()?;
     }
     conclusion.exit()
 }
 
-/// A folder for all that Helm keeps, with the built plugins installed as a user would.
+/// Creates a directory for all of Helm's data, with the built plugins installed as by a user.
 fn home() -> Result<TempDir> {
     let home = tempfile::tempdir()?;
     for plugin in PLUGINS {
         let module = artifact(&format!("helm/{plugin}/plugin.wasm"))?.canonicalize()?;
         let output = helm(home.path())
             .args(["plugin", "install"])
-            .arg(module.parent().context("the plugin's folder")?)
+            .arg(module.parent().context("the plugin's directory")?)
             .output()
             .context("the helm command: `cargo xtask test` installs it")?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    // Compiled before the first trial: those run at once, and each would compile the module again.
+    // Compile before the first trial: trials run in parallel, and each would compile the module again.
     let output = helm(home.path()).args(["etcd", "--version"]).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(home)
 }
 
-/// Helm, with nothing of the user's. It installs plugins into its data, whatever `HELM_PLUGINS` says, and looks for them there.
+/// Returns a Helm command without the user's data. Helm installs plugins into its data directory, whatever
+/// `HELM_PLUGINS` is, and looks for them there.
 fn helm(home: &Path) -> Command {
     let mut helm = Command::new("helm");
-    for (variable, folder) in [
+    for (variable, directory) in [
         ("HELM_PLUGINS", "data/plugins"),
         ("HELM_CACHE_HOME", "cache"),
         ("HELM_CONFIG_HOME", "config"),
         ("HELM_DATA_HOME", "data"),
         ("KUBECONFIG", "kubeconfig"),
     ] {
-        helm.env(variable, home.join(folder));
+        helm.env(variable, home.join(directory));
     }
     helm.env_remove("HELM_NAMESPACE");
     helm
 }
 
-/// What the plugin wrote to standard error, and what Helm says of it, if it failed.
-fn by_whom(stderr: &str) -> (String, Option<&str>) {
+/// Splits standard error into the plugin's output and Helm's error about it, if it failed.
+fn split_stderr(stderr: &str) -> (String, Option<&str>) {
     let mut plugins = String::new();
     let mut helms = None;
     for line in stderr.split_inclusive('\n') {
@@ -100,12 +101,12 @@ fn by_whom(stderr: &str) -> (String, Option<&str>) {
     (plugins, helms)
 }
 
-fn case_by_helm(home: &Path, case: &Case) -> Result<Outcome> {
+fn case_by_helm(home: &Path, case: &Case) -> Result<RouteOutput> {
     let output = feed(helm(home).args(["etcd", "render"]).args(&case.args), &case.input)?;
     let stderr = String::from_utf8(output.stderr)?;
-    let (stderr, error) = by_whom(&stderr);
+    let (stderr, error) = split_stderr(&stderr);
     ensure!(output.status.success() == error.is_none(), "{stderr}{error:?}");
-    Ok(Outcome {
+    Ok(RouteOutput {
         stdout: String::from_utf8(output.stdout)?,
         diagnostics: diagnostics(&stderr),
         status: output.status.code().context("an exit status")?,
@@ -121,20 +122,20 @@ fn expected(args: &[&str], namespace: &str, stdin: &[u8]) -> command::Outcome {
     command::run(&EtcdPackage, invocation, args, || Ok(stdin.to_vec()))
 }
 
-/// The module in Helm says what the package says as Rust. Helm knows only success and failure.
+/// Checks that the module in Helm prints the same as the package in Rust. Helm has only success and failure.
 fn command_line(home: &Path, args: &[&str]) -> Result<()> {
     let expected = expected(args, "default", b"");
     let output = feed(helm(home).arg("etcd").args(args), b"")?;
     same("standard output", &expected.stdout, &String::from_utf8(output.stdout)?)?;
     let stderr = String::from_utf8(output.stderr)?;
-    let (stderr, error) = by_whom(&stderr);
+    let (stderr, error) = split_stderr(&stderr);
     same("standard error", &expected.stderr, &stderr)?;
     let reason = match expected.status {
         0 => None,
         1 => Some("the input is refused, as said above"),
         _ => Some("the command line is not understood, as said above"),
     };
-    ensure!(error == reason, "Helm says {error:?}");
+    ensure!(error == reason, "Helm prints {error:?}");
     ensure!(
         output.status.code() == Some(expected.status.min(1).into()),
         "{}",
@@ -143,7 +144,7 @@ fn command_line(home: &Path, args: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The namespace is Helm's: a flag wherever it stands, the environment, or the context.
+/// The namespace is Helm's: a flag at any position, the environment, or the context.
 fn namespaces(home: &Path) -> Result<()> {
     let contexts = home.join("contexts");
     let context = "\
@@ -171,7 +172,7 @@ clusters: [{name: a, cluster: {server: \"https://127.0.0.1:1\"}}]
     same("the context", &expected, &String::from_utf8(output.stdout)?)
 }
 
-/// A refusal ends Helm, too, and nothing is on standard output, whatever would have been rendered beside it.
+/// If the input is refused, Helm fails, and standard output is empty, whatever else would have been rendered.
 fn refusals(home: &Path) -> Result<()> {
     for input in [
         &b"replcas: 3\n"[..],
@@ -192,7 +193,7 @@ fn refusals(home: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The largest input fits into the memory that the plugin asks for, and a larger one is refused rather than a trap.
+/// The largest input fits into the memory that the plugin requests. A larger one is refused without a trap.
 fn large_input(home: &Path) -> Result<()> {
     let object = |size: usize| {
         let text = "x".repeat(size);
@@ -210,8 +211,8 @@ fn large_input(home: &Path) -> Result<()> {
     Ok(())
 }
 
-/// This Helm hands no manifests to a post-renderer that it runs in process. FIXME: once it does, what it makes of ours
-/// is to be compared as in helm.rs.
+/// This Helm passes no manifests to a post-renderer that it runs in process. FIXME: once it does, compare its output
+/// like in helm.rs.
 fn post_renderer(home: &Path) -> Result<()> {
     let output = helm(home)
         .args(["template", "orders"])
@@ -238,14 +239,14 @@ fn versions(_: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The module asks for what a list gives a reason for, and has an entry for each kind of plugin.
+/// Checks that a list gives reasons for the module's imports, and that it has an entry for each kind of plugin.
 fn imports(_: &Path) -> Result<()> {
     let list = data("plugin-imports.txt")?;
     let mut listed = BTreeSet::new();
     for line in list.lines().filter(|line| !line.starts_with('#')) {
         let (import, _reason) = line
             .split_once(" - ")
-            .context("an import needs a reason, behind ` - `")?;
+            .context("an import requires a reason, after ` - `")?;
         listed.insert(import.to_owned());
     }
     let (mut imports, mut exports) = (BTreeSet::new(), BTreeSet::new());

@@ -1,5 +1,4 @@
-//! Hostile input, and input that was damaged on its way, through the package as Rust. `hostile_hosts.rs` has the same
-//! through what is built.
+//! Hostile and damaged input for the package in Rust. `hostile_hosts.rs` does the same with the build output.
 
 use std::ffi::OsString;
 use std::fs;
@@ -17,7 +16,7 @@ use rutter_helm_plugin::{cli, post_renderer};
 use serde_json::json;
 use serde_yaml::Value;
 
-/// No document of a few megabytes takes longer, on a slow machine and without optimisation.
+/// The time limit for a document of a few megabytes, on a slow machine and without optimization.
 const LONGEST: Duration = Duration::from_secs(30);
 
 fn main() -> Result<()> {
@@ -57,7 +56,7 @@ fn main() -> Result<()> {
     libtest_mimic::run(&arguments, trials).exit()
 }
 
-/// A document does no harm, whatever it is taken for, and as values it is refused with this code.
+/// Checks that a document does no harm to any target, and that it is refused as values with this code.
 fn document(bytes: &[u8], code: Option<&str>) -> Result<()> {
     for target in TARGETS {
         let begin = Instant::now();
@@ -77,15 +76,15 @@ fn document(bytes: &[u8], code: Option<&str>) -> Result<()> {
     }
     ensure!(
         outcome.stderr.len() < 1 << 20,
-        "{} bytes say what is wrong",
+        "the errors have {} bytes",
         outcome.stderr.len()
     );
     Ok(())
 }
 
-/// What fuzzing found does no harm any more, and what it starts from never did.
+/// Checks that the corpus and the seeds do no harm.
 fn corpus(target: Target) -> Result<()> {
-    let (seeds, kept) = (target.seeds()?, target.kept()?);
+    let (seeds, kept) = (target.seeds()?, target.corpus()?);
     ensure!(!seeds.is_empty() && !kept.is_empty(), "there is nothing to try");
     for bytes in seeds.iter().chain(&kept) {
         let shown = || String::from_utf8_lossy(bytes).into_owned();
@@ -98,7 +97,7 @@ fn example() -> Result<Vec<u8>> {
     Ok(fs::read(root().join("examples/page-tls.yaml"))?)
 }
 
-/// What becomes of an example by an accident is rendered or refused, as a whole.
+/// Checks that a damaged example is either rendered or refused, as a whole.
 fn damaged(texts: impl Iterator<Item = Vec<u8>>) -> Result<()> {
     let target = Target::named("stream").context("a target")?;
     for text in texts {
@@ -108,7 +107,7 @@ fn damaged(texts: impl Iterator<Item = Vec<u8>>) -> Result<()> {
     Ok(())
 }
 
-/// Installed variables, each of which has all of another, are refused before they fill the memory.
+/// Installed variables that each contain another one twice are refused before they fill the memory.
 fn repeating_variables() -> Result<()> {
     let mut change = Change::named("foreign-variables")?;
     let variables: String = (1..2000)
@@ -117,7 +116,7 @@ fn repeating_variables() -> Result<()> {
     let first = format!("        env:\n        - {{name: V0, value: {}}}\n", "x".repeat(16_000));
     ensure!(change.from.contains("        env:\n"), "the case has no variables");
     change.from = change.from.replacen("        env:\n", &(first + &variables), 1);
-    let problems = change.plan().err().context("it is planned")?;
+    let problems = change.plan().err().context("there is a plan")?;
     ensure!(
         problems.iter().any(|problem| problem.message.contains("too long")),
         "{problems:?}"
@@ -125,7 +124,7 @@ fn repeating_variables() -> Result<()> {
     Ok(())
 }
 
-/// Policies that tell nine members apart are read in a time that grows with their number.
+/// Checks that the time for policies that select single members grows with their number.
 fn many_policies() -> Result<()> {
     let mut change = Change::named("policy-by-name-of-port")?;
     let values = "replicas: 9\n";
@@ -155,14 +154,14 @@ fn many_policies() -> Result<()> {
     Ok(())
 }
 
-/// A payload is printed nowhere as it is, wherever it stands in what a package is given.
+/// Checks that a payload is printed only escaped, wherever a package's input contains it.
 fn printed(payload: &str) -> Result<()> {
     let text = yaml_text(payload);
-    let mut told = Vec::new();
-    let mut tell = |args: &[&str], input: &str| {
+    let mut printed = Vec::new();
+    let mut run = |args: &[&str], input: &str| {
         let args = args.iter().map(OsString::from);
         let outcome = rutter::command::run(&EtcdPackage, WASMTIME, args, || Ok(input.as_bytes().to_vec()));
-        told.push((input.to_owned(), outcome.stderr));
+        printed.push((input.to_owned(), outcome.stderr));
         outcome.stdout
     };
 
@@ -186,7 +185,7 @@ fn printed(payload: &str) -> Result<()> {
         format!("nodeSelector: {{{text}: a}}"),
         format!("extraManifests: [{{apiVersion: v1, kind: {text}, metadata: {{name: {text}}}}}]"),
     ] {
-        tell(&[], &values);
+        run(&[], &values);
     }
     let object = |api_version: &str, name: &str, rest: &str| {
         format!(
@@ -204,8 +203,8 @@ fn printed(payload: &str) -> Result<()> {
         object(ours, "a", &format!("spec: {{{text}: 1}}")),
         object(ours, "a", "").replace("{name", &format!("{{{text}: 1, name")),
     ] {
-        tell(&[], &stream);
-        tell(&["validate"], &stream);
+        run(&[], &stream);
+        run(&["validate"], &stream);
     }
     for args in [
         &[payload][..],
@@ -217,7 +216,7 @@ fn printed(payload: &str) -> Result<()> {
         &["explain", "replicas", payload],
         &["krm", payload],
     ] {
-        tell(args, "");
+        run(args, "");
     }
     let list = |api_version: &str, kind: &str, config: &str, items: &str| {
         format!(
@@ -235,13 +234,13 @@ fn printed(payload: &str) -> Result<()> {
         list("v1", "ResourceList", "", &in_file),
         list("v1", "ResourceList", "", &in_file.replace(&format!("{text}: 1"), "")),
     ] {
-        let list = tell(&["krm"], &list);
+        let list = run(&["krm"], &list);
         let list: Value = if list.is_empty() {
             Value::Null
         } else {
             serde_yaml::from_str(&list)?
         };
-        // Hosts print what is in results.
+        // Hosts print the text of results.
         check_texts(&list["results"])?;
     }
     for (args, stdin) in [
@@ -254,26 +253,26 @@ fn printed(payload: &str) -> Result<()> {
             Ok(stdin.into())
         });
         let outcome = outcome.map_err(|failure| Error::msg(failure.message))?;
-        told.push((message, outcome.stderr));
+        printed.push((message, outcome.stderr));
     }
 
     let mut quoted = 0;
     let escaped = printable::excerpt(payload);
-    // Of a long one there is room for a part.
+    // A long payload may be printed in part.
     let part = escaped.get(..500).unwrap_or(&escaped);
-    for (input, stderr) in &told {
+    for (input, stderr) in &printed {
         let shown = || printable::excerpt(input).into_owned();
-        ensure!(!stderr.is_empty(), "nothing is said of {}", shown());
+        ensure!(!stderr.is_empty(), "there is no message about {}", shown());
         payloads::check_lines(stderr).map_err(Error::msg).with_context(shown)?;
         ensure!(
             stderr.len() < payloads::MOST,
-            "{} bytes are said of {}",
+            "there are {} bytes of messages about {}",
             stderr.len(),
             shown()
         );
         quoted += usize::from(stderr.contains(part));
     }
-    ensure!(quoted > 10, "{quoted} of {} messages quote it", told.len());
+    ensure!(quoted > 10, "only {quoted} of {} messages quote it", printed.len());
 
     // Helm prints a failure as it is.
     for message in [
@@ -283,7 +282,7 @@ fn printed(payload: &str) -> Result<()> {
         json!({ "manifests": "", "extraArgs": [payload] }),
     ] {
         let failure = post_renderer::run(&EtcdPackage, message.to_string().as_bytes());
-        let failure = failure.err().context("it succeeded")?;
+        let failure = failure.err().context("it succeeds")?;
         payloads::check(&failure.message).map_err(Error::msg)?;
         ensure!(
             failure.message.len() < payloads::MOST,
@@ -294,7 +293,7 @@ fn printed(payload: &str) -> Result<()> {
     Ok(())
 }
 
-/// A text in quotes, so that it is one whatever it holds.
+/// Quotes a text, so that it is a string whatever it contains.
 fn yaml_text(text: &str) -> String {
     let escape = |c: char| match c {
         '"' | '\\' => format!("\\{c}"),
@@ -304,7 +303,7 @@ fn yaml_text(text: &str) -> String {
     format!("\"{}\"", text.chars().map(escape).collect::<String>())
 }
 
-/// All texts in a value can be printed.
+/// Checks that all texts in a value can be printed.
 fn check_texts(value: &Value) -> Result<()> {
     match value {
         Value::String(text) => payloads::check(&format!("{text}\n")).map_err(Error::msg),
@@ -316,9 +315,10 @@ fn check_texts(value: &Value) -> Result<()> {
     }
 }
 
-/// All payloads at once, in the place of keys and values that these documents have.
+/// Puts all payloads at once in the place of these documents' keys and values.
 fn every_text(target: &str) -> Result<()> {
-    /// About how many texts of a document are replaced: of a long one not all, for tests take seconds.
+    /// The approximate number of replaced texts of a document. A long one is not tried completely, because tests take
+    /// seconds.
     const EACH: usize = 25;
 
     let target = Target::named(target).context("a target")?;
@@ -338,7 +338,7 @@ fn every_text(target: &str) -> Result<()> {
         };
         let words = words(&text);
         let step = words.len().div_ceil(EACH).max(1);
-        // Other ones of each document, because documents are alike.
+        // Different positions in each document, because documents are alike.
         for (start, end) in words.into_iter().skip(number % step).step_by(step) {
             let hostile = format!("{}{word}{}", &text[..start], &text[end..]);
             count += 1;
@@ -351,7 +351,7 @@ fn every_text(target: &str) -> Result<()> {
     Ok(())
 }
 
-/// Where the words of a text start and end: its keys and its values.
+/// Returns the start and end of the words in a text: its keys and its values.
 fn words(text: &str) -> Vec<(usize, usize)> {
     let is_separator = |c: char| c.is_whitespace() || "{}[],\"'#".contains(c);
     let mut words = Vec::new();

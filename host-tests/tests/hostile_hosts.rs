@@ -1,7 +1,7 @@
-//! Hostile input through what is built: the component answers what the package answers as Rust, whatever it is fed, and
-//! processes keep to their memory.
+//! Hostile input for the build output: the component gives the same answers as the package in Rust, and processes stay
+//! within their memory.
 
-#![allow(clippy::panic, reason = "a host that fails is a test that fails")]
+#![allow(clippy::panic, reason = "a failed host is a failed test")]
 
 use std::fs;
 use std::io::{Read, Write as _};
@@ -18,13 +18,13 @@ use libtest_mimic::{Arguments, Trial};
 use rutter::{ChangeRequest, Description, Diagnostic, ObjectKind, Package, Plan, Rendering, Request, State};
 use rutter_host::{Host, HostError, Limits};
 
-/// What no process takes more of, whatever it is fed: in MiB.
+/// The memory limit of each process, in MiB.
 const MEMORY: u64 = 512;
 
-/// What no process takes longer for, on a machine that has other work.
+/// The time limit of each process, on a busy machine.
 const TIME: Duration = Duration::from_secs(60);
 
-/// How much is fed to a process: more than is read, and a little less than that.
+/// The sizes of the input: more than is read, and slightly less than that.
 const LARGE: [usize; 2] = [100 << 20, 63 << 20];
 
 fn main() -> Result<()> {
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
             Ok(agree(
                 target,
                 &package,
-                target.seeds()?.into_iter().chain(target.kept()?),
+                target.seeds()?.into_iter().chain(target.corpus()?),
             )?)
         }));
     }
@@ -66,7 +66,7 @@ fn main() -> Result<()> {
     libtest_mimic::run(&arguments, trials).exit()
 }
 
-/// The component, as if it were the package. That it fails is none of the answers that a package has.
+/// The component, used like the package. A host error is not an answer of a package.
 #[derive(Clone)]
 struct Hosted(Arc<rutter_host::Package>);
 
@@ -102,7 +102,7 @@ impl Package for Hosted {
     }
 }
 
-/// The component answers what the package answers.
+/// Checks that the component gives the same answers as the package.
 fn agree(target: Target, component: &Hosted, texts: impl Iterator<Item = Vec<u8>>) -> Result<()> {
     for bytes in texts {
         let shown = || String::from_utf8_lossy(&bytes[..bytes.len().min(1000)]).into_owned();
@@ -113,7 +113,7 @@ fn agree(target: Target, component: &Hosted, texts: impl Iterator<Item = Vec<u8>
     Ok(())
 }
 
-/// All examples, cut behind each byte and with each byte changed.
+/// Tries all examples, truncated after each byte and with each byte changed.
 fn damaged(component: &Hosted) -> Result<()> {
     let target = Target::named("stream").context("a target")?;
     for example in fs::read_dir(root().join("examples"))? {
@@ -128,7 +128,7 @@ fn damaged(component: &Hosted) -> Result<()> {
     Ok(())
 }
 
-/// An example with any byte in the place of each, through the package as Rust: a hundred thousand renders.
+/// Replaces each byte of an example with every other, for the package in Rust: a hundred thousand renders.
 fn every_byte() -> Result<()> {
     let target = Target::named("stream").context("a target")?;
     let text = fs::read(root().join("examples/existing-issuer.yaml"))?;
@@ -144,7 +144,8 @@ fn every_byte() -> Result<()> {
     Ok(())
 }
 
-/// A process that is fed up to a hundred megabytes of something ends in time, within its memory, and writes all or nothing.
+/// Checks that a process with up to a hundred megabytes of input ends in time, within its memory, and writes everything
+/// or nothing.
 fn large(program: &str, verb: &str, text: &str) -> Result<()> {
     LARGE.into_iter().try_for_each(|bytes| {
         fed(program, verb, &hostile::large(text, bytes)).with_context(|| format!("{bytes} bytes"))
@@ -172,7 +173,7 @@ fn fed(program: &str, verb: &str, input: &[u8]) -> Result<()> {
     let mut stdin = process.stdin.take().context("standard input")?;
     let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
     let (stdout, stderr, most) = thread::scope(|scope| -> Result<_> {
-        // A process that refuses its input may leave the rest of it unread.
+        // A process that refuses its input may not read all of it.
         scope.spawn(move || drop(stdin.write_all(input)));
         let [stdout, stderr] = [scope.spawn(|| read(stdout)), scope.spawn(|| read(stderr))];
         let mut most = 0;
@@ -187,13 +188,13 @@ fn fed(program: &str, verb: &str, input: &[u8]) -> Result<()> {
         Ok((read(stdout)?, read(stderr)?, most))
     })?;
     let stderr = String::from_utf8_lossy(&stderr);
-    ensure!(stderr.len() < 1 << 20, "{} bytes say what is wrong", stderr.len());
+    ensure!(stderr.len() < 1 << 20, "the errors have {} bytes", stderr.len());
     match process.wait()?.code() {
-        Some(0) => ensure!(!stdout.is_empty(), "accepted, and nothing is written"),
+        Some(0) => ensure!(!stdout.is_empty(), "accepted, but nothing is written"),
         Some(1) => ensure!(stdout.is_empty() && stderr.contains("error["), "{stderr}"),
         other => anyhow::bail!("status {other:?} after {:?}: {stderr}", begin.elapsed()),
     }
-    ensure!(most <= MEMORY, "{most} MiB were taken");
+    ensure!(most <= MEMORY, "the process used {most} MiB");
     Ok(())
 }
 
@@ -203,7 +204,7 @@ fn read(stream: Option<impl Read>) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The most memory that a process has taken so far, in MiB; nothing where the system does not tell.
+/// Returns the peak memory of a process so far, in MiB, or 0 on systems that do not report it.
 fn peak(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,5 +1,5 @@
-//! Every scalar and key of the installed objects of each case in `plans/`, replaced by texts that a shell, a terminal or a
-//! template would act on: none acts in any plan that is still made.
+//! Replaces every scalar and key of the installed objects of each case in `plans/` by texts that a shell, a terminal or
+//! a template would act on. None may have an effect in any plan.
 
 #![cfg(unix)]
 
@@ -13,11 +13,11 @@ use libtest_mimic::{Arguments, Trial};
 use rutter::{Change as Planned, ChangeRequest, Command, Package as _, Plan};
 use serde_json::Value;
 
-/// Of all places, payloads and ways to put one there, one in so many is tried, always the same ones. Beside these, each kind
-/// of place is tried once.
+/// The fraction of combinations of place, payload and replacement that is tried, always the same ones. Each kind of
+/// place is also tried once.
 const ONE_IN: usize = if cfg!(debug_assertions) { 4999 } else { 7 };
 
-/// The installed objects of a case, and what is put where.
+/// The installed objects of a case, and the payloads to put there.
 struct Injection {
     case: String,
     objects: Value,
@@ -87,7 +87,7 @@ fn inject(injection: &Injection) -> Result<()> {
         tries,
     } = injection;
     let mut scripts = Scripts::default();
-    // As it is, it runs.
+    // Without a payload, it must run.
     scripts.plan(&EtcdPackage, objects, to, case)?;
     for Try {
         place,
@@ -95,7 +95,7 @@ fn inject(injection: &Injection) -> Result<()> {
         is_behind,
     } in tries
     {
-        let behind = if *is_behind { ", behind what is there" } else { "" };
+        let behind = if *is_behind { ", after the present text" } else { "" };
         let what = format!("{name} at {}{behind}", place.text());
         let changed = replaced(objects, place, payload, *is_behind);
         let planned = scripts.plan(&EtcdPackage, &changed, to, &what);
@@ -104,11 +104,11 @@ fn inject(injection: &Injection) -> Result<()> {
     scripts.run()
 }
 
-/// Each text of each action that a case has, whatever is refused before there are actions.
+/// Tries each text of each action of all cases, even if it would be refused before actions exist.
 fn each_action() -> Result<()> {
     let mut all = BTreeMap::new();
     for case in Change::all()? {
-        if let Ok((from, to)) = case.asked()
+        if let Ok((from, to)) = case.request()
             && let Ok(planned) = planned(&from, &to)
         {
             for action in actions(&planned) {
@@ -129,7 +129,7 @@ fn each_action() -> Result<()> {
     for (name, payload) in PAYLOADS {
         for text in [payload.to_owned(), format!("etcd-0{payload}")] {
             let Err(error) = run(&all, &text) else { continue };
-            // One alone says which it is.
+            // A single action identifies itself.
             for action in &all {
                 run(std::slice::from_ref(action), &text).with_context(|| format!("{name} in {action:?}: {text:?}"))?;
             }
@@ -139,10 +139,11 @@ fn each_action() -> Result<()> {
     Ok(())
 }
 
-/// Lines, words of lines and other texts of a plan that hold what no quotes keep from a shell, or what no quotes help against.
+/// Lines, words of lines and other texts of a plan that contain active text, outside of quotes or despite of them, are
+/// detected.
 fn what_is_run_is_found() -> Result<()> {
     let (from, to) = Change::named("scale-1-to-3")?
-        .asked()
+        .request()
         .map_err(|problems| anyhow!("{problems:?}"))?;
     let plan = EtcdPackage
         .plan(&from, &to)
@@ -182,11 +183,11 @@ fn what_is_run_is_found() -> Result<()> {
             ("a condition", of_condition),
             ("the prelude", of_prelude),
         ] {
-            // The function that it ends is one that prints nothing.
+            // The function that it ends prints nothing.
             let is_hidden = (what, place) == ("an end", "the prelude");
             ensure!(
                 is_hidden || runs(&plan).is_err(),
-                "{what} in {place} was run, and nobody has seen it"
+                "{what} in {place} was run, but not detected"
             );
         }
     }
@@ -201,7 +202,7 @@ fn runs(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// The last command of a plan that has a condition.
+/// Returns the last command of a plan that has a condition.
 fn last(plan: &mut Plan) -> Result<&mut Command> {
     let Planned::Steps(steps) = &mut plan.change else {
         bail!("no steps")

@@ -1,7 +1,7 @@
-//! Values with Kubernetes' own types: what the package refuses of them, and what Kubernetes does.
+//! Values with Kubernetes' own types: the package refuses the values that Kubernetes refuses.
 //!
-//! The tables in `data/kubernetes/` say what the package must refuse, and Kubernetes' own code, where it is at hand,
-//! says that the tables are right.
+//! The tables in `data/kubernetes/` list values that the package must refuse. Kubernetes' own code, if available,
+//! checks the tables.
 
 use anyhow::{Result, bail, ensure};
 use host_tests::data;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 fn table(name: &str) -> Result<Vec<Value>> {
     let table: Vec<Value> = serde_yaml::from_str(&data(&format!("kubernetes/{name}.yaml"))?)?;
-    ensure!(table.len() > 20, "{name} is a table");
+    ensure!(table.len() > 20, "the table {name} has only {} rows", table.len());
     Ok(table)
 }
 
@@ -19,7 +19,7 @@ fn render(values: &Value) -> Result<Rendering, Vec<Diagnostic>> {
 }
 
 #[test]
-fn mistakes_are_refused_where_they_are() -> Result<()> {
+fn mistakes_are_refused_with_their_paths() -> Result<()> {
     let mut wrong = Vec::new();
     for name in ["refused", "stricter"] {
         for values in table(name)? {
@@ -34,7 +34,7 @@ fn mistakes_are_refused_where_they_are() -> Result<()> {
                         .iter()
                         .all(|error| error.position.is_some() && error.help.is_some());
                     if errors.len() != 1 || !complete {
-                        wrong.push(format!("{values}: one mistake, but {errors:#?}"));
+                        wrong.push(format!("{values}: one mistake, but the errors {errors:#?}"));
                     }
                 }
             }
@@ -45,7 +45,7 @@ fn mistakes_are_refused_where_they_are() -> Result<()> {
 }
 
 #[test]
-fn what_is_good_is_accepted() -> Result<()> {
+fn valid_values_are_accepted() -> Result<()> {
     for values in table("accepted")? {
         if let Err(diagnostics) = render(&values) {
             bail!("{values}: {diagnostics:#?}");
@@ -54,7 +54,7 @@ fn what_is_good_is_accepted() -> Result<()> {
     Ok(())
 }
 
-/// What Kubernetes' own code says.
+/// Checks with Kubernetes' own code.
 #[cfg(feature = "kubernetes")]
 mod for_real {
     use host_tests::Case;
@@ -69,8 +69,8 @@ mod for_real {
 
     use super::{Result, Value, ensure, render, table};
 
-    /// The StatefulSet of values, those with Kubernetes' own types put in unseen by the package.
-    fn unseen(mut values: Value) -> Result<Value> {
+    /// Returns the StatefulSet of values. Those with Kubernetes' own types are added without the package.
+    fn unchecked(mut values: Value) -> Result<Value> {
         let grafts = take_grafts(&mut values);
         let rendering = render(&values).map_err(|diagnostics| anyhow::anyhow!("{values}: {diagnostics:#?}"))?;
         let mut stateful_set = stateful_set(&rendering.manifests)?;
@@ -80,15 +80,15 @@ mod for_real {
 
     fn verdicts(name: &str) -> Result<Vec<(Value, Verdict)>> {
         let table = table(name)?;
-        let objects = table.iter().cloned().map(unseen).collect::<Result<Vec<_>>>()?;
+        let objects = table.iter().cloned().map(unchecked).collect::<Result<Vec<_>>>()?;
         Ok(table.into_iter().zip(judge(&objects)?).collect())
     }
 
     #[test]
-    fn kubernetes_refuses_what_the_table_says() -> Result<()> {
+    fn kubernetes_refuses_the_rows_of_the_table() -> Result<()> {
         let mut wrong = Vec::new();
         for (values, verdict) in verdicts("refused")? {
-            // An error without a field means that the graft failed, not that the value is wrong.
+            // An error without a field means that the graft failed, not that the value is invalid.
             if verdict.errors.is_empty() || verdict.errors.iter().any(|error| error.field.is_empty()) {
                 wrong.push(format!("{values}: {verdict:?}"));
             }
@@ -98,7 +98,7 @@ mod for_real {
     }
 
     #[test]
-    fn kubernetes_accepts_what_the_tables_say() -> Result<()> {
+    fn kubernetes_accepts_the_rows_of_the_tables() -> Result<()> {
         for name in ["accepted", "stricter"] {
             for (values, verdict) in verdicts(name)? {
                 ensure!(verdict.errors.is_empty(), "{values}: {:?}", verdict.errors);
@@ -128,14 +128,18 @@ mod for_real {
                 }
             }
         }
-        ensure!(objects.len() > 100, "plans have many steps: {}", objects.len());
+        ensure!(
+            objects.len() > 100,
+            "the steps of plans have only {} objects",
+            objects.len()
+        );
         for (object, verdict) in objects.iter().zip(judge(&objects)?) {
             ensure!(verdict.errors.is_empty(), "{object}: {:?}", verdict.errors);
         }
         Ok(())
     }
 
-    /// Good values with one thing changed: mistakes that nobody thought of.
+    /// Valid values with one change, for mistakes that no table lists.
     #[test]
     fn kubernetes_accepts_whatever_the_package_does() -> Result<()> {
         let mut sources = table("accepted")?;
@@ -153,7 +157,7 @@ mod for_real {
                 }
             }
         }
-        ensure!(accepted.len() > 1000, "many changes are harmless: {}", accepted.len());
+        ensure!(accepted.len() > 1000, "only {} changes are accepted", accepted.len());
         let objects: Vec<Value> = accepted.iter().map(|(_, _, object)| object.clone()).collect();
         let mut wrong = Vec::new();
         for ((pointer, values, _), verdict) in accepted.iter().zip(judge(&objects)?) {
@@ -166,7 +170,7 @@ mod for_real {
         Ok(())
     }
 
-    /// Pointers to everything in values.
+    /// Returns the pointers to everything in values.
     fn pointers(values: &Value) -> Vec<String> {
         let mut all = vec![String::new()];
         let mut next = 0;
@@ -185,7 +189,7 @@ mod for_real {
         all
     }
 
-    /// Values with what is at a pointer replaced, removed or there twice.
+    /// Returns copies of values, with the value at a pointer replaced, removed or duplicated.
     fn changes(values: &Value, pointer: &str) -> Vec<Value> {
         let replacements = serde_json::json!([
             null,
@@ -245,7 +249,7 @@ mod for_real {
     }
 
     #[test]
-    fn kubernetes_accepts_what_is_rendered() -> Result<()> {
+    fn kubernetes_accepts_rendered_objects() -> Result<()> {
         let mut renderings = Vec::new();
         for case in Case::all()? {
             if let Ok(text) = String::from_utf8(case.input)

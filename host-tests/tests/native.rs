@@ -1,8 +1,8 @@
-//! The cases through the package as Rust, without a host. Here they are blessed too.
+//! The cases with the package in Rust, without a host. This test also writes their expected files with `BLESS=1`.
 
 use anyhow::Result;
 use etcd_package::EtcdPackage;
-use host_tests::{Case, Outcome, WASMTIME, diagnostics, function_trials, trials};
+use host_tests::{Case, RouteOutput, WASMTIME, diagnostics, function_trials, trials};
 
 fn main() -> Result<()> {
     let arguments = libtest_mimic::Arguments::from_args();
@@ -19,16 +19,16 @@ fn main() -> Result<()> {
     libtest_mimic::run(&arguments, all).exit()
 }
 
-fn function(case: &Case) -> Result<Outcome> {
+fn function(case: &Case) -> Result<RouteOutput> {
     let mut case = case.clone();
     case.args.insert(0, "krm".to_owned());
     native(&case)
 }
 
-fn native(case: &Case) -> Result<Outcome> {
+fn native(case: &Case) -> Result<RouteOutput> {
     let args = case.args.iter().map(Into::into);
     let outcome = rutter::command::run(&EtcdPackage, WASMTIME, args, || Ok(case.input.clone()));
-    Ok(Outcome {
+    Ok(RouteOutput {
         stdout: outcome.stdout,
         diagnostics: diagnostics(&outcome.stderr),
         status: outcome.status.into(),

@@ -1,4 +1,4 @@
-//! What everybody else says of what the package renders, and what the package says of itself.
+//! Independent checks of the package's output, and of its own documentation.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use host_tests::{Case, accepted, data};
 use rutter::{Diagnostic, Package, Rendering};
 use serde_json::Value;
 
-/// The renderings of all cases that are values and are accepted.
+/// Returns the renderings of all cases that are valid values.
 fn renderings() -> Result<Vec<(String, Rendering)>> {
     let mut renderings = Vec::new();
     for case in Case::all()? {
@@ -21,15 +21,19 @@ fn renderings() -> Result<Vec<(String, Rendering)>> {
             renderings.push((case.name, rendering));
         }
     }
-    ensure!(renderings.len() > 15, "most cases are accepted values");
+    ensure!(
+        renderings.len() > 15,
+        "only {} cases are valid values",
+        renderings.len()
+    );
     Ok(renderings)
 }
 
 #[test]
-fn every_object_has_its_type_and_loses_nothing_in_it() -> Result<()> {
+fn every_object_keeps_all_fields_in_its_type() -> Result<()> {
     let mut kinds = BTreeSet::new();
     for (case, rendering) in renderings()? {
-        // Objects of the user's own are the user's to type.
+        // The types of the user's own objects are the user's responsibility.
         let ours = rendering.manifests.into_iter();
         for manifest in ours.filter(|manifest| !manifest.file_name.starts_with("extra-")) {
             let context = || format!("{case}: {}", manifest.file_name);
@@ -70,20 +74,20 @@ fn every_object_has_its_type_and_loses_nothing_in_it() -> Result<()> {
     Ok(())
 }
 
-/// Kinds of objects that no plan deletes, and why.
+/// Kinds of objects that no plan deletes, and the reasons.
 const KEPT: [(&str, &str, &str); 3] = [
-    ("apps", "StatefulSet", "its members would go with it"),
+    ("apps", "StatefulSet", "its members would be deleted with it"),
     (
         "cert-manager.io",
         "ClusterIssuer",
         "the whole Kubernetes cluster shares it",
     ),
-    ("", "PersistentVolumeClaim", "it holds data"),
+    ("", "PersistentVolumeClaim", "it contains data"),
 ];
 
-/// An object that is rendered no longer would stay for ever, if nobody thought of its kind.
+/// An object that is no longer rendered would stay for ever, if its kind were forgotten.
 #[test]
-fn each_kind_that_is_rendered_is_deleted_when_it_goes_or_kept_for_a_reason() -> Result<()> {
+fn each_rendered_kind_is_pruned_or_kept_for_a_reason() -> Result<()> {
     let mut kinds = BTreeSet::new();
     for (_, rendering) in renderings()? {
         let ours = rendering.manifests.into_iter();
@@ -103,15 +107,15 @@ fn each_kind_that_is_rendered_is_deleted_when_it_goes_or_kept_for_a_reason() -> 
     assert_eq!(
         known.len(),
         etcd_package::disposable().len() + kept.len(),
-        "a kind is in both"
+        "a kind is in both lists"
     );
     Ok(())
 }
 
-/// The label is looked for in the text of each object, so that it is found in a pod template, a selector or a claim
-/// template, too, where it must not be.
+/// Searches for the label in the text of each object, so that it is also found in a pod template, a selector or a claim
+/// template, where it must not be.
 #[test]
-fn every_object_names_its_owner_once_and_in_its_metadata() -> Result<()> {
+fn every_object_names_its_owner_only_in_its_metadata() -> Result<()> {
     let mut objects = 0;
     let mut check = |object: &Value, context: &str| -> Result<()> {
         let owner = &object["metadata"]["labels"][OWNERSHIP_LABEL];
@@ -136,7 +140,7 @@ fn every_object_names_its_owner_once_and_in_its_metadata() -> Result<()> {
             }
         }
     }
-    // Those of streams, among documents that pass through as they are.
+    // Objects of streams, among documents that pass through unchanged.
     for case in Case::all()? {
         let Some(expected) = case.expected()? else { continue };
         let input = std::str::from_utf8(&case.input)?;
@@ -153,7 +157,7 @@ fn every_object_names_its_owner_once_and_in_its_metadata() -> Result<()> {
 }
 
 #[test]
-fn an_oracle_refuses_what_is_wrong() -> Result<()> {
+fn an_oracle_refuses_invalid_objects() -> Result<()> {
     let (_, rendering) = renderings()?
         .into_iter()
         .find(|(case, _)| case == "tls-ca")
@@ -175,7 +179,7 @@ fn awkward_strings_stay_strings() -> Result<()> {
     let strings: Vec<String> = serde_json::from_str(&data("awkward-strings.json")?)?;
     assert!(strings.len() > 70);
     for string in &strings {
-        // As JSON, which every YAML reader reads alike.
+        // As JSON, which every YAML reader reads the same way.
         let values = serde_json::json!({"storage": {"data": {"annotations": {"a": string}}}}).to_string();
         let values = escaped(&values);
         let rendering = accepted(&values)?;
@@ -187,7 +191,7 @@ fn awkward_strings_stay_strings() -> Result<()> {
     Ok(())
 }
 
-/// JSON in ASCII without control characters.
+/// Formats JSON in ASCII without control characters.
 fn escaped(json: &str) -> String {
     let mut units = [0; 2];
     json.chars()
@@ -243,9 +247,9 @@ fn every_flag_exists_in_its_release() -> Result<()> {
     Ok(())
 }
 
-/// A change of the template restarts every member, also those that a change of size need not touch.
+/// A change of the template restarts every member, even those that a change of size need not affect.
 #[test]
-fn scaling_leaves_the_pod_template_alone() -> Result<()> {
+fn scaling_does_not_change_the_pod_template() -> Result<()> {
     let template = |replicas: u32, state: &str| -> Result<Value> {
         let tls = "tls: {client: {mode: CertManager}, peer: {mode: CertManager}}";
         let values = format!("replicas: {replicas}\nbootstrap: {{state: {state}}}\n{tls}\n");
@@ -259,7 +263,7 @@ fn scaling_leaves_the_pod_template_alone() -> Result<()> {
 }
 
 #[test]
-fn defaults_are_the_default_and_fit_the_schema() -> Result<()> {
+fn defaults_are_the_default_and_match_the_schema() -> Result<()> {
     let defaults = EtcdPackage.defaults();
     assert_eq!(accepted(&defaults)?.manifests, accepted("")?.manifests);
     let values: Value = serde_yaml::from_str(&defaults)?;
@@ -270,7 +274,7 @@ fn defaults_are_the_default_and_fit_the_schema() -> Result<()> {
     Ok(())
 }
 
-/// What editors complete and show is found by `$schema` and in descriptions.
+/// Editors find the schema by `$schema`, and show descriptions.
 #[test]
 fn the_schema_is_draft_07_and_documents_every_field() -> Result<()> {
     let schema: Value = serde_json::from_str(&EtcdPackage.schema())?;
@@ -301,7 +305,7 @@ fn collect_undocumented(schema: &Value, path: &str, silent: &mut BTreeSet<String
 }
 
 #[test]
-fn the_schema_accepts_what_the_package_accepts() -> Result<()> {
+fn the_schema_accepts_all_accepted_values() -> Result<()> {
     let schema: Value = serde_json::from_str(&EtcdPackage.schema())?;
     let validator = jsonschema::draft7::new(&schema)?;
     for case in Case::all()? {
@@ -311,7 +315,7 @@ fn the_schema_accepts_what_the_package_accepts() -> Result<()> {
         let Ok(values) = serde_yaml::from_str::<Value>(&text) else {
             continue;
         };
-        // A schema sees what Helm hands it: without what is null, and merged.
+        // A schema sees the values that Helm passes: merged, and without `null`.
         let before_helm = ["null-is-absent", "yaml-anchors"].contains(&case.name.as_str());
         if !values.is_object() || values.get("kind").is_some() || before_helm {
             continue;
@@ -327,11 +331,12 @@ fn the_schema_accepts_what_the_package_accepts() -> Result<()> {
     Ok(())
 }
 
-/// What a schema can say. What else these codes stand for is in grammars that no regular expression has.
+/// The codes that a schema can check. The other errors of these codes depend on grammars that no regular expression
+/// has.
 const OF_THE_SCHEMA: [&str; 4] = ["unknown-field", "wrong-type", "unknown-variant", "missing-field"];
 
 #[test]
-fn the_schema_refuses_what_it_can_of_what_the_package_refuses() -> Result<()> {
+fn the_schema_refuses_what_it_can() -> Result<()> {
     let schema: Value = serde_json::from_str(&EtcdPackage.schema())?;
     let validator = jsonschema::draft7::new(&schema)?;
     let mut refused = 0;
@@ -358,7 +363,7 @@ fn the_schema_refuses_what_it_can_of_what_the_package_refuses() -> Result<()> {
     Ok(())
 }
 
-/// The path of what is wrong: of what is missing, a diagnostic's path is the mapping that misses it.
+/// Returns the path of an error. A missing field has the path of its mapping.
 fn place(diagnostic: &Diagnostic) -> String {
     let Diagnostic { path, code, .. } = diagnostic;
     if code == "missing-field" {
@@ -368,8 +373,8 @@ fn place(diagnostic: &Diagnostic) -> String {
     }
 }
 
-/// Whether a path leads through the package's own types alone, rather than into one of Kubernetes', which the schema
-/// leaves open.
+/// Whether a path leads only through the package's own types, and not into one of Kubernetes', which the schema leaves
+/// open.
 fn is_typed(schema: &Value, path: &str) -> bool {
     let mut at = schema;
     for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {
@@ -405,7 +410,7 @@ fn codes_are_unique() {
 }
 
 #[test]
-fn every_field_occurs_in_an_accepted_case() -> Result<()> {
+fn every_field_is_in_an_accepted_case() -> Result<()> {
     let schema: Value = serde_json::from_str(&EtcdPackage.schema())?;
     let mut known = BTreeSet::new();
     collect_known(&schema, "", &mut known);
@@ -424,11 +429,11 @@ fn every_field_occurs_in_an_accepted_case() -> Result<()> {
 }
 
 fn collect_known(schema: &Value, path: &str, known: &mut BTreeSet<String>) {
-    // An optional struct is a choice between it and null.
+    // An optional struct is a choice between the struct and null.
     for choice in schema["anyOf"].as_array().into_iter().flatten() {
         collect_known(choice, path, known);
     }
-    // Kubernetes' own types, which are open, are Kubernetes' to test.
+    // Kubernetes' own types are open. Kubernetes tests them.
     if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
         return;
     }

@@ -1,5 +1,5 @@
-//! The source page, reproduced: the seed's manifests against ours, pod by pod, with the intended differences read from
-//! `docs/page.md`.
+//! The source page, reproduced: the seed's manifests compared with ours, pod by pod. `docs/page.md` lists the intended
+//! differences.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, EnvVar, Service};
 use serde_json::{Map, Value};
 
-/// The options that stand in the page as comments.
+/// The options that the page contains as comments.
 #[derive(Clone, Copy, PartialEq)]
 enum Options {
     None,
@@ -21,7 +21,7 @@ enum Options {
 }
 
 #[test]
-fn the_page_is_reproduced_but_for_the_table() -> Result<()> {
+fn the_page_is_reproduced_except_for_the_table() -> Result<()> {
     let table = table()?;
     let mut used = vec![false; table.len()];
     let mut unexpected = Vec::new();
@@ -32,11 +32,7 @@ fn the_page_is_reproduced_but_for_the_table() -> Result<()> {
     ] {
         let page = comparable(&page(options)?)?;
         let ours = comparable(&ours(example)?)?;
-        ensure!(
-            page.len() > 50,
-            "the page has more to compare than {} parts",
-            page.len()
-        );
+        ensure!(page.len() > 50, "only {} parts of the page are compared", page.len());
         for (path, page, ours) in differences(&page, &ours) {
             let row = table
                 .iter()
@@ -54,12 +50,12 @@ fn the_page_is_reproduced_but_for_the_table() -> Result<()> {
         .filter(|(_, used)| !used)
         .map(|(row, _)| &row.pattern)
         .collect();
-    assert!(stale.is_empty(), "in docs/page.md without a difference: {stale:?}");
+    assert!(stale.is_empty(), "in docs/page.md, but not a difference: {stale:?}");
     Ok(())
 }
 
 #[test]
-fn all_18_dns_names_of_the_page_are_there() -> Result<()> {
+fn all_18_dns_names_of_the_page_are_rendered() -> Result<()> {
     let names = |objects: &[Value]| -> Vec<Vec<String>> {
         let certificates = objects.iter().filter(|object| kind(object) == "Certificate");
         let names = certificates.map(|certificate| {
@@ -78,7 +74,7 @@ fn all_18_dns_names_of_the_page_are_there() -> Result<()> {
     Ok(())
 }
 
-/// The page's objects, with some of its comments taken out of comment.
+/// Returns the page's objects, with some of its comments turned into fields.
 fn page(options: Options) -> Result<Vec<Value>> {
     let mut objects = documents(&uncomment(&data("seed/etcd.yaml")?, options))?;
     if options == Options::Tls {
@@ -88,7 +84,7 @@ fn page(options: Options) -> Result<Vec<Value>> {
     Ok(objects)
 }
 
-/// On the page, prose stands behind `##` and options behind a single `#`.
+/// The page has prose after `##` and options after a single `#`.
 fn uncomment(text: &str, options: Options) -> String {
     let mut lines = Vec::new();
     for line in text.lines() {
@@ -125,7 +121,7 @@ fn ours(example: &str) -> Result<Vec<Value>> {
     Ok(objects.collect::<Result<Vec<_>>>()?.concat())
 }
 
-/// All parts of all objects by path, StatefulSets as their pods see them.
+/// Returns all parts of all objects by path. StatefulSets are replaced by their pods.
 fn comparable(objects: &[Value]) -> Result<Map<String, Value>> {
     let of_kind = |wanted: &'static str| objects.iter().filter(move |object| kind(object) == wanted).cloned();
     let config_maps: Vec<ConfigMap> = of_kind("ConfigMap")
@@ -161,12 +157,12 @@ fn comparable(objects: &[Value]) -> Result<Map<String, Value>> {
             _ => add(&label, object),
         }
     }
-    // What the pods show is compared as they see it.
+    // The contents of pods are compared pod by pod.
     comparable.retain(|path, _| !path.starts_with("StatefulSet spec.template."));
     Ok(comparable)
 }
 
-/// A pod of the StatefulSet with its variables resolved and expanded.
+/// Returns a pod of the StatefulSet with its variables resolved and expanded.
 fn pod(stateful_set: &StatefulSet, ordinal: u32, config_maps: &[ConfigMap]) -> Result<Value> {
     let name = format!("{}-{ordinal}", stateful_set.metadata.name.as_deref().context("a name")?);
     let spec = stateful_set.spec.as_ref().context("a spec")?;
@@ -210,7 +206,7 @@ enum Change {
     Present,
     /// Only on the page.
     Absent,
-    /// The first text stands on the page where the second stands here.
+    /// The first text is on the page, the second is rendered instead.
     Replaced(String, String),
 }
 
@@ -231,7 +227,7 @@ struct Row {
     change: Change,
 }
 
-/// The table of `docs/page.md`.
+/// Parses the table of `docs/page.md`.
 fn table() -> Result<Vec<Row>> {
     let text = fs::read_to_string(root().join("docs/page.md"))?;
     let rows = text.lines().filter_map(|line| {
@@ -257,7 +253,7 @@ fn table() -> Result<Vec<Row>> {
     Ok(table)
 }
 
-/// Whether `text` is `pattern`, in which `*` stands for anything.
+/// Whether `text` matches `pattern`, in which `*` matches any text.
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,

@@ -311,7 +311,7 @@ struct OnModel {
 
 impl OnModel {
     fn of(change: &Change) -> Option<Self> {
-        let Ok((State::Values(from), desired)) = change.asked() else {
+        let Ok((State::Values(from), desired)) = change.request() else {
             return None;
         };
         let plan = planned(&State::Values(from.clone()), &desired).ok()?;
@@ -413,7 +413,7 @@ fn without_an_action(change: &Change, left_out: &Mutex<LeftOut>) -> Result<()> {
 
 /// Pods of the state before a step can start again while the step is carried out: what they read is still there.
 fn earlier_pods_start(change: &Change) -> Result<()> {
-    let Ok((State::Values(from), desired)) = change.asked() else {
+    let Ok((State::Values(from), desired)) = change.request() else {
         return Ok(());
     };
     let (Ok(rendering), Ok(plan)) = (

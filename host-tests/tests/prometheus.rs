@@ -1,4 +1,4 @@
-//! What Prometheus and its operator say of the objects that are rendered for them, by their own code.
+//! The validation of Prometheus and its operator, with their own code, of the objects that are rendered for them.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use host_tests::oracles::{documents, kind};
 use host_tests::{Case, render};
 use serde_json::Value;
 
-/// The objects of all cases that are theirs.
+/// Returns their objects in all cases.
 fn objects() -> Result<Vec<Value>> {
     let mut objects = Vec::new();
     for case in Case::all()? {
@@ -36,7 +36,7 @@ fn judge(objects: &[Value]) -> Result<Vec<Vec<String>>> {
 }
 
 #[test]
-fn prometheus_accepts_what_is_rendered() -> Result<()> {
+fn prometheus_accepts_rendered_objects() -> Result<()> {
     let objects = objects()?;
     let kinds: BTreeSet<&str> = objects.iter().map(kind).collect();
     assert_eq!(kinds, ["PodMonitor", "PrometheusRule", "ServiceMonitor"].into());
@@ -47,7 +47,7 @@ fn prometheus_accepts_what_is_rendered() -> Result<()> {
 }
 
 #[test]
-fn prometheus_refuses_what_is_wrong() -> Result<()> {
+fn prometheus_refuses_invalid_objects() -> Result<()> {
     let objects = objects()?;
     let of_kind = |wanted: &str| objects.iter().find(|object| kind(object) == wanted).cloned();
     let mut wrong = Vec::new();

@@ -1,4 +1,4 @@
-//! Go's YAML reader, which is what Helm, kubectl and Kustomize read our output with.
+//! Go's YAML reader, with which Helm, kubectl and Kustomize read our output.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +10,7 @@ use host_tests::{Case, data, request};
 use rutter::Package;
 use serde_json::{Value, json};
 
-/// Reads each text as Helm reads it, and hands it back as JSON.
+/// Reads each text with Helm, which returns it as JSON.
 fn read_by_helm(texts: &[String]) -> Result<Vec<Value>> {
     let chart = tempfile::tempdir()?;
     let path = chart.path();
@@ -42,7 +42,7 @@ fn read_by_helm(texts: &[String]) -> Result<Vec<Value>> {
     });
     ensure!(
         read.len() == texts.len(),
-        "{} of {} documents came back",
+        "{} of {} documents were returned",
         read.len(),
         texts.len()
     );
@@ -77,7 +77,7 @@ fn decode(base64: &str) -> Result<Vec<u8>> {
 }
 
 #[test]
-fn helm_reads_what_we_wrote() -> Result<()> {
+fn helm_reads_our_output() -> Result<()> {
     let mut texts = Vec::new();
     for case in Case::all()? {
         let request = request(str::from_utf8(&case.input)?);

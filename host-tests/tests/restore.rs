@@ -1,5 +1,5 @@
-//! The init container that restores a snapshot, run for real: its script by a shell, etcd's own tools and etcd itself on
-//! what it leaves, and pods that are killed on the way.
+//! The init container that restores a snapshot: a shell runs its script with etcd's own tools, etcd starts with the
+//! result, and pods are killed at any step.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,10 +9,10 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 use host_tests::accepted;
-use host_tests::etcd::{Authority, Etcd, Invocation, Place, Process};
+use host_tests::etcd::{CertificateAuthority, Etcd, Invocation, Place, Process};
 use rutter::Rendering;
 
-/// Where a member keeps its files: as it comes, with a log of its own, and as a common chart has it.
+/// The places of a member's files: by default, with a separate log, and like a common chart.
 const LAYOUTS: [&str; 3] = [
     "",
     "storage: {wal: {}}\n",
@@ -23,8 +23,8 @@ fn render(etcd: &Etcd, values: &str) -> Result<Rendering> {
     accepted(&format!("version: {}\nreplicas: 1\n{values}", etcd.version))
 }
 
-/// A snapshot with one key, of a member that is gone.
-fn snapshot(etcd: &Etcd, authority: &Authority, path: &Path) -> Result<()> {
+/// Creates a snapshot with one key, from a member that is deleted afterwards.
+fn snapshot(etcd: &Etcd, authority: &CertificateAuthority, path: &Path) -> Result<()> {
     let mut process = Process::start(etcd, &Invocation::of_first_member(&render(etcd, "")?)?, authority)?;
     process.ready()?;
     process.etcdctl(&["put", "before", "snapshot"])?;
@@ -32,7 +32,7 @@ fn snapshot(etcd: &Etcd, authority: &Authority, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A member's pod, whose init container can be run again and again.
+/// A member's pod, whose init container can run repeatedly.
 struct Member<'e> {
     etcd: &'e Etcd,
     rendering: Rendering,
@@ -40,12 +40,13 @@ struct Member<'e> {
 }
 
 impl Member<'_> {
-    /// Runs the init container. busybox is a program that runs its arguments, and so the system's tools.
+    /// Runs the init container. busybox is replaced by a program that runs its arguments, so the system's tools are
+    /// used.
     fn restore(&self) -> Result<Output> {
         self.restore_until(i32::MAX)
     }
 
-    /// Runs the init container, whose call of busybox number `last` kills it before it does anything. The first call is
+    /// Runs the init container, which call number `last` of busybox kills before it has any effect. The first call is
     /// the shell.
     fn restore_until(&self, last: i32) -> Result<Output> {
         let helper = self.place.path("/helper/busybox");
@@ -86,8 +87,8 @@ impl Member<'_> {
         Ok(())
     }
 
-    /// Starts etcd on what is there.
-    fn start(&self, authority: &Authority) -> Result<Process> {
+    /// Starts etcd with the present files.
+    fn start(&self, authority: &CertificateAuthority) -> Result<Process> {
         let invocation = Invocation::of_first_member(&self.rendering)?;
         let mut process = Process::start_at(self.etcd, &invocation, authority, self.place.clone())?;
         process.ready()?;
@@ -101,19 +102,19 @@ impl Member<'_> {
     }
 }
 
-/// Runs `check` with a member of each minor version in each layout, whose claim holds a snapshot.
-fn each(check: impl Fn(&Member<'_>, &Authority) -> Result<()>) -> Result<()> {
-    let authority = Authority::new()?;
+/// Runs `check` with a member of each minor version in each layout, whose claim contains a snapshot.
+fn each(check: impl Fn(&Member<'_>, &CertificateAuthority) -> Result<()>) -> Result<()> {
+    let authority = CertificateAuthority::new()?;
     for etcd in Etcd::all()? {
-        let folder = tempfile::tempdir()?;
-        let saved = folder.path().join("saved.db");
+        let directory = tempfile::tempdir()?;
+        let saved = directory.path().join("saved.db");
         snapshot(&etcd, &authority, &saved)?;
         for (index, layout) in LAYOUTS.iter().enumerate() {
-            let place = Place::free(&folder.path().join(index.to_string()))?;
+            let place = Place::free(&directory.path().join(index.to_string()))?;
             for volume in ["/data", "/wal", "/snapshots"] {
                 fs::create_dir_all(place.path(volume))?;
             }
-            // As a new file system has it.
+            // Like a new file system.
             fs::create_dir(place.path("/data/lost+found"))?;
             fs::copy(&saved, place.path("/snapshots/saved.db"))?;
             let member = Member {
@@ -131,7 +132,7 @@ fn each(check: impl Fn(&Member<'_>, &Authority) -> Result<()>) -> Result<()> {
 }
 
 #[test]
-fn a_member_starts_from_the_snapshot_and_once_only() -> Result<()> {
+fn a_member_starts_from_the_snapshot_only_once() -> Result<()> {
     each(|member, authority| {
         member.restored()?;
         let process = member.start(authority)?;
@@ -140,7 +141,7 @@ fn a_member_starts_from_the_snapshot_and_once_only() -> Result<()> {
         process.etcdctl(&["put", "after", "snapshot"])?;
         drop(process);
 
-        // The pod comes back, also when the claim has long gone.
+        // The pod restarts, also when the claim was deleted long ago.
         fs::remove_file(member.place.path("/snapshots/saved.db"))?;
         member.restored()?;
         let process = member.start(authority)?;
@@ -151,9 +152,10 @@ fn a_member_starts_from_the_snapshot_and_once_only() -> Result<()> {
 }
 
 #[test]
-fn a_pod_that_was_killed_on_the_way_starts_over() -> Result<()> {
+fn a_pod_that_was_killed_starts_over() -> Result<()> {
     each(|member, authority| {
-        // What a kill can leave: the mark, half of what was restored, and what was moved before the log.
+        // The possible remains of a kill: the mark, a part of the restored data, and data that were moved before the
+        // log.
         let (data, wal) = (member.variable("DATA_DIR")?, member.variable("WAL_DIR")?);
         fs::create_dir_all(format!("{data}/restored/member/snap"))?;
         fs::create_dir_all(format!("{data}/member/snap"))?;
@@ -161,7 +163,7 @@ fn a_pod_that_was_killed_on_the_way_starts_over() -> Result<()> {
         fs::create_dir_all(format!("{wal}.restored"))?;
         fs::write(format!("{data}/.restoring"), "")?;
         member.restored()?;
-        ensure!(!Path::new(&format!("{data}/.restoring")).exists(), "the mark stays");
+        ensure!(!Path::new(&format!("{data}/.restoring")).exists(), "the mark remains");
         let process = member.start(authority)?;
         let found = process.etcdctl(&["get", "before", "--print-value-only"])?;
         ensure!(found == "snapshot\n", "found {found:?}");
@@ -179,7 +181,7 @@ fn a_pod_that_is_killed_at_any_step_starts_over() -> Result<()> {
             }
             steps += 1;
         }
-        ensure!(steps >= 8, "killed at {steps} steps only");
+        ensure!(steps >= 8, "killed at only {steps} steps");
         let process = member.start(authority)?;
         let found = process.etcdctl(&["get", "before", "--print-value-only"])?;
         ensure!(found == "snapshot\n", "found {found:?}");
@@ -188,25 +190,25 @@ fn a_pod_that_is_killed_at_any_step_starts_over() -> Result<()> {
 }
 
 #[test]
-fn data_that_something_else_left_are_not_touched() -> Result<()> {
+fn foreign_data_are_not_touched() -> Result<()> {
     each(|member, _| {
         let data = member.variable("DATA_DIR")?;
         let database = format!("{data}/member/snap/db");
         fs::create_dir_all(format!("{data}/member/snap"))?;
         fs::write(&database, "precious")?;
         let output = member.restore()?;
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         ensure!(
-            !output.status.success() && said.contains("not restoring over it"),
-            "{said}"
+            !output.status.success() && stderr.contains("not restoring over it"),
+            "{stderr}"
         );
-        ensure!(fs::read(&database)? == b"precious", "it was overwritten");
+        ensure!(fs::read(&database)? == b"precious", "the data are overwritten");
         Ok(())
     })
 }
 
 #[test]
-fn a_broken_snapshot_fails_and_leaves_nothing_that_would_start() -> Result<()> {
+fn a_broken_snapshot_fails_without_partial_data() -> Result<()> {
     each(|member, authority| {
         let claim = member.place.path("/snapshots/saved.db");
         let good = fs::read(&claim)?;
@@ -221,16 +223,16 @@ fn a_broken_snapshot_fails_and_leaves_nothing_that_would_start() -> Result<()> {
     })
 }
 
-/// The IDs of a member and of its cluster are hashes of its name, URL and token. Members of one ID would take each other
-/// for the same, and one with the data of the snapshot would join those that survived with their own.
+/// The IDs of a member and of its cluster are hashes of its name, URL and token. Members with the same ID would be
+/// confused, and one with the data of the snapshot would join survivors with their own data.
 #[test]
-fn a_restored_member_cannot_meet_those_before_it_and_is_known_to_those_after_it() -> Result<()> {
-    let authority = Authority::new()?;
+fn a_restored_member_has_new_ids_that_stay_after_restore_is_removed() -> Result<()> {
+    let authority = CertificateAuthority::new()?;
     each(|member, _| {
         let elsewhere = tempfile::tempdir()?;
-        let ids = |rendering: &Rendering, folder: &Path| {
+        let ids = |rendering: &Rendering, directory: &Path| {
             let place = Place {
-                folder: folder.to_owned(),
+                directory: directory.to_owned(),
                 ..member.place.clone()
             };
             for volume in ["/data", "/wal"] {
@@ -246,11 +248,11 @@ fn a_restored_member_cannot_meet_those_before_it_and_is_known_to_those_after_it(
         };
         let before = ids(&render(member.etcd, "")?, &elsewhere.path().join("before"))?;
         member.restored()?;
-        let restored = ids(&member.rendering, &member.place.folder)?;
+        let restored = ids(&member.rendering, &member.place.directory)?;
         ensure!(before.0 != restored.0, "one cluster ID: {restored:?}");
         ensure!(before.1 != restored.1, "one member ID: {restored:?}");
 
-        // Whoever removes `restore` keeps its token, as the warning says.
+        // Users who remove `restore` keep its token, as the warning says.
         let warnings = member.rendering.warnings.iter();
         let help = warnings.filter(|warning| warning.code == "restore-pending");
         let help = help

@@ -1,5 +1,5 @@
-//! The cases through everything that is built and installed: the component in our host library, in `rutter`, and in the
-//! `wasmtime` command. Each must give what the package gives as Rust, byte for byte.
+//! The cases with the build output and installed tools: the component in our host library, in `rutter`, and in the
+//! `wasmtime` command. Each must give the same bytes as the package in Rust.
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -7,7 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use etcd_package::EtcdPackage;
 use host_tests::plans::Change;
-use host_tests::{COMMAND_LINES, Case, Outcome, WASMTIME, artifact, diagnostics, feed, function_trials, same, trials};
+use host_tests::{
+    COMMAND_LINES, Case, RouteOutput, WASMTIME, artifact, diagnostics, feed, function_trials, same, trials,
+};
 use rutter::plan::Detail;
 use rutter::stream;
 use rutter::{Diagnostic, Package as _, Plan, Request};
@@ -55,7 +57,7 @@ fn main() -> Result<()> {
     libtest_mimic::run(&arguments, all).exit()
 }
 
-/// What is printed without any input.
+/// Command lines that print without any input.
 const GENERATED: [&[&str]; 7] = [
     &["schema"],
     &["defaults"],
@@ -66,7 +68,7 @@ const GENERATED: [&[&str]; 7] = [
     &["explain", "--recursive"],
 ];
 
-/// The component under wasmtime says what the package says as Rust. WASI knows only success and failure.
+/// Checks that the component under wasmtime prints the same as the package in Rust. WASI has only success and failure.
 fn command_line(args: &[&str]) -> Result<()> {
     let expected = rutter::command::run(&EtcdPackage, WASMTIME, args.iter().map(Into::into), || Ok(Vec::new()));
     let output = Command::new("wasmtime")
@@ -86,7 +88,7 @@ fn command_line(args: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// `rutter` prints what its package says.
+/// Checks that `rutter` prints the same as its package.
 fn generated(args: &[&str]) -> Result<()> {
     let expected = rutter::command::run(&EtcdPackage, WASMTIME, args.iter().map(Into::into), || Ok(Vec::new()));
     let output = Command::new(artifact("rutter")?).args(args).output()?;
@@ -94,23 +96,23 @@ fn generated(args: &[&str]) -> Result<()> {
     same("standard output", &expected.stdout, &String::from_utf8(output.stdout)?)
 }
 
-/// `rutter diff` finds no difference between values and what is rendered from them, and no other than there is between
-/// other values.
+/// Checks that `rutter diff` finds no difference between values and their manifests, and the same differences as
+/// between both values.
 fn diff() -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     let rendered = rutter::command::run(&EtcdPackage, WASMTIME, ["render".into()], || Ok(Vec::new())).stdout;
     for (name, text) in [
         ("rendered.yaml", rendered.as_str()),
         ("old.yaml", "replicas: 3\n"),
         ("new.yaml", "replicas: 5\nstorage: {data: {size: 9Gi}}\n"),
     ] {
-        std::fs::write(folder.path().join(name), text)?;
+        std::fs::write(directory.path().join(name), text)?;
     }
     let run = |old, new| -> Result<_> {
         let mut rutter = Command::new(artifact("rutter")?.canonicalize()?);
         let output = rutter
             .args(["diff", old, new, "-C", "0"])
-            .current_dir(folder.path())
+            .current_dir(directory.path())
             .output()?;
         Ok((output.status.code(), String::from_utf8(output.stdout)?))
     };
@@ -130,21 +132,21 @@ fn diff() -> Result<()> {
     Ok(())
 }
 
-/// `rutter plan` prints what the package plans as Rust, says so by its exit status, and writes the same down; a shell reads
-/// what it wrote, and finds nothing wrong with it.
+/// Checks that `rutter plan` prints the plan of the package in Rust, has its exit code, and writes the same plan, whose
+/// scripts a shell can parse.
 fn plan(change: &Change) -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     for (name, text) in [("from.yaml", &change.from), ("to.yaml", &change.to)] {
-        std::fs::write(folder.path().join(name), text)?;
+        std::fs::write(directory.path().join(name), text)?;
     }
     let program = artifact("rutter")?.canonicalize()?;
     let mut rutter = Command::new(&program);
     rutter
         .args(["plan", "--from", "from.yaml", "--to", "to.yaml", "-o", "plan"])
         .args(&change.args);
-    let output = rutter.current_dir(folder.path()).output()?;
+    let output = rutter.current_dir(directory.path()).output()?;
     let (stdout, stderr) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
-    let written = folder.path().join("plan");
+    let written = directory.path().join("plan");
     let plan = match change.plan() {
         Ok(plan) => plan,
         Err(diagnostics) => {
@@ -161,7 +163,7 @@ fn plan(change: &Change) -> Result<()> {
                     diagnostic.message
                 );
             }
-            ensure!(!written.exists(), "a plan was written that there is not");
+            ensure!(!written.exists(), "a refused plan was written");
             return Ok(());
         }
     };
@@ -187,9 +189,11 @@ fn plan(change: &Change) -> Result<()> {
     Ok(())
 }
 
-/// Whether the desired values of a change are valid by themselves.
+/// Whether the desired values of a change are valid.
 fn is_rendered(change: &Change) -> bool {
-    let Ok((_, desired)) = change.asked() else { return false };
+    let Ok((_, desired)) = change.request() else {
+        return false;
+    };
     let request = Request {
         name: desired.name.unwrap_or_else(|| "etcd".to_owned()),
         namespace: desired.namespace.unwrap_or_else(|| "default".to_owned()),
@@ -201,8 +205,8 @@ fn is_rendered(change: &Change) -> bool {
     EtcdPackage.render(&request).is_ok()
 }
 
-/// The library, by the typed interface.
-fn host(package: &Package, case: &Case) -> Result<Outcome> {
+/// Renders with the library, through the typed interface.
+fn host(package: &Package, case: &Case) -> Result<RouteOutput> {
     let namespace = case.argument("--namespace").unwrap_or("default");
     let text = str::from_utf8(&case.input)?;
     let render = |request: &Request| package.render(request);
@@ -214,12 +218,12 @@ fn host(package: &Package, case: &Case) -> Result<Outcome> {
         lines.collect()
     };
     Ok(match rendered {
-        Ok(rendered) => Outcome {
+        Ok(rendered) => RouteOutput {
             stdout: rendered.to_text(),
             diagnostics: text(rendered.warnings),
             status: 0,
         },
-        Err(problems) => Outcome {
+        Err(problems) => RouteOutput {
             stdout: String::new(),
             diagnostics: text(problems),
             status: 1,
@@ -227,12 +231,12 @@ fn host(package: &Package, case: &Case) -> Result<Outcome> {
     })
 }
 
-/// A process, fed with the case.
-fn command(command: &mut Command, case: &Case) -> Result<Outcome> {
+/// Runs a process with the case.
+fn command(command: &mut Command, case: &Case) -> Result<RouteOutput> {
     let output = feed(command.args(&case.args), &case.input)?;
-    Ok(Outcome {
+    Ok(RouteOutput {
         stdout: String::from_utf8(output.stdout)?,
         diagnostics: diagnostics(&String::from_utf8(output.stderr)?),
-        status: output.status.code().context("an exit status")?,
+        status: output.status.code().context("an exit code")?,
     })
 }

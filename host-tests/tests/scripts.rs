@@ -1,4 +1,4 @@
-//! The scripts of helper containers, run by a shell: which snapshots are deleted, and what is waited for.
+//! The scripts of helper containers, run by a shell: which snapshots they delete, and what they wait for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -12,14 +12,14 @@ use host_tests::oracles::{documents, kind};
 use host_tests::render;
 use serde_json::Value;
 
-/// The container `name` in the only object of `kind` that has one.
-fn container(cluster: &str, values: &str, wanted: &str, name: &str) -> Result<Value> {
+/// Returns the container `name` in the only object of `kind` that has one.
+fn container(cluster: &str, values: &str, owner: &str, name: &str) -> Result<Value> {
     let rendering = render(cluster, "default", values).map_err(|diagnostics| anyhow::anyhow!("{diagnostics:#?}"))?;
     for manifest in rendering.manifests {
         let object = documents(&manifest.document)?.remove(0);
         let spec = match kind(&object) {
-            "StatefulSet" if wanted == "StatefulSet" => &object["spec"]["template"]["spec"],
-            "CronJob" if wanted == "CronJob" => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+            "StatefulSet" if owner == "StatefulSet" => &object["spec"]["template"]["spec"],
+            "CronJob" if owner == "CronJob" => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
             _ => continue,
         };
         let lists = ["initContainers", "containers"]
@@ -52,42 +52,42 @@ fn literal_variables(container: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What is left of `there`, the newest first, when the cluster `name` has pruned down to two.
-fn prune(name: &str, there: &[&str]) -> Result<BTreeSet<String>> {
-    let folder = tempfile::tempdir()?;
+/// Prunes the files `present`, newest first, down to two snapshots of the cluster `name`. Returns the remaining files.
+fn prune(name: &str, present: &[&str]) -> Result<BTreeSet<String>> {
+    let directory = tempfile::tempdir()?;
     let now = SystemTime::now();
-    for (age, file) in there.iter().enumerate() {
-        let path = folder.path().join(file);
+    for (age, file) in present.iter().enumerate() {
+        let path = directory.path().join(file);
         let days = Duration::from_secs(24 * 60 * 60) * u32::try_from(age)?;
         File::create(path)?.set_modified(now - days)?;
     }
     let prune = container(name, "backup: {schedule: '@daily', keep: 2}\n", "CronJob", "prune")?;
-    let here = folder.path().display().to_string();
+    let here = directory.path().display().to_string();
     let mut words = words(&prune).into_iter().map(|word| word.replace("/backup", &here));
     let output = Command::new(words.next().context("a shell")?)
         .args(words)
         .envs(literal_variables(&prune))
         .output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let left = fs::read_dir(folder.path())?;
+    let left = fs::read_dir(directory.path())?;
     left.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect()
 }
 
 #[test]
-fn the_oldest_of_ones_own_snapshots_are_deleted() -> Result<()> {
+fn the_oldest_own_snapshots_are_deleted() -> Result<()> {
     let left = prune(
         "orders",
         &[
             "orders-backup-29370005-x7k2p.db",
             "orders-backup-29370004-bcdfg.db",
             "orders-backup-29370003-24567.db",
-            // Of other clusters, of somebody who copied one, and what nobody has made with this job.
+            // Snapshots of other clusters, a copy that a user has made, and files that no job has written.
             "orders-backup-backup-29370002-x7k2p.db",
             "orders-backup-1-backup-29370002-x7k2p.db",
             "orders-backup-29370002-x7k2p.db.copy",
             "orders.db",
-            // What a killed job left, long ago.
+            // An old file of a killed job.
             "orders-backup-29370001-x7k2p.db.part",
             "orders-backup-29370000-x7k2p.db",
         ],
@@ -104,16 +104,16 @@ fn the_oldest_of_ones_own_snapshots_are_deleted() -> Result<()> {
     Ok(())
 }
 
-/// Kubernetes cuts the name of a pod where it would be too long, and the snapshot is called like its pod.
+/// Kubernetes truncates a pod name that is too long, and a snapshot has the name of its pod.
 #[test]
-fn the_longest_name_leaves_pods_whole_names() -> Result<()> {
+fn the_longest_name_is_not_truncated() -> Result<()> {
     let values = "backup: {schedule: '@daily', keep: 2}\n";
     let longest = (1..=52)
         .map(|length| "a".repeat(length))
         .take_while(|name| render(name, "default", values).is_ok())
         .last()
         .context("a name")?;
-    // `k8s.io/apiserver/pkg/storage/names`: 58 characters, then five that nobody chooses.
+    // `k8s.io/apiserver/pkg/storage/names`: 58 characters, then five random ones.
     let pod = format!("{longest}-backup-29370001-");
     ensure!(pod.len() <= 58, "{pod} has {}", pod.len());
     let files = ["1", "2", "3"].map(|number| format!("{longest}-backup-2937000{number}-x7k2p.db"));
@@ -122,10 +122,10 @@ fn the_longest_name_leaves_pods_whole_names() -> Result<()> {
     Ok(())
 }
 
-/// Runs the gate with DNS that names one more member at each question, and returns how often it asked.
+/// Runs the gate with a DNS that returns one more member for each query, and returns the number of queries.
 fn wait(log: Option<&str>) -> Result<usize> {
-    let folder = tempfile::tempdir()?;
-    let path = |name: &str| folder.path().join(name);
+    let directory = tempfile::tempdir()?;
+    let path = |name: &str| directory.path().join(name);
     let count = path("count").display().to_string();
     let nslookup = format!(
         "#!/bin/sh\nprintf x >> {count}\nfor i in $(seq $(wc -c < {count})); do\n  \
@@ -157,7 +157,7 @@ fn wait(log: Option<&str>) -> Result<usize> {
 }
 
 #[test]
-fn etcd_waits_until_all_members_are_named_and_not_once_it_has_a_log() -> Result<()> {
+fn etcd_waits_until_all_members_have_names_unless_it_has_a_log() -> Result<()> {
     assert_eq!(wait(None)?, 3);
     assert_eq!(wait(Some("0000000000000000-0000000000000000.wal"))?, 0);
     assert_eq!(wait(Some("0.tmp"))?, 3);

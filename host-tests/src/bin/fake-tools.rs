@@ -1,15 +1,17 @@
-//! Stand-ins for `kubectl`, `date` and `sleep`, chosen by the name of the program, for tests of `run.sh`.
+//! Fakes of `kubectl`, `date` and `sleep`, selected by the name of the program, for tests of `run.sh`.
 //!
 //! Their state is in the directory `FAKE_TOOLS`:
 //!
-//! - `calls` gets each call of kubectl as a line: the time, a tab, and the words, with `\u{2423}` for a space within one.
-//! - `rules` says what kubectl does. A line has a word of the call, an exit code, what goes to standard output and what to
-//!   standard error, separated by tabs. The first line counts whose word is in the call.
-//! - `once` has rules that count once each, before all others.
+//! - `calls` gets each call of kubectl as a line: the time, a tab, and the words, with `\u{2423}` for a space within
+//! one.
+//! - `rules` defines what kubectl does. A line has a word of the call, an exit code, standard output and standard
+//! error,
+//!   separated by tabs. The first line whose word is in the call applies.
+//! - `once` has rules that apply once each, before all others.
 //! - `pids` has a file for each run of the script, named by its process ID.
 //!
-//! Time stands still while anything works. It jumps to the end of the shortest sleep when all processes of all runs wait,
-//! so that tests wait for nothing and give the same on a machine that is busy.
+//! Time stands still while a process works. It jumps to the end of the shortest sleep when all processes of all runs
+//! wait. So tests do not wait, and have the same results on a busy machine.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -24,10 +26,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
-/// The holder of a lock that was taken in the middle of something.
+/// The holder of a lock that was taken over in the middle of a call.
 const THIEF: &str = "thief@elsewhere:1:x";
 
-/// The seconds after which a run has not ended and is killed.
+/// The seconds after which a run counts as endless and is killed.
 const LONGEST: u64 = 600;
 
 fn main() -> Result<ExitCode> {
@@ -37,8 +39,10 @@ fn main() -> Result<ExitCode> {
         .map(OsString::into_string)
         .collect::<Result<_, _>>()
         .unwrap_or_default();
-    let folder = PathBuf::from(env::var_os("FAKE_TOOLS").context("FAKE_TOOLS")?);
-    let clock = Clock { folder: folder.clone() };
+    let directory = PathBuf::from(env::var_os("FAKE_TOOLS").context("FAKE_TOOLS")?);
+    let clock = Clock {
+        directory: directory.clone(),
+    };
     match program.file_name().and_then(|name| name.to_str()) {
         Some("sleep") => {
             clock.sleep(arguments.first().context("seconds")?.parse()?)?;
@@ -53,27 +57,27 @@ fn main() -> Result<ExitCode> {
             )?;
             Ok(ExitCode::SUCCESS)
         }
-        Some("kubectl") => Kubectl { folder, clock }.call(&arguments),
-        other => bail!("{other:?} is not faked"),
+        Some("kubectl") => Kubectl { directory, clock }.call(&arguments),
+        other => bail!("there is no fake of {other:?}"),
     }
 }
 
-/// The time that all runs of a directory have in common.
+/// The common time of all runs of a directory.
 struct Clock {
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Clock {
     /// Returns the seconds since 1970.
     fn now(&self) -> Result<u64> {
-        let read = |name: &str| fs::read_to_string(self.folder.join(name));
+        let read = |name: &str| fs::read_to_string(self.directory.join(name));
         let start: u64 = read("start")?.trim().parse()?;
         Ok(start + self.passed()?)
     }
 
-    /// Returns the seconds since the directory was made.
+    /// Returns the seconds since the directory was created.
     fn passed(&self) -> Result<u64> {
-        match fs::read_to_string(self.folder.join("clock")) {
+        match fs::read_to_string(self.directory.join("clock")) {
             Ok(text) => Ok(text.parse()?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(error) => Err(error.into()),
@@ -84,7 +88,7 @@ impl Clock {
     fn sleep(&self, seconds: u64) -> Result<()> {
         let deadline = self.passed()? + seconds;
         let me = process::id();
-        let file = self.folder.join("sleepers").join(me.to_string());
+        let file = self.directory.join("sleepers").join(me.to_string());
         self.put(&file, &deadline.to_string())?;
         let mut since = None;
         while self.passed()? < deadline {
@@ -95,30 +99,30 @@ impl Clock {
                     fs::remove_file(file)?;
                     bail!("the run has no end");
                 }
-                self.put(&self.folder.join("clock"), &deadline.to_string())?;
+                self.put(&self.directory.join("clock"), &deadline.to_string())?;
                 break;
             }
             thread::sleep(Duration::from_millis(1));
-            // A sleep can outlive the run that was killed, and the test.
-            ensure!(self.folder.exists(), "the test has ended");
+            // A sleep can outlive the killed run, and the test.
+            ensure!(self.directory.exists(), "the test has ended");
         }
         fs::remove_file(file)?;
         Ok(())
     }
 
-    /// Writes a file that others read at any time.
+    /// Writes a file that others may read at any time.
     fn put(&self, path: &Path, text: &str) -> Result<()> {
-        let new = self.folder.join(format!("{}.new", process::id()));
+        let new = self.directory.join(format!("{}.new", process::id()));
         fs::write(&new, text)?;
         Ok(fs::rename(new, path)?)
     }
 
-    /// The sleeps of processes that are alive, by their ends.
+    /// Returns the sleeps of processes that are alive, by their ends.
     fn sleepers(&self) -> Result<BTreeSet<(u64, u32)>> {
         let mut all = BTreeSet::new();
-        for pid in numbers(&self.folder.join("sleepers")) {
-            let path = self.folder.join("sleepers").join(pid.to_string());
-            // It ends at this moment.
+        for pid in numbers(&self.directory.join("sleepers")) {
+            let path = self.directory.join("sleepers").join(pid.to_string());
+            // It ends just now.
             let Ok(text) = fs::read_to_string(&path) else { continue };
             if is_alive(pid) {
                 all.insert((text.parse()?, pid));
@@ -129,26 +133,26 @@ impl Clock {
         Ok(all)
     }
 
-    /// Whether no process of the runs works, but for those that sleep here. `since` is when it began to look like that.
+    /// Whether no process of the runs works, except for those that sleep here. `since` is the time at which this began.
     fn all_wait(&self, sleepers: &BTreeSet<(u64, u32)>, since: &mut Option<Instant>) -> bool {
         let sleeping: BTreeSet<u32> = sleepers.iter().map(|(_, pid)| *pid).collect();
         let look = self.look(&sleeping);
-        // One that has not run between two looks waited at the moment between both. Nor does any sleep that began since.
+        // A process that has not run between two observations waited between them. No sleep has begun since either.
         let is_quiet =
             look != Look::Busy && look == self.look(&sleeping) && self.sleepers().is_ok_and(|again| again == *sleepers);
         if !is_quiet {
             *since = None;
             return false;
         }
-        // Without sure signs only time can tell. On a machine that is busy, one that works may look like that for long.
+        // Without certainty, only time can tell. On a busy machine, a working process may look idle for long.
         matches!(look, Look::Waiting(_)) || since.get_or_insert_with(Instant::now).elapsed() > Duration::from_secs(2)
     }
 
-    /// Looks at the processes of all runs.
+    /// Observes the processes of all runs.
     fn look(&self, sleeping: &BTreeSet<u32>) -> Look {
         let mut found = Vec::new();
         let mut is_sure = Path::new("/proc/self/wchan").exists();
-        let runs = numbers(&self.folder.join("pids"));
+        let runs = numbers(&self.directory.join("pids"));
         let mut left = runs.clone();
         while let Some(pid) = left.pop() {
             let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
@@ -165,9 +169,9 @@ impl Clock {
             let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
             match field("State:").and_then(|state| state.chars().next()) {
                 Some('R' | 'D') => return Look::Busy,
-                // Its parent is about to be told. The parent of a run is the test, which does not matter here.
+                // Its parent will get a signal. The parent of a run is the test, which does not matter here.
                 Some('Z' | 'X') => is_sure &= runs.contains(&pid),
-                // `0` is one that is about to wait, and may find that it need not.
+                // `0` means that a process is about to wait, and may not have to.
                 Some(_) => is_sure &= read("wchan") != "0",
                 None => {}
             }
@@ -182,14 +186,14 @@ impl Clock {
     }
 
     fn kill_all(&self) -> Result<()> {
-        for pid in numbers(&self.folder.join("pids")) {
+        for pid in numbers(&self.directory.join("pids")) {
             kill("-KILL", &pid.to_string())?;
         }
         Ok(())
     }
 }
 
-/// What the processes of all runs do, each with how often it has waited.
+/// The activity of the processes of all runs, each with the number of its waits.
 #[derive(PartialEq, Eq)]
 enum Look {
     Busy,
@@ -197,15 +201,15 @@ enum Look {
     Waiting(Vec<(u32, String)>),
 }
 
-/// The numbers that name the files of a directory.
-fn numbers(folder: &Path) -> Vec<u32> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+/// Returns the numbers that are names of files in a directory.
+fn numbers(directory: &Path) -> Vec<u32> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect()
 }
 
-/// Whether a process is there and has not ended.
+/// Whether a process exists and has not ended.
 fn is_alive(pid: u32) -> bool {
     match fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => !stat.rsplit(") ").next().unwrap_or_default().starts_with(['Z', 'X']),
@@ -222,7 +226,7 @@ fn kill(signal: &str, pid: &str) -> Result<()> {
     Ok(())
 }
 
-/// A time as `date` writes it.
+/// Formats a time like `date`.
 fn written(time: u64, format: &str) -> String {
     let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let (mut days, seconds) = (time / 86400, time % 86400);
@@ -264,13 +268,13 @@ fn written(time: u64, format: &str) -> String {
 }
 
 struct Kubectl {
-    folder: PathBuf,
+    directory: PathBuf,
     clock: Clock,
 }
 
 impl Kubectl {
     fn call(&self, arguments: &[String]) -> Result<ExitCode> {
-        // A person's own options would change what a call does.
+        // A user's own options would change the result of a call.
         for (variable, off) in [("KUBERC", "off"), ("KUBECTL_KUBERC", "false")] {
             ensure!(
                 env::var(variable).is_ok_and(|value| value == off),
@@ -282,11 +286,11 @@ impl Kubectl {
         if line.contains("--filename=-") {
             io::stdin().read_to_string(&mut input)?;
         }
-        let turn = Turn::take(&self.folder)?;
+        let turn = Turn::take(&self.directory)?;
         let mut calls = OpenOptions::new()
             .create(true)
             .append(true)
-            .open(self.folder.join("calls"))?;
+            .open(self.directory.join("calls"))?;
         let words: Vec<String> = arguments
             .iter()
             .map(|word| word.replace([' ', '\n'], "\u{2423}"))
@@ -306,7 +310,7 @@ impl Kubectl {
 
     fn answer(&self, arguments: &[String], line: &str, input: &str, turn: Turn) -> Result<ExitCode> {
         for rules in ["once", "rules"] {
-            let path = self.folder.join(rules);
+            let path = self.directory.join(rules);
             let text = fs::read_to_string(&path).unwrap_or_default();
             let found = text.lines().find(|rule| {
                 let word = rule.split('\t').next().unwrap_or_default();
@@ -349,7 +353,7 @@ impl Kubectl {
             ["replace"] if input.contains("Lease") => {
                 let sent: Value = serde_json::from_str(input)?;
                 match self.lease()? {
-                    // Without a version, the API server replaces whatever is there.
+                    // Without a version, the API server replaces any object.
                     Some(lease)
                         if [&lease["version"], &Value::Null].contains(&&sent["metadata"]["resourceVersion"]) =>
                     {
@@ -371,9 +375,9 @@ impl Kubectl {
         };
         let left: u64 = left.parse()?;
         if left == 1 {
-            fs::remove_file(self.folder.join(name))?;
+            fs::remove_file(self.directory.join(name))?;
         } else {
-            fs::write(self.folder.join(name), (left - 1).to_string())?;
+            fs::write(self.directory.join(name), (left - 1).to_string())?;
         }
         Ok(left == 1)
     }
@@ -381,7 +385,7 @@ impl Kubectl {
     fn kill(&self) -> Result<()> {
         let pid = self.read("pid").context("whom to kill")?;
         kill("-KILL", &pid)?;
-        // It ends a moment after the signal.
+        // The process ends a moment after the signal.
         while is_alive(pid.trim().parse()?) {
             thread::sleep(Duration::from_millis(1));
         }
@@ -399,12 +403,12 @@ impl Kubectl {
                 lease["spec"]["holderIdentity"] = THIEF.into();
                 let version: u64 = lease["version"].as_str().context("a version")?.parse()?;
                 self.write(&lease.to_string(), &(version + 1).to_string())?;
-                // Until it must have been noticed.
+                // Until the script must have noticed it.
                 drop(turn);
                 self.clock.sleep(30)?;
             }
             "DELETE" => {
-                fs::remove_file(self.folder.join("lease"))?;
+                fs::remove_file(self.directory.join("lease"))?;
                 drop(turn);
                 self.clock.sleep(30)?;
             }
@@ -413,7 +417,7 @@ impl Kubectl {
                 self.print_lease(&lease)?;
                 let version: u64 = lease["version"].as_str().context("a version")?.parse()?;
                 lease["version"] = (version + 1).to_string().into();
-                fs::write(self.folder.join("lease"), lease.to_string())?;
+                fs::write(self.directory.join("lease"), lease.to_string())?;
             }
             "INTERRUPT" => {
                 kill("-TERM", &self.read("pid").context("whom to interrupt")?)?;
@@ -428,12 +432,12 @@ impl Kubectl {
                 kill("-TERM", &pid)?;
                 self.clock.sleep(100)?;
             }
-            // The clock jumps, of which no sleep knows. What asks for the lease gets it.
+            // The clock jumps, which no sleep notices. A call for the lease gets it.
             step if step.starts_with("STEP ") => {
                 let seconds: i64 = step.trim_start_matches("STEP ").parse()?;
                 let start: u64 = self.read("start").context("a start")?.parse()?;
                 let start = start.checked_add_signed(seconds).context("a time")?;
-                fs::write(self.folder.join("start"), start.to_string())?;
+                fs::write(self.directory.join("start"), start.to_string())?;
                 if let Some(lease) = self.lease()? {
                     self.print_lease(&lease)?;
                 }
@@ -449,7 +453,7 @@ impl Kubectl {
     }
 
     fn read(&self, name: &str) -> Option<String> {
-        let text = fs::read_to_string(self.folder.join(name)).ok()?;
+        let text = fs::read_to_string(self.directory.join(name)).ok()?;
         Some(text.trim().to_owned())
     }
 
@@ -463,7 +467,7 @@ impl Kubectl {
     fn write(&self, lease: &str, version: &str) -> Result<ExitCode> {
         let sent: Value = serde_json::from_str(lease)?;
         fs::write(
-            self.folder.join("lease"),
+            self.directory.join("lease"),
             json!({"version": version, "spec": sent["spec"]}).to_string(),
         )?;
         if lease.contains("\"metadata\"") {
@@ -494,19 +498,19 @@ impl Kubectl {
     }
 }
 
-/// One call at a time, as with an API server.
+/// A lock for one call at a time, like in an API server.
 struct Turn {
     _lock: File,
 }
 
 impl Turn {
-    fn take(folder: &Path) -> Result<Self> {
+    fn take(directory: &Path) -> Result<Self> {
         let file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
-            .open(folder.join("turn"))?;
-        // Who waits here is woken at once, so that nobody takes it for one that waits for the time.
+            .open(directory.join("turn"))?;
+        // A waiting process is woken at once, so that it does not look like one that waits for the time.
         file.lock()?;
         Ok(Self { _lock: file })
     }

@@ -1,7 +1,7 @@
-//! What a pod runs, and the same on this machine alone.
+//! The command of a container, and the same command for one member on this machine.
 //!
-//! Flags are rewritten by name, whatever the package renders: listeners and advertised URLs to ports on 127.0.0.1, files
-//! into a folder, and the cluster to this one member.
+//! Flags are rewritten by name, whatever the package renders: listeners and advertised URLs to ports on 127.0.0.1,
+//! files into a directory, and the cluster to this one member.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,43 +14,43 @@ use rutter::Rendering;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Authority, Subject};
+use super::{CertificateAuthority, Subject};
 use crate::kubelet::{Pod, expand};
 
-/// What the container `etcd` runs.
+/// The command of the container `etcd`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Invocation {
     /// `--name` or `--name=value`.
     pub flags: Vec<String>,
     /// The environment.
     pub variables: BTreeMap<String, String>,
-    /// What the probes ask of the listener for metrics: paths.
+    /// The paths of the probes at the metrics listener.
     pub probes: BTreeSet<String>,
-    /// The Secrets that are mounted, by folder.
+    /// The mounted Secrets, by directory.
     pub secrets: BTreeMap<String, Subject>,
 }
 
-/// A place on this machine where one member can run.
+/// The directory and the ports of a member on this machine.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// What stands for the root of the container's file system.
-    pub folder: PathBuf,
+    /// The directory in place of the root of the container's file system.
+    pub directory: PathBuf,
     /// The port for members.
     pub peer: u16,
     /// The port for clients.
     pub client: u16,
-    /// The port for clients that speak HTTP, where it is another.
+    /// The port for clients with HTTP, if it is another.
     pub http: u16,
     /// The port for metrics and probes.
     pub metrics: u16,
 }
 
 impl Place {
-    /// No place: what is there can be compared, and be put elsewhere, but not run.
+    /// Returns a place that does not exist. An invocation there can be compared and moved, but not run.
     #[must_use]
     pub fn nowhere() -> Self {
         Self {
-            folder: "/".into(),
+            directory: "/".into(),
             peer: 0,
             client: 0,
             http: 0,
@@ -58,15 +58,15 @@ impl Place {
         }
     }
 
-    /// Where a path of the container is.
+    /// Returns the path for a path in the container.
     #[must_use]
     pub fn path(&self, path: &str) -> String {
-        self.folder.join(path.trim_start_matches('/')).display().to_string()
+        self.directory.join(path.trim_start_matches('/')).display().to_string()
     }
 }
 
 impl Invocation {
-    /// What the first member runs, as the kubelet would start it.
+    /// Returns the command of the first member, as the kubelet would start it.
     ///
     /// # Errors
     ///
@@ -75,7 +75,8 @@ impl Invocation {
         Self::of_container(rendering, "etcd")
     }
 
-    /// What a container or init container of the first member runs: of one that has a command, that and its arguments.
+    /// Returns the command of a container or init container of the first member. A container without a command runs
+    /// etcd.
     ///
     /// # Errors
     ///
@@ -97,7 +98,7 @@ impl Invocation {
             config_maps: &config_maps,
         };
         let variables = pod.environment(&container)?;
-        // Of etcd's own, the command is etcd, here under another name.
+        // The container of etcd has no command of its own, or etcd under another name.
         let command = container
             .command
             .iter()
@@ -113,18 +114,18 @@ impl Invocation {
         })
     }
 
-    /// The same in a place on this machine.
+    /// Returns the same command for a place on this machine.
     ///
     /// # Errors
     ///
-    /// If it has no name or no URL for its peers.
+    /// If it has no name or no peer URL.
     pub fn at(&self, place: &Place) -> Result<Self> {
         let name = self.value("name").context("--name")?;
         let peer = self
             .value("initial-advertise-peer-urls")
             .context("--initial-advertise-peer-urls")?;
         let mut flags: Vec<String> = self.flags.iter().filter_map(|flag| move_flag(flag, place)).collect();
-        // However members find each other in the cluster, this one has only itself.
+        // However members find each other in the cluster, this member is alone.
         flags.push(format!("--initial-cluster={name}={}", local(peer, place.peer)));
         let variables = self.variables.iter().map(|(name, value)| {
             let value = match name.as_str() {
@@ -140,12 +141,12 @@ impl Invocation {
             variables: variables.collect(),
             probes: self.probes.clone(),
             secrets: secrets
-                .map(|(folder, subject)| (place.path(folder), subject.clone()))
+                .map(|(directory, subject)| (place.path(directory), subject.clone()))
                 .collect(),
         })
     }
 
-    /// Puts `flags` in the place of those of the same names.
+    /// Replaces the flags and variables of the same names.
     #[must_use]
     pub fn with(mut self, flags: &[String], variables: &BTreeMap<String, String>) -> Self {
         let replaced: Vec<&str> = flags.iter().map(|flag| split(flag).0).collect();
@@ -164,17 +165,17 @@ impl Invocation {
         values.next_back().map(|(_, value)| value)
     }
 
-    /// Makes the folders that would be mounted, with what stands in them.
+    /// Creates the directories that would be mounted, with their content.
     ///
     /// # Errors
     ///
-    /// If they cannot be written.
-    pub fn provide(&self, authority: &Authority) -> Result<()> {
-        for (folder, subject) in &self.secrets {
-            authority.issue(subject, Path::new(folder))?;
+    /// If they cannot be created.
+    pub fn provide(&self, authority: &CertificateAuthority) -> Result<()> {
+        for (directory, subject) in &self.secrets {
+            authority.issue(subject, Path::new(directory))?;
         }
-        for folder in ["data-dir", "wal-dir"].iter().filter_map(|name| self.value(name)) {
-            if let Some(volume) = Path::new(folder).parent() {
+        for directory in ["data-dir", "wal-dir"].iter().filter_map(|name| self.value(name)) {
+            if let Some(volume) = Path::new(directory).parent() {
                 fs::create_dir_all(volume)?;
             }
         }
@@ -182,7 +183,7 @@ impl Invocation {
     }
 }
 
-/// The objects of a kind, as Kubernetes has them.
+/// Returns the objects of a kind, with Kubernetes' type.
 fn objects<T: DeserializeOwned>(rendering: &Rendering, kind: &str) -> Result<Vec<T>> {
     let manifests = rendering.manifests.iter().filter(|manifest| manifest.kind == kind);
     manifests
@@ -190,7 +191,8 @@ fn objects<T: DeserializeOwned>(rendering: &Rendering, kind: &str) -> Result<Vec
         .collect()
 }
 
-/// Whether a variable comes from what is rendered. What comes from Secrets, the node or the pod's fate is left out.
+/// Whether a variable's value is known from the manifests. Values from Secrets, from the node and from the pod's status
+/// are not.
 fn is_known(source: &EnvVarSource) -> bool {
     let field = source.field_ref.as_ref();
     source.config_map_key_ref.is_some() || field.is_some_and(|field| field.field_path.starts_with("metadata."))
@@ -203,7 +205,7 @@ fn container<'t>(template: &'t PodTemplateSpec, name: &str) -> Result<&'t Contai
     container.with_context(|| format!("a container {name}"))
 }
 
-/// The Secrets that a container mounts: those of rendered Certificates for whom these say, others for this machine.
+/// Returns the Secrets that a container mounts: with the subjects of rendered Certificates, or else this machine's.
 fn secrets(
     rendering: &Rendering,
     template: &PodTemplateSpec,
@@ -263,7 +265,7 @@ fn split(flag: &str) -> (&str, &str) {
     (name.trim_start_matches('-'), value)
 }
 
-/// A flag as it is in `place`, if it is there at all.
+/// Returns a flag for `place`, if it is used there.
 fn move_flag(flag: &str, place: &Place) -> Option<String> {
     let (name, value) = split(flag);
     let value = match name {
@@ -281,8 +283,8 @@ fn move_flag(flag: &str, place: &Place) -> Option<String> {
     Some(format!("--{name}={value}"))
 }
 
-/// Another port on this machine, by the same scheme if there is one. One stands for all: on 127.0.0.1 the listeners of
-/// two address families would be the same.
+/// Returns a URL with another port on this machine, with the same scheme. One replaces all, because the listeners of
+/// two address families would be the same on 127.0.0.1.
 fn local(urls: &str, port: u16) -> String {
     match urls.split_once("://") {
         Some((scheme, _)) => format!("{scheme}://127.0.0.1:{port}"),
@@ -323,7 +325,7 @@ mod tests {
             secrets: [("/tls".to_owned(), this_machine())].into(),
         };
         let place = Place {
-            folder: "/tmp/x".into(),
+            directory: "/tmp/x".into(),
             peer: 1,
             client: 2,
             http: 3,
@@ -348,7 +350,7 @@ mod tests {
         let variables: Vec<_> = moved.variables.values().map(String::as_str).collect();
         assert_eq!(variables, ["/b", "127.0.0.1:2", "/tmp/x/tls/tls.key"]);
         assert_eq!(moved.secrets, [("/tmp/x/tls".to_owned(), this_machine())].into());
-        // What was nowhere can be put anywhere.
+        // An invocation at no place can be moved to any.
         assert_eq!(invocation.at(&Place::nowhere())?.at(&place)?, moved);
         Ok(())
     }

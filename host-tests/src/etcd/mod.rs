@@ -1,6 +1,6 @@
-//! etcd itself: the real binary of each minor version that the package knows, on this machine's loopback.
+//! The real etcd of each minor version that the package supports, on this machine's loopback.
 
-mod authority;
+mod certificates;
 mod invocation;
 mod process;
 
@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result, ensure};
 use etcd_package::etcd::{MINORS, Minor};
 
-pub use authority::{Authority, Subject};
+pub use certificates::{CertificateAuthority, Subject};
 pub use invocation::{Invocation, Place};
 pub use process::Process;
 
@@ -24,11 +24,11 @@ pub struct Etcd {
 }
 
 impl Etcd {
-    /// One for each minor version that the package knows, oldest first.
+    /// Returns one for each minor version that the package supports, oldest first.
     ///
     /// # Errors
     ///
-    /// If one is missing, or is not what its name says.
+    /// If one is missing, or has another version.
     pub fn all() -> Result<Vec<Self>> {
         MINORS.into_iter().map(Self::find).collect()
     }
@@ -41,7 +41,7 @@ impl Etcd {
             .with_context(|| format!("the command {program}: `cargo xtask test` installs it"))?;
         let text = String::from_utf8(output.stdout)?;
         let version = text.lines().find_map(|line| line.strip_prefix("etcd Version: "));
-        let version = version.with_context(|| format!("{program} does not say its version: {text}"))?;
+        let version = version.with_context(|| format!("{program} does not print its version: {text}"))?;
         ensure!(version.starts_with(&format!("{minor}.")), "{program} is etcd {version}");
         Ok(Self {
             minor,
@@ -57,7 +57,7 @@ impl Etcd {
         Ok(self.command().args(args).output()?)
     }
 
-    /// What `--help` prints: the usage goes to standard error, the flags to standard output.
+    /// Returns the output of `--help`: the usage from standard error, the flags from standard output.
     ///
     /// # Errors
     ///
@@ -67,20 +67,20 @@ impl Etcd {
         Ok(String::from_utf8(output.stderr)? + str::from_utf8(&output.stdout)?)
     }
 
-    /// Whether it has the flag `name`, whatever the flag's value may be.
+    /// Whether it has the flag `name`, with whatever value.
     ///
     /// # Errors
     ///
     /// If it cannot be run.
     pub fn accepts(&self, name: &str) -> Result<bool> {
-        // A known flag leads to the version, or to a complaint of the value.
+        // With a known flag it prints its version, or an error about the value.
         let output = self.output(&["--version", &format!("--{name}=1")])?;
         let unknown = format!("flag provided but not defined: -{name}");
         Ok(!String::from_utf8(output.stderr)?.lines().any(|line| line == unknown))
     }
 
-    /// What the values of a flag are, as `flags/v*.txt` of the package has it: what its parser takes. Of a flag whose
-    /// values have a grammar of their own, and of one that takes any text, nothing.
+    /// Returns the type of a flag's values in the package's `flags/v*.txt`, which is that of its parser. Returns
+    /// nothing for values with a grammar of their own, or with any text.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ impl Etcd {
     pub fn values_of(&self, name: &str) -> Result<Option<&'static str>> {
         let takes = |value: &str| -> Result<bool> {
             let output = self.output(&["--version", &format!("--{name}={value}")])?;
-            // "for flag -name: ", or of booleans "for -name: ".
+            // "for flag -name: ", or for booleans "for -name: ".
             let refused = format!(" -{name}: ");
             Ok(!String::from_utf8(output.stderr)?.contains(&refused))
         };
@@ -109,7 +109,7 @@ impl Etcd {
         })
     }
 
-    /// The flags among `names` that it has.
+    /// Returns those of `names` that are flags of it.
     ///
     /// # Errors
     ///
@@ -124,7 +124,7 @@ impl Etcd {
         Ok(flags)
     }
 
-    /// The feature gates that its help lists.
+    /// Returns the feature gates in its help.
     ///
     /// # Errors
     ///
@@ -136,10 +136,10 @@ impl Etcd {
     }
 }
 
-/// The names of flags that may be one: all that any help mentions, each with and without `experimental-`.
+/// Returns the names that may be flags: all that any help mentions, each with and without `experimental-`.
 ///
-/// A help is no list of flags. That of 3.7.1 has flags that were removed, that of 3.4 lacks one that was added, and none
-/// has `--config-file` and `--version` but in its usage.
+/// The help is not a list of flags. That of 3.7.1 has flags that were removed, that of 3.4 lacks one that was added,
+/// and all have `--config-file` and `--version` only in their usage.
 ///
 /// # Errors
 ///
@@ -151,7 +151,7 @@ pub fn candidates(binaries: &[Etcd]) -> Result<BTreeSet<String>> {
             let end = after.find(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '-');
             let name = after[..end.unwrap_or(after.len())].trim_end_matches('-');
             let stable = name.strip_prefix("experimental-").unwrap_or(name);
-            // `--help` is of every program in Go, and no setting.
+            // Every program in Go has `--help`. It is not a setting.
             if !["", "help"].contains(&stable) {
                 names.extend([stable.to_owned(), format!("experimental-{stable}")]);
             }

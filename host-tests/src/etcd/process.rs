@@ -1,4 +1,4 @@
-//! A member that runs.
+//! A running member.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-use super::{Authority, Etcd, Invocation, Place};
+use super::{CertificateAuthority, Etcd, Invocation, Place};
 
-/// How long a member may take for what it is waited for.
+/// The time limit of each wait for a member.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often it is looked at.
+/// The interval between two checks.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// A member of its own cluster, which ends with this value.
+/// A member of its own cluster. Dropping this value ends the process.
 #[derive(Debug)]
 pub struct Process {
     minor: String,
@@ -29,19 +29,19 @@ pub struct Process {
     log: PathBuf,
     place: Place,
     invocation: Invocation,
-    /// Removed after the process has ended, if it is the process' own.
-    folder: Option<TempDir>,
+    /// Removed after the process has ended, if it belongs to the process.
+    directory: Option<TempDir>,
 }
 
 impl Place {
-    /// A place below `folder`, with ports that nobody uses.
+    /// Returns a place below `directory`, with unused ports.
     ///
     /// # Errors
     ///
-    /// If there are no such ports.
-    pub fn free(folder: &Path) -> Result<Self> {
+    /// If there are no unused ports.
+    pub fn free(directory: &Path) -> Result<Self> {
         Ok(Self {
-            folder: folder.join("root"),
+            directory: directory.join("root"),
             peer: free_port()?,
             client: free_port()?,
             http: free_port()?,
@@ -51,29 +51,34 @@ impl Place {
 }
 
 impl Process {
-    /// Starts what `invocation` says in a place of its own.
+    /// Starts `invocation` in a place of its own.
     ///
     /// # Errors
     ///
-    /// If there is no such place, or etcd cannot be started.
-    pub fn start(etcd: &Etcd, invocation: &Invocation, authority: &Authority) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let place = Place::free(folder.path())?;
+    /// If the place cannot be created, or etcd cannot be started.
+    pub fn start(etcd: &Etcd, invocation: &Invocation, authority: &CertificateAuthority) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let place = Place::free(directory.path())?;
         let mut process = Self::start_at(etcd, invocation, authority, place)?;
-        process.folder = Some(folder);
+        process.directory = Some(directory);
         Ok(process)
     }
 
-    /// Starts what `invocation` says in a place that may hold data already.
+    /// Starts `invocation` in a place that may contain data.
     ///
     /// # Errors
     ///
     /// If etcd cannot be started.
-    pub fn start_at(etcd: &Etcd, invocation: &Invocation, authority: &Authority, place: Place) -> Result<Self> {
+    pub fn start_at(
+        etcd: &Etcd,
+        invocation: &Invocation,
+        authority: &CertificateAuthority,
+        place: Place,
+    ) -> Result<Self> {
         let invocation = invocation.at(&place)?;
-        fs::create_dir_all(&place.folder)?;
+        fs::create_dir_all(&place.directory)?;
         invocation.provide(authority)?;
-        let log = place.folder.join("log");
+        let log = place.directory.join("log");
         let file = File::create(&log)?;
         let child = etcd
             .command()
@@ -81,7 +86,7 @@ impl Process {
             .env_clear()
             .envs(search_path())
             .envs(&invocation.variables)
-            .current_dir(&place.folder)
+            .current_dir(&place.directory)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file)
@@ -92,7 +97,7 @@ impl Process {
             log,
             place,
             invocation,
-            folder: None,
+            directory: None,
         })
     }
 
@@ -100,7 +105,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// If etcd ends before, or takes too long; shows what it said.
+    /// If etcd ends before, or takes too long. The error contains its log.
     pub fn ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let metrics = self.place.metrics;
@@ -111,19 +116,19 @@ impl Process {
             .all(|path| matches!(get(metrics, path), Ok((200, _))))
         {
             if let Some(status) = self.child.try_wait()? {
-                bail!("etcd ended ({status}) and said\n{}", self.said()?);
+                bail!("etcd ended ({status}); its log:\n{}", self.log()?);
             }
             ensure!(
                 Instant::now() < deadline,
-                "etcd is not ready after {PATIENCE:?} and said\n{}",
-                self.said()?
+                "etcd is not ready after {PATIENCE:?}; its log:\n{}",
+                self.log()?
             );
             thread::sleep(INTERVAL);
         }
         Ok(())
     }
 
-    /// What the listener for metrics tells Prometheus.
+    /// Returns the response of the metrics listener to Prometheus.
     ///
     /// # Errors
     ///
@@ -134,7 +139,7 @@ impl Process {
         Ok(answer)
     }
 
-    /// Runs etcdctl with nothing but the container's variables, and returns what it prints.
+    /// Runs etcdctl with only the container's variables, and returns its output.
     ///
     /// # Errors
     ///
@@ -148,7 +153,8 @@ impl Process {
             .output()?;
         ensure!(
             output.status.success(),
-            "etcdctl in the container says\n{}",
+            "etcdctl in the container fails:
+            {}",
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(String::from_utf8(output.stdout)?)
@@ -158,7 +164,7 @@ impl Process {
     ///
     /// # Errors
     ///
-    /// If it does not.
+    /// If it does not end in time.
     pub fn end(&mut self) -> Result<ExitStatus> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -167,37 +173,37 @@ impl Process {
             }
             ensure!(
                 Instant::now() < deadline,
-                "etcd still runs after {PATIENCE:?} and said\n{}",
-                self.said()?
+                "etcd still runs after {PATIENCE:?}; its log:\n{}",
+                self.log()?
             );
             thread::sleep(INTERVAL);
         }
     }
 
-    /// What it wrote until now.
+    /// Returns its log so far.
     ///
     /// # Errors
     ///
-    /// If that cannot be read.
-    pub fn said(&self) -> Result<String> {
+    /// If it cannot be read.
+    pub fn log(&self) -> Result<String> {
         fs::read_to_string(&self.log).context("etcd's log")
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It has ended already, or is ended: there is nobody to tell of anything else.
+        // It may have ended already. Errors cannot be reported here.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The one variable of ours that a process needs, to be found at all.
+/// Returns the search path, the only variable of the test that a process requires.
 fn search_path() -> Option<(&'static str, OsString)> {
     Some(("PATH", env::var_os("PATH")?))
 }
 
-/// The status of a GET, and what follows.
+/// Returns the status and the rest of the response to a GET request.
 fn get(port: u16, path: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -208,8 +214,8 @@ fn get(port: u16, path: &str) -> Result<(u16, String)> {
     Ok((status, answer))
 }
 
-/// A port that nobody listens on, and nobody will be given: below those that systems hand out for connections, and for
-/// each process from elsewhere.
+/// Returns an unused port that nothing else will use: below the ports that systems assign to connections, and with
+/// another start for each process.
 fn free_port() -> io::Result<u16> {
     const FIRST: u16 = 20_000;
     const COUNT: u16 = 12_000;

@@ -1,5 +1,5 @@
-//! Texts in live objects that a shell, a terminal, YAML or a template would act on, and what must hold of the plans that are
-//! made of them: none acts.
+//! Texts in live objects that a shell, a terminal, YAML or a template would act on, and the checks that none of them
+//! has an effect in a plan.
 
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
@@ -36,7 +36,7 @@ pub const PAYLOADS: [(&str, &str); 12] = [
     ("YAML", "a: !!python/object/apply:os.system [touch pwned] # &x *x"),
 ];
 
-/// A scalar of an object, or the key of one.
+/// A scalar of an object, or a key.
 #[derive(Clone, Debug)]
 pub struct Place {
     path: Vec<String>,
@@ -44,13 +44,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// The path, as a person would write it.
+    /// Formats the path for people.
     #[must_use]
     pub fn text(&self) -> String {
         format!("{}{}", self.path.join("."), if self.is_key { " (key)" } else { "" })
     }
 
-    /// The path in the objects of a kind, without numbers of items.
+    /// Returns the path in the objects of a kind, without list indices.
     #[must_use]
     pub fn kind(&self, objects: &Value) -> String {
         let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -72,13 +72,13 @@ impl Place {
     }
 }
 
-/// The installed objects of a case, whatever it says them by; none if they are no objects.
+/// Returns the installed objects of a case, in whatever form it has them; none if they are not objects.
 ///
 /// # Errors
 ///
 /// If they cannot be read.
 pub fn objects(package: &dyn Package, case: &Change) -> Result<Option<(Value, ChangeRequest)>> {
-    let Ok((from, to)) = case.asked() else {
+    let Ok((from, to)) = case.request() else {
         return Ok(None);
     };
     let stream = match &from {
@@ -98,7 +98,7 @@ pub fn objects(package: &dyn Package, case: &Change) -> Result<Option<(Value, Ch
     Ok(Some((Value::Array(items), to)))
 }
 
-/// Every scalar, and every key.
+/// Returns every scalar, and every key.
 #[must_use]
 pub fn places(objects: &Value) -> Vec<Place> {
     fn collect(value: &Value, path: &mut Vec<String>, all: &mut Vec<Place>) {
@@ -129,7 +129,7 @@ pub fn places(objects: &Value) -> Vec<Place> {
     all
 }
 
-/// Objects with a text at a place, instead of what is there or behind it.
+/// Returns objects with a text at a place, instead of or after the present text.
 #[must_use]
 pub fn replaced(objects: &Value, place: &Place, payload: &str, is_behind: bool) -> Value {
     let mut objects = objects.clone();
@@ -177,7 +177,7 @@ pub fn replaced(objects: &Value, place: &Place, payload: &str, is_behind: bool) 
     objects
 }
 
-/// The options that lines have; any other came from a payload.
+/// The options in a plan's lines. Any other came from a payload.
 const OPTIONS: [&str; 19] = [
     "--cacert",
     "--cascade",
@@ -212,23 +212,23 @@ pub struct Scripts {
 
 #[derive(Debug)]
 struct Script {
-    /// The case or action that it is of.
+    /// The case or action of the script.
     what: String,
     text: String,
-    /// Whether its words can be any option: the texts of actions are checked before there are actions.
+    /// Whether its words may be any option, because the texts of actions are checked before actions exist.
     has_any_option: bool,
 }
 
-/// The word behind all others of a script.
+/// The last word of a script.
 const END: &str = "the end of a script";
 
 impl Scripts {
-    /// Plans from objects, and checks all that is printed. The script of the plan is run later, unless it is the same as one
-    /// before. Returns what a person reads.
+    /// Plans from objects, and checks everything that is printed. The script of the plan runs later, unless the same
+    /// script ran before. Returns the printed plan.
     ///
     /// # Errors
     ///
-    /// Returns what does not hold, of this plan or of one before.
+    /// If a property does not hold for this plan, or for an earlier one.
     pub fn plan(&mut self, package: &dyn Package, objects: &Value, to: &ChangeRequest, what: &str) -> Result<String> {
         match package.plan(&installed(objects), to) {
             Ok(plan) => {
@@ -245,11 +245,11 @@ impl Scripts {
         }
     }
 
-    /// Adds a plan of these actions, whose texts are all this one.
+    /// Adds a plan of these actions, with `text` in place of all their texts.
     ///
     /// # Errors
     ///
-    /// Returns what does not hold.
+    /// If a property does not hold.
     pub fn actions(&mut self, actions: &[Action], text: &str, what: &str) -> Result<()> {
         let mut actions = actions.to_vec();
         for action in &mut actions {
@@ -292,10 +292,10 @@ impl Scripts {
     ///
     /// # Errors
     ///
-    /// Returns what does not hold.
+    /// If a property does not hold.
     pub fn add(&mut self, plan: &Plan, what: &str, has_any_option: bool) -> Result<()> {
         let script = script(plan)?;
-        // What identifies a plan is a hash of its manifests, too, which no shell reads.
+        // The identity of a plan is a hash of its manifests, too, which no shell reads.
         let mut hasher = DefaultHasher::new();
         for line in script.lines().filter(|line| !line.starts_with("rutter_plan=")) {
             line.hash(&mut hasher);
@@ -308,7 +308,7 @@ impl Scripts {
         }
         for file in plan.files(None) {
             let is_inside = !file.path.starts_with('/') && !file.path.split('/').any(|part| ["..", ""].contains(&part));
-            ensure!(is_inside, "the file {:?} is elsewhere", file.path);
+            ensure!(is_inside, "the file {:?} is outside of the plan", file.path);
             payloads::check(&file.path).map_err(anyhow::Error::msg)?;
         }
         self.waiting.push(Script {
@@ -316,7 +316,7 @@ impl Scripts {
             text: traced(plan, &script)?,
             has_any_option,
         });
-        // As many as one shell runs in a moment.
+        // The number of scripts that one shell runs in a moment.
         if self.waiting.len() == 200 { self.run() } else { Ok(()) }
     }
 
@@ -324,30 +324,30 @@ impl Scripts {
     ///
     /// # Errors
     ///
-    /// If one of them runs a payload, or is no script.
+    /// If one of them runs a payload, or is not a valid script.
     pub fn run(&mut self) -> Result<()> {
         let scripts = std::mem::take(&mut self.waiting);
         let Err(error) = run(&scripts) else { return Ok(()) };
-        // One alone says which it is.
+        // A single script identifies itself.
         for script in &scripts {
             run(std::slice::from_ref(script)).with_context(|| script.what.clone())?;
         }
         Err(error)
     }
 
-    /// The number of different scripts so far.
+    /// Returns the number of different scripts so far.
     #[must_use]
     pub fn count(&self) -> usize {
         self.seen.len()
     }
 }
 
-/// Objects as they are handed to a package.
+/// Returns objects as a package receives them.
 fn installed(objects: &Value) -> State {
     State::Objects(json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string())
 }
 
-/// All actions of a plan.
+/// Returns all actions of a plan.
 #[must_use]
 pub fn actions(planned: &Planned) -> Vec<Action> {
     let of_steps = planned.steps.iter().flat_map(|step| &step.actions);
@@ -361,7 +361,7 @@ fn shown(diagnostics: &[Diagnostic]) -> String {
         .collect()
 }
 
-/// `run.sh` of a plan, without its last lines, so that it defines its functions and calls none.
+/// Returns `run.sh` of a plan, without its last lines, so that it defines its functions and calls none.
 fn script(plan: &Plan) -> Result<String> {
     let files = plan.files(None);
     let script = files
@@ -373,7 +373,7 @@ fn script(plan: &Plan) -> Result<String> {
     Ok(script.strip_suffix(end).context("another end of run.sh")?.to_owned())
 }
 
-/// The script with all that its lines call replaced by functions that trace their words, and with a call of each line.
+/// Replaces all functions that a script's lines call by functions that trace their words, and adds a call of each line.
 fn traced(plan: &Plan, script: &str) -> Result<String> {
     let names = script.lines().filter_map(|line| {
         let (name, body) = line.split_once("()")?;
@@ -410,12 +410,12 @@ fn traced(plan: &Plan, script: &str) -> Result<String> {
     for call in lines.into_iter().chain(steps) {
         text.push_str(&format!("{call} || :\n"));
     }
-    // Its end is seen.
+    // The end is traced, too.
     text.push_str(&format!("rutter_each_step trace\ntrace '{END}'\n"));
     Ok(text)
 }
 
-/// Runs scripts where there is no program, so that whatever a line does beyond calling functions is seen.
+/// Runs scripts in an environment without programs, so that any effect other than calls of functions is detected.
 fn run(scripts: &[Script]) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let work = directory.path().join("work");
@@ -427,7 +427,7 @@ fn run(scripts: &[Script]) -> Result<()> {
         text.push_str(&format!("( . ../{number} )\n"));
     }
     let shell = std::env::var_os("PATH").and_then(|path| {
-        let mut all = std::env::split_paths(&path).map(|folder| folder.join("sh"));
+        let mut all = std::env::split_paths(&path).map(|directory| directory.join("sh"));
         all.find(|path| path.exists())
     });
     let output = Command::new(shell.context("a shell")?)
@@ -438,7 +438,7 @@ fn run(scripts: &[Script]) -> Result<()> {
         .stdin(Stdio::null())
         .output()?;
     let printed = String::from_utf8_lossy(&output.stderr);
-    ensure!(printed.is_empty(), "a script does what none does: {printed}");
+    ensure!(printed.is_empty(), "a script prints unexpected output: {printed}");
     let words: Vec<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
     let ends = words.iter().filter(|word| **word == END.as_bytes()).count();
     ensure!(ends == scripts.len(), "a script ends early");
@@ -448,17 +448,17 @@ fn run(scripts: &[Script]) -> Result<()> {
             let option = word.split('=').next().unwrap_or_default();
             ensure!(
                 script.has_any_option || !word.starts_with('-') || option == "--" || OPTIONS.contains(&option),
-                "the option {word:?} is none of ours"
+                "unexpected option {word:?}"
             );
         }
     }
-    for folder in [work.clone(), work.join("notes")] {
-        for entry in fs::read_dir(folder)? {
+    for directory in [work.clone(), work.join("notes")] {
+        for entry in fs::read_dir(directory)? {
             let path = entry?.path();
             let name = path.strip_prefix(&work)?;
             ensure!(
                 NOTES.iter().any(|note| name == Path::new(note)),
-                "{} was made",
+                "{} was created",
                 path.display()
             );
         }
@@ -466,15 +466,15 @@ fn run(scripts: &[Script]) -> Result<()> {
     Ok(())
 }
 
-/// Those that fuzzing has run: most inputs give a script that was run before.
+/// The scripts that fuzzing has run: most inputs give a script that ran before.
 static SCRIPTS: LazyLock<Mutex<Scripts>> = LazyLock::new(Mutex::default);
 
-/// Tries one input of a fuzzer: the name of a case, the number of a place in its objects, and a payload, on a line each but
-/// for the last, which takes the rest.
+/// Tries one input of a fuzzer: the name of a case, the number of a place in its objects, and a payload. Each is on a
+/// line of its own, and the payload takes the rest.
 ///
 /// # Errors
 ///
-/// Returns what does not hold, as for [`Scripts::plan`].
+/// If a property does not hold, like [`Scripts::plan`].
 pub fn fuzz(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     let Ok(text) = str::from_utf8(bytes) else {
         return Ok(String::new());
@@ -484,7 +484,7 @@ pub fn fuzz(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     };
     let (number, payload) = rest.split_once('\n').unwrap_or((rest, ""));
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c));
-    // A name that a fuzzer made up is none.
+    // The fuzzer may invent a name, for which there is no case.
     let Some(case) = is_name.then(|| Change::named(name).ok()).flatten() else {
         return Ok(String::new());
     };
@@ -502,7 +502,7 @@ pub fn fuzz(package: &dyn Package, bytes: &[u8]) -> Result<String> {
         let changed = replaced(&objects, place, payload, is_behind);
         answer.push_str(&scripts.plan(package, &changed, &to, &place.text())?);
     }
-    // Most texts of objects that are none of theirs are refused. What quotes the others is tried with all.
+    // Most texts of objects that are invalid there are refused. All payloads are tried where a text is quoted.
     if let Ok(planned) = planned(&installed(&objects), &to) {
         scripts.actions(&actions(&planned), payload, "actions")?;
     }
@@ -510,7 +510,7 @@ pub fn fuzz(package: &dyn Package, bytes: &[u8]) -> Result<String> {
     Ok(answer)
 }
 
-/// Inputs to start from.
+/// Returns seeds.
 ///
 /// # Errors
 ///

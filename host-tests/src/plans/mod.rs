@@ -1,5 +1,5 @@
-//! Plans as data: a directory in `plans/` holds `from.yaml`, `to.yaml`, perhaps `args` with one argument of `rutter plan` a
-//! line, and in `expected.txt` the plan as a person reads it, or why there is none.
+//! Plans as data: a directory in `plans/` contains `from.yaml`, `to.yaml`, optionally `args` with one argument of
+//! `rutter plan` a line, and in `expected.txt` the plan as it is printed, or the errors.
 
 pub mod injection;
 pub mod model;
@@ -12,25 +12,25 @@ use etcd_package::EtcdPackage;
 use rutter::plan::Detail;
 use rutter::{ChangeRequest, Diagnostic, Package as _, Plan, State};
 
-/// What stands above the functions of a plan.
+/// The heading of a plan's functions.
 const FUNCTIONS: &str = "\nfunctions that the commands call";
 
-/// A change and what is to be planned for it.
+/// A change, and the directory of its expected plan.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// What the folder is called.
+    /// The name of the directory.
     pub name: String,
-    /// What is installed.
+    /// The installed state.
     pub from: String,
-    /// What is desired.
+    /// The desired state.
     pub to: String,
     /// The arguments of `rutter plan`.
     pub args: Vec<String>,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Change {
-    /// All of them, by name.
+    /// Returns all changes, by name.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Change {
         Ok(changes)
     }
 
-    /// The one of this name.
+    /// Returns the change of this name.
     ///
     /// # Errors
     ///
@@ -53,38 +53,39 @@ impl Change {
         Self::read(crate::root().join("host-tests/plans").join(name))
     }
 
-    fn read(folder: PathBuf) -> Result<Self> {
-        let read =
-            |name: &str| fs::read_to_string(folder.join(name)).with_context(|| folder.join(name).display().to_string());
+    fn read(directory: PathBuf) -> Result<Self> {
+        let read = |name: &str| {
+            fs::read_to_string(directory.join(name)).with_context(|| directory.join(name).display().to_string())
+        };
         Ok(Self {
-            name: folder.file_name().context("a name")?.to_string_lossy().into_owned(),
+            name: directory.file_name().context("a name")?.to_string_lossy().into_owned(),
             from: read("from.yaml")?,
             to: read("to.yaml")?,
-            args: if folder.join("args").exists() {
+            args: if directory.join("args").exists() {
                 read("args")?.lines().map(str::to_owned).collect()
             } else {
                 Vec::new()
             },
-            folder,
+            directory,
         })
     }
 
-    /// The plan, made natively.
+    /// Plans the change in Rust.
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// The reasons why there is no plan.
     pub fn plan(&self) -> Result<Plan, Vec<Diagnostic>> {
-        let (from, to) = self.asked()?;
+        let (from, to) = self.request()?;
         EtcdPackage.plan(&from, &to)
     }
 
-    /// The installed state and the change, as the package is asked for a plan.
+    /// Returns the installed state and the change, as a package receives them.
     ///
     /// # Errors
     ///
-    /// Returns what is wrong with the texts.
-    pub fn asked(&self) -> Result<(State, ChangeRequest), Vec<Diagnostic>> {
+    /// The errors in the texts.
+    pub fn request(&self) -> Result<(State, ChangeRequest), Vec<Diagnostic>> {
         let package = EtcdPackage.describe();
         let of = |flag: &'static str| self.values_of(flag).next();
         let (name, namespace) = (of("--name"), of("--namespace"));
@@ -103,7 +104,7 @@ impl Change {
             .map(|(_, value)| value.as_str())
     }
 
-    /// What a person reads of it.
+    /// Returns the printed plan.
     #[must_use]
     pub fn text(&self) -> String {
         let show = |diagnostics: &[Diagnostic]| -> String {
@@ -115,7 +116,7 @@ impl Change {
         match self.plan() {
             Ok(plan) => {
                 let body = plan.body(Detail::All);
-                // The functions are the same everywhere.
+                // The functions are the same in all plans.
                 let (body, _) = body.split_once(FUNCTIONS).unwrap_or((&body, ""));
                 format!("{}\n{}{}\n", plan.headline(), show(&plan.warnings), body.trim_end())
             }
@@ -123,12 +124,12 @@ impl Change {
         }
     }
 
-    /// The change and its plan, without commands.
+    /// Returns the change and its plan, without commands.
     #[must_use]
     pub fn outline(&self) -> String {
-        let said = without_tls_disabled(&self.text());
+        let printed = without_tls_disabled(&self.text());
         // Commands are indented deeper than reasons.
-        let lines = said
+        let lines = printed
             .lines()
             .filter(|line| *line != "before the first step")
             .filter(|line| !line.starts_with("   - ") && !line.starts_with("       "));
@@ -136,7 +137,7 @@ impl Change {
         for (name, text) in [("from", &self.from), ("to", &self.to)] {
             let values = text.lines().filter(|line| !line.starts_with('#'));
             let values: Vec<&str> = values.filter(|line| !line.trim().is_empty()).collect();
-            // Whole objects are for the test alone.
+            // Whole objects are only for the test.
             let shown = match values.as_slice() {
                 [only] => format!(" {only}"),
                 _ if text.contains("kind:") => " its objects".to_owned(),
@@ -152,13 +153,13 @@ impl Change {
         outline
     }
 
-    /// Compares a text with what is expected; `BLESS=1` writes it down instead.
+    /// Compares a text with the expected one. `BLESS=1` writes it instead.
     ///
     /// # Errors
     ///
-    /// Where they differ.
+    /// If they differ.
     pub fn check(&self, text: &str) -> Result<()> {
-        let path = self.folder.join("expected.txt");
+        let path = self.directory.join("expected.txt");
         if std::env::var_os("BLESS").is_some() {
             fs::write(&path, text)?;
         }
@@ -166,7 +167,7 @@ impl Change {
     }
 }
 
-/// A text without the warning that nearly all changes have, since their values have no TLS.
+/// Removes the warning that nearly all changes have, because their values have no TLS.
 fn without_tls_disabled(text: &str) -> String {
     let mut is_left_out = false;
     let mut kept = String::new();

@@ -1,5 +1,5 @@
-//! Mutations of the prelude: each of its checks is made one that cannot fail, or succeeds where it failed, and a case
-//! must see that.
+//! Mutations of the prelude: each of its checks is changed to one that cannot fail, or that succeeds instead of
+//! failing. A case must detect that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use libtest_mimic::Trial;
 
 use super::{Case, cases, foreign_cases, functions, run, shells};
 
-/// Texts that are replaced in a line wherever they are found, and their replacements.
+/// Texts that are replaced wherever a line contains them, and their replacements.
 const REPLACED: [(&str, &str); 32] = [
     ("|| exit 0", "|| :"),
     ("|| exit 1", "|| :"),
@@ -44,13 +44,13 @@ const REPLACED: [(&str, &str); 32] = [
     ("sleep \"$seconds\"", ":"),
 ];
 
-/// Mutations that change nothing: function or any, part of the line, what is replaced, and why.
+/// Equivalent mutations: function or any, part of the line, replaced text, and the reason.
 const EQUIVALENT: [(&str, &str, &str, &str); 5] = [
     (
         "metrics_of",
         "read -r line || exit 1",
         "|| exit 1",
-        "a line that is not there has no port",
+        "a missing line has no port",
     ),
     (
         "connections",
@@ -64,8 +64,18 @@ const EQUIVALENT: [(&str, &str, &str, &str); 5] = [
         "|| exit 2",
         "a copy without a CA does not have the other's",
     ),
-    ("", "status=$(status_of", "|| exit 1", "no status tells nothing"),
-    ("", "status=$(status_of", "|| exit 2", "no status tells nothing"),
+    (
+        "",
+        "status=$(status_of",
+        "|| exit 1",
+        "without a status there is no result",
+    ),
+    (
+        "",
+        "status=$(status_of",
+        "|| exit 2",
+        "without a status there is no result",
+    ),
 ];
 
 /// A prelude with one text replaced.
@@ -73,10 +83,10 @@ struct Mutant {
     function: String,
     line: String,
     replaced: (&'static str, &'static str),
-    /// Which of several in the line.
+    /// The index among several in the line.
     place: usize,
     prelude: String,
-    /// The cases of which one must see it.
+    /// The cases, one of which must detect it.
     cases: fn() -> Vec<Case>,
 }
 
@@ -90,7 +100,7 @@ impl Mutant {
             }
             for (old, new) in REPLACED {
                 for (place, _) in line.match_indices(old) {
-                    // A comment, what decides what is printed only, or a part of what another replaces.
+                    // A comment, a condition of messages only, or a part of what another mutation replaces.
                     let prints = line.contains("{ print \"") && !line.contains(';');
                     if line.trim_start().starts_with('#')
                         || prints
@@ -98,7 +108,7 @@ impl Mutant {
                     {
                         continue;
                     }
-                    // In awk it is written otherwise.
+                    // awk has another syntax.
                     let new = if old == " != " && !line.trim_start().starts_with(['[', 'i']) {
                         " == "
                     } else {
@@ -126,7 +136,7 @@ impl Mutant {
     }
 }
 
-/// One for each mutation. They take long, and all run where the tests of hosts do; elsewhere one in so many.
+/// Returns a test for each mutation. They take long: all run with the tests of hosts, and only a fraction elsewhere.
 pub(crate) fn trials(prelude: &str, foreign: &str) -> Vec<Trial> {
     let one_in = if cfg!(feature = "hosts") { 1 } else { 4 };
     let mutants = all(prelude, foreign);
@@ -153,7 +163,7 @@ pub(crate) fn trials(prelude: &str, foreign: &str) -> Vec<Trial> {
     trials
 }
 
-/// All mutations.
+/// Returns all mutations.
 fn all(prelude: &str, foreign: &str) -> Vec<Mutant> {
     let mut all = Mutant::of(prelude, cases);
     let foreign = Mutant::of(foreign, foreign_cases).into_iter();
@@ -162,7 +172,7 @@ fn all(prelude: &str, foreign: &str) -> Vec<Mutant> {
     all
 }
 
-/// A text that is found nowhere is replaced nowhere.
+/// Checks that each text to replace is found.
 fn all_are_found(prelude: &str, foreign: &str) -> Result<()> {
     let all = all(prelude, foreign);
     ensure!(all.len() > 150, "only {} checks are found", all.len());
@@ -171,12 +181,12 @@ fn all_are_found(prelude: &str, foreign: &str) -> Result<()> {
         ensure!(is_found, "{old:?} is not in the prelude");
     }
     for kind in EQUIVALENT {
-        ensure!(all.iter().any(|mutant| mutant.is(&kind)), "there is no {kind:?}");
+        ensure!(all.iter().any(|mutant| mutant.is(&kind)), "{kind:?} is not found");
     }
     Ok(())
 }
 
-/// The functions that each function reaches by its calls, and itself.
+/// Returns the functions that each function reaches by its calls, including itself.
 fn reached(prelude: &str) -> BTreeMap<String, BTreeSet<String>> {
     let names = functions(prelude);
     let mut direct: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -211,7 +221,7 @@ fn is_seen(mutant: &Mutant, reached: &BTreeMap<String, BTreeSet<String>>) -> Res
         let mut callers = reached.iter().filter(|(_, reached)| reached.contains(&mutant.function));
         callers.any(|(function, _)| calls(case, function))
     });
-    // Those of the function itself are most likely to see it.
+    // Those of the function itself are most likely to detect it.
     cases.sort_by_key(|case| !calls(case, &mutant.function));
     ensure!(!cases.is_empty(), "no case calls {}", mutant.function);
     for case in &cases {
@@ -219,5 +229,5 @@ fn is_seen(mutant: &Mutant, reached: &BTreeMap<String, BTreeSet<String>>) -> Res
             return Ok(());
         }
     }
-    bail!("nobody sees it, in {} cases", cases.len())
+    bail!("no case detects it, of {} cases", cases.len())
 }

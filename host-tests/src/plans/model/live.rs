@@ -1,4 +1,4 @@
-//! The objects that an API server has, and what `kubectl apply` makes of them.
+//! The objects of an API server, and the effects of `kubectl apply` on them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -7,7 +7,7 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value};
 
-/// An object, and what `kubectl apply` knows as its own of it.
+/// An object, and its fields that `kubectl apply` owns.
 #[derive(Clone, Debug)]
 struct Object {
     value: Rc<Value>,
@@ -18,7 +18,7 @@ struct Object {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Live(BTreeMap<(String, String), Object>);
 
-/// The items of a list; none of what is no list.
+/// Returns the items of a list, or nothing.
 pub(super) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
@@ -30,8 +30,8 @@ fn id(object: &Value) -> Result<(String, String)> {
 }
 
 impl Live {
-    /// Objects that something else than `kubectl apply` has made.
-    pub(super) fn made(objects: impl IntoIterator<Item = Rc<Value>>) -> Result<Self> {
+    /// Returns objects that were created by other tools than `kubectl apply`.
+    pub(super) fn created(objects: impl IntoIterator<Item = Rc<Value>>) -> Result<Self> {
         let mut live = Self::default();
         for value in objects {
             let object = Object {
@@ -74,7 +74,7 @@ impl Live {
         self.0.remove(&(kind.to_owned(), name.to_owned()));
     }
 
-    /// What an apply would make of an object.
+    /// Returns the result of an apply of an object.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl Live {
         let new = merge(&old.value, old.last_applied.as_deref(), desired, "");
         check_immutable(&old.value, &new)?;
         check_probes(&new)?;
-        // Objects that are equal are one, so that they are compared fast.
+        // Equal objects are stored once, so that they are compared fast.
         let new = match [&old.value, desired].into_iter().find(|other| ***other == new) {
             Some(same) => Rc::clone(same),
             None => Rc::new(new),
@@ -111,7 +111,7 @@ impl Live {
         Ok(is_last && Rc::ptr_eq(&self.applied(desired)?, &old.value))
     }
 
-    /// Checks that an object may take the place of the live one.
+    /// Checks that an object may replace the live one.
     ///
     /// # Errors
     ///
@@ -140,7 +140,7 @@ impl Live {
         Ok(old.is_none_or(|old| old.value["spec"] != value["spec"]))
     }
 
-    /// Lets `kubectl apply` know fields as its own.
+    /// Makes `kubectl apply` the owner of fields.
     ///
     /// # Errors
     ///
@@ -153,14 +153,14 @@ impl Live {
     }
 }
 
-/// The outcome of an apply. Steps that are tried again apply the same to the same objects.
+/// The cached result of an apply. Steps that are tried again apply the same to the same objects.
 struct Merged {
     old: Object,
     desired: Rc<Value>,
     new: Rc<Value>,
 }
 
-/// What identifies an apply: the addresses of objects that live as long as its outcome is known.
+/// The key of an apply: addresses of objects that live as long as its result is cached.
 type Apply = (*const Value, Option<*const Value>, *const Value);
 
 thread_local! {
@@ -168,7 +168,7 @@ thread_local! {
 }
 
 impl Merged {
-    /// So many are known at a time.
+    /// The size of the cache.
     const MOST: usize = 4096;
 
     fn key(old: &Object, desired: &Rc<Value>) -> Apply {
@@ -195,8 +195,7 @@ impl Merged {
     }
 }
 
-/// The keys by which the items of a list are merged (`patchMergeKey` in Kubernetes' types); lists of other fields are
-/// replaced.
+/// The keys that identify items when lists are merged (`patchMergeKey` in Kubernetes' types). Other lists are replaced.
 const MERGE_KEYS: [(&str, &str); 9] = [
     (".containers", "name"),
     (".initContainers", "name"),
@@ -314,13 +313,13 @@ fn check_immutable(old: &Value, new: &Value) -> Result<()> {
     if kind == "StatefulSet" && new["spec"]["updateStrategy"]["type"] == "OnDelete" {
         ensure!(
             new["spec"]["updateStrategy"]["rollingUpdate"].is_null(),
-            "Kubernetes refuses rollingUpdate beside OnDelete"
+            "Kubernetes refuses rollingUpdate with OnDelete"
         );
     }
     Ok(())
 }
 
-/// Refuses a probe of two kinds, which is what an apply over another tool's probe makes (`validateHandler`).
+/// Refuses a probe with two handlers, which is the result of an apply over another tool's probe (`validateHandler`).
 fn check_probes(new: &Value) -> Result<()> {
     for container in list(&new["spec"]["template"]["spec"]["containers"]) {
         for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
@@ -335,7 +334,7 @@ fn check_probes(new: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Whether labels have all that a selector asks for. A selector of another form selects nothing here.
+/// Whether labels match a selector. Here, a selector of another form matches nothing.
 pub(super) fn selects(selector: &Value, labels: &BTreeMap<String, String>) -> bool {
     let Some(fields) = selector.as_object() else {
         return false;
@@ -346,10 +345,10 @@ pub(super) fn selects(selector: &Value, labels: &BTreeMap<String, String>) -> bo
     has_labels(&selector["matchLabels"], labels)
 }
 
-/// Whether labels have all of these.
-pub(super) fn has_labels(wanted: &Value, labels: &BTreeMap<String, String>) -> bool {
-    let mut wanted = wanted.as_object().into_iter().flatten();
-    wanted.all(|(key, value)| labels.get(key).map(String::as_str) == value.as_str())
+/// Whether labels contain all of these.
+pub(super) fn has_labels(desired: &Value, labels: &BTreeMap<String, String>) -> bool {
+    let mut desired = desired.as_object().into_iter().flatten();
+    desired.all(|(key, value)| labels.get(key).map(String::as_str) == value.as_str())
 }
 
 pub(super) fn labels(value: &Value) -> BTreeMap<String, String> {

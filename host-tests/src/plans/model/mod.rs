@@ -1,10 +1,11 @@
-//! A model of Kubernetes, cert-manager and etcd, as far as plans rely on them.
+//! A model of Kubernetes, cert-manager and etcd, with the behaviour that plans rely on.
 //!
-//! It carries out the actions of a plan by an exhaustive match: an action that it does not know does not compile. It fails
-//! on anything else that it does not know, and where the cluster would lose its quorum, its data, or members' trust.
+//! It runs the actions of a plan with an exhaustive match: an action that it does not support does not compile. It
+//! fails on anything else that it does not support, and if the cluster would lose its quorum, its data, or trust
+//! between members.
 //!
-//! What controllers do takes time. With [`Pace::Eager`] they act as soon as they can, with [`Pace::Lazy`] as late as the
-//! plan lets them. A plan has to work with both.
+//! Controllers take time. With [`Pace::Eager`] they act as soon as they can, with [`Pace::Lazy`] as late as the plan
+//! lets them. A plan must work with both.
 
 mod live;
 mod settings;
@@ -23,56 +24,56 @@ use serde_json::{Value, json};
 
 use crate::oracles::documents;
 use live::{Live, has_labels, labels, list, selects};
-use settings::{Place, Settings, Tls, Told, Volume};
+use settings::{Bootstrap, Place, Settings, Tls, Volume};
 use tracked::Tracked;
 use trust::Trust;
 
-/// When controllers act.
+/// The time at which controllers act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// At once.
     Eager,
-    /// When an action waits for it.
+    /// When an action waits for them.
     Lazy,
 }
 
-/// The world around a cluster.
+/// The environment of a cluster.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct Environment {
     /// The bytes of each member's database.
     pub database: u64,
     /// Storage classes that do not exist.
     pub missing_classes: BTreeSet<String>,
     /// Kinds that the API server does not have.
     pub missing_kinds: BTreeSet<String>,
-    /// Verbs and resources that the person may not use.
+    /// Verbs and resources that the user may not use.
     pub forbidden: BTreeSet<(String, String)>,
     /// Pods whose node is down.
     pub down: BTreeSet<String>,
 }
 
-/// Something that may have happened to a healthy cluster by the time a step runs.
+/// An event that may have happened to a healthy cluster before a step runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mishap {
     /// The node of the member with this ordinal is down.
     Down(u32),
-    /// etcd knows a voter that no pod is.
+    /// etcd has a voter without a pod.
     Voter,
-    /// etcd knows a learner that no pod is.
+    /// etcd has a learner without a pod.
     Learner,
 }
 
-/// The mark of an error that is harm, and not a check that has stopped a plan.
+/// Marks an error as harm, in contrast to a check that has stopped a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Harm;
 
 impl std::fmt::Display for Harm {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("what controllers do by themselves harms the cluster")
+        formatter.write_str("controllers harm the cluster by themselves")
     }
 }
 
-impl Default for World {
+impl Default for Environment {
     fn default() -> Self {
         Self {
             database: 16 << 20,
@@ -87,11 +88,11 @@ impl Default for World {
 /// A dry run that succeeded: the version of the live object, and the file and directory.
 type Accepted = (u64, String, Option<String>);
 
-/// A cluster on the model.
+/// A cluster in the model.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// The world around it.
-    pub world: World,
+    /// The environment of the cluster.
+    pub environment: Environment,
     pace: Pace,
     name: String,
     namespace: String,
@@ -100,13 +101,13 @@ pub struct Model {
     /// The volumes of claims, by the claims' names.
     volumes: Tracked<BTreeMap<String, Claim>>,
     pods: Tracked<BTreeMap<String, Pod>>,
-    /// The members that etcd knows, by ID.
+    /// The members of etcd's cluster, by ID.
     members: Tracked<BTreeMap<u64, Member>>,
     leader: Option<u64>,
     next_id: u64,
     /// The minor version that all members have agreed on.
     cluster_minor: u32,
-    /// The minor version that a downgrade leads to.
+    /// The target minor version of a downgrade.
     downgrade: Option<u32>,
     /// Members that have had TLS among peers.
     had_tls: BTreeSet<u64>,
@@ -117,17 +118,18 @@ pub struct Model {
     has_snapshot: bool,
     needs_snapshot: bool,
     restarts: u64,
-    /// Pods that have had a connection since both started. It stays where etcd looks for one of them elsewhere.
+    /// Pods that have had a connection since both started. A connection stays when one of them looks for the other
+    /// elsewhere.
     established: Tracked<BTreeSet<(String, String)>>,
-    /// What the last election had to do with: it gives the same again.
+    /// The input of the last election, which would have the same result again.
     elected: Option<Versions>,
-    /// What controllers had nothing more to do with.
+    /// The state in which controllers had nothing left to do.
     settled: Option<Versions>,
-    /// Dry runs that succeeded, by the objects that they met.
+    /// Dry runs that succeeded, by the objects at that time.
     accepted: Rc<RefCell<BTreeSet<Accepted>>>,
 }
 
-/// The versions of all that decides what happens by itself.
+/// The versions of everything that determines what happens without an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Versions([u64; 6], Option<u64>, u32, Option<u32>);
 
@@ -145,7 +147,7 @@ struct Claim {
     files: Files,
     size: String,
     class: Option<String>,
-    /// Whether it goes with its pod.
+    /// Whether it is deleted with its pod.
     is_deleted: bool,
 }
 
@@ -165,13 +167,13 @@ struct Data {
 struct Pod {
     template: Rc<Value>,
     labels: BTreeMap<String, String>,
-    /// The headless Service that it has its DNS name in.
+    /// The headless Service of its DNS name.
     subdomain: String,
-    /// The templates of claims that it was made with.
+    /// The claim templates that it was created with.
     claims: Vec<String>,
     ephemeral: BTreeMap<String, Files>,
     process: Option<Rc<Process>>,
-    /// Why etcd does not run.
+    /// The reason why etcd does not run.
     waits: String,
 }
 
@@ -180,36 +182,36 @@ struct Pod {
 struct Process {
     member: u64,
     settings: Settings,
-    /// The CAs that it trusts in peers and in clients: it reads them when it starts.
+    /// The CAs that it trusts for peers and clients. It reads them only when it starts.
     peer_ca: Option<BTreeSet<String>>,
     client_ca: Option<BTreeSet<String>>,
 }
 
-/// What becomes of a pod that starts.
+/// The result of starting a pod.
 enum Start {
     Runs(Box<Process>),
-    /// It is started again and again.
+    /// The pod restarts repeatedly.
     Waits(String),
 }
 
-/// Behind which actions a run is killed: behind each where the code is fast.
-const KILLED_EVERY: usize = if cfg!(debug_assertions) { 3 } else { 1 };
+/// The interval of actions after which a run is killed: after each if the code is optimized.
+const KILL_INTERVAL: usize = if cfg!(debug_assertions) { 3 } else { 1 };
 
 impl Model {
-    /// A healthy cluster of what is installed. `desired` names Secrets that the user gives, beside those in use.
+    /// Returns a healthy cluster from installed manifests. `desired` names Secrets that the user adds to those in use.
     ///
     /// # Errors
     ///
-    /// If the model does not know something in it.
+    /// If the model does not support a part of it.
     pub fn healthy(installed: &[Manifest], desired: &[Manifest], pace: Pace) -> Result<Self> {
         let mut model = Self::empty(installed, pace)?;
-        model.live = Tracked::new(Live::made(objects(installed)?)?);
+        model.live = Tracked::new(Live::created(objects(installed)?)?);
         for name in certificates(&model.live) {
-            model.trust.ask(&name);
+            model.trust.request(&name);
         }
         model.issue()?;
-        model.give_secrets(installed)?;
-        model.give_secrets(desired)?;
+        model.add_user_secrets(installed)?;
+        model.add_user_secrets(desired)?;
         let set = Rc::clone(model.set()?);
         let replicas = replicas(&set)?;
         for ordinal in 0..replicas {
@@ -246,7 +248,7 @@ impl Model {
         Ok(model)
     }
 
-    /// Nothing, where manifests are to be installed.
+    /// Returns an empty state in which manifests are to be installed.
     ///
     /// # Errors
     ///
@@ -255,7 +257,7 @@ impl Model {
         let set = manifests.iter().find(|manifest| manifest.kind == "StatefulSet");
         let set = set.context("a StatefulSet")?;
         let mut model = Self {
-            world: World::default(),
+            environment: Environment::default(),
             pace,
             name: set.name.clone(),
             namespace: set.namespace.clone().context("a namespace")?,
@@ -279,13 +281,13 @@ impl Model {
             settled: None,
             accepted: Rc::default(),
         };
-        model.give_secrets(manifests)?;
+        model.add_user_secrets(manifests)?;
         Ok(model)
     }
 
-    /// Secrets that pods mount and no Certificate fills.
-    fn give_secrets(&mut self, manifests: &[Manifest]) -> Result<()> {
-        let live = Live::made(objects(manifests)?)?;
+    /// Adds Secrets that pods mount and no Certificate issues.
+    fn add_user_secrets(&mut self, manifests: &[Manifest]) -> Result<()> {
+        let live = Live::created(objects(manifests)?)?;
         let made: BTreeSet<String> = live
             .of_kind("Certificate")
             .filter_map(|(_, certificate)| certificate["spec"]["secretName"].as_str().map(str::to_owned))
@@ -296,30 +298,30 @@ impl Model {
                     && !made.contains(name)
                     && !self.trust.secrets.contains_key(name)
                 {
-                    self.trust.give(name);
+                    self.trust.add_user_secret(name);
                 }
             }
         }
         Ok(())
     }
 
-    /// Carries a plan out. Each step is tried again from its start after it was killed behind each of its actions.
+    /// Runs a plan. Each step is run again from its start after it was killed after each of its actions.
     ///
     /// # Errors
     ///
-    /// Returns what would go wrong.
+    /// If a step fails or does harm.
     pub fn carry_out(&mut self, planned: &Planned, has_snapshot: bool) -> Result<()> {
         self.needs_snapshot = has_snapshot;
         self.accepted = Rc::default();
         for (index, step) in planned.steps.iter().enumerate() {
             self.clone().preflight(planned, index)?;
-            for killed in (1..step.actions.len()).step_by(KILLED_EVERY) {
+            for killed in (1..step.actions.len()).step_by(KILL_INTERVAL) {
                 let mut again = self.clone();
                 again.run(step, killed)?;
                 again
                     .preflight(planned, index)
                     .and_then(|()| again.run(step, step.actions.len()))
-                    .with_context(|| format!("after it was killed behind {:?}", step.actions[killed - 1]))?;
+                    .with_context(|| format!("after it was killed after {:?}", step.actions[killed - 1]))?;
             }
             self.run(step, step.actions.len())?;
             self.finish()
@@ -328,11 +330,11 @@ impl Model {
         Ok(())
     }
 
-    /// Carries a plan out without a preflight and without being killed.
+    /// Runs a plan without a preflight and without being killed.
     ///
     /// # Errors
     ///
-    /// Returns what would go wrong.
+    /// If a step fails or does harm.
     pub fn carry_out_undisturbed(&mut self, planned: &Planned, has_snapshot: bool) -> Result<()> {
         self.needs_snapshot = has_snapshot;
         for step in &planned.steps {
@@ -343,16 +345,16 @@ impl Model {
         Ok(())
     }
 
-    /// Carries a plan out, and tries each step after each of these mishaps as well. Returns how often one stopped a step.
+    /// Runs a plan, and tries each step after each of these mishaps, too. Returns how often a mishap stopped a step.
     ///
     /// # Errors
     ///
-    /// Returns an error if a step does harm because of a mishap that it does not see.
+    /// If a step does harm because of a mishap that it does not detect.
     pub fn meet(&mut self, planned: &Planned, mishaps: &[Mishap]) -> Result<usize> {
         self.needs_snapshot = false;
         let mut stopped = 0;
         for step in &planned.steps {
-            // Members whose certificates have another CA before they restart cannot be asked.
+            // Members whose certificates change their CA before a restart cannot be asked.
             let asks = |action: &Action| !matches!(action, Action::HasReplicas { .. } | Action::Ready { .. });
             let is_asked = step.actions.iter().find(|action| asks(action));
             let is_asked = is_asked.is_some_and(|action| matches!(action, Action::Healthy { .. }));
@@ -362,7 +364,7 @@ impl Model {
                 }
                 let mut met = self.clone();
                 met.happen(*mishap)?;
-                // A cluster that the mishap alone leaves without its quorum has nothing to lose.
+                // A cluster that loses its quorum by the mishap alone has nothing more to lose.
                 if met.check().is_err() || met.leader.is_none() {
                     continue;
                 }
@@ -388,7 +390,7 @@ impl Model {
                 if let Some(pod) = self.pods.get_mut(&name) {
                     pod.process = None;
                 }
-                self.world.down.insert(name);
+                self.environment.down.insert(name);
             }
             Mishap::Voter | Mishap::Learner => {
                 let member = Member {
@@ -405,7 +407,7 @@ impl Model {
         Ok(())
     }
 
-    /// Carries the preflight checks out, where so many steps are done.
+    /// Runs the preflight checks, after `done` steps.
     fn preflight(&mut self, planned: &Planned, done: usize) -> Result<()> {
         let none = PlannedStep {
             name: "preflight".to_owned(),
@@ -439,7 +441,7 @@ impl Model {
         Ok(())
     }
 
-    /// Ends a step: nothing may be left to do for controllers that the next step would meet.
+    /// Ends a step: no work of controllers may be left for the next step.
     fn finish(&mut self) -> Result<()> {
         self.noted = None;
         if self.pace == Pace::Lazy {
@@ -449,7 +451,7 @@ impl Model {
         let before: BTreeMap<String, Rc<Value>> = before.collect();
         self.settle()?;
         let after = self.pods.iter().map(|(name, pod)| (name.clone(), pod.template.clone()));
-        ensure!(before == after.collect(), "pods are still being changed");
+        ensure!(before == after.collect(), "pods are still changing");
         self.check()?;
         ensure!(self.leader.is_some(), "there is no quorum");
         for (name, pod) in self.pods.iter() {
@@ -462,7 +464,7 @@ impl Model {
         Ok(())
     }
 
-    /// The issuers of certificates of others, with the certificates that they sign with, and so on: kinds and names.
+    /// Returns the issuers of foreign certificates, with the certificates that they sign with, and so on: kinds and names.
     fn signers_of_others(&self) -> BTreeSet<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let of_others = self
@@ -491,18 +493,18 @@ impl Model {
         signers
     }
 
-    /// Checks that the cluster is what manifests say.
+    /// Checks that the cluster matches manifests.
     ///
     /// # Errors
     ///
-    /// Where it is not.
+    /// If it differs.
     pub fn is(&self, manifests: &[Manifest]) -> Result<()> {
-        let desired = Live::made(objects(manifests)?)?;
+        let desired = Live::created(objects(manifests)?)?;
         for (kind, name, object) in desired.iter() {
             let live = self
                 .live
                 .get(kind, name)
-                .with_context(|| format!("there is no {kind} {name}"))?;
+                .with_context(|| format!("{kind} {name} is missing"))?;
             ensure!(
                 is_same(live, object)
                     && ["labels", "annotations"]
@@ -514,10 +516,10 @@ impl Model {
         let signers = self.signers_of_others();
         for (kind, name, object) in self.live.iter() {
             let is_own = object["metadata"]["labels"][OWNERSHIP_LABEL] == *self.name;
-            // Claims hold data, and others may use an issuer of all namespaces.
-            // A Service of another name may be a copy that a person made by `kubectl expose`.
+            // Claims contain data, and others may use a cluster issuer. A Service of another name may be a copy that a
+            // user created with `kubectl expose`.
             let is_copy = kind == "Service" && !name.starts_with(&*self.name);
-            // Pods need their account, whoever is to make it from now on.
+            // Pods require their account, whoever manages it now.
             let mut sets = desired.of_kind("StatefulSet");
             let is_named = kind == "ServiceAccount"
                 && sets.any(|(_, set)| set["spec"]["template"]["spec"]["serviceAccountName"] == *name);
@@ -527,50 +529,50 @@ impl Model {
                 || signers.contains(&(kind.to_owned(), name.to_string()));
             ensure!(
                 !is_own || stays || desired.get(kind, name).is_some(),
-                "{kind} {name} is left over"
+                "{kind} {name} is not pruned"
             );
         }
         ensure!(
             !self.trust.secrets.keys().any(|name| name.ends_with("-rotation")),
-            "a copy of a certificate is left over"
+            "the copy of a certificate is not pruned"
         );
-        ensure!(self.downgrade.is_none(), "a downgrade is under way");
+        ensure!(self.downgrade.is_none(), "a downgrade is active");
         let set = self.set()?;
-        let wanted: BTreeSet<String> = (0..replicas(set)?).map(|ordinal| self.pod_name(ordinal)).collect();
+        let expected: BTreeSet<String> = (0..replicas(set)?).map(|ordinal| self.pod_name(ordinal)).collect();
         let names: BTreeSet<String> = self.members.values().map(|member| member.name.clone()).collect();
         ensure!(
-            names == wanted && self.members.len() == wanted.len(),
+            names == expected && self.members.len() == expected.len(),
             "the members are {names:?}"
         );
         ensure!(
-            self.pods.keys().cloned().collect::<BTreeSet<_>>() == wanted,
+            self.pods.keys().cloned().collect::<BTreeSet<_>>() == expected,
             "other pods exist"
         );
         ensure!(self.members.values().all(|member| member.votes), "not all members vote");
         for (name, pod) in self.pods.iter() {
             let process = pod.process.as_ref().with_context(|| format!("{name} does not run"))?;
             ensure!(self.serves(name).is_ok(), "{name} does not serve");
-            // With OnDelete and partitions, pods are as they were: the values say so.
+            // With OnDelete and partitions, pods stay as they were: the values specify it.
             if !is_on_delete(set) && partition(set) == 0 {
                 ensure!(
                     *pod.template == set["spec"]["template"],
-                    "{name} is not of the template"
+                    "{name} does not match the template"
                 );
                 let url = url_text(&process.settings.advertised);
                 ensure!(
                     self.members[&process.member].url == url,
-                    "{name} is known by another URL"
+                    "etcd has another URL of {name}"
                 );
             }
         }
         let claims = claim_templates(set);
-        for name in &wanted {
+        for name in &expected {
             for claim in &claims {
                 let volume = self.volumes.get(&format!("{}-{name}", claim.0));
                 let volume = volume.with_context(|| format!("{name} has no claim {}", claim.0))?;
                 ensure!(
                     is_on_delete(set) || (volume.size == claim.1 && volume.class == claim.2),
-                    "a claim of {name} is of another size or class"
+                    "a claim of {name} has another size or class"
                 );
             }
         }
@@ -625,7 +627,7 @@ impl Model {
         Ok(())
     }
 
-    /// Changes the data of each member that runs.
+    /// Changes the data of each running member.
     fn change_data(&mut self, change: impl Fn(&Process, &mut Data)) -> Result<()> {
         let running: Vec<(String, Rc<Process>)> = self
             .pods
@@ -675,13 +677,13 @@ impl Model {
                 claims,
                 ephemeral: BTreeMap::new(),
                 process: None,
-                waits: "it was just made".to_owned(),
+                waits: "it was just created".to_owned(),
             },
         );
         Ok(())
     }
 
-    /// Ends a pod, and claims that were to go with it.
+    /// Ends a pod, and deletes claims that belong to it.
     fn end_pod(&mut self, name: &str) {
         self.pods.remove(name);
         self.established.retain(|(a, b)| a != name && b != name);
@@ -690,7 +692,7 @@ impl Model {
             .retain(|claim, volume| !(volume.is_deleted && claim.ends_with(&ending)));
     }
 
-    /// Replaces a pod by one of the current template.
+    /// Replaces a pod with one of the current template.
     fn replace_pod(&mut self, name: &str) -> Result<()> {
         self.end_pod(name);
         self.elect();
@@ -701,7 +703,7 @@ impl Model {
         self.check().with_context(|| format!("after {name} was restarted"))
     }
 
-    /// Does all that controllers and kubelets do by themselves.
+    /// Does everything that controllers and kubelets do by themselves.
     fn settle(&mut self) -> Result<()> {
         self.settle_all().context(Harm)
     }
@@ -720,10 +722,10 @@ impl Model {
                 return Ok(());
             }
         }
-        bail!("controllers come to no end")
+        bail!("controllers do not come to an end")
     }
 
-    /// Lets cert-manager do what it can.
+    /// Lets cert-manager issue pending certificates.
     fn issue(&mut self) -> Result<()> {
         if self.trust.is_pending() {
             self.trust.issue(&self.live)?;
@@ -755,15 +757,15 @@ impl Model {
         for (name, pod) in self.pods.iter() {
             ensure!(
                 selects(&set["spec"]["selector"], &pod.labels),
-                "the selector does not find {name}, and a pod of its name cannot be made"
+                "the selector does not match {name}, and a pod of its name cannot be created"
             );
         }
         let claims = claim_templates(&set);
         for ordinal in 0..replicas {
             let name = self.pod_name(ordinal);
             match self.pods.get(&name) {
-                // The controller gives a pod the volumes of its claims, which no pod that runs can be given, and does
-                // nothing behind the first with which it failed (`UpdateStatefulPod` in `pkg/controller/statefulset`).
+                // The controller gives a pod the volumes of its claims, which is impossible for a running pod. It does
+                // nothing after the first failure (`UpdateStatefulPod` in `pkg/controller/statefulset`).
                 Some(pod) if !claims.iter().all(|(claim, ..)| pod.claims.contains(claim)) => return Ok(changed),
                 Some(_) => {}
                 None => {
@@ -784,7 +786,7 @@ impl Model {
         for name in gone {
             ensure!(
                 self.members.values().all(|member| member.name != name),
-                "{name} goes, and is still a member"
+                "{name} is deleted, but still a member"
             );
             self.end_pod(&name);
             if set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenScaled"] == "Delete" {
@@ -851,7 +853,7 @@ impl Model {
 
     fn started(&mut self, name: &str, settings: Settings) -> Result<Start> {
         let waits = |reason: String| Ok(Start::Waits(reason));
-        if self.world.down.contains(name) {
+        if self.environment.down.contains(name) {
             return waits("its node is down".to_owned());
         }
         let missing = settings
@@ -860,12 +862,12 @@ impl Model {
             .find(|secret| !self.trust.secrets.contains_key(*secret));
         if let Some(missing) = missing {
             let missing = missing.clone();
-            // cert-manager is done at last.
+            // cert-manager finishes late.
             if self.pace == Pace::Lazy && self.trust.is_pending() {
                 self.issue()?;
             }
             if !self.trust.secrets.contains_key(&missing) {
-                return waits(format!("there is no Secret {missing}"));
+                return waits(format!("the Secret {missing} is missing"));
             }
         }
         let data = self.read(name, &settings.data, "data").cloned();
@@ -882,7 +884,7 @@ impl Model {
                 Ok(data) => data,
                 Err(reason) => return waits(reason),
             },
-            _ => bail!("{name} finds only a part of its files"),
+            _ => bail!("{name} finds only some of its files"),
         };
         let Some(member) = self.members.get(&data.member) else {
             return waits(format!("its member {:x} was removed", data.member));
@@ -925,11 +927,11 @@ impl Model {
         Ok(Start::Runs(Box::new(process)))
     }
 
-    /// Finds the cluster for a member that starts with nothing: etcd compares what it is told with what the others know.
+    /// Finds the cluster for a member without data. etcd compares the member's URLs with those that the others know.
     fn joined(&mut self, name: &str, settings: &Settings) -> Result<Result<Data, String>> {
-        let told: BTreeMap<String, String> = match &settings.told {
-            Told::Urls(urls) => urls.clone(),
-            Told::Srv => {
+        let bootstrap: BTreeMap<String, String> = match &settings.bootstrap {
+            Bootstrap::Urls(urls) => urls.clone(),
+            Bootstrap::Srv => {
                 let url = |(name, pod): (&String, &Pod)| {
                     let settings = match &pod.process {
                         Some(process) => process.settings.clone(),
@@ -944,7 +946,7 @@ impl Model {
         if settings.is_new && is_first {
             if self.members.is_empty() {
                 self.cluster_minor = settings.release.minor;
-                for (name, url) in &told {
+                for (name, url) in &bootstrap {
                     let member = Member {
                         name: name.clone(),
                         url: url.clone(),
@@ -962,17 +964,19 @@ impl Model {
                 "{name} would start from a snapshot beside members with data"
             );
         }
-        let told: BTreeSet<&String> = told.values().collect();
+        let bootstrap: BTreeSet<&String> = bootstrap.values().collect();
         let known: BTreeSet<&String> = self.members.values().map(|member| &member.url).collect();
-        if told != known {
-            return Ok(Err(format!("it is told of {told:?}, and the others are {known:?}")));
+        if bootstrap != known {
+            return Ok(Err(format!(
+                "its initial cluster is {bootstrap:?}, but the members are {known:?}"
+            )));
         }
         let url = url_text(&settings.advertised);
         let found = self.members.iter().find(|(_, member)| member.url == url);
         let Some((id, member)) = found else {
-            return Ok(Err(format!("nobody knows {url}")));
+            return Ok(Err(format!("no member has the URL {url}")));
         };
-        ensure!(!member.has_started, "{name} has lost its data, and is still a member");
+        ensure!(!member.has_started, "{name} has lost its data, but is still a member");
         if !is_first && self.leader.is_none() {
             return Ok(Err("there is no quorum to join".to_owned()));
         }
@@ -987,9 +991,9 @@ impl Model {
         }))
     }
 
-    /// Why etcd of this release exits on its data or beside the others.
+    /// Returns the reason why etcd of this release exits with its data or with the other members.
     fn version_conflict(&self, name: &str, settings: &Settings, data: &Data) -> Option<String> {
-        // The guides for upgrades on etcd.io.
+        // From the upgrade guides on etcd.io.
         let oldest_neighbour = |minor: u32| match minor {
             5 => 32,
             6 => 11,
@@ -1016,7 +1020,7 @@ impl Model {
             if high.minor > low.minor + 1 {
                 return Some(format!("{other} is more than one minor version away"));
             }
-            // Members that have gone back are as new as they get.
+            // Downgraded members are as new as their release allows.
             if self.downgrade.is_none() && high.minor > low.minor && low.patch < oldest_neighbour(low.minor) {
                 return Some(format!(
                     "3.{}.{} is too old to work beside 3.{}",
@@ -1044,7 +1048,7 @@ impl Model {
             }
             None => {
                 let agreed = minors.into_iter().min().unwrap_or(self.cluster_minor);
-                // Members of the old version cannot read their data any more.
+                // Members of the old version can no longer read their data.
                 ensure!(
                     agreed <= self.cluster_minor || !self.needs_snapshot || self.has_snapshot,
                     "no snapshot comes before the version of the data"
@@ -1056,7 +1060,7 @@ impl Model {
         self.change_data(|_, data| data.stored = minor)
     }
 
-    // Reach and trust.
+    // Connections and trust.
 
     fn processes(&self) -> impl Iterator<Item = (&str, &Process)> + Clone {
         self.pods
@@ -1064,7 +1068,7 @@ impl Model {
             .filter_map(|(name, pod)| Some((&**name, pod.process.as_deref()?)))
     }
 
-    /// Whether etcd in one pod finds that in another at the URL by which it is known.
+    /// Checks that etcd in one pod finds the other at its known URL.
     fn finds(&self, from: &str, to: &str) -> Result<()> {
         let (a, b) = (&self.pods[from], &self.pods[to]);
         let listening = b.process.as_ref().with_context(|| format!("{to} does not run"))?;
@@ -1074,7 +1078,7 @@ impl Model {
         ensure!(url.port == listener.port, "{to} does not listen at {}", url.port);
         ensure!(
             url.is_tls == listener.is_tls,
-            "{to} is known by a URL of another scheme than its listener"
+            "the URL of {to} has another scheme than its listener"
         );
         let mut parts = url.host.split('.');
         let (host, service) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -1087,14 +1091,14 @@ impl Model {
             has_labels(&found["spec"]["selector"], &b.labels),
             "{service} does not find {to}"
         );
-        self.is_let_in(a, b, &url.port)
+        self.is_admitted(a, b, &url.port)
     }
 
-    /// Whether etcd in one pod, which dials that in another, comes to terms with it.
+    /// Checks that etcd in one pod, which connects to the other, agrees with it on TLS.
     fn agrees(&self, from: &str, to: &str) -> Result<()> {
         let (a, b) = (&self.pods[from], &self.pods[to]);
         let (Some(dialing), Some(listening)) = (&a.process, &b.process) else {
-            bail!("one of both does not run");
+            bail!("one of them does not run");
         };
         let url = settings::Url::parse(&self.members.get(&listening.member).context("it was removed")?.url)?;
         let (dialing, listening) = (&dialing.settings, (&listening.settings, listening));
@@ -1107,19 +1111,19 @@ impl Model {
         );
         ensure!(low <= high, "no common version of TLS");
         let (suites, others) = (&dialing.suites, &listening.0.suites);
-        // Those of TLS 1.3 cannot be chosen.
+        // TLS 1.3 suites cannot be configured.
         let has_suite = suites.intersection(others).next().is_some();
         ensure!(high >= 3 || has_suite, "no common cipher suite");
         let own = match &dialing.peer {
-            Tls::Plain => bail!("{from} trusts nobody"),
+            Tls::Plain => bail!("{from} trusts no CA"),
             Tls::Auto => None,
             Tls::Files { certificate, .. } => {
                 let Tls::Files { certificate: shown, .. } = &listening.0.peer else {
-                    bail!("{to} shows a certificate of its own");
+                    bail!("{to} has a self-signed certificate");
                 };
                 let shown = self.trust.certificate(shown).context("there is no certificate")?;
                 let trusted = a.process.as_ref().and_then(|process| process.peer_ca.as_ref());
-                let trusted = trusted.context("etcd would ask the system's CAs")?;
+                let trusted = trusted.context("etcd would use the system's CAs")?;
                 ensure!(
                     trusted.contains(&shown.authority),
                     "{from} does not trust {}",
@@ -1127,14 +1131,14 @@ impl Model {
                 );
                 ensure!(
                     shown.is_for(&url.host),
-                    "the certificate of {to} does not name {}",
+                    "the certificate of {to} is not valid for {}",
                     url.host
                 );
                 Some(self.trust.certificate(certificate).context("there is no certificate")?)
             }
         };
         if let Some(trusted) = &listening.1.peer_ca {
-            let own = own.with_context(|| format!("{from} has no certificate that {to} would trust"))?;
+            let own = own.with_context(|| format!("{from} has no certificate for {to}"))?;
             ensure!(
                 trusted.contains(&own.authority),
                 "{to} does not trust {}",
@@ -1150,7 +1154,7 @@ impl Model {
         Ok(())
     }
 
-    fn is_let_in(&self, from: &Pod, to: &Pod, port: &str) -> Result<()> {
+    fn is_admitted(&self, from: &Pod, to: &Pod, port: &str) -> Result<()> {
         let mut is_closed = false;
         for (_, policy) in self.live.of_kind("NetworkPolicy") {
             let spec = &policy["spec"];
@@ -1177,7 +1181,7 @@ impl Model {
             }
             is_closed = true;
         }
-        ensure!(!is_closed, "no NetworkPolicy lets in port {port}");
+        ensure!(!is_closed, "no NetworkPolicy allows port {port}");
         Ok(())
     }
 
@@ -1185,7 +1189,7 @@ impl Model {
         self.finds(from, to).and_then(|()| self.agrees(from, to))
     }
 
-    /// Whether only one of two members has TLS, and which: the connections are its own then.
+    /// Returns the member with TLS and the other, if only one of them has TLS. Connections are those of the first.
     fn only_tls<'p>(&self, a: &'p str, b: &'p str) -> Option<(&'p str, &'p str)> {
         let has_tls = |pod: &str| {
             let process = self.pods[pod].process.as_ref();
@@ -1198,7 +1202,7 @@ impl Model {
         }
     }
 
-    /// Whether two members reach each other and come to terms, in both directions.
+    /// Checks that two members reach each other and agree on TLS, in both directions.
     fn reach_each_other(&self, a: &str, b: &str) -> Result<()> {
         match self.only_tls(a, b) {
             Some((from, to)) => self.dials(from, to),
@@ -1206,8 +1210,8 @@ impl Model {
         }
     }
 
-    /// Whether two members exchange messages. A connection serves both directions, so that one of both may look for the
-    /// other elsewhere; but they have to come to terms in both.
+    /// Checks that two members exchange messages. A connection serves both directions, so one of them may look for the
+    /// other elsewhere. But they must agree on TLS in both directions.
     fn connection(&self, a: &str, b: &str) -> Result<()> {
         let is_established = self.established.contains(&(a.to_owned(), b.to_owned()));
         let find = |result: Result<()>| if is_established { Ok(()) } else { result };
@@ -1218,7 +1222,7 @@ impl Model {
         self.agrees(a, b).and_then(|()| self.agrees(b, a))
     }
 
-    /// Notes who has a connection.
+    /// Records connections.
     fn connect(&mut self) {
         let running: Vec<String> = self.processes().map(|(name, _)| name.to_owned()).collect();
         for a in &running {
@@ -1235,7 +1239,7 @@ impl Model {
         Some(self.processes().find(|(_, process)| process.member == member)?.0)
     }
 
-    /// The voters that a member is connected to, among them itself.
+    /// Returns the number of voters that a member is connected to, including itself.
     fn reached(&self, pod: &str) -> usize {
         let voters = self.members.iter().filter(|(_, member)| member.votes);
         let pods = voters.filter_map(|(id, _)| self.pod_of(*id));
@@ -1247,7 +1251,7 @@ impl Model {
         self.members.values().filter(|member| member.votes).count()
     }
 
-    /// Lets a leader be elected, if there is none.
+    /// Elects a leader, if there is none.
     fn elect(&mut self) -> Option<u64> {
         if self.elected.is_some() && self.elected == Some(self.versions()) {
             return self.leader;
@@ -1264,7 +1268,7 @@ impl Model {
         self.leader
     }
 
-    /// Whether a member answers what needs the quorum.
+    /// Checks that a member answers requests that require the quorum.
     fn serves(&self, pod: &str) -> Result<()> {
         let its = self.pods.get(pod).with_context(|| format!("no pod {pod}"))?;
         let process = its
@@ -1283,7 +1287,7 @@ impl Model {
         self.serves(pod).is_ok()
     }
 
-    /// Whether etcdctl in a member's container gets an answer of the cluster.
+    /// Checks that etcdctl in a member's container gets an answer of the cluster.
     fn ask(&mut self, pod: &str) -> Result<()> {
         self.elect();
         self.serves(pod)?;
@@ -1307,8 +1311,8 @@ impl Model {
         Ok(())
     }
 
-    /// Checks that the members that run and reach each other are all but one of those that vote, and a quorum. Of one or two
-    /// a quorum is missing while one restarts.
+    /// Checks that the running members that reach each other are a quorum, and all voters but one. With one or two
+    /// members, the quorum is lost while one restarts.
     fn check(&mut self) -> Result<()> {
         self.elect();
         let voters = self.voters();
@@ -1340,7 +1344,7 @@ impl Model {
 
     // Actions.
 
-    /// Waits until a check succeeds: first as things are, then after controllers have done their work.
+    /// Waits until a check succeeds: first in the current state, then after controllers have acted.
     fn wait(&mut self, check: impl Fn(&mut Self) -> Result<()>) -> Result<()> {
         if check(self).is_ok() {
             return Ok(());
@@ -1358,7 +1362,7 @@ impl Model {
             .collect();
         match found.as_slice() {
             [only] => Ok(*only),
-            _ => bail!("etcd has {} members {name}", found.len()),
+            _ => bail!("etcd has {} members called {name}", found.len()),
         }
     }
 
@@ -1366,10 +1370,10 @@ impl Model {
         Some(*self.members.iter().find(|(_, member)| member.url == url)?.0)
     }
 
-    /// Whether the line of the shell would find that an action was carried out before.
+    /// Whether the shell would find that an action ran before.
     fn is_done(&mut self, action: &Action) -> Result<bool> {
         let has_new = |model: &Self, url: &str| -> Result<bool> {
-            let noted = model.noted.context("nobody was noted")?;
+            let noted = model.noted.context("no member was noted")?;
             Ok(model.at_url(url).is_some_and(|id| id != noted))
         };
         Ok(match action {
@@ -1398,7 +1402,7 @@ impl Model {
             Action::NotInstalled { .. } => self.installs,
             Action::RemoveReplaced { asked, .. } => {
                 self.ask(asked)?;
-                !self.members.contains_key(&self.noted.context("nobody was noted")?)
+                !self.members.contains_key(&self.noted.context("no member was noted")?)
             }
             Action::DeleteReplacedClaims { url, asked, .. }
             | Action::DeleteReplacedPod { url, asked, .. }
@@ -1474,7 +1478,7 @@ impl Model {
     fn carry_out_one(&mut self, action: &Action, step: &PlannedStep) -> Result<()> {
         match action {
             Action::Healthy { members, .. } => {
-                ensure!(!members.is_empty(), "nobody is asked");
+                ensure!(!members.is_empty(), "no member is asked");
                 self.wait(|model| members.iter().try_for_each(|member| model.ask(member)))
             }
             Action::Connected { members } => self.wait(|model| {
@@ -1483,7 +1487,7 @@ impl Model {
                     let others: Vec<String> = model.members.values().map(|other| other.name.clone()).collect();
                     for other in others.iter().filter(|other| *other != member) {
                         ensure!(model.pods.contains_key(other), "no pod {other}");
-                        // It is how a member that is blocked shows, so that none may be passed over.
+                        // A blocked member is detected this way, so no member may be skipped.
                         model.dials(member, other)?;
                     }
                 }
@@ -1510,14 +1514,14 @@ impl Model {
             Action::Snapshot { member, path, claim } => {
                 self.ask(member)?;
                 let settings = &self.pods[member].process.as_ref().context("it does not run")?.settings;
-                ensure!(path.starts_with('/'), "{path} is no absolute path");
+                ensure!(path.starts_with('/'), "{path} is not absolute");
                 match (&settings.data.volume, claim) {
                     (Volume::Claim(template), Some(claim)) => ensure!(
                         *claim == format!("{template}-{member}") && self.volumes.contains_key(claim),
                         "{claim} is not the claim of the data of {member}"
                     ),
                     (Volume::Ephemeral(_), None) => {}
-                    _ => bail!("the data of {member} are elsewhere"),
+                    _ => bail!("the data of {member} are not in a claim"),
                 }
                 self.has_snapshot = true;
                 Ok(())
@@ -1537,7 +1541,10 @@ impl Model {
                     let applied = self.live.applied(&object)?;
                     ensure!(
                         is_same(&applied, &object),
-                        "an apply would give\n{applied:#}\nand not\n{object:#}"
+                        "the result of an apply would be
+                        {applied:#}
+                        and not
+                        {object:#}"
                     );
                 }
                 Ok(())
@@ -1547,7 +1554,7 @@ impl Model {
                     let (kind, name) = (object["kind"].as_str(), object["metadata"]["name"].as_str());
                     let live = self.live.get(kind.unwrap_or_default(), name.unwrap_or_default());
                     let live = live.with_context(|| format!("there is no {kind:?} {name:?}"))?;
-                    ensure!(is_same(live, &object), "{kind:?} {name:?} is another one");
+                    ensure!(is_same(live, &object), "{kind:?} {name:?} differs");
                 }
                 Ok(())
             }
@@ -1560,7 +1567,10 @@ impl Model {
                 for member in members {
                     self.ask(member)?;
                 }
-                ensure!(self.world.database < *bytes, "the database is larger than {bytes}");
+                ensure!(
+                    self.environment.database < *bytes,
+                    "the database is larger than {bytes}"
+                );
                 Ok(())
             }
             Action::RolledOut { set, replicas: count } => {
@@ -1568,13 +1578,16 @@ impl Model {
                 self.settle()?;
                 let set = Rc::clone(self.set()?);
                 ensure!(!is_on_delete(&set), "kubectl does not wait for OnDelete");
-                ensure!(replicas(&set)? == u64::from(*count), "it has another number of pods");
+                ensure!(
+                    replicas(&set)? == u64::from(*count),
+                    "it has another number of replicas"
+                );
                 for ordinal in 0..u64::from(*count) {
                     let name = self.pod_name(ordinal);
                     let pod = self.pods.get(&name).with_context(|| format!("no pod {name}"))?;
                     ensure!(
                         ordinal < partition(&set) || *pod.template == set["spec"]["template"],
-                        "{name} is not of the current template"
+                        "{name} does not match the current template"
                     );
                     self.serves(&name)?;
                 }
@@ -1586,7 +1599,7 @@ impl Model {
                     let template = model.set()?["spec"]["template"].clone();
                     for member in members {
                         let pod = model.pods.get(member).with_context(|| format!("no pod {member}"))?;
-                        ensure!(*pod.template == template, "{member} is of another template");
+                        ensure!(*pod.template == template, "{member} has another template");
                     }
                     Ok(())
                 })
@@ -1594,7 +1607,7 @@ impl Model {
             Action::Ready { member } => self.wait(|model| model.serves(member)),
             Action::NoOldClaims { claims, .. } => {
                 for claim in claims {
-                    ensure!(!self.volumes.contains_key(claim), "there is {claim}");
+                    ensure!(!self.volumes.contains_key(claim), "{claim} exists");
                 }
                 Ok(())
             }
@@ -1602,9 +1615,9 @@ impl Model {
                 self.ask(asked)?;
                 ensure!(
                     self.members.values().all(|member| member.votes),
-                    "etcd takes one learner at a time"
+                    "etcd allows one learner at a time"
                 );
-                ensure!(self.at_url(url).is_none(), "etcd knows {url}");
+                ensure!(self.at_url(url).is_none(), "etcd already has {url}");
                 let id = self.next_id;
                 self.next_id += 1;
                 self.members.insert(
@@ -1630,7 +1643,7 @@ impl Model {
                 })?;
                 let id = self.at_url(url).context("no such member")?;
                 let learner = self.members.get_mut(&id).context("no such member")?;
-                ensure!(learner.name == *member, "{url} is of {}", learner.name);
+                ensure!(learner.name == *member, "{url} belongs to {}", learner.name);
                 learner.votes = true;
                 Ok(())
             }
@@ -1645,23 +1658,23 @@ impl Model {
             }
             Action::RemoveReplaced { member, asked } => {
                 self.ask(asked)?;
-                let id = self.noted.context("nobody was noted")?;
+                let id = self.noted.context("no member was noted")?;
                 ensure!(
                     self.members.get(&id).is_some_and(|of| of.name == *member),
                     "another member was noted"
                 );
-                ensure!(self.pods.contains_key(asked), "nobody is left");
+                ensure!(self.pods.contains_key(asked), "no other member is left");
                 self.remove(id)
             }
             Action::DeleteReplacedClaims { member, claims, .. } => {
                 for claim in claims {
                     let is_of_member = claim.ends_with(&format!("-{member}"));
-                    ensure!(is_of_member, "{claim} is not of {member}");
+                    ensure!(is_of_member, "{claim} does not belong to {member}");
                     if let Some(volume) = self.volumes.get_mut(claim) {
                         volume.is_deleted = true;
                     }
                 }
-                // A pod that uses it keeps it until it ends.
+                // A pod that uses the claim keeps it until it ends.
                 if !self.pods.contains_key(member) {
                     self.end_pod(member);
                 }
@@ -1669,7 +1682,7 @@ impl Model {
             }
             Action::DeleteReplacedPod { member, .. } => {
                 if self.pods.contains_key(member) {
-                    let id = self.noted.context("nobody was noted")?;
+                    let id = self.noted.context("no member was noted")?;
                     ensure!(!self.members.contains_key(&id), "it is still a member");
                     self.end_pod(member);
                 }
@@ -1680,9 +1693,9 @@ impl Model {
                 let id = self.id_of(member)?;
                 ensure!(
                     self.members.len() < 2 || self.leader != Some(id),
-                    "{member} leads, and would be missed for an election"
+                    "{member} is the leader, and its absence would cost an election"
                 );
-                ensure!(self.at_url(url).is_none(), "etcd knows {url}");
+                ensure!(self.at_url(url).is_none(), "etcd already has {url}");
                 settings::Url::parse(url)?;
                 let known = self.members.get_mut(&id).context("no such member")?;
                 known.url.clone_from(url);
@@ -1697,7 +1710,7 @@ impl Model {
                 Ok(())
             }
             Action::PodGone { member } => self.wait(|model| {
-                ensure!(!model.pods.contains_key(member), "there is {member}");
+                ensure!(!model.pods.contains_key(member), "{member} exists");
                 Ok(())
             }),
             Action::DeleteClaims { claims } => {
@@ -1736,7 +1749,11 @@ impl Model {
                         model.ask(member)?;
                         let process = model.pods[member].process.as_ref().context("it does not run")?;
                         let data = model.read(member, &process.settings.data, "data").context("no data")?;
-                        ensure!(data.stored == minor, "the data of {member} are of 3.{}", data.stored);
+                        ensure!(
+                            data.stored == minor,
+                            "the data of {member} have the format of 3.{}",
+                            data.stored
+                        );
                     }
                     Ok(())
                 })
@@ -1767,7 +1784,7 @@ impl Model {
                 Ok(())
             }
             Action::CertificatesReady { names } => {
-                ensure!(!names.is_empty(), "no certificate is asked for");
+                ensure!(!names.is_empty(), "no certificate is named");
                 for name in names {
                     ensure!(self.live.get("Certificate", name).is_some(), "no Certificate {name}");
                 }
@@ -1804,26 +1821,29 @@ impl Model {
             Action::Prune { resource, name } => self.prune(resource, name),
             Action::Allowed { verb, resources } => {
                 for resource in resources {
-                    let is_forbidden = self.world.forbidden.contains(&(verb.clone(), resource.clone()));
+                    let is_forbidden = self.environment.forbidden.contains(&(verb.clone(), resource.clone()));
                     ensure!(!is_forbidden, "{verb} {resource} is forbidden");
                 }
                 Ok(())
             }
             Action::Served { resource } => {
-                ensure!(!self.world.missing_kinds.contains(resource), "no {resource}");
+                ensure!(!self.environment.missing_kinds.contains(resource), "no {resource}");
                 Ok(())
             }
             Action::StorageClass { name } => {
-                ensure!(!self.world.missing_classes.contains(name), "no storage class {name}");
+                ensure!(
+                    !self.environment.missing_classes.contains(name),
+                    "no storage class {name}"
+                );
                 Ok(())
             }
             Action::NotInstalled { set, claims } => {
                 ensure!(
                     self.live.get("StatefulSet", set).is_none(),
-                    "there is the StatefulSet {set}"
+                    "the StatefulSet {set} exists"
                 );
                 for claim in claims {
-                    ensure!(!self.volumes.contains_key(claim), "there is {claim}");
+                    ensure!(!self.volumes.contains_key(claim), "{claim} exists");
                 }
                 self.installs = true;
                 Ok(())
@@ -1873,7 +1893,7 @@ impl Model {
             let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
             let is_changed = self.live.apply(&object)?;
             if object["kind"] == "Certificate" && is_changed {
-                self.trust.ask(&name);
+                self.trust.request(&name);
             }
         }
         self.check()
@@ -1943,26 +1963,26 @@ impl Model {
             ("servicemonitor.monitoring.coreos.com", "ServiceMonitor"),
         ];
         let kind = kinds.iter().find(|(of, _)| *of == resource);
-        let (_, kind) = kind.with_context(|| format!("{resource} must not be pruned"))?;
+        let (_, kind) = kind.with_context(|| format!("{resource} cannot be pruned"))?;
         let is_own = |object: &Value| object["metadata"]["labels"][OWNERSHIP_LABEL] == *self.name;
         ensure!(
             self.live.get(kind, name).is_none_or(is_own),
-            "{kind} {name} is not the cluster's own"
+            "{kind} {name} does not belong to the cluster"
         );
         self.live.delete(kind, name);
         Ok(())
     }
 }
 
-/// The note of `kubectl rollout restart`.
+/// The annotation of `kubectl rollout restart`.
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
-/// Whether the parts of two objects that are compared are equal.
+/// Whether the compared parts of two objects are equal.
 fn is_same(a: &Value, b: &Value) -> bool {
     std::ptr::eq(a, b) || a == b || compared(a) == compared(b)
 }
 
-/// The parts of an object that are compared.
+/// Returns the compared parts of an object.
 fn compared(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {
@@ -1991,7 +2011,7 @@ fn objects(manifests: &[Manifest]) -> Result<Vec<Rc<Value>>> {
     Ok(all)
 }
 
-/// The objects of a document. Steps have many of them in common, and each is read once.
+/// Parses the objects of a document. Steps share many of them, and each is parsed once.
 fn read(document: &str) -> Result<Rc<Vec<Rc<Value>>>> {
     thread_local! {
         static READ: RefCell<HashMap<String, Rc<Vec<Rc<Value>>>>> = RefCell::new(HashMap::new());
@@ -2038,7 +2058,7 @@ fn is_on_delete(set: &Value) -> bool {
     set["spec"]["updateStrategy"]["type"] == "OnDelete"
 }
 
-/// Name, size and class of each template of claims.
+/// Returns the name, size and class of each claim template.
 fn claim_templates(set: &Value) -> Vec<(String, String, Option<String>)> {
     let templates = list(&set["spec"]["volumeClaimTemplates"]).iter();
     let text = |value: &Value| value.as_str().map(str::to_owned);

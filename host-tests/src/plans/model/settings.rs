@@ -25,7 +25,7 @@ pub(super) struct Url {
 
 impl Url {
     pub(super) fn parse(text: &str) -> Result<Self> {
-        let (scheme, rest) = text.split_once("://").with_context(|| format!("{text} is no URL"))?;
+        let (scheme, rest) = text.split_once("://").with_context(|| format!("{text} is not a URL"))?;
         let (host, port) = rest.rsplit_once(':').with_context(|| format!("{text} has no port"))?;
         Ok(Self {
             is_tls: match scheme {
@@ -44,11 +44,11 @@ impl Url {
 pub(super) enum Volume {
     /// The claim of this template.
     Claim(String),
-    /// One that dies with the pod.
+    /// A volume that ends with the pod.
     Ephemeral(String),
 }
 
-/// The place of a directory.
+/// The volume and path of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) volume: Volume,
@@ -62,29 +62,29 @@ pub(super) struct SecretKey {
     pub(super) key: String,
 }
 
-/// How a listener, and who dials from it, uses TLS.
+/// The TLS settings of a listener, and of clients that connect to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tls {
     Plain,
-    /// A certificate of its own, which nobody checks.
+    /// A self-signed certificate, which nothing verifies.
     Auto,
     Files {
         certificate: SecretKey,
         ca: Option<SecretKey>,
-        /// Common names of which one is asked for; none if any will do.
+        /// The allowed common names; empty if any name is allowed.
         allowed: Vec<String>,
     },
 }
 
-/// Who a member that starts with nothing is told of.
+/// The source of the members' URLs for a member without data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Bootstrap {
     Urls(BTreeMap<String, String>),
     /// The records of the headless Service.
     Srv,
 }
 
-/// All that the model knows of etcd in a pod.
+/// The settings of etcd in a pod, as far as the model uses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
     pub(super) release: Release,
@@ -92,7 +92,7 @@ pub(super) struct Settings {
     pub(super) wal: Place,
     pub(super) advertised: Url,
     pub(super) listens: Url,
-    pub(super) told: Told,
+    pub(super) bootstrap: Bootstrap,
     pub(super) is_new: bool,
     pub(super) peer: Tls,
     pub(super) client: Tls,
@@ -102,7 +102,7 @@ pub(super) struct Settings {
     pub(super) heartbeat: u64,
     pub(super) election: u64,
     pub(super) snapshot_count: u64,
-    /// What etcdctl in the container uses: the CA and the certificate; none without TLS.
+    /// The CA and the certificate of etcdctl in the container; none without TLS.
     pub(super) etcdctl: Option<(Option<SecretKey>, Option<SecretKey>)>,
     /// All Secrets in volumes of the pod.
     pub(super) secrets: BTreeSet<String>,
@@ -110,7 +110,7 @@ pub(super) struct Settings {
     pub(super) restores: bool,
 }
 
-/// Flags that change nothing that the model knows.
+/// Flags without an effect on the model.
 const WITHOUT_EFFECT: [&str; 40] = [
     "advertise-client-urls",
     "auto-compaction-mode",
@@ -181,7 +181,7 @@ const READ: [&str; 23] = [
     "wal-dir",
 ];
 
-/// The suites that Go offers for TLS 1.2 by default (`crypto/tls/defaults.go`).
+/// The cipher suites of TLS 1.2 that Go offers by default (`crypto/tls/defaults.go`).
 const DEFAULT_SUITES: [&str; 10] = [
     "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
@@ -200,7 +200,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// If the kubelet or etcd could not start it, or the model does not know something.
+    /// If the kubelet or etcd could not start it, or the model does not support a setting.
     pub(super) fn of(
         template: &Value,
         pod: &str,
@@ -240,27 +240,26 @@ impl Settings {
         let mut flags = BTreeMap::new();
         let words = list(&etcd["command"]).iter().skip(1).chain(list(&etcd["args"]));
         for word in words.filter_map(Value::as_str) {
-            let flag = word.strip_prefix("--").with_context(|| format!("{word} is no flag"))?;
+            let flag = word
+                .strip_prefix("--")
+                .with_context(|| format!("{word} is not a flag"))?;
             let (flag, value) = flag.split_once('=').unwrap_or((flag, "true"));
             let value = expand(value, &variables);
-            ensure!(
-                flags.insert(flag.to_owned(), value).is_none(),
-                "--{flag} is there twice"
-            );
+            ensure!(flags.insert(flag.to_owned(), value).is_none(), "--{flag} is set twice");
         }
         for (name, value) in &variables {
             if let Some(name) = name.strip_prefix("ETCD_") {
                 let flag = name.to_lowercase().replace('_', "-");
                 ensure!(
                     flags.insert(flag.clone(), value.clone()).is_none(),
-                    "etcd exits: --{flag} and ETCD_{name} are both there"
+                    "etcd exits: both --{flag} and ETCD_{name} are set"
                 );
             }
         }
         for flag in flags.keys() {
             ensure!(
                 READ.contains(&flag.as_str()) || WITHOUT_EFFECT.contains(&flag.as_str()),
-                "the model does not know --{flag}"
+                "the model does not support --{flag}"
             );
         }
         let flag = |name: &str| flags.get(name).map(String::as_str).filter(|value| !value.is_empty());
@@ -309,9 +308,9 @@ impl Settings {
             wal: mounts.place(&wal)?,
             advertised: urls("initial-advertise-peer-urls")?,
             listens: urls("listen-peer-urls")?,
-            told: match (flag("initial-cluster"), flag("discovery-srv")) {
-                (_, Some(_)) => Told::Srv,
-                (list, None) => Told::Urls(
+            bootstrap: match (flag("initial-cluster"), flag("discovery-srv")) {
+                (_, Some(_)) => Bootstrap::Srv,
+                (list, None) => Bootstrap::Urls(
                     list.unwrap_or_default()
                         .split(',')
                         .filter_map(|member| member.split_once('='))
@@ -363,7 +362,7 @@ fn field(template: &Value, path: &str, pod: &str, namespace: &str) -> Result<Str
     }
 }
 
-/// The release that an image's tag names.
+/// Returns the release of an image's tag.
 fn release(image: &str) -> Result<Release> {
     let name = image.split('@').next().unwrap_or_default();
     let (_, tag) = name.rsplit_once(':').with_context(|| format!("{image} has no tag"))?;
@@ -389,7 +388,7 @@ struct Mounts<'a> {
 }
 
 impl Mounts<'_> {
-    /// The mount around a path, the path in its volume, and the volume's source.
+    /// Returns the mount that contains a path, the path in its volume, and the volume's source.
     fn around(&self, path: &str) -> Result<(String, String, &Value)> {
         let is_around = |mount: &&Value| {
             let around = mount["mountPath"].as_str().unwrap_or_default().trim_end_matches('/');
@@ -399,7 +398,7 @@ impl Mounts<'_> {
         let depth = |mount: &&Value| mount["mountPath"].as_str().map(str::len);
         let mount = self.mounts.iter().filter(is_around).max_by_key(depth);
         let mount = mount.with_context(|| format!("{path} is in no volume"))?;
-        ensure!(mount["subPathExpr"].is_null(), "the model does not know subPathExpr");
+        ensure!(mount["subPathExpr"].is_null(), "the model does not support subPathExpr");
         let around = mount["mountPath"].as_str().unwrap_or_default().trim_end_matches('/');
         let sub_path = mount["subPath"].as_str().unwrap_or_default();
         let rest = format!("{sub_path}/{}", path.strip_prefix(around).unwrap_or_default());
@@ -420,7 +419,7 @@ impl Mounts<'_> {
         } else {
             ensure!(
                 source["emptyDir"].is_object(),
-                "the model does not know the volume {source}"
+                "the model does not support the volume {source}"
             );
             Volume::Ephemeral(name)
         };

@@ -1,10 +1,10 @@
-//! Parts of the model that know whether they have changed, and that are copied only then.
+//! Parts of the model that know whether they have changed, and are copied only then.
 
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 
-/// A value, and a number that is another one after each change. Equal numbers have equal values, also in copies of a model.
+/// A value with a version that changes with each change. Equal versions have equal values, also in copies of a model.
 #[derive(Clone, Debug)]
 pub(super) struct Tracked<T> {
     value: Rc<T>,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::live::{Live, list};
 use super::settings::SecretKey;
 
-/// What a key of a Secret holds.
+/// The content of a key of a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     /// The certificates of these CAs.
@@ -22,9 +22,9 @@ pub(super) enum Content {
 pub(super) struct Certificate {
     /// The CA that signs it.
     pub(super) authority: String,
-    /// The CA that it is itself, if it signs others.
+    /// Its own CA, if it signs others.
     pub(super) signs_as: String,
-    /// The names that it is for; any if the user has made it.
+    /// The names in the certificate; any name if the user has created it.
     pub(super) names: Option<BTreeSet<String>>,
 }
 
@@ -34,7 +34,7 @@ impl Certificate {
     }
 }
 
-/// All Secrets, and the Certificates that are not issued as they are now.
+/// All Secrets, and the Certificates that are not issued in their current form.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trust {
     pub(super) secrets: BTreeMap<String, BTreeMap<String, Content>>,
@@ -44,8 +44,8 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    /// A Secret that the user has made, of a CA that nobody else has.
-    pub(super) fn give(&mut self, name: &str) {
+    /// Adds a Secret of the user, from a CA that nothing else uses.
+    pub(super) fn add_user_secret(&mut self, name: &str) {
         let authority = format!("the CA of {name}");
         let certificate = Certificate {
             signs_as: format!("{name} itself"),
@@ -55,14 +55,14 @@ impl Trust {
         self.secrets.insert(name.to_owned(), contents(authority, certificate));
     }
 
-    /// Notes that a Certificate is another one than before.
-    pub(super) fn ask(&mut self, certificate: &str) {
+    /// Records that a Certificate has changed.
+    pub(super) fn request(&mut self, certificate: &str) {
         self.pending.insert(certificate.to_owned());
     }
 
-    /// Issues all that is asked for, as far as its issuers are there.
+    /// Issues all pending certificates whose issuers exist.
     pub(super) fn issue(&mut self, live: &Live) -> Result<()> {
-        // A CA's certificate comes before those that it signs.
+        // A CA's certificate is issued before those that it signs.
         for _ in 0..=self.pending.len() {
             for name in self.pending.clone() {
                 let Some(object) = live.get("Certificate", &name) else {
@@ -85,7 +85,7 @@ impl Trust {
             spec["issuerRef"]["name"].as_str().context("an issuer")?,
         );
         self.issued += 1;
-        // A CA keeps its key, and with it all whom it has signed.
+        // A CA keeps its key, and so all certificates that it has signed.
         let own = if spec["privateKey"]["rotationPolicy"] == "Never" {
             format!("the key of {secret}")
         } else {
@@ -95,13 +95,13 @@ impl Trust {
             Some(issuer) if issuer["spec"]["selfSigned"].is_object() => own.clone(),
             Some(issuer) => {
                 let ca = issuer["spec"]["ca"]["secretName"].as_str();
-                let ca = ca.with_context(|| format!("the model does not know the issuer of {name}"))?;
+                let ca = ca.with_context(|| format!("the model has no issuer of {name}"))?;
                 match self.secrets.get(ca).and_then(|keys| keys.get("tls.crt")) {
                     Some(Content::Certificate(certificate)) => certificate.signs_as.clone(),
                     _ => return Ok(false),
                 }
             }
-            // The user's own.
+            // The user's own CA.
             None => format!("{kind} {issuer}"),
         };
         let names = list(&spec["dnsNames"]).iter().filter_map(Value::as_str);

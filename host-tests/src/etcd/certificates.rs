@@ -1,4 +1,4 @@
-//! Certificates, as cert-manager would put them into Secrets.
+//! Certificates, in the files that cert-manager's Secrets have.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-/// Whom a certificate is for.
+/// The subject of a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
     /// The common name, if there is one.
@@ -19,19 +19,19 @@ pub struct Subject {
     pub names: BTreeSet<String>,
 }
 
-/// An authority that issues certificates for both ends of a connection.
+/// A certificate authority that issues certificates for both ends of a connection.
 #[derive(Debug)]
-pub struct Authority {
+pub struct CertificateAuthority {
     certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
-impl Authority {
-    /// A new one.
+impl CertificateAuthority {
+    /// Creates a certificate authority.
     ///
     /// # Errors
     ///
-    /// If no key can be made.
+    /// If no key can be generated.
     pub fn new() -> Result<Self> {
         let mut params = CertificateParams::new([])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -43,12 +43,12 @@ impl Authority {
         })
     }
 
-    /// Writes the files of a Secret of type `kubernetes.io/tls`, with the authority's own certificate beside them.
+    /// Writes the files of a Secret of type `kubernetes.io/tls`, with the CA's own certificate.
     ///
     /// # Errors
     ///
-    /// If a name cannot stand in a certificate, or files cannot be written.
-    pub fn issue(&self, subject: &Subject, folder: &Path) -> Result<()> {
+    /// If a name is not allowed in a certificate, or a file cannot be written.
+    pub fn issue(&self, subject: &Subject, directory: &Path) -> Result<()> {
         let names: Vec<String> = subject.names.iter().cloned().collect();
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name = DistinguishedName::new();
@@ -58,10 +58,10 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate()?;
-        fs::create_dir_all(folder)?;
-        fs::write(folder.join("ca.crt"), &self.certificate)?;
-        fs::write(folder.join("tls.crt"), params.signed_by(&key, &self.issuer)?.pem())?;
-        fs::write(folder.join("tls.key"), key.serialize_pem())?;
+        fs::create_dir_all(directory)?;
+        fs::write(directory.join("ca.crt"), &self.certificate)?;
+        fs::write(directory.join("tls.crt"), params.signed_by(&key, &self.issuer)?.pem())?;
+        fs::write(directory.join("tls.key"), key.serialize_pem())?;
         Ok(())
     }
 }
