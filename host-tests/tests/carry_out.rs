@@ -1,9 +1,9 @@
-//! `run.sh` of hand-made plans, run by each shell of this machine, with a kubectl that answers from a table. What lines of
-//! packages rely on, and every check by which it refuses to start or stops. Each of these checks is also taken out of the
-//! script, which a test must see: `carry_out/mutations.rs`.
+//! `run.sh` of hand-made plans, run by each shell of this machine, with a kubectl that answers from a table. The tests
+//! check what a package's lines rely on, and every check that refuses to start or stops. `carry_out/mutations.rs`
+//! removes each of these checks from the script, which a test must detect.
 
 #![cfg(unix)]
-#![allow(clippy::expect_used, reason = "helpers of tests are tests")]
+#![allow(clippy::expect_used, reason = "helpers of tests may fail like tests")]
 
 #[path = "carry_out/mutations.rs"]
 mod mutations;
@@ -47,10 +47,10 @@ fn main() -> Result<()> {
     libtest_mimic::run(&arguments, trials).exit()
 }
 
-/// No run takes nearly as long, on the clock of the machine.
+/// The time limit of a run on the machine's clock, which no run approaches.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// At which calls a run is killed: at each where the tests of hosts run.
+/// The interval of calls at which a run is killed. The tests of hosts try every call.
 const KILL_INTERVAL: usize = if cfg!(feature = "hosts") { 1 } else { 2 };
 
 /// All tests, by name.
@@ -67,7 +67,7 @@ const TESTS: &[(&str, Test)] = &[
         "the_context_of_a_pinned_plan_is_kept",
         the_context_of_a_pinned_plan_is_kept,
     ),
-    ("the_lock_is_that_of_the_cluster", the_lock_is_that_of_the_cluster),
+    ("the_lock_belongs_to_the_cluster", the_lock_belongs_to_the_cluster),
     ("a_held_lock_is_refused", a_held_lock_is_refused),
     ("an_expired_lock_is_taken_over", an_expired_lock_is_taken_over),
     (
@@ -76,7 +76,7 @@ const TESTS: &[(&str, Test)] = &[
     ),
     ("a_lost_lock_stops_the_run", a_lost_lock_stops_the_run),
     ("an_unreachable_lock_is_waited_for", an_unreachable_lock_is_waited_for),
-    ("a_clock_that_jumps_is_no_time", a_clock_that_jumps_is_no_time),
+    ("a_clock_that_jumps_is_ignored", a_clock_that_jumps_is_ignored),
     (
         "a_lock_without_permission_is_refused",
         a_lock_without_permission_is_refused,
@@ -84,17 +84,17 @@ const TESTS: &[(&str, Test)] = &[
     ("the_lock_is_renewed_and_released", the_lock_is_renewed_and_released),
     ("one_of_two_runs_wins", one_of_two_runs_wins),
     (
-        "it_goes_on_after_each_kill_at_a_call",
-        it_goes_on_after_each_kill_at_a_call,
+        "it_continues_after_each_kill_at_a_call",
+        it_continues_after_each_kill_at_a_call,
     ),
     (
-        "it_goes_on_after_each_kill_after_a_call",
-        it_goes_on_after_each_kill_after_a_call,
+        "it_continues_after_each_kill_after_a_call",
+        it_continues_after_each_kill_after_a_call,
     ),
     ("a_killed_run_calls_nothing_more", a_killed_run_calls_nothing_more),
     (
-        "it_goes_on_after_a_kill_that_nobody_has_seen",
-        it_goes_on_after_a_kill_that_nobody_has_seen,
+        "it_continues_after_a_kill_without_a_wait",
+        it_continues_after_a_kill_without_a_wait,
     ),
     (
         "a_lock_of_another_machine_is_waited_for",
@@ -106,8 +106,8 @@ const TESTS: &[(&str, Test)] = &[
         "failures_in_pipes_and_functions_stop_the_run",
         failures_in_pipes_and_functions_stop_the_run,
     ),
-    ("what_was_done_before_is_asked_for", what_was_done_before_is_asked_for),
-    ("an_answer_that_was_lost_is_noticed", an_answer_that_was_lost_is_noticed),
+    ("lines_that_ran_before_are_skipped", lines_that_ran_before_are_skipped),
+    ("a_lost_answer_is_detected", a_lost_answer_is_detected),
     ("errors_show_while_it_waits", errors_show_while_it_waits),
     ("waiting_ends", waiting_ends),
     (
@@ -121,23 +121,20 @@ const TESTS: &[(&str, Test)] = &[
         an_interrupt_at_the_question_changes_nothing,
     ),
     (
-        "a_cluster_is_known_by_the_same_namespace",
-        a_cluster_is_known_by_the_same_namespace,
+        "a_cluster_is_identified_by_the_same_namespace",
+        a_cluster_is_identified_by_the_same_namespace,
     ),
     ("waits_have_their_own_output", waits_have_their_own_output),
-    (
-        "a_plan_that_does_not_fit_is_made_again",
-        a_plan_that_does_not_fit_is_made_again,
-    ),
+    ("a_stale_plan_must_be_made_again", a_stale_plan_must_be_made_again),
     ("restart_lines_have_all_options", restart_lines_have_all_options),
     (
-        "places_that_cannot_be_written_to_are_found_first",
-        places_that_cannot_be_written_to_are_found_first,
+        "read_only_directories_are_detected_first",
+        read_only_directories_are_detected_first,
     ),
     ("errors_of_kubectl_have_help", errors_of_kubectl_have_help),
     ("marks_of_other_plans_do_not_count", marks_of_other_plans_do_not_count),
-    ("texts_are_no_commands", texts_are_no_commands),
-    ("lines_have_what_they_are_promised", lines_have_what_they_are_promised),
+    ("texts_are_not_commands", texts_are_not_commands),
+    ("lines_have_their_environment", lines_have_their_environment),
 ];
 
 /// A shell of this machine.
@@ -145,12 +142,12 @@ const TESTS: &[(&str, Test)] = &[
 struct Shell {
     name: &'static str,
     words: Vec<&'static str>,
-    /// Texts of `host.sh` that are replaced by others.
+    /// Replacements in the text of `host.sh`.
     mutation: &'static [(&'static str, &'static str)],
 }
 
 impl Shell {
-    /// `sh`, and, where the tests of hosts run, what others have as their `sh`.
+    /// Returns `sh`, and, with the tests of hosts, the shells that other systems have as `sh`.
     fn all() -> Vec<Self> {
         let shells: [(&str, &[&str]); 4] = [
             ("sh", &["sh"]),
@@ -178,12 +175,12 @@ impl Shell {
 }
 
 /// A machine with a plan on it.
-struct Setting {
+struct Machine {
     directory: TempDir,
     shell: Shell,
 }
 
-/// What a run ended with.
+/// The exit code and output of a run.
 struct Run {
     code: i32,
     stdout: String,
@@ -191,13 +188,13 @@ struct Run {
 }
 
 impl Run {
-    /// Runs a command of [`Setting::script`] to its end.
+    /// Runs a command of [`Machine::script`] to its end.
     fn of(command: &mut Command) -> Result<Self> {
         Self::end(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
     }
 
-    /// Waits for the end of a script, and ends one that waits for ever, with all that it has started: such a run is the
-    /// only sign of some mutations, and of them not always.
+    /// Waits for the end of a script. Kills a script that takes too long, with all its processes: for some mutations
+    /// such a run is the only sign, and not always.
     fn end(child: Child) -> Result<Self> {
         let group = format!("-{}", child.id());
         let (has_ended, end) = mpsc::channel::<()>();
@@ -223,8 +220,8 @@ impl Run {
         Ok(run)
     }
 
-    /// Checks that it ended with this code, and printed these texts on either stream.
-    fn gives(&self, code: i32, texts: &[&str]) -> Result<()> {
+    /// Checks the exit code, and that either stream contains these texts.
+    fn expect(&self, code: i32, texts: &[&str]) -> Result<()> {
         ensure!(self.code == code, "expected exit code {code}: {self}");
         for text in texts {
             ensure!(
@@ -246,32 +243,32 @@ impl std::fmt::Display for Run {
     }
 }
 
-impl Setting {
+impl Machine {
     fn new(shell: &Shell, plan: &Plan) -> Result<Self> {
         Self::pinned(shell, plan, None)
     }
 
     fn pinned(shell: &Shell, plan: &Plan, target: Option<&Target>) -> Result<Self> {
         let directory = tempfile::tempdir()?;
-        let setting = Self {
+        let machine = Self {
             directory,
             shell: shell.clone(),
         };
-        fs::create_dir_all(setting.path("bin"))?;
-        fs::create_dir_all(setting.path("fake/pids"))?;
-        fs::create_dir_all(setting.path("fake/sleepers"))?;
-        fs::create_dir_all(setting.path("tmp"))?;
+        fs::create_dir_all(machine.path("bin"))?;
+        fs::create_dir_all(machine.path("fake/pids"))?;
+        fs::create_dir_all(machine.path("fake/sleepers"))?;
+        fs::create_dir_all(machine.path("tmp"))?;
         for name in ["kubectl", "date", "sleep"] {
-            symlink(env!("CARGO_BIN_EXE_fake-tools"), setting.path("bin").join(name))?;
+            symlink(env!("CARGO_BIN_EXE_fake-tools"), machine.path("bin").join(name))?;
         }
         let start = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        setting.fake("start", &start.to_string())?;
-        setting.fake("current-context", "here")?;
-        setting.fake("uid-of-here", UID)?;
-        setting.fake("uid-of-same", UID)?;
-        setting.fake("uid-of-there", OTHER_UID)?;
-        setting.write("plan", plan, target)?;
-        Ok(setting)
+        machine.fake("start", &start.to_string())?;
+        machine.fake("current-context", "here")?;
+        machine.fake("uid-of-here", UID)?;
+        machine.fake("uid-of-same", UID)?;
+        machine.fake("uid-of-there", OTHER_UID)?;
+        machine.write("plan", plan, target)?;
+        Ok(machine)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -298,14 +295,14 @@ impl Setting {
         Ok(self)
     }
 
-    /// The calls of kubectl so far that have this word.
+    /// Returns the calls of kubectl so far that contain this word.
     fn calls(&self, word: &str) -> Vec<String> {
         let calls = fs::read_to_string(self.path("fake/calls")).unwrap_or_default();
         let calls = calls.lines().filter_map(|call| Some(call.split_once('\t')?.1));
         calls.filter(|call| call.contains(word)).map(str::to_owned).collect()
     }
 
-    /// The seconds after which kubectl was called with this word.
+    /// Returns the seconds after which kubectl was called with this word.
     fn times(&self, word: &str) -> Vec<u64> {
         let calls = fs::read_to_string(self.path("fake/calls")).unwrap_or_default();
         let calls = calls.lines().filter_map(|call| call.split_once('\t'));
@@ -313,7 +310,7 @@ impl Setting {
         calls.filter_map(|(time, _)| time.parse().ok()).collect()
     }
 
-    /// The calls that lines have made.
+    /// Returns the calls that lines have made.
     fn done(&self) -> Vec<String> {
         let calls = self.calls(" do ").into_iter();
         calls
@@ -325,7 +322,7 @@ impl Setting {
         Ok(serde_json::from_str(&fs::read_to_string(self.path("fake/lease"))?)?)
     }
 
-    /// A lock that was renewed so many seconds ago.
+    /// Creates a lock that was renewed this many seconds ago.
     fn hold(&self, ago: u64) -> Result<()> {
         let output = Command::new(self.path("bin/date"))
             .arg("+%s")
@@ -341,7 +338,7 @@ impl Setting {
         Ok(())
     }
 
-    /// `run.sh` in a directory, as a command. The script has the process ID of the command.
+    /// Returns a command that runs `run.sh` in a directory. The script has the process ID of the command.
     fn script(&self, plan: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("sh");
         let path = std::env::var("PATH").unwrap_or_default();
@@ -367,7 +364,7 @@ impl Setting {
         Run::of(&mut self.script("plan", arguments))
     }
 
-    /// Runs it with `--ask`, and gives an answer.
+    /// Runs it with `--ask`, and answers.
     fn answer(&self, answer: &str) -> Result<Run> {
         let mut command = self.script("plan", &["--ask"]);
         command
@@ -376,7 +373,7 @@ impl Setting {
             .stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let mut stdin = child.stdin.take().context("a pipe")?;
-        // It may end without having read.
+        // The script may end without reading.
         let _ = stdin.write_all(answer.as_bytes());
         drop(stdin);
         Run::end(child)
@@ -387,7 +384,7 @@ impl Setting {
         Ok(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
     }
 
-    /// All files of the plan's directory.
+    /// Returns all files of the plan's directory.
     fn files(&self) -> Result<BTreeSet<PathBuf>> {
         fn add(directory: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
             for entry in fs::read_dir(directory)? {
@@ -463,7 +460,7 @@ fn plan(steps: Vec<Step>) -> Plan {
     }
 }
 
-/// Two steps of two commands.
+/// Returns two steps with two commands each.
 fn simple() -> Plan {
     plan(vec![
         step("one", vec![once("kubectl do a"), once("kubectl do b")]),
@@ -471,15 +468,15 @@ fn simple() -> Plan {
     ])
 }
 
-/// A plan with one line.
+/// Returns a plan with one line.
 fn of_line(line: &str) -> Plan {
     plan(vec![step("one", vec![once(line), once("kubectl do after")])])
 }
 
 fn a_plan_is_carried_out_once(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    let run = setting.run(&[])?;
-    run.gives(
+    let machine = Machine::new(shell, &simple())?;
+    let run = machine.run(&[])?;
+    run.expect(
         0,
         &[
             "shop/orders: 3 → 5 members: safe in 2 steps\n",
@@ -492,28 +489,28 @@ fn a_plan_is_carried_out_once(shell: &Shell) -> Result<()> {
     )?;
     ensure!(run.stderr.is_empty(), "{run}");
     ensure!(
-        setting.done() == ["preflight", "a", "b", "c", "d"],
+        machine.done() == ["preflight", "a", "b", "c", "d"],
         "{:?}",
-        setting.done()
+        machine.done()
     );
-    let log = fs::read_to_string(setting.path("plan/run.log"))?;
+    let log = fs::read_to_string(machine.path("plan/run.log"))?;
     ensure!(
         log.contains("Z purpose of b: exit code 0") && log.contains("[2/2] title of two") && !log.contains("rutter_"),
         "{log}"
     );
     ensure!(
-        fs::read_dir(setting.path("tmp"))?.next().is_none(),
-        "something is left in TMPDIR"
+        fs::read_dir(machine.path("tmp"))?.next().is_none(),
+        "TMPDIR is not empty"
     );
-    let again = setting.run(&[])?;
-    again.gives(0, &["nothing to do: all steps were done before"])?;
-    ensure!(setting.done().len() == 5, "{:?}", setting.done());
+    let again = machine.run(&[])?;
+    again.expect(0, &["nothing to do: all steps were done before"])?;
+    ensure!(machine.done().len() == 5, "{:?}", machine.done());
     Ok(())
 }
 
 fn wrong_arguments_run_nothing(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    let before = setting.files()?;
+    let machine = Machine::new(shell, &simple())?;
+    let before = machine.files()?;
     for arguments in [
         &["--dryrun"][..],
         &["apply"],
@@ -524,65 +521,65 @@ fn wrong_arguments_run_nothing(shell: &Shell) -> Result<()> {
         &["--step", ""],
         &["--step", "three"],
     ] {
-        setting.run(arguments)?.gives(2, &["error: "])?;
+        machine.run(arguments)?.expect(2, &["error: "])?;
     }
-    setting.run(&["--help"])?.gives(0, &["Usage: sh run.sh"])?;
-    setting
+    machine.run(&["--help"])?.expect(0, &["Usage: sh run.sh"])?;
+    machine
         .run(&["--list"])?
-        .gives(0, &["[ ] 01-one: title of one (restarts one)\n[ ] 02-two: "])?;
-    ensure!(setting.calls("").is_empty() && setting.files()? == before);
+        .expect(0, &["[ ] 01-one: title of one (restarts one)\n[ ] 02-two: "])?;
+    ensure!(machine.calls("").is_empty() && machine.files()? == before);
     Ok(())
 }
 
 fn a_dry_run_changes_nothing(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    let before = setting.files()?;
-    let run = setting.run(&["--dry-run"])?;
-    run.gives(
+    let machine = Machine::new(shell, &simple())?;
+    let before = machine.files()?;
+    let run = machine.run(&["--dry-run"])?;
+    run.expect(
         0,
         &["[1/2] title of one\n", "  purpose of d\n", "nothing was changed\n"],
     )?;
-    ensure!(setting.done() == ["preflight"] && setting.files()? == before, "{run}");
-    ensure!(setting.calls("create").is_empty() && setting.calls("replace").is_empty());
-    // Of a plan that was stopped it says what is left.
-    setting.fake("rules", "do c\t1\n")?;
-    setting.run(&[])?.gives(3, &[])?;
-    setting.fake("rules", "")?;
-    let run = setting.run(&["--dry-run"])?;
-    run.gives(0, &["[1/2] title of one: done before\n", "\nleft to do: 02-two\nok: "])?;
-    let setting = Setting::new(shell, &simple())?;
-    setting
+    ensure!(machine.done() == ["preflight"] && machine.files()? == before, "{run}");
+    ensure!(machine.calls("create").is_empty() && machine.calls("replace").is_empty());
+    // For a plan that was stopped, it prints what is left.
+    machine.fake("rules", "do c\t1\n")?;
+    machine.run(&[])?.expect(3, &[])?;
+    machine.fake("rules", "")?;
+    let run = machine.run(&["--dry-run"])?;
+    run.expect(0, &["[1/2] title of one: done before\n", "\nleft to do: 02-two\nok: "])?;
+    let machine = Machine::new(shell, &simple())?;
+    machine
         .run(&["--dry-run"])?
-        .gives(0, &["\nleft to do: 01-one, 02-two\n"])?;
-    // Nor does it choose the cluster.
-    setting.run(&["--context", "there"])?.gives(0, &["ok: done"])?;
+        .expect(0, &["\nleft to do: 01-one, 02-two\n"])?;
+    // It does not choose the cluster either.
+    machine.run(&["--context", "there"])?.expect(0, &["ok: done"])?;
     Ok(())
 }
 
 fn steps_can_be_run_one_by_one(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    setting
+    let machine = Machine::new(shell, &simple())?;
+    machine
         .run(&["--step", "two"])?
-        .gives(6, &["refused: the step 01-one is not done"])?;
-    ensure!(setting.done().is_empty());
-    setting
+        .expect(6, &["refused: the step 01-one is not done"])?;
+    ensure!(machine.done().is_empty());
+    machine
         .run(&["--step=one"])?
-        .gives(0, &["ok: done; left to do: 02-two\n"])?;
-    ensure!(setting.done() == ["preflight", "a", "b"], "{:?}", setting.done());
-    setting.run(&["--list"])?.gives(0, &["[x] 01-one: ", "[ ] 02-two: "])?;
-    setting.run(&["--step", "02-two"])?.gives(0, &["ok: done\n"])?;
+        .expect(0, &["ok: done; left to do: 02-two\n"])?;
+    ensure!(machine.done() == ["preflight", "a", "b"], "{:?}", machine.done());
+    machine.run(&["--list"])?.expect(0, &["[x] 01-one: ", "[ ] 02-two: "])?;
+    machine.run(&["--step", "02-two"])?.expect(0, &["ok: done\n"])?;
     ensure!(
-        setting.done().ends_with(&["c".to_owned(), "d".to_owned()]),
+        machine.done().ends_with(&["c".to_owned(), "d".to_owned()]),
         "{:?}",
-        setting.done()
+        machine.done()
     );
     Ok(())
 }
 
 fn kubectl_is_required(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    fs::remove_file(setting.path("bin/kubectl"))?;
-    // All that it may use, and no kubectl.
+    let machine = Machine::new(shell, &simple())?;
+    fs::remove_file(machine.path("bin/kubectl"))?;
+    // All programs that it may use, without kubectl.
     for tool in [
         "awk", "basename", "cat", "cp", "cut", "dirname", "grep", "id", "mkdir", "mktemp", "mv", "ps",
     ]
@@ -592,9 +589,9 @@ fn kubectl_is_required(shell: &Shell) -> Result<()> {
         let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
             .map(|directory| directory.join(tool))
             .find(|path| path.exists());
-        symlink(found.with_context(|| tool.to_owned())?, setting.path("bin").join(tool))?;
+        symlink(found.with_context(|| tool.to_owned())?, machine.path("bin").join(tool))?;
     }
-    let words = setting.shell.words.clone();
+    let words = machine.shell.words.clone();
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .map(|directory| directory.join(words[0]))
         .find(|path| path.exists());
@@ -603,34 +600,34 @@ fn kubectl_is_required(shell: &Shell) -> Result<()> {
         command
             .args(&words[1..])
             .arg("plan/run.sh")
-            .current_dir(setting.directory.path())
+            .current_dir(machine.directory.path())
             .env_clear()
-            .env("PATH", setting.path("bin"))
-            .env("TMPDIR", setting.path("tmp"))
-            .env("FAKE_TOOLS", setting.path("fake"))
+            .env("PATH", machine.path("bin"))
+            .env("TMPDIR", machine.path("tmp"))
+            .env("FAKE_TOOLS", machine.path("fake"))
             .process_group(0);
         Run::of(&mut command)
     };
-    run()?.gives(6, &["refused: there is no kubectl on the PATH"])?;
-    // And with kubectl nothing more is needed.
-    symlink(env!("CARGO_BIN_EXE_fake-tools"), setting.path("bin/kubectl"))?;
-    setting.fake("rules", "version --client\t0\tclientVersion:\\n  minor: \"19\"\\n\n")?;
-    run()?.gives(6, &["refused: kubectl 1.19 is too old"])?;
-    setting.fake("rules", "version --client\t1\t\tno\n")?;
-    run()?.gives(6, &["does not print its version"])?;
-    ensure!(setting.done().is_empty() && setting.calls("create").is_empty());
-    setting.fake("rules", "")?;
-    run()?.gives(0, &["ok: done"])
+    run()?.expect(6, &["refused: there is no kubectl on the PATH"])?;
+    // Nothing else is required.
+    symlink(env!("CARGO_BIN_EXE_fake-tools"), machine.path("bin/kubectl"))?;
+    machine.fake("rules", "version --client\t0\tclientVersion:\\n  minor: \"19\"\\n\n")?;
+    run()?.expect(6, &["refused: kubectl 1.19 is too old"])?;
+    machine.fake("rules", "version --client\t1\t\tno\n")?;
+    run()?.expect(6, &["does not print its version"])?;
+    ensure!(machine.done().is_empty() && machine.calls("create").is_empty());
+    machine.fake("rules", "")?;
+    run()?.expect(0, &["ok: done"])
 }
 
 fn the_context_is_kept(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake("rules", "do b\t1\t\tno such thing\n")?;
-    setting.run(&[])?.gives(3, &["no such thing"])?;
-    // As `kubectl config use-context` in another terminal does.
-    setting.fake("rules", "")?.fake("current-context", "there")?;
-    setting.run(&[])?.gives(0, &["context here\n", "ok: done"])?;
-    let elsewhere = setting.calls("").into_iter().filter(|call| {
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake("rules", "do b\t1\t\tno such thing\n")?;
+    machine.run(&[])?.expect(3, &["no such thing"])?;
+    // Like `kubectl config use-context` in another terminal.
+    machine.fake("rules", "")?.fake("current-context", "there")?;
+    machine.run(&[])?.expect(0, &["context here\n", "ok: done"])?;
+    let elsewhere = machine.calls("").into_iter().filter(|call| {
         !call.starts_with("--context=here ")
             && !call.starts_with("version")
             && !call.starts_with("config current-context")
@@ -640,43 +637,43 @@ fn the_context_is_kept(shell: &Shell) -> Result<()> {
 }
 
 fn another_cluster_is_refused(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake("rules", "do b\t1\t\tno such thing\n")?;
-    setting.run(&[])?.gives(3, &[])?;
-    setting.fake("rules", "")?;
-    let calls = setting.done().len();
-    setting.run(&["--context", "there"])?.gives(
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake("rules", "do b\t1\t\tno such thing\n")?;
+    machine.run(&[])?.expect(3, &[])?;
+    machine.fake("rules", "")?;
+    let calls = machine.done().len();
+    machine.run(&["--context", "there"])?.expect(
         6,
         &[&format!(
             "the plan was first run on the cluster {UID}, and the context there is of the cluster {OTHER_UID}"
         )],
     )?;
-    setting
+    machine
         .run(&["--context", "nowhere"])?
-        .gives(6, &["the context nowhere cannot be identified"])?;
-    // The context is called the same, and is another cluster now.
-    setting.fake("uid-of-here", OTHER_UID)?;
-    setting.run(&[])?.gives(6, &["first run on"])?;
+        .expect(6, &["the context nowhere cannot be identified"])?;
+    // The context has the same name, but leads to another cluster.
+    machine.fake("uid-of-here", OTHER_UID)?;
+    machine.run(&[])?.expect(6, &["first run on"])?;
     for answer in [
         "0\t<no value>",
         "0\t",
         "1\t\tError from server (Forbidden): namespaces is forbidden",
     ] {
-        setting.fake("rules", &format!("kube-system\t{answer}\n"))?;
-        setting.run(&[])?.gives(6, &["refused: "])?;
+        machine.fake("rules", &format!("kube-system\t{answer}\n"))?;
+        machine.run(&[])?.expect(6, &["refused: "])?;
     }
     for answer in ["0\t<no value>", "0\t", "0\t../x", "1\tx"] {
-        let setting = Setting::new(shell, &simple())?;
-        setting.fake("rules", &format!("kube-system\t{answer}\n"))?;
-        setting.run(&[])?.gives(6, &["refused: "])?;
-        ensure!(setting.done().is_empty() && !setting.path("plan/state").exists());
+        let machine = Machine::new(shell, &simple())?;
+        machine.fake("rules", &format!("kube-system\t{answer}\n"))?;
+        machine.run(&[])?.expect(6, &["refused: "])?;
+        ensure!(machine.done().is_empty() && !machine.path("plan/state").exists());
     }
-    setting.fake("rules", "")?;
-    ensure!(setting.done().len() == calls, "{:?}", setting.done());
+    machine.fake("rules", "")?;
+    ensure!(machine.done().len() == calls, "{:?}", machine.done());
     // Another name of the same cluster.
-    setting
+    machine
         .run(&["--context", "same"])?
-        .gives(0, &["title of one", "ok: done"])
+        .expect(0, &["title of one", "ok: done"])
 }
 
 fn a_pinned_plan_keeps_its_cluster(shell: &Shell) -> Result<()> {
@@ -684,58 +681,58 @@ fn a_pinned_plan_keeps_its_cluster(shell: &Shell) -> Result<()> {
         context: Some("here".to_owned()),
         cluster: UID.to_owned(),
     };
-    let setting = Setting::pinned(shell, &simple(), Some(&target))?;
-    setting.fake("current-context", "there")?;
-    setting
+    let machine = Machine::pinned(shell, &simple(), Some(&target))?;
+    machine.fake("current-context", "there")?;
+    machine
         .run(&["--context", "there"])?
-        .gives(6, &[&format!("the plan was made for the cluster {UID}")])?;
-    ensure!(setting.calls("create").is_empty());
-    setting.run(&[])?.gives(0, &["context here\n", "ok: done"])?;
-    ensure!(setting.calls("--context=there do").is_empty());
+        .expect(6, &[&format!("the plan was made for the cluster {UID}")])?;
+    ensure!(machine.calls("create").is_empty());
+    machine.run(&[])?.expect(0, &["context here\n", "ok: done"])?;
+    ensure!(machine.calls("--context=there do").is_empty());
     Ok(())
 }
 
 fn the_context_of_a_pinned_plan_is_kept(shell: &Shell) -> Result<()> {
-    // It was made where there was no context, such as in a pod.
+    // It was made without a current context, such as in a pod.
     let target = Target {
         context: None,
         cluster: UID.to_owned(),
     };
-    let setting = Setting::pinned(shell, &simple(), Some(&target))?;
-    setting.fake("rules", "do b\t1\t\tno such thing\n")?;
-    setting.run(&[])?.gives(3, &["context here\n"])?;
-    setting.fake("rules", "")?.fake("current-context", "there")?;
-    setting.run(&[])?.gives(0, &["context here\n", "ok: done"])?;
-    let calls = setting.calls("");
+    let machine = Machine::pinned(shell, &simple(), Some(&target))?;
+    machine.fake("rules", "do b\t1\t\tno such thing\n")?;
+    machine.run(&[])?.expect(3, &["context here\n"])?;
+    machine.fake("rules", "")?.fake("current-context", "there")?;
+    machine.run(&[])?.expect(0, &["context here\n", "ok: done"])?;
+    let calls = machine.calls("");
     let is_pinned = |call: &String| {
         ["--context=here ", "version", "config current-context"]
             .iter()
             .any(|beginning| call.starts_with(beginning))
     };
     ensure!(calls.iter().all(is_pinned), "{calls:?}");
-    // And is carried out there.
-    let setting = Setting::pinned(shell, &simple(), Some(&target))?;
-    fs::remove_file(setting.path("fake/current-context"))?;
-    setting.fake("uid-of-none", UID)?;
-    setting.run(&[])?.gives(0, &["context none\n", "ok: done"])?;
-    // An error is not the answer that there is none.
-    let setting = Setting::pinned(shell, &simple(), Some(&target))?;
-    setting.fake("uid-of-none", UID)?;
-    setting.fake(
+    // It is run there.
+    let machine = Machine::pinned(shell, &simple(), Some(&target))?;
+    fs::remove_file(machine.path("fake/current-context"))?;
+    machine.fake("uid-of-none", UID)?;
+    machine.run(&[])?.expect(0, &["context none\n", "ok: done"])?;
+    // An error does not mean that there is none.
+    let machine = Machine::pinned(shell, &simple(), Some(&target))?;
+    machine.fake("uid-of-none", UID)?;
+    machine.fake(
         "rules",
         "config current-context\t1\t\terror: yaml: line 3: did not find ':'\n",
     )?;
-    let run = setting.run(&[])?;
+    let run = machine.run(&[])?;
     ensure!(
         run.stderr
             .contains("refused: the current context is not known: error: yaml"),
         "{run}"
     );
-    ensure!(setting.done().is_empty(), "{:?}", setting.done());
+    ensure!(machine.done().is_empty(), "{:?}", machine.done());
     Ok(())
 }
 
-fn the_lock_is_that_of_the_cluster(_: &Shell) -> Result<()> {
+fn the_lock_belongs_to_the_cluster(_: &Shell) -> Result<()> {
     let lease = |name: &str| -> Result<String> {
         let values = "naming: {fullname: orders}\nreplicas: ";
         let installed = Request {
@@ -759,40 +756,40 @@ fn the_lock_is_that_of_the_cluster(_: &Shell) -> Result<()> {
 }
 
 fn a_held_lock_is_refused(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    setting.hold(20)?;
-    let lease = setting.lease()?;
-    setting
+    let machine = Machine::new(shell, &simple())?;
+    machine.hold(20)?;
+    let lease = machine.lease()?;
+    machine
         .run(&[])?
-        .gives(6, &["refused: bob@laptop:77 carries out a plan for shop/orders"])?;
-    ensure!(setting.done().is_empty() && setting.lease()? == lease);
+        .expect(6, &["refused: bob@laptop:77 carries out a plan for shop/orders"])?;
+    ensure!(machine.done().is_empty() && machine.lease()? == lease);
     Ok(())
 }
 
 fn an_expired_lock_is_taken_over(shell: &Shell) -> Result<()> {
     for age in [3600, 100] {
-        let setting = Setting::new(shell, &simple())?;
-        setting.hold(age)?;
-        setting
+        let machine = Machine::new(shell, &simple())?;
+        machine.hold(age)?;
+        machine
             .run(&[])?
-            .gives(0, &["bob@laptop:77 has not renewed its lock for ", "ok: done"])?;
-        ensure!(setting.done().len() == 5);
+            .expect(0, &["bob@laptop:77 has not renewed its lock for ", "ok: done"])?;
+        ensure!(machine.done().len() == 5);
     }
     Ok(())
 }
 
 fn a_lock_that_is_renewed_is_not_taken_over(shell: &Shell) -> Result<()> {
     // The clocks differ by an hour.
-    let setting = Setting::new(shell, &simple())?;
-    setting.hold(3600)?;
+    let machine = Machine::new(shell, &simple())?;
+    machine.hold(3600)?;
     // Its holder renews it after it was read.
-    setting.fake("once", "get leases\t0\tRENEW\n")?;
-    let mut lease = setting.lease()?;
+    machine.fake("once", "get leases\t0\tRENEW\n")?;
+    let mut lease = machine.lease()?;
     lease["version"] = "6".into();
-    setting
+    machine
         .run(&[])?
-        .gives(6, &["refused: bob@laptop:77 still carries out a plan"])?;
-    ensure!(setting.done().is_empty() && setting.lease()? == lease);
+        .expect(6, &["refused: bob@laptop:77 still carries out a plan"])?;
+    ensure!(machine.done().is_empty() && machine.lease()? == lease);
     Ok(())
 }
 
@@ -803,169 +800,169 @@ fn a_lost_lock_stops_the_run(shell: &Shell) -> Result<()> {
         once("kubectl do steal | cat; attempt kubectl do later || :"),
     ];
     for line in lines {
-        let setting = Setting::new(shell, &plan(vec![step("one", vec![line, once("kubectl do after")])]))?;
-        setting.fake("once", "do steal\t0\tSTEAL\n")?;
-        setting.run(&[])?.gives(3, &["another process has taken the lock"])?;
-        ensure!(setting.done() == ["preflight", "steal"], "{:?}", setting.done());
-        ensure!(setting.lease()?["spec"]["holderIdentity"] == "thief@elsewhere:1:x");
+        let machine = Machine::new(shell, &plan(vec![step("one", vec![line, once("kubectl do after")])]))?;
+        machine.fake("once", "do steal\t0\tSTEAL\n")?;
+        machine.run(&[])?.expect(3, &["another process has taken the lock"])?;
+        ensure!(machine.done() == ["preflight", "steal"], "{:?}", machine.done());
+        ensure!(machine.lease()?["spec"]["holderIdentity"] == "thief@elsewhere:1:x");
     }
-    // Also if somebody has deleted it.
-    let setting = Setting::new(shell, &of_line("kubectl do delete; kubectl do later"))?;
-    setting.fake("once", "do delete\t0\tDELETE\n")?;
-    setting.run(&[])?.gives(3, &["another process has taken the lock"])?;
-    ensure!(setting.done() == ["preflight", "delete"], "{:?}", setting.done());
-    ensure!(!setting.path("fake/lease").exists());
+    // Also if it was deleted.
+    let machine = Machine::new(shell, &of_line("kubectl do delete; kubectl do later"))?;
+    machine.fake("once", "do delete\t0\tDELETE\n")?;
+    machine.run(&[])?.expect(3, &["another process has taken the lock"])?;
+    ensure!(machine.done() == ["preflight", "delete"], "{:?}", machine.done());
+    ensure!(!machine.path("fake/lease").exists());
     Ok(())
 }
 
 fn an_unreachable_lock_is_waited_for(shell: &Shell) -> Result<()> {
-    // Between two calls nothing can be renewed for more than a minute.
-    let setting = Setting::new(
+    // Between two calls the lock cannot be renewed for more than a minute.
+    let machine = Machine::new(
         shell,
         &of_line("kubectl do slow && kubectl do slow && kubectl do later"),
     )?;
-    setting.fake("rules", "do slow\t0\tSLOW\n")?;
+    machine.fake("rules", "do slow\t0\tSLOW\n")?;
     let refused = "replace\t1\t\tconnection refused\n";
-    setting.fake("once", &refused.repeat(14))?;
-    setting.run(&[])?.gives(0, &["ok: done"])?;
+    machine.fake("once", &refused.repeat(14))?;
+    machine.run(&[])?.expect(0, &["ok: done"])?;
     ensure!(
-        setting.done() == ["preflight", "slow", "slow", "later", "after"],
+        machine.done() == ["preflight", "slow", "slow", "later", "after"],
         "{:?}",
-        setting.done()
+        machine.done()
     );
-    // Two calls each time that it is renewed, every 10 seconds: the eighth is the first that succeeds.
-    let times = setting.times("do slow");
+    // Two calls for each renewal, every 10 seconds: the eighth is the first that succeeds.
+    let times = machine.times("do slow");
     ensure!(times[0] == 0 && (80..=82).contains(&times[1]), "{times:?}");
-    // It is not waited for forever.
-    let setting = Setting::new(shell, &of_line("kubectl do slow && kubectl do later"))?;
+    // The wait has an end.
+    let machine = Machine::new(shell, &of_line("kubectl do slow && kubectl do later"))?;
     let rules = "do slow\t0\tSLOW\nreplace\t1\t\tconnection refused\nget leases\t1\t\tno route to host\n";
-    setting.fake("rules", rules)?;
-    setting
+    machine.fake("rules", rules)?;
+    machine
         .run(&[])?
-        .gives(3, &["the lock cannot be renewed: no route to host"])?;
-    ensure!(setting.done() == ["preflight", "slow"], "{:?}", setting.done());
+        .expect(3, &["the lock cannot be renewed: no route to host"])?;
+    ensure!(machine.done() == ["preflight", "slow"], "{:?}", machine.done());
     Ok(())
 }
 
-fn a_clock_that_jumps_is_no_time(shell: &Shell) -> Result<()> {
-    // Set back while the lock cannot be renewed.
-    let setting = Setting::new(
+fn a_clock_that_jumps_is_ignored(shell: &Shell) -> Result<()> {
+    // The clock is set back while the lock cannot be renewed.
+    let machine = Machine::new(
         shell,
         &of_line("kubectl do back && kubectl do slow && kubectl do later"),
     )?;
-    setting.fake(
+    machine.fake(
         "rules",
         "do back\t0\tSTEP -3600\ndo slow\t0\tSLOW\nreplace\t1\t\trefused\nget leases\t1\t\tno route to host\n",
     )?;
-    setting
+    machine
         .run(&[])?
-        .gives(3, &["the lock cannot be renewed: no route to host"])?;
-    ensure!(setting.done() == ["preflight", "back", "slow"], "{:?}", setting.done());
-    // Set forward while the lock of another is watched.
-    let setting = Setting::new(shell, &simple())?;
-    setting.hold(3600)?;
-    setting.fake("once", "get leases\t0\tSTEP 0\nget leases\t0\tSTEP 3600\n")?;
-    setting.run(&[])?.gives(0, &["ok: done"])?;
-    let taken = setting.times("replace");
+        .expect(3, &["the lock cannot be renewed: no route to host"])?;
+    ensure!(machine.done() == ["preflight", "back", "slow"], "{:?}", machine.done());
+    // The clock is set forward while the lock of another run is watched.
+    let machine = Machine::new(shell, &simple())?;
+    machine.hold(3600)?;
+    machine.fake("once", "get leases\t0\tSTEP 0\nget leases\t0\tSTEP 3600\n")?;
+    machine.run(&[])?.expect(0, &["ok: done"])?;
+    let taken = machine.times("replace");
     ensure!(taken.first().is_some_and(|time| *time >= 60), "{taken:?}");
     Ok(())
 }
 
 fn a_lock_without_permission_is_refused(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake(
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake(
         "rules",
         "create\t1\t\tError from server (Forbidden): leases is forbidden\\n\n",
     )?;
-    setting.run(&[])?.gives(
+    machine.run(&[])?.expect(
         6,
         &[
             "(Forbidden): leases is forbidden",
             "get, create and update leases.coordination.k8s.io in the namespace shop",
         ],
     )?;
-    ensure!(setting.done().is_empty());
+    ensure!(machine.done().is_empty());
     Ok(())
 }
 
 fn the_lock_is_renewed_and_released(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &of_line("kubectl do slow && kubectl do slow"))?;
-    setting.fake("rules", "do slow\t0\tSLOW\n")?;
-    setting.run(&[])?.gives(0, &["running for "])?;
-    // 120 seconds, on a machine that has much to do.
-    ensure!(setting.calls("replace").len() >= 4, "{:?}", setting.calls("replace"));
+    let machine = Machine::new(shell, &of_line("kubectl do slow && kubectl do slow"))?;
+    machine.fake("rules", "do slow\t0\tSLOW\n")?;
+    machine.run(&[])?.expect(0, &["running for "])?;
+    // 120 seconds, on a busy machine.
+    ensure!(machine.calls("replace").len() >= 4, "{:?}", machine.calls("replace"));
     ensure!(
-        setting.lease()?["spec"].get("holderIdentity").is_none(),
+        machine.lease()?["spec"].get("holderIdentity").is_none(),
         "{}",
-        setting.lease()?
+        machine.lease()?
     );
     // Also after a failure.
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake("rules", "do b\t1\n")?;
-    setting.run(&[])?.gives(3, &[])?;
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake("rules", "do b\t1\n")?;
+    machine.run(&[])?.expect(3, &[])?;
     ensure!(
-        setting.lease()?["spec"].get("holderIdentity").is_none(),
+        machine.lease()?["spec"].get("holderIdentity").is_none(),
         "{}",
-        setting.lease()?
+        machine.lease()?
     );
     Ok(())
 }
 
 fn one_of_two_runs_wins(shell: &Shell) -> Result<()> {
     for _ in 0..3 {
-        let setting = Setting::new(shell, &of_line("kubectl do slow"))?;
-        setting.write("copy", &of_line("kubectl do slow"), None)?;
-        setting.fake("rules", "do slow\t0\tSLOW\n")?;
-        let runs = ["plan", "plan", "copy"].map(|plan| setting.start(plan));
+        let machine = Machine::new(shell, &of_line("kubectl do slow"))?;
+        machine.write("copy", &of_line("kubectl do slow"), None)?;
+        machine.fake("rules", "do slow\t0\tSLOW\n")?;
+        let runs = ["plan", "plan", "copy"].map(|plan| machine.start(plan));
         let mut codes = Vec::new();
         for run in runs {
             let run = Run::end(run?)?;
             if run.code == 6 {
-                run.gives(6, &["carries out a plan for shop/orders"])?;
+                run.expect(6, &["carries out a plan for shop/orders"])?;
             }
             codes.push(run.code);
         }
         codes.sort_unstable();
         ensure!(codes == [0, 6, 6], "{codes:?}");
-        ensure!(setting.calls("do slow").len() == 1);
+        ensure!(machine.calls("do slow").len() == 1);
     }
     Ok(())
 }
 
-fn it_goes_on_after_each_kill_at_a_call(shell: &Shell) -> Result<()> {
-    it_goes_on_after_each(shell, "kill-at")
+fn it_continues_after_each_kill_at_a_call(shell: &Shell) -> Result<()> {
+    it_continues_after_each(shell, "kill-at")
 }
 
-fn it_goes_on_after_each_kill_after_a_call(shell: &Shell) -> Result<()> {
-    it_goes_on_after_each(shell, "kill-after")
+fn it_continues_after_each_kill_after_a_call(shell: &Shell) -> Result<()> {
+    it_continues_after_each(shell, "kill-after")
 }
 
-fn it_goes_on_after_each(shell: &Shell, kill: &str) -> Result<()> {
+fn it_continues_after_each(shell: &Shell, kill: &str) -> Result<()> {
     let mut number = 0;
     loop {
         number += KILL_INTERVAL;
-        let setting = Setting::new(shell, &simple())?;
-        setting.fake(kill, &number.to_string())?;
-        let first = Run::of(&mut setting.script("plan", &[]))?;
-        let was_killed = !setting.path("fake").join(kill).exists();
+        let machine = Machine::new(shell, &simple())?;
+        machine.fake(kill, &number.to_string())?;
+        let first = Run::of(&mut machine.script("plan", &[]))?;
+        let was_killed = !machine.path("fake").join(kill).exists();
         if !was_killed {
-            first.gives(0, &[])?;
+            first.expect(0, &[])?;
             break;
         }
         ensure!(first.code == -1, "{first}");
-        let second = setting.run(&[])?;
-        let context = || format!("{kill} {number}, {:?}\n{first}", setting.calls(""));
-        // Its own lock is not waited for.
-        second.gives(0, &[]).with_context(context)?;
+        let second = machine.run(&[])?;
+        let context = || format!("{kill} {number}, {:?}\n{first}", machine.calls(""));
+        // It does not wait for its own lock.
+        second.expect(0, &[]).with_context(context)?;
         ensure!(!second.stdout.contains("has not renewed"), "{second}");
-        let mut done = setting.done();
+        let mut done = machine.done();
         done.retain(|call| call != "preflight");
         done.dedup();
-        // A step that is not done is carried out from its start.
+        // An incomplete step runs from its start.
         let expected = ["a b c d", "a b a b c d", "a b c d c d"];
         ensure!(expected.contains(&&*done.join(" ")), "{done:?}");
         // Killed at its very end, it leaves a lock that expires.
-        let is_released = setting.lease()?["spec"].get("holderIdentity").is_none();
+        let is_released = machine.lease()?["spec"].get("holderIdentity").is_none();
         ensure!(is_released || second.stdout.contains("nothing to do"), "{second}");
     }
     ensure!(number > 8, "{number}");
@@ -973,30 +970,30 @@ fn it_goes_on_after_each(shell: &Shell, kill: &str) -> Result<()> {
 }
 
 fn a_killed_run_calls_nothing_more(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &of_line("kubectl do a; attempt kubectl do z || :; sleep 100"))?;
-    // The context, the UID, the version, the lock and the preflight come before.
-    setting.fake("kill-after", "6")?;
-    ensure!(setting.run(&[])?.code == -1);
-    ensure!(setting.done() == ["preflight", "a"], "{:?}", setting.calls(""));
-    // Nor does anything renew its lock.
-    ensure!(setting.calls("replace").is_empty(), "{:?}", setting.calls(""));
-    // The processes that the run has left behind clean up.
-    let is_clean = || Ok::<_, anyhow::Error>(fs::read_dir(setting.path("tmp"))?.next().is_none());
+    let machine = Machine::new(shell, &of_line("kubectl do a; attempt kubectl do z || :; sleep 100"))?;
+    // The calls for the context, the UID, the version, the lock and the preflight come before.
+    machine.fake("kill-after", "6")?;
+    ensure!(machine.run(&[])?.code == -1);
+    ensure!(machine.done() == ["preflight", "a"], "{:?}", machine.calls(""));
+    // No process renews its lock either.
+    ensure!(machine.calls("replace").is_empty(), "{:?}", machine.calls(""));
+    // The remaining processes of the run clean up.
+    let is_clean = || Ok::<_, anyhow::Error>(fs::read_dir(machine.path("tmp"))?.next().is_none());
     for _ in 0..6000 {
         if is_clean()? {
             break;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    ensure!(is_clean()?, "something is left in TMPDIR");
-    setting.run(&[])?.gives(0, &["ok: done"])
+    ensure!(is_clean()?, "TMPDIR is not empty");
+    machine.run(&[])?.expect(0, &["ok: done"])
 }
 
-fn it_goes_on_after_a_kill_that_nobody_has_seen(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake("kill-after", "6")?;
-    // It keeps its process ID until it is waited for.
-    let child = setting.start("plan")?;
+fn it_continues_after_a_kill_without_a_wait(shell: &Shell) -> Result<()> {
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake("kill-after", "6")?;
+    // It keeps its process ID until its parent waits for it.
+    let child = machine.start("plan")?;
     let mut stat = String::new();
     for _ in 0..6000 {
         let output = Command::new("ps")
@@ -1009,19 +1006,19 @@ fn it_goes_on_after_a_kill_that_nobody_has_seen(shell: &Shell) -> Result<()> {
         std::thread::sleep(Duration::from_millis(10));
     }
     ensure!(stat.starts_with('Z'), "{stat:?}");
-    let run = setting.run(&[])?;
-    run.gives(0, &["ok: done"])?;
+    let run = machine.run(&[])?;
+    run.expect(0, &["ok: done"])?;
     ensure!(!run.stdout.contains("has not renewed"), "{run}");
     ensure!(Run::end(child)?.code == -1);
     Ok(())
 }
 
 fn a_lock_of_another_machine_is_waited_for(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake("kill-after", "6")?;
-    ensure!(setting.run(&[])?.code == -1);
-    // As if the plan's directory were on a disk that machines share.
-    let holder = setting.files()?.into_iter().find(|path| {
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake("kill-after", "6")?;
+    ensure!(machine.run(&[])?.code == -1);
+    // The plan's directory is on a disk that machines share.
+    let holder = machine.files()?.into_iter().find(|path| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| name.starts_with("holder."))
     });
@@ -1035,27 +1032,27 @@ fn a_lock_of_another_machine_is_waited_for(shell: &Shell) -> Result<()> {
     for other in ["elsewhere".to_owned(), format!("{name} other {namespace}")] {
         let lines: Vec<&str> = text.lines().take(2).chain([&*other]).collect();
         fs::write(&holder, lines.join("\n") + "\n")?;
-        setting
+        machine
             .run(&[])?
-            .gives(6, &["carries out a plan for shop/orders", "try again in a minute"])?;
+            .expect(6, &["carries out a plan for shop/orders", "try again in a minute"])?;
     }
-    ensure!(setting.done() == ["preflight", "a"], "{:?}", setting.done());
+    ensure!(machine.done() == ["preflight", "a"], "{:?}", machine.done());
     Ok(())
 }
 
 fn failures_are_final(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &of_line("kubectl do x"))?;
-    setting.fake("rules", "do x\t1\t\tthe reason\\n\n")?;
-    let run = setting.run(&[])?;
-    run.gives(3, &["    | the reason\nfailed: purpose of x\n"])?;
-    ensure!(setting.done() == ["preflight", "x"], "{:?}", setting.done());
+    let machine = Machine::new(shell, &of_line("kubectl do x"))?;
+    machine.fake("rules", "do x\t1\t\tthe reason\\n\n")?;
+    let run = machine.run(&[])?;
+    run.expect(3, &["    | the reason\nfailed: purpose of x\n"])?;
+    ensure!(machine.done() == ["preflight", "x"], "{:?}", machine.done());
     Ok(())
 }
 
 fn it_stops_between_commands(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake("once", "do a\t0\tINTERRUPT\n")?;
-    setting.run(&[])?.gives(
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake("once", "do a\t0\tINTERRUPT\n")?;
+    machine.run(&[])?.expect(
         3,
         &[
             "stopping after the command that runs",
@@ -1063,22 +1060,22 @@ fn it_stops_between_commands(shell: &Shell) -> Result<()> {
             "to go on from here: sh plan/run.sh\n",
         ],
     )?;
-    ensure!(setting.done() == ["preflight", "a"], "{:?}", setting.done());
-    ensure!(setting.lease()?["spec"].get("holderIdentity").is_none());
-    setting.run(&[])?.gives(0, &["ok: done"])?;
-    // Also while something is waited for.
-    let setting = Setting::new(
+    ensure!(machine.done() == ["preflight", "a"], "{:?}", machine.done());
+    ensure!(machine.lease()?["spec"].get("holderIdentity").is_none());
+    machine.run(&[])?.expect(0, &["ok: done"])?;
+    // Also during a wait.
+    let machine = Machine::new(
         shell,
         &plan(vec![step("one", vec![within(600, "kubectl do a && false")])]),
     )?;
-    setting.fake("once", "do a\t0\tINTERRUPT\n")?;
-    setting.run(&[])?.gives(3, &["stopped\n"])?;
-    ensure!(setting.done() == ["preflight", "a"], "{:?}", setting.done());
+    machine.fake("once", "do a\t0\tINTERRUPT\n")?;
+    machine.run(&[])?.expect(3, &["stopped\n"])?;
+    ensure!(machine.done() == ["preflight", "a"], "{:?}", machine.done());
     // The second signal does not wait.
-    let setting = Setting::new(shell, &of_line("kubectl do a"))?;
-    setting.fake("once", "do a\t0\tINTERRUPT TWICE\n")?;
-    setting.run(&[])?.gives(3, &["stopped at once"])?;
-    ensure!(setting.lease()?["spec"].get("holderIdentity").is_none());
+    let machine = Machine::new(shell, &of_line("kubectl do a"))?;
+    machine.fake("once", "do a\t0\tINTERRUPT TWICE\n")?;
+    machine.run(&[])?.expect(3, &["stopped at once"])?;
+    ensure!(machine.lease()?["spec"].get("holderIdentity").is_none());
     Ok(())
 }
 
@@ -1099,12 +1096,13 @@ fn failures_in_pipes_and_functions_stop_the_run(shell: &Shell) -> Result<()> {
     ] {
         let mut plan = of_line(line);
         plan.prelude = "in_function() {\n  kubectl do x\n  true\n}\nstops() {\n  false\n  true\n}\n".to_owned();
-        let setting = Setting::new(shell, &plan)?;
-        setting.fake("rules", "do x\t1\tout\\n\tthe reason\\n\n")?;
-        let run = setting.run(&[])?;
-        run.gives(3, &["failed: purpose of"]).with_context(|| line.to_owned())?;
+        let machine = Machine::new(shell, &plan)?;
+        machine.fake("rules", "do x\t1\tout\\n\tthe reason\\n\n")?;
+        let run = machine.run(&[])?;
+        run.expect(3, &["failed: purpose of"])
+            .with_context(|| line.to_owned())?;
         ensure!(
-            run.stderr.contains("the reason") != setting.calls("do x").is_empty(),
+            run.stderr.contains("the reason") != machine.calls("do x").is_empty(),
             "{line}: {run}"
         );
         ensure!(
@@ -1112,9 +1110,9 @@ fn failures_in_pipes_and_functions_stop_the_run(shell: &Shell) -> Result<()> {
             "{line}: {run}"
         );
         ensure!(
-            !setting.done().contains(&"after".to_owned()),
+            !machine.done().contains(&"after".to_owned()),
             "{line}: {:?}",
-            setting.done()
+            machine.done()
         );
     }
     for line in [
@@ -1122,22 +1120,22 @@ fn failures_in_pipes_and_functions_stop_the_run(shell: &Shell) -> Result<()> {
         "test -n \"$(attempt kubectl do x)\"",
         "if attempt kubectl do x; then false; else kubectl do fine; fi",
     ] {
-        let setting = Setting::new(shell, &of_line(line))?;
-        setting.fake("rules", "do x\t1\tout\\n\tthe reason\\n\n")?;
-        setting.run(&[])?.gives(0, &[]).with_context(|| line.to_owned())?;
+        let machine = Machine::new(shell, &of_line(line))?;
+        machine.fake("rules", "do x\t1\tout\\n\tthe reason\\n\n")?;
+        machine.run(&[])?.expect(0, &[]).with_context(|| line.to_owned())?;
     }
-    // Even while something is waited for.
-    let setting = Setting::new(
+    // Also during a wait.
+    let machine = Machine::new(
         shell,
         &plan(vec![step(
             "one",
             vec![within(600, "( fail this is why ) | cat; false")],
         )]),
     )?;
-    setting.run(&[])?.gives(3, &["purpose of false: this is why"])
+    machine.run(&[])?.expect(3, &["purpose of false: this is why"])
 }
 
-fn what_was_done_before_is_asked_for(shell: &Shell) -> Result<()> {
+fn lines_that_ran_before_are_skipped(shell: &Shell) -> Result<()> {
     let plan = |condition: &str| plan(vec![step("one", vec![unless(condition, "kubectl do x")])]);
     for (condition, is_done) in [
         ("true", true),
@@ -1145,10 +1143,10 @@ fn what_was_done_before_is_asked_for(shell: &Shell) -> Result<()> {
         ("kubectl do ask | awk '{ exit 1 }'", false),
         ("kubectl do ask", true),
     ] {
-        let setting = Setting::new(shell, &plan(condition))?;
-        setting.fake("rules", "do ask\t0\tx\\n\n")?;
-        setting.run(&[])?.gives(0, &["ok: done"])?;
-        ensure!(setting.calls("do x").is_empty() == is_done, "{condition}");
+        let machine = Machine::new(shell, &plan(condition))?;
+        machine.fake("rules", "do ask\t0\tx\\n\n")?;
+        machine.run(&[])?.expect(0, &["ok: done"])?;
+        ensure!(machine.calls("do x").is_empty() == is_done, "{condition}");
     }
     for condition in [
         "(exit 2)",
@@ -1157,37 +1155,37 @@ fn what_was_done_before_is_asked_for(shell: &Shell) -> Result<()> {
         "! kubectl do ask",
         "test -n \"$(kubectl do ask)\"",
     ] {
-        let setting = Setting::new(shell, &plan(condition))?;
-        setting.fake("rules", "do ask\t1\tx\\n\tno answer\\n\n")?;
-        setting
+        let machine = Machine::new(shell, &plan(condition))?;
+        machine.fake("rules", "do ask\t1\tx\\n\tno answer\\n\n")?;
+        machine
             .run(&[])?
-            .gives(3, &["does not answer whether this was done before"])
+            .expect(3, &["does not answer whether this was done before"])
             .with_context(|| condition.to_owned())?;
-        ensure!(setting.calls("do x").is_empty(), "{condition}");
+        ensure!(machine.calls("do x").is_empty(), "{condition}");
     }
     // A member that restarts answers soon.
-    let setting = Setting::new(shell, &plan("kubectl do ask"))?;
-    setting.fake("once", "do ask\t1\t\tno answer\\n\n")?;
-    setting.run(&[])?.gives(0, &["done before: purpose of x"])?;
-    ensure!(setting.calls("do x").is_empty());
+    let machine = Machine::new(shell, &plan("kubectl do ask"))?;
+    machine.fake("once", "do ask\t1\t\tno answer\\n\n")?;
+    machine.run(&[])?.expect(0, &["done before: purpose of x"])?;
+    ensure!(machine.calls("do x").is_empty());
     Ok(())
 }
 
-fn an_answer_that_was_lost_is_noticed(shell: &Shell) -> Result<()> {
+fn a_lost_answer_is_detected(shell: &Shell) -> Result<()> {
     let line = |condition: &str| Line {
         unless: Some(condition.to_owned()),
         ..within(60, ": > \"$notes/effect\"; kubectl do x")
     };
-    let setting = Setting::new(shell, &plan(vec![step("one", vec![line("test -e \"$notes/effect\"")])]))?;
-    setting.fake("rules", "do x\t1\t\trequest timed out\n")?;
-    setting.run(&[])?.gives(0, &["ok: done"])?;
-    ensure!(setting.calls("do x").len() == 1, "{:?}", setting.calls("do x"));
-    // It had no effect. Why shows meanwhile, and at the end.
+    let machine = Machine::new(shell, &plan(vec![step("one", vec![line("test -e \"$notes/effect\"")])]))?;
+    machine.fake("rules", "do x\t1\t\trequest timed out\n")?;
+    machine.run(&[])?.expect(0, &["ok: done"])?;
+    ensure!(machine.calls("do x").len() == 1, "{:?}", machine.calls("do x"));
+    // It had no effect. The reason is printed meanwhile, and at the end.
     let condition = "echo not yet; mkdir \"$notes/asked\" 2> /dev/null || kubectl do slow; false";
-    let setting = Setting::new(shell, &plan(vec![step("one", vec![line(condition)])]))?;
-    setting.fake("rules", "do slow\t0\tSLOW\ndo x\t1\t\trequest timed out\\n\n")?;
-    let run = setting.run(&[])?;
-    run.gives(
+    let machine = Machine::new(shell, &plan(vec![step("one", vec![line(condition)])]))?;
+    machine.fake("rules", "do slow\t0\tSLOW\ndo x\t1\t\trequest timed out\\n\n")?;
+    let run = machine.run(&[])?;
+    run.expect(
         3,
         &[
             " s of 60 s: request timed out\n",
@@ -1195,22 +1193,22 @@ fn an_answer_that_was_lost_is_noticed(shell: &Shell) -> Result<()> {
         ],
     )?;
     ensure!(!run.stdout.contains("not yet"), "{run}");
-    // Nobody knows whether it had.
+    // It is unknown whether it had an effect.
     let condition = "if mkdir \"$notes/asked\" 2> /dev/null; then false; else kubectl do ask; fi";
-    let setting = Setting::new(shell, &plan(vec![step("one", vec![line(condition)])]))?;
-    setting.fake("rules", "do ask\t1\t\tno answer\\n\ndo x\t1\n")?;
-    setting
+    let machine = Machine::new(shell, &plan(vec![step("one", vec![line(condition)])]))?;
+    machine.fake("rules", "do ask\t1\t\tno answer\\n\ndo x\t1\n")?;
+    machine
         .run(&[])?
-        .gives(3, &["does not answer whether this was done before"])?;
-    ensure!(setting.calls("do x").len() == 1, "{:?}", setting.calls("do x"));
+        .expect(3, &["does not answer whether this was done before"])?;
+    ensure!(machine.calls("do x").len() == 1, "{:?}", machine.calls("do x"));
     Ok(())
 }
 
 fn errors_show_while_it_waits(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &plan(vec![step("one", vec![within(300, "kubectl do x")])]))?;
-    setting.fake("once", &"do x\t1\t\tthe \\e[31mreason\\n\n".repeat(40))?;
-    let run = setting.run(&[])?;
-    run.gives(
+    let machine = Machine::new(shell, &plan(vec![step("one", vec![within(300, "kubectl do x")])]))?;
+    machine.fake("once", &"do x\t1\t\tthe \\e[31mreason\\n\n".repeat(40))?;
+    let run = machine.run(&[])?;
+    run.expect(
         0,
         &[
             "    waiting for ",
@@ -1224,55 +1222,55 @@ fn errors_show_while_it_waits(shell: &Shell) -> Result<()> {
 }
 
 fn waiting_ends(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &plan(vec![step("one", vec![within(30, "kubectl do x")])]))?;
-    setting.fake("rules", "do x\t1\t\tthe reason\\n\n")?;
-    setting
+    let machine = Machine::new(shell, &plan(vec![step("one", vec![within(30, "kubectl do x")])]))?;
+    machine.fake("rules", "do x\t1\t\tthe reason\\n\n")?;
+    machine
         .run(&[])?
-        .gives(3, &["    | the reason\nfailed: purpose of x: gave up after 3"])?;
-    setting.fake("rules", "")?;
-    setting.run(&[])?.gives(0, &["ok: done"])
+        .expect(3, &["    | the reason\nfailed: purpose of x: gave up after 3"])?;
+    machine.fake("rules", "")?;
+    machine.run(&[])?.expect(0, &["ok: done"])
 }
 
 fn a_failing_preflight_changes_nothing(shell: &Shell) -> Result<()> {
     for arguments in [&[][..], &["--dry-run"]] {
-        let setting = Setting::new(shell, &simple())?;
-        setting.fake("rules", "do preflight\t1\t\tno storage class\\n\n")?;
-        setting.run(arguments)?.gives(
+        let machine = Machine::new(shell, &simple())?;
+        machine.fake("rules", "do preflight\t1\t\tno storage class\\n\n")?;
+        machine.run(arguments)?.expect(
             6,
             &[
                 "no storage class\nfailed: purpose of preflight",
                 "  help: nothing was changed; fix this, then: sh plan/run.sh",
             ],
         )?;
-        ensure!(setting.done() == ["preflight"]);
-        setting.fake("rules", "")?;
-        setting.run(arguments)?.gives(0, &[])?;
+        ensure!(machine.done() == ["preflight"]);
+        machine.fake("rules", "")?;
+        machine.run(arguments)?.expect(0, &[])?;
     }
     Ok(())
 }
 
 fn it_asks_before_anything_is_changed(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    let before = setting.files()?;
+    let machine = Machine::new(shell, &simple())?;
+    let before = machine.files()?;
     for answer in ["", "n\n", "yess\n", "\n"] {
-        let run = setting.answer(answer)?;
-        run.gives(
+        let run = machine.answer(answer)?;
+        run.expect(
             6,
             &[
                 "Carry out these steps in the cluster of the context here? [y/N] ",
                 "declined: nothing was changed\n",
             ],
         )?;
-        ensure!(setting.done().is_empty() && setting.files()? == before, "{answer:?}");
-        ensure!(setting.calls("create").is_empty());
+        ensure!(machine.done().is_empty() && machine.files()? == before, "{answer:?}");
+        ensure!(machine.calls("create").is_empty());
     }
-    setting.answer("Yes\n")?.gives(0, &["ok: done"])
+    machine.answer("Yes\n")?.expect(0, &["ok: done"])
 }
 
 fn an_interrupt_at_the_question_changes_nothing(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    let before = setting.files()?;
-    let mut command = setting.script("plan", &["--ask"]);
+    let machine = Machine::new(shell, &simple())?;
+    let before = machine.files()?;
+    let mut command = machine.script("plan", &["--ask"]);
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -1286,7 +1284,7 @@ fn an_interrupt_at_the_question_changes_nothing(shell: &Shell) -> Result<()> {
         text.extend(byte);
     }
     let pid = child.id().to_string();
-    // A shell cannot take back that it was started with interrupts ignored, as a job in the background is.
+    // A shell cannot undo that it was started with interrupts ignored, like a background job.
     let ignored = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = ignored.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
@@ -1298,58 +1296,58 @@ fn an_interrupt_at_the_question_changes_nothing(shell: &Shell) -> Result<()> {
     let mut run = Run::end(child)?;
     drop(stdin);
     stderr.read_to_string(&mut run.stderr)?;
-    run.gives(6, &["\nstopped: nothing was changed\n"])?;
-    ensure!(setting.done().is_empty() && setting.files()? == before, "{run}");
+    run.expect(6, &["\nstopped: nothing was changed\n"])?;
+    ensure!(machine.done().is_empty() && machine.files()? == before, "{run}");
     Ok(())
 }
 
-fn a_cluster_is_known_by_the_same_namespace(shell: &Shell) -> Result<()> {
+fn a_cluster_is_identified_by_the_same_namespace(shell: &Shell) -> Result<()> {
     let forbidden = "kube-system\t1\t\tError from server (Forbidden): namespaces is forbidden\n";
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake("rules", &format!("{forbidden}do c\t1\n"))?;
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake("rules", &format!("{forbidden}do c\t1\n"))?;
     let cluster = format!("cluster namespace-{UID}-shop, context here\n");
-    setting.run(&[])?.gives(3, &[&cluster])?;
-    // It stays so, whoever goes on.
-    setting.fake("rules", "")?;
-    setting
+    machine.run(&[])?.expect(3, &[&cluster])?;
+    // This stays so if another user continues.
+    machine.fake("rules", "")?;
+    machine
         .run(&["--context=there"])?
-        .gives(6, &[&format!("first run on the cluster namespace-{UID}-shop")])?;
-    setting
+        .expect(6, &[&format!("first run on the cluster namespace-{UID}-shop")])?;
+    machine
         .run(&[])?
-        .gives(0, &[&cluster, "title of one: done before", "ok: done"])?;
-    // One that was run with the other is refused.
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake("rules", "do c\t1\n")?;
-    setting
+        .expect(0, &[&cluster, "title of one: done before", "ok: done"])?;
+    // A plan that ran with the other identity is refused.
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake("rules", "do c\t1\n")?;
+    machine
         .run(&[])?
-        .gives(3, &[&format!("cluster {UID}, context here\n")])?;
-    setting.fake("rules", forbidden)?;
-    setting
+        .expect(3, &[&format!("cluster {UID}, context here\n")])?;
+    machine.fake("rules", forbidden)?;
+    machine
         .run(&[])?
-        .gives(6, &["cannot be identified", "  help: ask for the permission"])?;
-    // Neither may be read, or nobody knows.
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake("rules", &forbidden.replace("kube-system", "get namespace"))?;
-    setting.run(&[])?.gives(6, &["cannot be identified"])?;
-    setting.fake("rules", "kube-system\t1\t\tUnable to connect to the server: EOF\n")?;
-    setting
+        .expect(6, &["cannot be identified", "  help: ask for the permission"])?;
+    // Neither may be read, or the cluster does not answer.
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake("rules", &forbidden.replace("kube-system", "get namespace"))?;
+    machine.run(&[])?.expect(6, &["cannot be identified"])?;
+    machine.fake("rules", "kube-system\t1\t\tUnable to connect to the server: EOF\n")?;
+    machine
         .run(&[])?
-        .gives(6, &["cannot be identified", "  help: check the network"])?;
+        .expect(6, &["cannot be identified", "  help: check the network"])?;
     ensure!(
-        setting.calls("namespace shop").len() == 1,
+        machine.calls("namespace shop").len() == 1,
         "{:?}",
-        setting.calls("namespace")
+        machine.calls("namespace")
     );
     Ok(())
 }
 
 fn waits_have_their_own_output(shell: &Shell) -> Result<()> {
     let lines = vec![once("echo earlier && true"), within(300, "kubectl do x")];
-    let setting = Setting::new(shell, &plan(vec![step("one", lines)]))?;
+    let machine = Machine::new(shell, &plan(vec![step("one", lines)]))?;
     // The first attempt takes long, and prints nothing.
-    setting.fake("once", "do x\t0\tSLOW\n")?;
-    let run = setting.run(&[])?;
-    run.gives(
+    machine.fake("once", "do x\t0\tSLOW\n")?;
+    let run = machine.run(&[])?;
+    run.expect(
         0,
         &["  purpose of x (up to 5 min)\n", "    waiting for ", " s of 5 min\n"],
     )?;
@@ -1357,29 +1355,29 @@ fn waits_have_their_own_output(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
-fn a_plan_that_does_not_fit_is_made_again(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &of_line("echo 'it has 4 replicas: make a new plan'; false"))?;
-    let run = setting.run(&[])?;
-    run.gives(3, &["  help: make a new plan: the cluster is not as it was"])?;
+fn a_stale_plan_must_be_made_again(shell: &Shell) -> Result<()> {
+    let machine = Machine::new(shell, &of_line("echo 'it has 4 replicas: make a new plan'; false"))?;
+    let run = machine.run(&[])?;
+    run.expect(3, &["  help: make a new plan: the cluster is not as it was"])?;
     ensure!(!run.stderr.contains("to go on"), "{run}");
     let mut plan = simple();
     plan.preflight = vec![once("echo 'it has 4 replicas: make a new plan'; false")];
-    let setting = Setting::new(shell, &plan)?;
-    let run = setting.run(&[])?;
-    run.gives(6, &["  help: nothing was changed; make a new plan: the cluster is not"])?;
+    let machine = Machine::new(shell, &plan)?;
+    let run = machine.run(&[])?;
+    run.expect(6, &["  help: nothing was changed; make a new plan: the cluster is not"])?;
     ensure!(!run.stderr.contains("then: "), "{run}");
     Ok(())
 }
 
 fn restart_lines_have_all_options(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake("rules", "do a\t1\n")?;
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake("rules", "do a\t1\n")?;
     let run = |again: &str| {
-        let mut command = setting.script("plan", &["--context", "here", "--step=one"]);
+        let mut command = machine.script("plan", &["--context", "here", "--step=one"]);
         command.env("KUBECONFIG", "kube config").env("RUTTER_AGAIN", again);
         Run::of(&mut command)
     };
-    run("")?.gives(
+    run("")?.expect(
         3,
         &[
             "to go on from here: KUBECONFIG='/",
@@ -1388,27 +1386,27 @@ fn restart_lines_have_all_options(shell: &Shell) -> Result<()> {
         ],
     )?;
     let run = run("rutter apply plan")?;
-    run.gives(3, &["to go on from here: rutter apply plan\n"])?;
-    // It has shown the plan.
+    run.expect(3, &["to go on from here: rutter apply plan\n"])?;
+    // It has printed the plan.
     ensure!(!run.stdout.contains("safe in 2 steps"), "{run}");
     Ok(())
 }
 
-fn places_that_cannot_be_written_to_are_found_first(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
+fn read_only_directories_are_detected_first(shell: &Shell) -> Result<()> {
+    let machine = Machine::new(shell, &simple())?;
     // Root can write to a directory without the permission.
-    fs::write(setting.path("plan/state"), "")?;
-    setting.run(&[])?.gives(
+    fs::write(machine.path("plan/state"), "")?;
+    machine.run(&[])?.expect(
         6,
         &[
             "plan cannot be written to: ",
             "copy the directory to a place where you can write",
         ],
     )?;
-    let mut command = setting.script("plan", &["--dry-run"]);
-    command.env("TMPDIR", setting.path("none"));
-    Run::of(&mut command)?.gives(6, &["set TMPDIR to a directory where you can write"])?;
-    ensure!(setting.done().is_empty() && setting.calls("create").is_empty());
+    let mut command = machine.script("plan", &["--dry-run"]);
+    command.env("TMPDIR", machine.path("none"));
+    Run::of(&mut command)?.expect(6, &["set TMPDIR to a directory where you can write"])?;
+    ensure!(machine.done().is_empty() && machine.calls("create").is_empty());
     Ok(())
 }
 
@@ -1428,57 +1426,57 @@ fn errors_of_kubectl_have_help(shell: &Shell) -> Result<()> {
         ),
     ] {
         for call in ["do preflight", "do b", "create"] {
-            let setting = Setting::new(shell, &simple())?;
-            setting.fake("rules", &format!("{call}\t1\t\t{error}\\n\n"))?;
-            let run = setting.run(&[])?;
+            let machine = Machine::new(shell, &simple())?;
+            machine.fake("rules", &format!("{call}\t1\t\t{error}\\n\n"))?;
+            let run = machine.run(&[])?;
             let is_lock = call == "create" && error.contains("Forbidden");
             let help = if is_lock { "the plan needs permission" } else { help };
-            run.gives(if call == "do b" { 3 } else { 6 }, &[&format!("  help: {help}")])?;
+            run.expect(if call == "do b" { 3 } else { 6 }, &[&format!("  help: {help}")])?;
         }
     }
     Ok(())
 }
 
 fn a_plan_can_move(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    setting.fake("rules", "do c\t1\n")?;
-    setting.run(&[])?.gives(3, &[])?;
-    setting.fake("rules", "")?;
+    let machine = Machine::new(shell, &simple())?;
+    machine.fake("rules", "do c\t1\n")?;
+    machine.run(&[])?.expect(3, &[])?;
+    machine.fake("rules", "")?;
     let name = "a 'plan' $(touch pwned)\n-x";
-    fs::rename(setting.path("plan"), setting.path(name))?;
-    Run::of(&mut setting.script(name, &[]))?.gives(0, &["title of one: done before", "ok: done"])?;
+    fs::rename(machine.path("plan"), machine.path(name))?;
+    Run::of(&mut machine.script(name, &[]))?.expect(0, &["title of one: done before", "ok: done"])?;
     ensure!(
-        setting.done() == ["preflight", "a", "b", "c", "preflight", "c", "d"],
+        machine.done() == ["preflight", "a", "b", "c", "preflight", "c", "d"],
         "{:?}",
-        setting.done()
+        machine.done()
     );
-    ensure!(!setting.path("pwned").exists());
+    ensure!(!machine.path("pwned").exists());
     Ok(())
 }
 
 fn marks_of_other_plans_do_not_count(shell: &Shell) -> Result<()> {
-    let setting = Setting::new(shell, &simple())?;
-    setting.run(&[])?.gives(0, &[])?;
+    let machine = Machine::new(shell, &simple())?;
+    machine.run(&[])?.expect(0, &[])?;
     let mut other = simple();
     if let Change::Steps(steps) = &mut other.change {
         steps[1].manifests[0].document = "name: another\n".to_owned();
     }
-    setting.write("other", &other, None)?;
+    machine.write("other", &other, None)?;
     Command::new("cp")
         .arg("-R")
-        .arg(setting.path("plan/state"))
-        .arg(setting.path("other/state"))
+        .arg(machine.path("plan/state"))
+        .arg(machine.path("other/state"))
         .status()?;
-    Run::of(&mut setting.script("other", &[]))?.gives(0, &["ok: done"])?;
-    ensure!(setting.done().len() == 10, "{:?}", setting.done());
-    // Nor those of another cluster.
-    fs::remove_file(setting.path("plan/state/cluster"))?;
-    setting.run(&["--context=there"])?.gives(0, &["ok: done"])?;
-    ensure!(setting.done().len() == 15, "{:?}", setting.done());
+    Run::of(&mut machine.script("other", &[]))?.expect(0, &["ok: done"])?;
+    ensure!(machine.done().len() == 10, "{:?}", machine.done());
+    // Marks of another cluster do not count either.
+    fs::remove_file(machine.path("plan/state/cluster"))?;
+    machine.run(&["--context=there"])?.expect(0, &["ok: done"])?;
+    ensure!(machine.done().len() == 15, "{:?}", machine.done());
     Ok(())
 }
 
-fn texts_are_no_commands(shell: &Shell) -> Result<()> {
+fn texts_are_not_commands(shell: &Shell) -> Result<()> {
     let payloads = [
         "$(touch pwned)",
         "`touch pwned`",
@@ -1506,37 +1504,37 @@ fn texts_are_no_commands(shell: &Shell) -> Result<()> {
             context: Some(payload.to_owned()),
             cluster: UID.to_owned(),
         };
-        let setting = Setting::pinned(shell, &plan, Some(&target))?;
-        setting.fake(
+        let machine = Machine::pinned(shell, &plan, Some(&target))?;
+        machine.fake(
             "rules",
             &format!("kube-system\t0\t{UID}\ndo a\t0\t{payload}\\e[2J\\n\n"),
         )?;
-        setting.run(&["--list"])?.gives(0, &[])?;
-        setting
+        machine.run(&["--list"])?.expect(0, &[])?;
+        machine
             .run(&["--dry-run"])?
-            .gives(0, &[])
+            .expect(0, &[])
             .with_context(|| payload.to_owned())?;
-        setting
+        machine
             .run(&[])?
-            .gives(0, &["ok: done"])
+            .expect(0, &["ok: done"])
             .with_context(|| payload.to_owned())?;
         let word = payload.replace(' ', "\u{2423}");
         ensure!(
-            !setting.calls(&format!("--context={word} do a")).is_empty(),
+            !machine.calls(&format!("--context={word} do a")).is_empty(),
             "{:?}",
-            setting.calls("do a")
+            machine.calls("do a")
         );
-        let log = fs::read_to_string(setting.path("plan/run.log"))?;
+        let log = fs::read_to_string(machine.path("plan/run.log"))?;
         ensure!(!log.contains('\u{1b}'), "{log}");
         ensure!(
-            !setting.files()?.iter().any(|path| path.ends_with("pwned")),
+            !machine.files()?.iter().any(|path| path.ends_with("pwned")),
             "{payload}"
         );
     }
     Ok(())
 }
 
-fn lines_have_what_they_are_promised(shell: &Shell) -> Result<()> {
+fn lines_have_their_environment(shell: &Shell) -> Result<()> {
     let mut plan = plan(vec![
         step(
             "one",
@@ -1562,15 +1560,15 @@ fn lines_have_what_they_are_promised(shell: &Shell) -> Result<()> {
     if let Change::Steps(steps) = &plan.change {
         ensure!(steps[0].directory(1) == "01-one" && steps[1].directory(12) == "12-two");
     }
-    let setting = Setting::new(shell, &plan)?;
-    // As kubectl ends when its reader has read enough.
-    setting.fake("rules", "many\t141\n")?;
-    fs::set_permissions(setting.path("plan/run.sh"), fs::Permissions::from_mode(0o755))?;
-    setting.run(&[])?.gives(0, &["    it is said\n", "ok: done"])?;
+    let machine = Machine::new(shell, &plan)?;
+    // kubectl ends this way when its reader has read enough.
+    machine.fake("rules", "many\t141\n")?;
+    fs::set_permissions(machine.path("plan/run.sh"), fs::Permissions::from_mode(0o755))?;
+    machine.run(&[])?.expect(0, &["    it is said\n", "ok: done"])?;
     ensure!(
-        setting.calls("do") == ["--context=here do --namespace shop x"],
+        machine.calls("do") == ["--context=here do --namespace shop x"],
         "{:?}",
-        setting.calls("do")
+        machine.calls("do")
     );
     Ok(())
 }

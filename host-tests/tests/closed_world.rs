@@ -1,5 +1,5 @@
-//! The closed world of plans: a difference at any field of an installed object is a change that is named, or an error that
-//! names it. None is passed over.
+//! The closed world of plans: a difference at any field of an installed object is either a named change or an error
+//! that names it. None is ignored.
 
 use std::collections::BTreeSet;
 
@@ -12,13 +12,13 @@ use libtest_mimic::{Arguments, Trial};
 use rutter::{Change, ChangeRequest, Diagnostic, Package as _, Plan, Severity, State};
 use serde_json::{Value, json};
 
-/// Of all places one in so many is tried, always the same ones; all where the code is fast.
+/// The fraction of places that is tried, always the same ones. Optimized code tries all.
 const ONE_IN: usize = if cfg!(debug_assertions) { 23 } else { 1 };
 
-/// Of types with fewer places, all are tried.
+/// Types with fewer places are tried completely.
 const MANY: usize = 300;
 
-/// Values whose rendering has every kind.
+/// Values whose manifests have objects of every kind.
 const VALUES: &str = "
 replicas: 3
 tls: {client: {mode: CertManager}, peer: {mode: CertManager}}
@@ -30,7 +30,7 @@ commonAnnotations: {a: b}
 monitoring: {serviceMonitor: {enabled: true}, podMonitor: {enabled: true}, rules: {enabled: true}}
 ";
 
-/// The kinds whose types are in the table, as it is written for the package.
+/// The kinds whose types are in the package's table.
 const KINDS: [&str; 8] = [
     "ConfigMap",
     "CronJob",
@@ -42,7 +42,7 @@ const KINDS: [&str; 8] = [
     "StatefulSet",
 ];
 
-/// Differences that are nobody's wish: kind, beginning of the path, and why.
+/// Differences that are not a user's intent: kind, prefix of the path, and reason.
 const EXEMPT: [(&str, &str, &str); 23] = [
     ("*", "apiVersion", "it identifies the object"),
     ("*", "kind", "it identifies the object"),
@@ -59,22 +59,22 @@ const EXEMPT: [(&str, &str, &str); 23] = [
     (
         "*",
         "metadata.labels{app.kubernetes.io/instance}",
-        "Argo CD and others write it over what is rendered",
+        "Argo CD and others change it in rendered objects",
     ),
     (
         "*",
         "metadata.labels{app.kubernetes.io/managed-by}",
-        "Helm and others write it over what is rendered",
+        "Helm and others change it in rendered objects",
     ),
     (
         "StatefulSet",
         "spec.template.spec.serviceAccount",
-        "the alias of serviceAccountName, where the difference is told",
+        "the alias of serviceAccountName, which has the difference",
     ),
     (
         "CronJob",
         "spec.jobTemplate.spec.template.spec.serviceAccount",
-        "the alias of serviceAccountName, where the difference is told",
+        "the alias of serviceAccountName, which has the difference",
     ),
     (
         "StatefulSet",
@@ -87,25 +87,17 @@ const EXEMPT: [(&str, &str, &str); 23] = [
         "spec.volumeName",
         "a controller binds the claim",
     ),
-    (
-        "Service",
-        "spec.clusterIP",
-        "the API server allocates it if nothing is asked for",
-    ),
+    ("Service", "spec.clusterIP", "the API server allocates it by default"),
     ("Service", "spec.healthCheckNodePort", "the API server allocates it"),
-    (
-        "Service",
-        "spec.ipFamilies",
-        "the API server chooses them if nothing is asked for",
-    ),
+    ("Service", "spec.ipFamilies", "the API server chooses them by default"),
     (
         "Service",
         "spec.ports[].nodePort",
-        "the API server allocates it if nothing is asked for",
+        "the API server allocates it by default",
     ),
 ];
 
-/// Rendered values that are Kubernetes' defaults, so that their absence is no difference: kind and path.
+/// Rendered values that are Kubernetes' defaults, so that their absence is not a difference: kind and path.
 const DEFAULTS: [(&str, &str); 16] = [
     (
         "CronJob",
@@ -149,25 +141,25 @@ const DEFAULTS: [(&str, &str); 16] = [
     ("StatefulSet", "spec.volumeClaimTemplates[].kind"),
 ];
 
-/// Fields whose differences may be named by another word than theirs: what their path contains, and the word.
+/// Fields whose differences may have another name: a part of the path, and the name.
 const NAMED_BY: [(&str, &str); 15] = [
     ("metadata.deletionTimestamp", "is being deleted"),
     ("metadata.ownerReferences", "is owned by"),
-    // Options are compared, however they are written.
+    // Options are compared, in whatever form they are written.
     ("containers[].command[]", "containers[etcd].args"),
-    // The peer URLs have it.
+    // The peer URLs contain it.
     ("env[].valueFrom.fieldRef.fieldPath", "peer URLs"),
     ("env[].value", "a variable has no name"),
     // A variable that others refer to.
     ("env[].name", "$(HOSTNAME)"),
     ("envFrom[]", "its variables"),
     ("spec.secretName", "the Certificate of the Secret"),
-    // It is made again as a whole.
+    // It is created again as a whole.
     (
         "volumeClaimTemplates[]",
         "refuses to change its selector, serviceName, podManagementPolicy and volumeClaimTemplates",
     ),
-    // Without what identifies it, an item is another one.
+    // Without its key, an item is another one.
     ("ontainers[].name", "ontainers[\"\"]"),
     ("volumeMounts[].mountPath", "volumeMounts"),
     ("volumeMounts[].mountPath", "the container's own file system"),
@@ -231,12 +223,12 @@ const CUSTOM: [&str; 5] = [
     "ServiceMonitor",
 ];
 
-/// The type of a kind, from the table by which the package compares.
-fn shape(kind: &str) -> Result<FieldType> {
+/// Returns the type of a kind, from the table that the package compares objects with.
+fn type_of(kind: &str) -> Result<FieldType> {
     types::of_package([kind])?.remove(kind).context("its type")
 }
 
-/// Every leaf of a type, as a path through an object: into what is there, and into new items and keys.
+/// Returns every leaf of a type, as a path through an object: into present values, and into new items and keys.
 fn places(shape: &FieldType, object: &Value, path: &mut Vec<Step>, all: &mut Vec<(Vec<Step>, [Value; 2])>) {
     match shape {
         FieldType::Leaf(values) => all.push((path.clone(), values.clone())),
@@ -257,7 +249,7 @@ fn places(shape: &FieldType, object: &Value, path: &mut Vec<Step>, all: &mut Vec
         }
         FieldType::List(inner) => {
             let count = object.as_array().map_or(0, Vec::len);
-            // The first item, and one behind the last.
+            // The first item, and one after the last.
             for index in BTreeSet::from([0, count]) {
                 path.push(Step::Item(index));
                 places(inner, &object[index], path, all);
@@ -277,7 +269,7 @@ fn display(steps: &[Step]) -> String {
     path.trim_start_matches('.').to_owned()
 }
 
-/// Sets a value, with all that is around it.
+/// Sets a value, and creates its parents.
 fn set(object: &mut Value, steps: &[Step], value: Value) {
     let Some((step, rest)) = steps.split_first() else {
         *object = value;
@@ -344,9 +336,9 @@ fn plan(objects: &[Value], accept: Vec<String>) -> Result<Plan, Vec<Diagnostic>>
     EtcdPackage.plan(&State::Objects(list.to_string()), &desired)
 }
 
-/// Plans with one object of a kind changed, and returns why the difference is passed over, if it is.
-fn passed_over(objects: &[Value], index: usize, steps: &[Step]) -> Option<String> {
-    // The name that a person would look for.
+/// Plans with one object of a kind changed. Returns how the difference is ignored, if it is.
+fn ignored(objects: &[Value], index: usize, steps: &[Step]) -> Option<String> {
+    // The name that a user would search for.
     let named = steps.iter().rev().find_map(|step| match step {
         Step::Field(name) | Step::Key(name) => Some(name.as_str()),
         Step::Item(_) => None,
@@ -372,7 +364,7 @@ fn passed_over(objects: &[Value], index: usize, steps: &[Step]) -> Option<String
             if asked.is_empty() {
                 return None;
             }
-            // What a person takes on passes.
+            // An accepted difference passes.
             match plan(objects, asked.clone()) {
                 Ok(plan) if plan.change == Change::Nothing => Some(format!("{asked:?} makes it nothing")),
                 Ok(_) => None,
@@ -383,29 +375,29 @@ fn passed_over(objects: &[Value], index: usize, steps: &[Step]) -> Option<String
             }
         }
         Ok(plan) => match &plan.change {
-            // A cluster that is not healthy needs no change to be told of.
+            // A cluster that is not healthy does not block a plan without changes.
             Change::Nothing if plan.warnings.iter().any(|warning| names(&warning.message)) => None,
-            Change::Nothing => Some("nothing is to do".to_owned()),
+            Change::Nothing => Some("nothing to do".to_owned()),
             Change::Steps(steps) => {
-                let said: String = steps
+                let text: String = steps
                     .iter()
                     .flat_map(|step| [&step.title, &step.reason].into_iter().chain(&step.effects))
                     .chain(plan.warnings.iter().map(|warning| &warning.message))
                     .chain(plan.differences.iter().map(|difference| &difference.path))
                     .map(|text| format!("{text}; "))
                     .collect();
-                (!names(&said)).then(|| format!("steps, which do not name it: {said}"))
+                (!names(&text)).then(|| format!("steps, which do not name it: {text}"))
             }
             Change::Apply(step) => {
                 let warnings = plan.warnings.iter().map(|warning| &*warning.message);
-                let said: String = [&*step.title, &*step.reason].into_iter().chain(warnings).collect();
-                (!names(&said)).then(|| format!("one apply, which does not name it: {said}"))
+                let text: String = [&*step.title, &*step.reason].into_iter().chain(warnings).collect();
+                (!names(&text)).then(|| format!("one apply, which does not name it: {text}"))
             }
         },
     }
 }
 
-/// The name that an error says to accept.
+/// Returns the path that an error says to accept.
 fn accepted_name(problem: &Diagnostic) -> Option<String> {
     let (_, name) = problem.help.as_ref()?.split_once("--accept '")?;
     Some(name.strip_suffix('\'')?.replace(r"'\''", "'"))
@@ -425,7 +417,7 @@ fn each_field(of: &str) -> Result<()> {
     let unchanged = plan(&rendered, Vec::new()).map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
     ensure!(
         unchanged.change == Change::Nothing,
-        "something is to do without a difference: {unchanged:?}"
+        "a plan without a difference is not empty: {unchanged:?}"
     );
     let found = rendered.iter().enumerate().filter(|(_, object)| kind(object) == of);
     for (number, (index, object)) in found.enumerate() {
@@ -449,28 +441,29 @@ fn each_field(of: &str) -> Result<()> {
             }
             for (what, objects) in variants {
                 tried += 1;
-                if let Some(reason) = passed_over(&objects, index, steps) {
+                if let Some(reason) = ignored(&objects, index, steps) {
                     let name = object["metadata"]["name"].as_str().unwrap_or_default();
                     failures.push(format!("{of} {name}: {} with {what}: {reason}", display(steps)));
                 }
             }
         }
     }
-    ensure!(tried > 10, "only {tried} were tried");
+    ensure!(tried > 10, "only {tried} differences were tried");
     ensure!(
         failures.is_empty(),
-        "{} of {tried} differences are passed over:\n{}",
+        "{} of {tried} differences are ignored:
+        {}",
         failures.len(),
         failures.join("\n")
     );
     Ok(())
 }
 
-/// An exemption of a field whose differences are told would hide that they no longer are.
+/// An exemption of a field whose differences are reported would hide it if they were no longer.
 fn every_exemption_is_needed() -> Result<()> {
     let rendered = rendered()?;
     for (of, start, _) in EXEMPT {
-        // Another object's differences are none of this one.
+        // Differences of other objects do not count.
         if ["apiVersion", "kind", "metadata.name", "metadata.namespace"].contains(&start) {
             continue;
         }
@@ -481,17 +474,17 @@ fn every_exemption_is_needed() -> Result<()> {
             .context("an object")?;
         let mut all = Vec::new();
         places(&shape(of)?, &rendered[index], &mut Vec::new(), &mut all);
-        let is_passed_over = all.iter().any(|(steps, values)| {
+        let is_ignored = all.iter().any(|(steps, values)| {
             let mut objects = rendered.clone();
             set(&mut objects[index], steps, values[0].clone());
-            display(steps).starts_with(start) && passed_over(&objects, index, steps).is_some()
+            display(steps).starts_with(start) && ignored(&objects, index, steps).is_some()
         });
-        ensure!(is_passed_over, "differences of {of} {start} are told");
+        ensure!(is_ignored, "differences of {of} {start} are reported");
     }
     Ok(())
 }
 
-/// Each scalar of custom resources, and a field that nobody knows.
+/// Checks each scalar of custom resources, and an unknown field.
 fn custom_resources() -> Result<()> {
     fn scalars(value: &Value, path: &mut Vec<Step>, all: &mut Vec<Vec<Step>>) {
         match value {
@@ -546,12 +539,20 @@ fn custom_resources() -> Result<()> {
             };
             set(&mut objects[index], steps, value);
             tried += 1;
-            if let Some(reason) = passed_over(&objects, index, steps) {
+            if let Some(reason) = ignored(&objects, index, steps) {
                 failures.push(format!("{} {path}: {reason}", kind(object)));
             }
         }
     }
-    ensure!(tried > 20, "only {tried} were tried");
-    ensure!(failures.is_empty(), "passed over:\n{}", failures.join("\n"));
+    ensure!(tried > 20, "only {tried} differences were tried");
+    ensure!(
+        failures.is_empty(),
+        "ignored:
+    {}",
+        failures.join(
+            "
+    "
+        )
+    );
     Ok(())
 }

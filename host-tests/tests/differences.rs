@@ -1,5 +1,5 @@
-//! The comparison of objects, held against the schemas of `k8s-openapi`, and against Kubernetes' own code where that is at
-//! hand.
+//! The comparison of objects, checked against the schemas of `k8s-openapi`, and against Kubernetes' own code if it is
+//! available.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -42,7 +42,7 @@ const IDENTITY: [&str; 8] = [
     "uid",
 ];
 
-/// Whether a value is the API server's to decide while nobody asks for one.
+/// Whether the API server decides a value that is not set.
 fn is_decided(kind: &str, path: &str) -> bool {
     let of_service = [
         "spec.clusterIP",
@@ -54,7 +54,7 @@ fn is_decided(kind: &str, path: &str) -> bool {
     let of_claim = path == "spec.volumeName" && kind == "PersistentVolumeClaim"
         || path.ends_with("volumeClaimTemplate.spec.volumeName")
         || path.ends_with("volumeClaimTemplates[].spec.volumeName");
-    // The deprecated alias of `serviceAccountName`, where the difference is.
+    // The deprecated alias of `serviceAccountName`, which has the difference.
     of_claim || kind == "Service" && of_service.contains(&path) || path.ends_with("spec.serviceAccount")
 }
 
@@ -66,20 +66,20 @@ enum Step {
     Item,
 }
 
-/// A place in an object, and the type of what is there.
+/// A place in an object, and the type of its value.
 struct Place<'a> {
     steps: Vec<Step>,
-    /// The type of the struct that the value is in.
+    /// The type of the struct that contains the value.
     owner: &'a str,
     shape: &'a FieldType,
 }
 
-/// The types of the table in the package.
+/// Returns the types of the package's table.
 fn table_of_package() -> Result<BTreeMap<String, FieldType>> {
     types::of_package(KINDS.map(|(_, _, kind)| kind))
 }
 
-/// The types of `k8s-openapi`.
+/// Returns the types of `k8s-openapi`.
 fn types_of_schemas() -> Result<BTreeMap<String, FieldType>> {
     fn of<T: JsonSchema>() -> Result<FieldType> {
         let root = SchemaGenerator::default().into_root_schema_for::<T>().to_value();
@@ -132,7 +132,7 @@ fn types_of_schemas() -> Result<BTreeMap<String, FieldType>> {
     Ok(types.map(|(kind, shape)| (kind.to_owned(), shape)).into())
 }
 
-/// Every place in objects of a type, but for what is not compared.
+/// Returns every compared place in objects of a type.
 fn places(root: &FieldType) -> Vec<Place<'_>> {
     let start = Place {
         steps: Vec::new(),
@@ -173,7 +173,7 @@ fn places(root: &FieldType) -> Vec<Place<'_>> {
     places
 }
 
-/// A path without keys: `spec.ports[].name`.
+/// Formats a path without keys: `spec.ports[].name`.
 fn display(steps: &[Step]) -> String {
     let step = |step: &Step| match step {
         Step::Field(name) => format!(".{name}"),
@@ -188,7 +188,7 @@ fn display(steps: &[Step]) -> String {
         .to_owned()
 }
 
-/// An object with this at a place, or with all around it but nothing there.
+/// Returns an object with a value at a place, or with all of its parents but no value.
 fn object(steps: &[Step], value: Option<Value>) -> Value {
     let Some((step, rest)) = steps.split_first() else {
         return value.unwrap_or_default();
@@ -207,7 +207,7 @@ fn object(steps: &[Step], value: Option<Value>) -> Value {
     }
 }
 
-/// The node that a parser would make of an object's text, in less time.
+/// Returns the node that a parser would make of an object's text, in less time.
 fn node(value: &Value) -> Node {
     let place = yaml::Place {
         source: 0,
@@ -259,7 +259,7 @@ fn names(difference: &Difference, steps: &[Step]) -> bool {
     segments.next().is_none()
 }
 
-/// Changes, adds and removes a value at each place where values are.
+/// Changes, adds and removes a value at each place.
 fn check_each_place(types: &BTreeMap<String, FieldType>) -> Result<usize> {
     let mut wrong = Vec::new();
     let mut tried = 0;
@@ -278,7 +278,7 @@ fn check_each_place(types: &BTreeMap<String, FieldType>) -> Result<usize> {
                 let found = compare(group, kind, installed, desired);
                 found.iter().any(|difference| names(difference, &steps))
             };
-            // A boolean's value may be what its absence means.
+            // A boolean's value may be the same as its absence.
             let is_bool = values[0].is_boolean();
             let added = found(&none, &first) || is_bool && found(&none, &second);
             let removed = found(&first, &none) || is_bool && found(&second, &none);
@@ -313,12 +313,12 @@ fn a_difference_at_any_field_of_the_schemas_is_found() -> Result<()> {
     Ok(())
 }
 
-/// A container with this.
+/// Returns a container with these fields.
 fn container(fields: &str) -> String {
     format!("{{spec: {{template: {{spec: {{containers: [{{name: etcd, {fields}}}]}}}}}}}}")
 }
 
-/// The shortest time that comparing takes of a few times.
+/// Returns the shortest of a few times of a comparison.
 fn time(installed: &Node, desired: &Node) -> Result<Duration> {
     let once = || {
         let start = std::time::Instant::now();
@@ -372,8 +372,8 @@ fn objects_that_grow_take_time_in_proportion() -> Result<()> {
             let (installed, desired) = (read(&installed)?, read(&desired)?);
             Ok::<_, anyhow::Error>(time(&installed, &desired)?.max(time(&desired, &installed)?))
         };
-        // 16 times as much takes 16 times as long, and a little more. If it grew as the square, it would be 256 times. A
-        // machine that has other things to do is asked again.
+        // 16 times the size takes 16 times as long, and slightly more. With quadratic growth it would be 256 times. A
+        // busy machine may try again.
         let mut ratios = (0..4).map(|_| Ok::<_, anyhow::Error>(time(8_000)?.div_duration_f64(time(500)?)));
         let is_linear = ratios.any(|ratio| ratio.is_ok_and(|ratio| ratio < 48.0));
         ensure!(is_linear, "{name}");
@@ -381,7 +381,7 @@ fn objects_that_grow_take_time_in_proportion() -> Result<()> {
     Ok(())
 }
 
-/// What Kubernetes' own code says.
+/// Checks with Kubernetes' own code.
 #[cfg(feature = "kubernetes")]
 mod for_real {
     use host_tests::Case;
@@ -391,7 +391,7 @@ mod for_real {
 
     use super::*;
 
-    /// Prints what the table lacks, or writes it with `BLESS=1`.
+    /// Prints the difference to the table, or writes the table with `BLESS=1`.
     #[test]
     fn the_table_is_of_kubernetes() -> Result<()> {
         let path = host_tests::root().join("crates/etcd-package/src/plan/difference/types.txt");
@@ -417,7 +417,7 @@ mod for_real {
             .any(|(group, _, of)| *group == group_of(object) && *of == kind(object))
     }
 
-    /// An object with its kind and a name.
+    /// Returns an object with its kind and a name.
     fn named(group: &str, kind: &str, mut object: Value) -> Value {
         let version = if group.is_empty() {
             "v1".to_owned()
@@ -430,7 +430,7 @@ mod for_real {
         object
     }
 
-    /// The objects of the project's own tests: those that cases render, and those that plans start from.
+    /// Returns the objects of the project's own tests: those that cases render, and those that plans start from.
     fn objects() -> Result<Vec<(String, Value)>> {
         let mut objects = Vec::new();
         for case in Case::all()? {
@@ -489,13 +489,13 @@ mod for_real {
         Ok(())
     }
 
-    /// What came of comparing pairs.
+    /// The results of comparing pairs.
     #[derive(Default)]
     struct Verdicts {
         /// Differences where Kubernetes sees none.
         stricter: Vec<String>,
         compared: usize,
-        /// Pairs that Kubernetes cannot read.
+        /// Pairs that Kubernetes cannot parse.
         unread: usize,
     }
 
@@ -507,7 +507,7 @@ mod for_real {
         }
     }
 
-    /// A Service with what the API server keeps of the one that is installed.
+    /// Returns a Service with the fields that the API server keeps from the installed one.
     fn as_applied(installed: &Value, desired: &Value) -> Value {
         let mut applied = desired.clone();
         let is_empty = |value: &Value| [Value::Null, json!(""), json!(0), json!([])].contains(value);
@@ -545,7 +545,7 @@ mod for_real {
         applied
     }
 
-    /// Compares pairs, and fails where there is no difference although Kubernetes sees one.
+    /// Compares pairs, and fails if there is no difference although Kubernetes sees one.
     fn check_pairs(pairs: &[(String, [Value; 2])]) -> Result<Verdicts> {
         let objects: Vec<[Value; 2]> = pairs
             .iter()
@@ -576,24 +576,32 @@ mod for_real {
         }
         let count = wrong.len();
         wrong.truncate(50);
-        ensure!(count == 0, "{count} differences are passed over:\n{}", wrong.join("\n"));
+        ensure!(
+            count == 0,
+            "{count} differences are ignored:
+        {}",
+            wrong.join(
+                "
+        "
+            )
+        );
         Ok(verdicts)
     }
 
-    /// Fields where there are differences although Kubernetes sees none, in objects that it refuses or that nobody writes.
+    /// Fields with differences although Kubernetes sees none, in objects that it refuses or that nobody writes.
     const STRICTER: [&str; 6] = [
         // A port of 0 is refused, but has a key.
         "Deployment spec.template.spec.initContainers[].ports[].containerPort: ",
         "Service spec.ports[].port: ",
-        // It is dropped while there is no affinity.
+        // It is removed while there is no affinity.
         "Service spec.sessionAffinityConfig: ",
         "Service spec.sessionAffinityConfig.clientIP.timeoutSeconds: ",
-        // They are replaced, whatever they are.
+        // They are replaced with any value.
         "StatefulSet spec.volumeClaimTemplates[].apiVersion: ",
         "StatefulSet spec.volumeClaimTemplates[].kind: ",
     ];
 
-    /// Values of a type, absence included: empty, zero, and the same in several spellings.
+    /// Returns values of a type: absent, empty, zero, and the same value in several spellings.
     fn values_of(shape: &FieldType) -> Vec<Option<Value>> {
         let mut values = vec![None, Some(Value::Null)];
         match shape {
@@ -627,7 +635,7 @@ mod for_real {
         values
     }
 
-    /// Of each field of each type, all pairs of values.
+    /// Compares all pairs of values of each field of each type.
     #[test]
     fn each_field_is_compared_as_kubernetes_does() -> Result<()> {
         let types = table_of_package()?;
@@ -642,7 +650,7 @@ mod for_real {
                 if !seen.insert((owner.to_owned(), field.clone())) {
                     continue;
                 }
-                // What the API server decides is no difference, though it is one to Kubernetes' equality.
+                // Values that the API server decides are no difference, but they are in Kubernetes' comparison.
                 let is_free = path.ends_with("rollingUpdate.maxUnavailable")
                     || is_decided(of, &path) && of != "Service"
                     || path == "secrets";
@@ -671,7 +679,7 @@ mod for_real {
         }
         Ok(())
     }
-    /// Objects with all combinations of the values of fields.
+    /// Returns objects with all combinations of the values of fields.
     fn combinations(group: &str, kind: &str, fields: &serde_json::Map<String, Value>) -> Vec<Value> {
         let mut all = vec![json!({})];
         for (path, values) in fields {
@@ -712,7 +720,7 @@ mod for_real {
             let mut pairs = Vec::new();
             for (index, installed) in objects.iter().enumerate() {
                 for (other, desired) in objects.iter().enumerate() {
-                    // Of a large set, those that differ in the last fields, and some others.
+                    // Of a large set, the pairs that differ in the last fields, and some others.
                     let distance = index.abs_diff(other);
                     if objects.len() < 150 || distance < 13 || distance % 36 == 0 {
                         pairs.push((of.to_owned(), [installed.clone(), desired.clone()]));
@@ -720,7 +728,7 @@ mod for_real {
                 }
             }
             let verdicts = check_pairs(&pairs)?;
-            ensure!(verdicts.compared == pairs.len(), "{of}: all are read");
+            ensure!(verdicts.compared == pairs.len(), "{of}: some are not read");
             let is_stricter = set["stricter"] == true;
             ensure!(
                 is_stricter != verdicts.stricter.is_empty(),
@@ -730,7 +738,7 @@ mod for_real {
         }
         Ok(())
     }
-    /// Pointers to everything in a value, below this one.
+    /// Collects pointers to everything in a value, below this one.
     fn pointers(value: &Value, pointer: &str, all: &mut Vec<String>) {
         let mut below = |key: &str, value| {
             let pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
@@ -746,7 +754,7 @@ mod for_real {
         }
     }
 
-    /// An object with one thing changed, in all ways that this type of value can be.
+    /// Returns copies of an object with one value changed, in all ways that its type allows.
     fn mutations(object: &Value, pointer: &str) -> Vec<Value> {
         let with = |value: Value| {
             let mut object = object.clone();
@@ -797,7 +805,7 @@ mod for_real {
             let mut all = Vec::new();
             pointers(&object, "", &mut all);
             for pointer in all {
-                // Names are not compared, nor is what tells the types.
+                // Neither names nor the types' names are compared.
                 if ["/metadata/name", "/metadata/namespace", "/kind", "/apiVersion"].contains(&pointer.as_str()) {
                     continue;
                 }
@@ -817,7 +825,7 @@ mod for_real {
                 }
                 for mutation in mutations {
                     if kind(&object) == "Service" {
-                        // What the API server keeps depends on which one is installed.
+                        // The fields that the API server keeps depend on the installed object.
                         pairs.push((name.clone(), [mutation.clone(), object.clone()]));
                     }
                     pairs.push((name.clone(), [object.clone(), mutation]));
@@ -836,7 +844,7 @@ mod for_real {
             stricter,
         } = verdicts;
         ensure!(compared > 5_000 && unread * 20 < compared, "{compared}, {unread}");
-        // Readers make different things of a null in a map or a list.
+        // Readers treat a null in a map or a list differently.
         let is_known = |name: &&String| {
             let of_template = ["[data].kind", "[data].apiVersion"];
             name.ends_with(" with null") || of_template.iter().any(|path| name.ends_with(path))

@@ -1,7 +1,7 @@
 //! The function in the real Kustomize, in kubectl's, and in kpt.
 //!
-//! Kustomize and kpt write objects their own way, so that objects are compared. Names of tests that upstream has for a
-//! behaviour are named where ours pin it for this function (kustomize's `api/krusty/fnplugin_test.go`, kyaml's
+//! Kustomize and kpt format objects in their own way, so objects are compared. If upstream has a test of a behaviour,
+//! its name is given where ours checks it for this function (kustomize's `api/krusty/fnplugin_test.go`, kyaml's
 //! `fn/runtime/runtimeutil/runtimeutil_test.go`, kpt's `e2e/testdata`).
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use serde_json::Value;
 type Test = fn() -> Result<()>;
 type OfClusters = fn(&Clusters) -> Result<()>;
 
-#[allow(clippy::print_stderr, reason = "who runs the tests should know what did not run")]
+#[allow(clippy::print_stderr, reason = "the output says which tests did not run")]
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
@@ -55,7 +55,7 @@ fn main() -> Result<()> {
             }));
         }
     }
-    ensure!(accepted > 50, "most cases are accepted values");
+    ensure!(accepted > 50, "only {accepted} cases are valid values");
     let others: [(&str, Test); 12] = [
         ("kustomize::configured_twice", configured_twice),
         ("definition", definition),
@@ -84,27 +84,27 @@ fn main() -> Result<()> {
             trials.push(Trial::test(name, move || Ok(test()?)));
         }
     } else {
-        // It is to be had neither as a Go module nor from a package manager. The cases in `krm/` hold what it hands over.
-        eprintln!("note: kpt is not on this machine (https://kpt.dev/installation), so that it is not tested");
+        // kpt is neither available as a Go module nor from a package manager. The cases in `krm/` contain its input.
+        eprintln!("note: kpt is not installed (https://kpt.dev/installation), so it is not tested");
     }
     libtest_mimic::run(&arguments, trials).exit()
 }
 
-/// What a case asks for as objects, and the objects that the package gives for it.
+/// The objects of a case, and the objects that the package renders from them.
 struct Clusters {
     objects: Objects,
     expected: BTreeMap<String, Value>,
 }
 
 enum Objects {
-    /// One, called `etcd` in `shop`, with this text as its `spec`. An example is for that name.
+    /// One object, called `etcd` in `shop`, with this text as its `spec`. Examples use this name.
     Spec(String),
-    /// Those of a stream.
+    /// The objects of a stream.
     Stream(Vec<Value>),
 }
 
 impl Clusters {
-    /// Those of a case that the package accepts and that are all of the package's kind.
+    /// Returns the objects of a case that the package accepts, if all are of the package's kind.
     fn of(case: &Case) -> Result<Option<Self>> {
         let Ok(text) = String::from_utf8(case.input.clone()) else {
             return Ok(None);
@@ -125,7 +125,7 @@ impl Clusters {
                 })
                 .transpose();
         }
-        // Directives have no place inside of an object.
+        // An object cannot contain directives.
         if text
             .lines()
             .any(|line| line.starts_with(['%', '-']) || line.starts_with("..."))
@@ -150,7 +150,7 @@ impl Clusters {
         }))
     }
 
-    /// As a stream, each with an annotation.
+    /// Formats them as a stream, each with an annotation.
     fn to_text(&self, name: &str, value: &str) -> String {
         match &self.objects {
             Objects::Spec(spec) => {
@@ -176,7 +176,7 @@ impl Clusters {
 
 const FUNCTION: &str = "exec: {path: rutter, args: [krm]}";
 
-/// The object `orders` in `shop`, with annotations in flow style.
+/// Returns the object `orders` in `shop`, with annotations in flow style.
 fn cluster(annotations: &str, spec: &str) -> String {
     format!(
         "apiVersion: etcd.rutter.dev/v1alpha1\nkind: EtcdCluster\nmetadata:\n  name: orders\n  namespace: shop\n  \
@@ -209,7 +209,7 @@ data:
     kind: EtcdCluster
 ";
 
-/// A directory with these files.
+/// Creates a directory with these files.
 fn directory(files: &[(&str, &str)]) -> Result<tempfile::TempDir> {
     let directory = tempfile::tempdir()?;
     for (name, text) in files {
@@ -220,7 +220,7 @@ fn directory(files: &[(&str, &str)]) -> Result<tempfile::TempDir> {
     Ok(directory)
 }
 
-/// A host, with the command and the plugins of this checkout.
+/// Returns a host's command, with the command and the plugins of this checkout on its search path.
 fn host(program: impl AsRef<std::ffi::OsStr>) -> Result<Command> {
     let rutter = artifact("rutter")?.canonicalize()?;
     let mut path = vec![rutter.parent().context("dist")?.to_path_buf()];
@@ -251,28 +251,25 @@ fn stdout(output: &Output) -> Result<String> {
     Ok(String::from_utf8(output.stdout.clone())?)
 }
 
-/// What a host says when it fails, as it must, with nothing on standard output.
+/// Returns the error of a host, which must fail without standard output.
 fn refusal(output: &Output) -> Result<String> {
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(!output.status.success(), "it succeeded: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(!output.status.success(), "it succeeded: {stderr}");
     ensure!(
         output.stdout.is_empty(),
         "standard output: {}",
         String::from_utf8_lossy(&output.stdout)
     );
-    Ok(said)
+    Ok(stderr)
 }
 
-/// Objects by kind, namespace and name.
+/// Returns objects by kind, namespace and name.
 fn objects(stream: &str) -> Result<BTreeMap<String, Value>> {
     let mut objects = BTreeMap::new();
     for object in documents(stream)? {
         let metadata = &object["metadata"];
         let key = format!("{} {}/{}", kind(&object), metadata["namespace"], metadata["name"]);
-        ensure!(
-            objects.insert(key.clone(), object).is_none(),
-            "{key} stands there twice"
-        );
+        ensure!(objects.insert(key.clone(), object).is_none(), "duplicate object {key}");
     }
     Ok(objects)
 }
@@ -290,7 +287,7 @@ fn same_objects(expected: &BTreeMap<String, Value>, found: &BTreeMap<String, Val
     Ok(())
 }
 
-/// `found` with the keys of its mappings in the order of `expected`, where that has them.
+/// Returns `found` with the keys of its mappings in the order of `expected`, as far as it has them.
 fn sorted_like(expected: &Value, found: &Value) -> Value {
     match (expected, found) {
         (Value::Object(expected), Value::Object(found)) => {
@@ -322,7 +319,7 @@ fn with_foreign(rendering: &Rendering) -> Result<BTreeMap<String, Value>> {
     Ok(all)
 }
 
-/// What the package gives for `orders` in `shop`.
+/// Renders `orders` in `shop` with the package.
 fn rendered(values: &str) -> Result<Rendering> {
     render("orders", "shop", values).map_err(|problems| anyhow::anyhow!("{problems:#?}"))
 }
@@ -377,7 +374,7 @@ fn kubectl_build(directory: &Path) -> Result<Output> {
         .env("KUSTOMIZE_PLUGIN_HOME", plugins()?))
 }
 
-/// What `rutter plugin install kustomize` installs. The directory is of this run.
+/// Returns the result of `rutter plugin install kustomize`, in a directory of this run.
 fn plugins() -> Result<&'static Path> {
     static PLUGINS: OnceLock<Result<tempfile::TempDir, String>> = OnceLock::new();
     let install = || -> Result<_> {
@@ -387,11 +384,18 @@ fn plugins() -> Result<&'static Path> {
             .args(["plugin", "install", "kustomize", "--dir"])
             .arg(directory.path())
             .output()?;
-        let said = stdout(&output)?;
+        let printed = stdout(&output)?;
         let generator = directory
             .path()
             .join("etcd.rutter.dev/v1alpha1/etcdcluster/EtcdCluster");
-        ensure!(said.contains(&format!("wrote {}\n", generator.display())), "{said}");
+        ensure!(
+            printed.contains(&format!(
+                "wrote {}
+        ",
+                generator.display()
+            )),
+            "{printed}"
+        );
         Ok(directory)
     };
     match PLUGINS.get_or_init(|| install().map_err(|error| format!("{error:#}"))) {
@@ -416,7 +420,7 @@ fn kpt(clusters: &Clusters) -> Result<()> {
     same_objects(&clusters.with_foreign()?, &found)
 }
 
-/// Takes the annotations away that kpt leaves on objects that it prints.
+/// Removes the annotations that kpt adds to printed objects.
 fn forget_file(metadata: &mut serde_json::Map<String, Value>) {
     let is_left = metadata
         .get_mut("annotations")
@@ -474,7 +478,7 @@ fn bases_and_overlays() -> Result<()> {
     Ok(())
 }
 
-/// A base and its overlays patch the values, before anything is rendered from them.
+/// A base and its overlays patch the values before they are rendered.
 fn patched_generator() -> Result<()> {
     let directory = directory(&[
         ("base/kustomization.yaml", "resources: [etcd.yaml]\n"),
@@ -493,7 +497,7 @@ fn patched_generator() -> Result<()> {
     same_objects(&expected, &objects(&build(&directory.path().join("overlay"))?)?)
 }
 
-/// What Kustomize renames and moves before the transformer runs is rendered under its new name.
+/// Objects that Kustomize renames and moves before the transformer runs are rendered under their new names.
 fn names_and_namespaces() -> Result<()> {
     let directory = directory(&[
         (
@@ -507,8 +511,8 @@ fn names_and_namespaces() -> Result<()> {
     same_objects(&expected(&rendering)?, &objects(&build(directory.path())?)?)
 }
 
-/// A validator accepts what was rendered from the same values, and refuses what was renamed or moved afterwards, or was
-/// never rendered (kustomize#5036: it must not give back its items).
+/// A validator accepts objects that were rendered from the same values. It refuses objects that were renamed, moved or
+/// never rendered (kustomize#5036: it must not return its items).
 fn validator() -> Result<()> {
     let validator = cluster(
         &run_by("exec: {path: rutter, args: [krm, --validate]}"),
@@ -543,7 +547,7 @@ fn validator() -> Result<()> {
     Ok(())
 }
 
-/// An extra manifest may ask Kustomize for a hash in its name, and what refers to it follows.
+/// An extra manifest may request a hash in its name from Kustomize, and references to it follow.
 fn needs_hash() -> Result<()> {
     let spec = "\
 spec:
@@ -576,7 +580,7 @@ spec:
     Ok(())
 }
 
-/// Kustomize before 5.7 gives no arguments; the function is one word then.
+/// Kustomize before 5.7 passes no arguments, so the function is one word.
 fn wrapper() -> Result<()> {
     let wrapper = format!("exec: {{path: {}/rutter-krm}}", plugins()?.display());
     let directory = directory(&[
@@ -586,7 +590,7 @@ fn wrapper() -> Result<()> {
     same_objects(&expected(&rendered("")?)?, &objects(&build(directory.path())?)?)
 }
 
-/// The component is the function as it is, for those who have wasmtime.
+/// The component itself is a function, for users of wasmtime.
 fn wasmtime() -> Result<()> {
     let component = artifact("etcd.wasm")?.canonicalize()?;
     let function = format!("exec: {{path: wasmtime, args: [run, {}, krm]}}", component.display());
@@ -597,7 +601,7 @@ fn wasmtime() -> Result<()> {
     same_objects(&expected(&rendered("")?)?, &objects(&build(directory.path())?)?)
 }
 
-/// Broken input, and what the refusal says of it.
+/// Broken input, and a part of the error.
 const REFUSED: [(&str, &str); 5] = [
     ("spec: {replcas: 5}\n", "error[unknown-field]: spec.replcas"),
     ("spec: {replicas: three}\n", "error[wrong-type]: spec.replicas"),
@@ -646,7 +650,7 @@ fn refused() -> Result<()> {
     Ok(())
 }
 
-/// Broken objects, and what is said of them: by us, or by a host that refuses them before we see them.
+/// Broken objects, and a part of the error, by us or by a host that refuses them before.
 fn broken(annotations: &str) -> [(String, &'static str); 4] {
     let empty = cluster(annotations, "spec: {}\n");
     let large = format!("spec: {{commonLabels: {{a: {}}}}}\n", "x".repeat(50 << 20));
@@ -658,12 +662,12 @@ fn broken(annotations: &str) -> [(String, &'static str); 4] {
     ]
 }
 
-/// As much of what a host said as a person reads.
+/// Returns the start of a host's message.
 fn head(text: &str) -> String {
     text.chars().take(2000).collect()
 }
 
-/// What is configured as a transformer and patched as a resource is not rendered without the patch.
+/// An object that is configured as a transformer and patched as a resource is not rendered without the patch.
 fn configured_twice() -> Result<()> {
     let patch =
         "patches:\n- target: {kind: EtcdCluster}\n  patch: |\n    - {op: replace, path: /spec/replicas, value: 5}\n";
@@ -679,8 +683,9 @@ fn configured_twice() -> Result<()> {
     Ok(())
 }
 
-/// Without any flag Kustomize fails. Without `--enable-exec` alone it skips functions silently (kustomize#4399): a generator
-/// gives nothing at all, and a transformer leaves the `EtcdCluster`, which no cluster knows. So nothing is half installed.
+/// Without any flag Kustomize fails. Without only `--enable-exec` it skips functions silently (kustomize#4399): a
+/// generator prints nothing at all, and a transformer leaves the `EtcdCluster`, which no cluster has. So nothing is
+/// installed partially.
 fn forgotten() -> Result<()> {
     for (kustomization, left) in [
         ("generators: [generator.yaml]\n", 0),
@@ -734,8 +739,8 @@ fn kubectl_refused() -> Result<()> {
         ("page.yaml", FOREIGN),
         ("etcd.yaml", &cluster("", "spec: {}\n")),
     ])?;
-    let said = refusal(&kubectl_build(built.path())?)?;
-    ensure!(said.contains("list the object under `generators:`"), "{said}");
+    let refusal = refusal(&kubectl_build(built.path())?)?;
+    ensure!(refusal.contains("list the object under `generators:`"), "{refusal}");
     for (spec, expected) in REFUSED {
         let built = directory(&[
             ("kustomization.yaml", "generators: [etcd.yaml]\n"),
@@ -747,7 +752,7 @@ fn kubectl_refused() -> Result<()> {
     Ok(())
 }
 
-/// The function's definition for catalogs is true.
+/// The function's definition for catalogs is correct.
 fn definition() -> Result<()> {
     let text = fs::read_to_string(root().join("plugins/krm/function.yaml"))?;
     let definition: Value = serde_yaml::from_str(&text)?;
@@ -793,7 +798,7 @@ pipeline:
 
 const LOCAL: &str = "config.kubernetes.io/local-config: \"true\"";
 
-/// A package with a cluster of this `spec`.
+/// Creates a kpt package with a cluster of this `spec`.
 fn package(spec: &str) -> Result<tempfile::TempDir> {
     package_of(&cluster(LOCAL, spec))
 }
@@ -809,7 +814,7 @@ fn kpt_render(directory: &Path, args: &[&str]) -> Result<Output> {
         .args(args))
 }
 
-/// The files of a package, by name, those of the namespace included.
+/// Returns the files of a package, by name, including those of the namespace.
 fn files(directory: &Path) -> Result<BTreeMap<String, String>> {
     let mut all = files_of(directory)?;
     if directory.join("shop").is_dir() {
@@ -831,7 +836,8 @@ fn files_of(directory: &Path) -> Result<BTreeMap<String, String>> {
     entries.map(file).collect()
 }
 
-/// What is in a file stays, a second render changes nothing, and one of other values changes what it must in place.
+/// Objects in files stay there, a second render changes nothing, and one with other values changes the objects in
+/// place.
 fn kpt_idempotent() -> Result<()> {
     let directory = package("spec: {replicas: 3} # three\n")?;
     stdout(&kpt_render(directory.path(), &[])?)?;
@@ -845,7 +851,7 @@ fn kpt_idempotent() -> Result<()> {
     )?;
     stdout(&kpt_render(directory.path(), &[])?)?;
     let second = files(directory.path())?;
-    ensure!(first == second, "the second render changed something");
+    ensure!(first == second, "the second render changed the files");
 
     fs::rename(
         directory.path().join("shop/statefulset_orders.yaml"),
@@ -892,7 +898,7 @@ fn kpt_comments_and_results() -> Result<()> {
     Ok(())
 }
 
-/// `fnresult-fn-failure`: nothing is written, and the person sees the value.
+/// `fnresult-fn-failure`: nothing is written, and the user sees the value.
 fn kpt_refused() -> Result<()> {
     for (spec, expected) in REFUSED {
         let directory = package(spec)?;

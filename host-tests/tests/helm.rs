@@ -1,7 +1,8 @@
 //! The chart and the post-renderer in the real Helm.
 //!
-//! Helm sorts objects and writes each anew, so that objects are compared, and the bytes of each with those of the package.
-//! What needs no cluster is tested with `helm template`. For the rest a few answers stand in for an API server.
+//! Helm sorts objects and formats each again. So objects are compared, and their bytes with those of the package.
+//! Behaviour that requires no cluster is tested with `helm template`. For the rest, a few fixed responses replace an
+//! API server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,12 +23,12 @@ use serde_json::{Value, json};
 type Test = fn() -> Result<()>;
 type OfHelm = fn(Helm) -> Result<()>;
 
-/// A Helm, and how it is told to use the post-renderer.
+/// A Helm, and its way to use the post-renderer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Helm {
-    /// It finds a program by its name, and prints what that says when it fails.
+    /// It runs a program by its name, and prints its messages if it fails.
     V3,
-    /// It finds a plugin by its name.
+    /// It runs a plugin by its name.
     V4,
 }
 
@@ -48,7 +49,7 @@ impl Helm {
         }
     }
 
-    /// Those of its commands that it runs without a cluster. Helm 3 wants one even to install nothing.
+    /// Returns those of its commands that run without a cluster. Helm 3 requires one even to install nothing.
     fn without_cluster<'a>(self, verbs: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
         verbs
             .iter()
@@ -56,7 +57,7 @@ impl Helm {
             .filter(move |verb| self == Self::V4 || *verb != "install")
     }
 
-    /// The arguments that have it post-render.
+    /// Returns the arguments that select the post-renderer.
     fn post_renderer(self) -> &'static [&'static str] {
         match self {
             Self::V3 => &["--post-renderer", "rutter", "--post-renderer-args", "post-render"],
@@ -69,7 +70,7 @@ fn main() -> Result<()> {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for case in Case::all()? {
-        // Streams come from charts of others, and what the package refuses is tested by itself.
+        // Streams come from other charts, and refused values have tests of their own.
         if let Ok(values) = String::from_utf8(case.input.clone())
             && let Ok(rendering) = render("etcd", "shop", &values)
         {
@@ -83,7 +84,7 @@ fn main() -> Result<()> {
             }
         }
     }
-    ensure!(trials.len() > 100, "most cases are accepted values");
+    ensure!(trials.len() > 100, "there are only {} trials", trials.len());
     let of_each: [(&str, OfHelm); 8] = [
         ("uncommented_defaults", uncommented_defaults),
         ("foreign", foreign),
@@ -112,12 +113,12 @@ fn main() -> Result<()> {
     libtest_mimic::run(&arguments, trials).exit()
 }
 
-/// Helm, with the plugins and the command of this checkout, and nothing of the user's.
+/// Returns a Helm command with the plugins and the command of this checkout, and without the user's data.
 fn helm(version: Helm, directory: &Path) -> Result<Command> {
     let rutter = artifact("rutter")?.canonicalize()?;
     let mut path = vec![rutter.parent().context("dist")?.to_path_buf()];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    // Helm 3 does not know what stands in a plugin of Helm 4.
+    // Helm 3 does not support the format of Helm 4's plugins.
     let plugins = match version {
         Helm::V3 => directory.join("plugins"),
         Helm::V4 => root().join("plugins/helm").canonicalize()?,
@@ -138,7 +139,7 @@ fn run(command: &mut Command) -> Result<Output> {
         .context("the helm command: `cargo xtask test` installs it")
 }
 
-/// Renders with the post-renderer, and gives what Helm prints if it succeeds.
+/// Renders with the post-renderer, and returns Helm's output if it succeeds.
 fn template(version: Helm, directory: &Path, chart: &Path, args: &[&str]) -> Result<String> {
     template_as("orders", version, directory, chart, args)
 }
@@ -154,7 +155,7 @@ fn template_as(release: &str, version: Helm, directory: &Path, chart: &Path, arg
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// What Helm says when it fails, as it must, with nothing on standard output.
+/// Returns Helm's error, which must fail without standard output.
 fn refusal(output: &Output) -> Result<String> {
     ensure!(!output.status.success(), "it succeeded");
     ensure!(
@@ -169,7 +170,7 @@ fn chart() -> PathBuf {
     root().join("chart")
 }
 
-/// A chart of these files in `directory`.
+/// Writes a chart of these files into `directory`.
 fn write_chart(directory: &Path, name: &str, dependencies: &Value, files: &[(&str, &str)]) -> Result<PathBuf> {
     let chart = directory.join(name);
     fs::create_dir_all(chart.join("templates"))?;
@@ -181,14 +182,15 @@ fn write_chart(directory: &Path, name: &str, dependencies: &Value, files: &[(&st
     Ok(chart)
 }
 
-/// Puts our chart where a chart holds those that it depends on.
+/// Copies our chart to the subcharts of another.
 fn hold(umbrella: &Path) -> Result<()> {
     fs::create_dir(umbrella.join("charts"))?;
     std::os::unix::fs::symlink(chart().canonicalize()?, umbrella.join("charts/etcd"))?;
     Ok(())
 }
 
-/// The texts of a stream that Helm printed, without what it says of their source, and without blank lines at the end.
+/// Returns the texts of a stream that Helm printed, without the comments with their source, and without blank lines at
+/// the end.
 fn texts(stream: &str) -> BTreeSet<String> {
     let lines = stream
         .split_inclusive('\n')
@@ -213,7 +215,7 @@ fn texts_of(rendering: &Rendering) -> BTreeSet<String> {
     texts.map(|manifest| one_line_end(&manifest.document)).collect()
 }
 
-/// By kind and name, whatever the order of their keys.
+/// Returns objects by kind and name, with keys in any order.
 fn objects(texts: &BTreeSet<String>) -> Result<BTreeMap<String, Value>> {
     let object = |text: &String| -> Result<_> {
         let object: Value = serde_yaml::from_str(text)?;
@@ -227,17 +229,17 @@ fn same_texts(expected: &BTreeSet<String>, found: &BTreeSet<String>) -> Result<(
     same("the manifests", &join(expected), &join(found))
 }
 
-/// Helm hands values on, and what comes back, unchanged, and finds nothing to complain about.
+/// Helm passes values on, prints the result unchanged, and has no warnings.
 fn template_of_case(version: Helm, values: &str, rendering: &Rendering) -> Result<Agreement> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("values.yaml");
     fs::write(&file, values)?;
     let file = file.to_str().context("a path")?;
-    // A release that is called as the chart is gives the cluster that name alone, for which the examples are.
+    // The cluster of a release with the chart's name has only that name, which the examples use.
     let stream = template_as("etcd", version, directory.path(), &chart(), &["-f", file])?;
     let expected = texts_of(rendering);
     ensure!(objects(&expected)? == objects(&texts(&stream))?, "the objects differ");
-    // Helm sorts the keys of values, and the package leaves those of extra manifests as they are.
+    // Helm sorts the keys of values, and the package does not sort those of extra manifests.
     let agreement = if values.contains("extraManifests") {
         Agreement::Objects
     } else {
@@ -264,7 +266,7 @@ fn chart_versions() -> Result<()> {
     Ok(())
 }
 
-/// A reader who takes the comment signs away has the defaults, and renders what nothing renders.
+/// The values with their comment signs removed are the defaults.
 fn uncommented_defaults(version: Helm) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let values = fs::read_to_string(chart().join("values.yaml"))?;
@@ -295,7 +297,7 @@ data:
     kind: EtcdCluster
 ";
 
-/// What is not the package's comes out as Helm prints it without a post-renderer, but for Helm's own changes.
+/// Foreign objects are the same as without a post-renderer, except for Helm's own changes.
 fn foreign(version: Helm) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let chart = write_chart(
@@ -317,7 +319,7 @@ metadata:
     helm.sh/hook: pre-install
 ";
 
-/// A chart need not be ours to hold clusters, and hooks stay hooks.
+/// Other charts may contain clusters, and hooks stay hooks.
 fn hooks_and_clusters_of_other_charts(version: Helm) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let clusters = fs::read_to_string(root().join("examples/two-clusters.yaml"))?;
@@ -338,7 +340,13 @@ fn hooks_and_clusters_of_other_charts(version: Helm) -> Result<()> {
     same_texts(&expected, &texts(&stream))?;
     matrix::record(version.name(), "example-two-clusters", Agreement::Bytes)?;
     let without_hooks = template(version, directory.path(), &chart, &["--no-hooks"])?;
-    ensure!(!without_hooks.contains("kind: Pod\n"), "the hook is no hook any more");
+    ensure!(
+        !without_hooks.contains(
+            "kind: Pod
+    "
+        ),
+        "the hook is no longer a hook"
+    );
     Ok(())
 }
 
@@ -374,8 +382,8 @@ unused: {enabled: false}
     same_texts(&rendered("orders-events", "replicas: 1")?, &texts(&only))
 }
 
-/// Helm calls the post-renderer for a chart that renders nothing, too. The defaults are not what was asked for; that
-/// Helm refuses to print nothing is its own rule.
+/// Helm also calls the post-renderer for a chart that renders nothing. The result must not be a default cluster. Helm
+/// itself refuses to print nothing.
 fn nothing(version: Helm) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let chart = write_chart(directory.path(), "nothing", &json!([]), &[])?;
@@ -392,7 +400,7 @@ fn nothing(version: Helm) -> Result<()> {
     Ok(())
 }
 
-/// Helm itself refuses what the schema refuses, whoever renders, and names the value.
+/// Helm itself refuses values that the schema refuses, with any renderer, and names the value.
 fn refused_by_the_schema(version: Helm) -> Result<()> {
     let directory = tempfile::tempdir()?;
     for (set, expected) in [
@@ -414,14 +422,15 @@ fn refused_by_the_schema(version: Helm) -> Result<()> {
             }
             let output = run(helm.args(["--set", set]))?;
             ensure!(!output.status.success(), "{verb} accepts {set}");
-            let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
-            ensure!(said.contains(expected), "{verb} {set}: {said}");
+            let output = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+            ensure!(output.contains(expected), "{verb} {set}: {output}");
         }
     }
     Ok(())
 }
 
-/// What only the package knows ends Helm as well. Helm 4 keeps to itself what a plugin says; the log file has it.
+/// Values that only the package refuses make Helm fail, too. Helm 4 does not print a plugin's messages, but the log
+/// file has them.
 fn refused_by_the_post_renderer(version: Helm) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let log = directory.path().join("log");
@@ -459,12 +468,12 @@ fn refused_by_the_post_renderer(version: Helm) -> Result<()> {
     Ok(())
 }
 
-/// `rutter post-render` on a stream, as Helm 3 runs it, which does not annotate and takes what it gets.
+/// Runs `rutter post-render` on a stream, like Helm 3, which adds no annotations and prints the result unchanged.
 fn post_render(stream: &[u8]) -> Result<Output> {
     feed(Command::new(artifact("rutter")?).arg("post-render"), stream)
 }
 
-/// `rutter plugin install helm` makes a plugin that Helm 4 takes, once, and leaves alone what is somebody else's.
+/// `rutter plugin install helm` writes a plugin that Helm 4 accepts, only once, and leaves other plugins alone.
 fn plugin_install() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let plugins = directory.path().join("plugins");
@@ -475,11 +484,22 @@ fn plugin_install() -> Result<()> {
             .env("HELM_PLUGINS", &plugins)
             .output()?)
     };
-    let said = install()?;
-    ensure!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    let said = String::from_utf8(said.stdout)?;
+    let installed = install()?;
+    ensure!(
+        installed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&installed.stderr)
+    );
+    let printed = String::from_utf8(installed.stdout)?;
     let file = plugins.join("rutter/plugin.yaml");
-    ensure!(said.starts_with(&format!("wrote {}\n", file.display())), "{said}");
+    ensure!(
+        printed.starts_with(&format!(
+            "wrote {}
+    ",
+            file.display()
+        )),
+        "{printed}"
+    );
     let mut command = helm(Helm::V4, directory.path())?;
     command
         .args(["template", "orders"])
@@ -500,7 +520,7 @@ fn plugin_install() -> Result<()> {
     same("the file", "name: another\n", &fs::read_to_string(&file)?)
 }
 
-/// On a terminal the person sees what Helm 4 swallows. `script` gives Helm a terminal of its own.
+/// On a terminal the user sees the messages that Helm 4 drops. `script` gives Helm a terminal of its own.
 fn terminal() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let helm = helm(Helm::V4, directory.path())?;
@@ -533,7 +553,7 @@ fn marker(name: &str, spec: &Value) -> String {
     format!("---\n# Source: etcd/templates/etcd-cluster.yaml\n{object}\n")
 }
 
-/// What Helm 3 hands over: nothing is annotated, and what comes back is taken as it is.
+/// The streams of Helm 3: nothing is annotated, and the result is used unchanged.
 fn streams() -> Result<()> {
     let foreign = format!("---\n# Source: page/templates/page.yaml\n{FOREIGN}");
     let stream = format!("{foreign}{}{foreign}", marker("orders", &json!({"replicas": 5})));
@@ -588,8 +608,8 @@ fn large_and_cut_streams() -> Result<()> {
     Ok(())
 }
 
-/// Without the post-renderer Helm prints the `EtcdCluster`, which no cluster knows: an install fails before anything
-/// is created, objects of other charts and hooks included.
+/// Without the post-renderer Helm prints the `EtcdCluster`, which no cluster has: an install fails before anything is
+/// created, including objects of other charts and hooks.
 fn forgotten_post_renderer(version: Helm) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let mut command = helm(version, directory.path())?;
@@ -628,8 +648,7 @@ fn forgotten_post_renderer(version: Helm) -> Result<()> {
     Ok(())
 }
 
-/// What answers as an API server that has only Kubernetes' own kinds, and what it was asked. It lives as long as the
-/// test.
+/// Starts an API server that has only Kubernetes' own kinds, and records requests. It runs as long as the test.
 fn api_server() -> Result<(String, Arc<Mutex<Vec<String>>>)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let server = format!("http://{}", listener.local_addr()?);
@@ -661,7 +680,7 @@ fn answer(stream: TcpStream, seen: &Mutex<Vec<String>>) -> Result<()> {
                 {"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}],
                  "preferredVersion": {"groupVersion": "apps/v1", "version": "v1"}}]}),
         ),
-        // The chart looks for what is installed.
+        // The chart looks for installed objects.
         "/apis/apps/v1" => (
             "200 OK",
             json!({"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": [
@@ -676,7 +695,7 @@ fn answer(stream: TcpStream, seen: &Mutex<Vec<String>>) -> Result<()> {
             "200 OK",
             json!({"kind": "SecretList", "apiVersion": "v1", "metadata": {}, "items": []}),
         ),
-        // As protobuf, the schemas of no kinds are no bytes.
+        // In protobuf, the schemas of no kinds are no bytes.
         "/openapi/v2" => ("200 OK", Value::Null),
         _ => (
             "404 Not Found",
@@ -692,7 +711,7 @@ fn answer(stream: TcpStream, seen: &Mutex<Vec<String>>) -> Result<()> {
     };
     let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/{format}\r\nConnection: close\r\n");
     write!(&stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len())?;
-    // What is read no further would reset the connection before the answer is.
+    // An unread request would reset the connection before the response arrives.
     for line in lines {
         if line?.is_empty() {
             break;

@@ -1,4 +1,4 @@
-//! Every plan of `plans/`, as text; and what holds of any plan, on a model of etcd and Kubernetes.
+//! Every plan of `plans/`, as text; and properties of all plans, on a model of etcd and Kubernetes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +13,10 @@ use libtest_mimic::{Arguments, Trial};
 use rutter::plan::Detail;
 use rutter::{ChangeRequest, Diagnostic, Manifest, Package as _, Rendering, Request, Severity, State};
 
-/// Of all pairs of values one in so many is tried, always the same ones, and all of them where the tests of hosts run.
+/// The fraction of pairs of values that is tried, always the same ones. The tests of hosts try all.
 const ONE_IN: u64 = 11;
 
-/// Whether a pair of values is tried, by their names, so that a new case changes nothing for the others.
+/// Whether a pair of values is tried, by their names, so that a new case does not change the selection.
 fn is_tried(from: &str, to: &str) -> bool {
     let bytes = from.bytes().chain([0]).chain(to.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -25,25 +25,25 @@ fn is_tried(from: &str, to: &str) -> bool {
     from == to || hash.is_multiple_of(ONE_IN)
 }
 
-/// The file with the outcome of each pair. `BLESS=1` renews those that are tried.
-const OUTCOMES: &str = "plan-pairs.txt";
+/// The file with the result of each pair. `BLESS=1` updates the pairs that are tried.
+const RESULTS: &str = "plan-pairs.txt";
 
-/// What became of a pair of values, as a letter of [`OUTCOMES`].
-type Outcome = char;
+/// The result of a pair of values, as a letter of [`RESULTS`].
+type PairResult = char;
 
-const NOTHING: Outcome = '=';
-const APPLY: Outcome = 'a';
-const STEPS: Outcome = 's';
+const NOTHING: PairResult = '=';
+const APPLY: PairResult = 'a';
+const STEPS: PairResult = 's';
 /// There is no plan.
-const REFUSED: Outcome = 'r';
+const REFUSED: PairResult = 'r';
 /// The values are refused.
-const INVALID: Outcome = 'x';
+const INVALID: PairResult = 'x';
 
 fn main() -> Result<()> {
     let arguments = Arguments::from_args();
     let changes = Change::all()?;
     let blesses = std::env::var_os("BLESS").is_some();
-    // Values by the first case that has them.
+    // Values by the first case that contains them.
     let mut values: BTreeMap<String, String> = BTreeMap::new();
     for change in &changes {
         for (side, text) in [("from", &change.from), ("to", &change.to)] {
@@ -68,7 +68,7 @@ fn main() -> Result<()> {
         .filter(|(from, to)| expected.contains_key(&((*from).clone(), (*to).clone())));
     ensure!(
         blesses || 2 * known.count() > tried.len(),
-        "{OUTCOMES} lacks more than half of the {} pairs that are tried; BLESS=1 renews it",
+        "{RESULTS} lacks more than half of the {} pairs that are tried; BLESS=1 updates it",
         tried.len()
     );
     let found = Arc::new(Mutex::new(BTreeMap::new()));
@@ -84,13 +84,13 @@ fn main() -> Result<()> {
                     row.push(wanted.unwrap_or('?'));
                     continue;
                 }
-                let outcome =
+                let result =
                     try_pair(before, after).map_err(|error| format!("from:\n{before}to:\n{after}{error:#}"))?;
-                row.push(outcome);
-                // A pair that the table does not have is only carried out.
-                if wanted.is_some_and(|wanted| wanted != outcome) && !blesses {
+                row.push(result);
+                // A pair that the table lacks is only run.
+                if wanted.is_some_and(|wanted| wanted != result) && !blesses {
                     return Err(format!(
-                        "{name} to {other} is {outcome:?}, and {OUTCOMES} has another; BLESS=1 renews it"
+                        "{name} to {other} is {result:?}, and {RESULTS} has another; BLESS=1 updates it"
                     )
                     .into());
                 }
@@ -125,9 +125,9 @@ fn main() -> Result<()> {
     let is_whole = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials);
     let found = found.lock().unwrap_or_else(PoisonError::into_inner);
-    // Not where only some were asked for.
+    // Not if only some trials were selected.
     if blesses && found.len() == values.len() {
-        let path = host_tests::root().join("host-tests/data").join(OUTCOMES);
+        let path = host_tests::root().join("host-tests/data").join(RESULTS);
         std::fs::write(path, written(&found))?;
     }
     if is_whole && !conclusion.has_failed() {
@@ -136,28 +136,29 @@ fn main() -> Result<()> {
     conclusion.exit()
 }
 
-/// The outcome of each pair, by the names of the values that are installed and desired.
-fn expected() -> Result<BTreeMap<(String, String), Outcome>> {
-    let text = host_tests::data(OUTCOMES).unwrap_or_default();
+/// Returns the result of each pair, by the names of the installed and desired values.
+fn expected() -> Result<BTreeMap<(String, String), PairResult>> {
+    let text = host_tests::data(RESULTS).unwrap_or_default();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let rows: Vec<(&str, &str)> = lines
         .map(|line| line.split_once(' ').context("a row"))
         .collect::<Result<_>>()?;
-    let mut outcomes = BTreeMap::new();
+    let mut results = BTreeMap::new();
     for (row, from) in &rows {
-        ensure!(row.chars().count() == rows.len(), "{OUTCOMES}: the row of {from}");
-        for (outcome, (_, to)) in row.chars().zip(&rows) {
-            if outcome != '?' {
-                outcomes.insert(((*from).to_owned(), (*to).to_owned()), outcome);
+        ensure!(row.chars().count() == rows.len(), "{RESULTS}: the row of {from}");
+        for (result, (_, to)) in row.chars().zip(&rows) {
+            if result != '?' {
+                results.insert(((*from).to_owned(), (*to).to_owned()), result);
             }
         }
     }
-    Ok(outcomes)
+    Ok(results)
 }
 
 fn written(rows: &BTreeMap<String, String>) -> String {
     let mut text = String::from(
-        "# What becomes of each pair of the values in plans/: rows are installed, columns are desired, in the same order.\n\
+        "# Results of each pair of the values in plans/: rows are installed, columns are desired, in the same order.
+        \
          # = nothing to do, a one apply, s steps, r refused, x the values are refused\n",
     );
     for (name, row) in rows {
@@ -180,7 +181,7 @@ fn stream(manifests: &[Manifest]) -> String {
         .collect()
 }
 
-/// Values as a request, and what they are rendered to, unless they are refused.
+/// Returns values as a request, and their rendering, unless they are refused.
 fn rendered(values: &str) -> (Request, Arc<Option<Rendering>>) {
     static RENDERED: Mutex<BTreeMap<String, Arc<Option<Rendering>>>> = Mutex::new(BTreeMap::new());
     let request = request(values);
@@ -191,8 +192,8 @@ fn rendered(values: &str) -> (Request, Arc<Option<Rendering>>) {
     (request, Arc::clone(rendering))
 }
 
-/// Plans, and carries the plan out on the model.
-fn try_pair(from: &str, to: &str) -> Result<Outcome> {
+/// Plans, and runs the plan on the model.
+fn try_pair(from: &str, to: &str) -> Result<PairResult> {
     let ((from, before), (to, after)) = (rendered(from), rendered(to));
     let (Some(before), Some(after)) = (&*before, &*after) else {
         return Ok(INVALID);
@@ -206,7 +207,9 @@ fn try_pair(from: &str, to: &str) -> Result<Outcome> {
     let of_objects = planned(&State::Objects(stream(&before.manifests)), &desired);
     ensure!(
         of_values == of_objects,
-        "values and what they are rendered to are planned otherwise:\n{of_values:?}\n{of_objects:?}"
+        "values and their manifests have different plans:
+        {of_values:?}
+        {of_objects:?}"
     );
     let plan = match of_values {
         Ok(plan) => plan,
@@ -222,18 +225,22 @@ fn try_pair(from: &str, to: &str) -> Result<Outcome> {
                 "refused without help: {}",
                 shown(&diagnostics)
             );
-            // Of what is not known nothing shows that it does not change.
+            // Unknown values may change.
             let is_unknown = |diagnostic: &Diagnostic| diagnostic.code == "unknown-cluster";
             ensure!(
                 from != to || diagnostics.iter().any(is_unknown),
-                "refused to change nothing: {}",
+                "no change, but refused: {}",
                 shown(&diagnostics)
             );
             return Ok(REFUSED);
         }
     };
     if from == to {
-        ensure!(plan.steps.is_empty(), "something is to do:\n{plan:#?}");
+        ensure!(
+            plan.steps.is_empty(),
+            "a plan without changes has steps:
+        {plan:#?}"
+        );
         return Ok(NOTHING);
     }
     let text = || match EtcdPackage.plan(&State::Values(from.clone()), &desired) {
@@ -264,7 +271,10 @@ fn try_pair(from: &str, to: &str) -> Result<Outcome> {
     }
     match planned(&State::Objects(stream(&after.manifests)), &desired) {
         Ok(again) if again.steps.is_empty() => {}
-        Ok(again) => bail!("afterwards something is to do:\n{again:#?}"),
+        Ok(again) => bail!(
+            "a second plan is not empty:
+        {again:#?}"
+        ),
         Err(diagnostics) => return Err(anyhow!("afterwards: {}", shown(&diagnostics))),
     }
     Ok(match (plan.steps.is_empty(), plan.is_one_apply) {
@@ -274,34 +284,35 @@ fn try_pair(from: &str, to: &str) -> Result<Outcome> {
     })
 }
 
-/// Actions whose absence the model cannot see, in which case, and why; without a case, in all. Nor can it see that of a
-/// check, which fails only where something is wrong before: the tests of the prelude see each of them failing.
+/// Actions whose absence the model cannot detect, with the case and the reason; without a case, in all. It cannot
+/// detect a missing check either, because a check fails only in an invalid state. The tests of the prelude make each of
+/// them fail.
 const UNSEEN: [(&str, &str, &str); 5] = [
     (
         "Apply",
         "peer-secret trust-both-cas",
-        "each step is whole, and the step before has applied the same",
+        "each step is complete, and the previous step has applied the same",
     ),
     (
         "DeleteClaims",
         "",
-        "claims that are left over harm a later plan, which checks for them",
+        "claims that are not pruned harm a later plan, which checks for them",
     ),
-    ("MoveLeader", "", "it does something only where that member leads"),
+    ("MoveLeader", "", "it only has an effect if that member leads"),
     (
         "Restart",
         "",
-        "etcd reads its certificate for each connection, and its CAs, which the model has, have not changed",
+        "etcd reads its certificate for each connection, and its CAs, which the model has, do not change",
     ),
     (
         "TakeOver",
         "names-go apply",
-        "the fields that go are in lists that an apply replaces as a whole",
+        "the removed fields are in lists that an apply replaces as a whole",
     ),
 ];
 
-/// A plan between values, and the manifests before and after it; none where something else is installed, nothing is to do or
-/// there is no plan.
+/// A plan between values, and the manifests before and after it; none for another installed cluster, or if there are no
+/// steps or no plan.
 struct OnModel {
     plan: Planned,
     before: Vec<Manifest>,
@@ -324,7 +335,7 @@ impl OnModel {
     }
 }
 
-/// No step of a plan does harm where the cluster is not as it was when the plan was made.
+/// Checks that no step of a plan does harm if the cluster has changed since the plan was made.
 fn meet_mishaps(change: &Change) -> Result<()> {
     let Some(OnModel { plan, before, last, .. }) = OnModel::of(change) else {
         return Ok(());
@@ -343,7 +354,7 @@ fn meet_mishaps(change: &Change) -> Result<()> {
 #[derive(Default)]
 struct LeftOut {
     count: usize,
-    /// The entries of [`UNSEEN`] that plans need.
+    /// The entries of [`UNSEEN`] that plans require.
     unseen: BTreeSet<(&'static str, &'static str)>,
 }
 
@@ -352,13 +363,13 @@ impl LeftOut {
         ensure!(self.count > 200, "only {} actions were left out", self.count);
         for (action, place, _) in UNSEEN {
             let is_needed = self.unseen.contains(&(action, place));
-            ensure!(is_needed, "the model sees that {action} {place} is missing");
+            ensure!(is_needed, "the model detects a missing {action} {place}");
         }
         Ok(())
     }
 }
 
-/// Each action of a plan, left out, makes the plan fail on the model, unless the model cannot see it.
+/// Each action of a plan is required: without it, the plan fails on the model, unless the model cannot detect it.
 fn without_an_action(change: &Change, left_out: &Mutex<LeftOut>) -> Result<()> {
     let Some(OnModel {
         plan,
@@ -380,7 +391,7 @@ fn without_an_action(change: &Change, left_out: &Mutex<LeftOut>) -> Result<()> {
             })
         })
     };
-    ensure!(is_fine(&plan), "the plan fails as it is");
+    ensure!(is_fine(&plan), "the plan itself fails");
     for (index, step) in plan.steps.iter().enumerate() {
         for (place, action) in step.actions.iter().enumerate() {
             let text = format!("{action:?}");
@@ -399,10 +410,7 @@ fn without_an_action(change: &Change, left_out: &Mutex<LeftOut>) -> Result<()> {
                     .iter()
                     .filter(|(of, place, _)| *of == name && (place.is_empty() || *place == of_step));
                 let Some(&(of, place, _)) = unseen.next() else {
-                    bail!(
-                        "step {} works without {action:?}, and UNSEEN has no reason why",
-                        step.name
-                    )
+                    bail!("step {} works without {action:?}, and UNSEEN has no reason", step.name)
                 };
                 left_out.unseen.insert((of, place));
             }
@@ -411,7 +419,7 @@ fn without_an_action(change: &Change, left_out: &Mutex<LeftOut>) -> Result<()> {
     Ok(())
 }
 
-/// Pods of the state before a step can start again while the step is carried out: what they read is still there.
+/// Pods of the state before a step can restart while the step runs, because the objects that they read still exist.
 fn earlier_pods_start(change: &Change) -> Result<()> {
     let Ok((State::Values(from), desired)) = change.request() else {
         return Ok(());
@@ -431,7 +439,7 @@ fn earlier_pods_start(change: &Change) -> Result<()> {
                 .find(|object| object["kind"] == "ConfigMap" && object["metadata"]["name"] == *name);
             ensure!(
                 map.is_none_or(|map| map["data"].get(&key).is_some()),
-                "step {}: pods of the state before read {key} of {name}, which goes",
+                "step {}: pods of the state before read {key} of {name}, which is removed",
                 step.name
             );
         }
@@ -440,7 +448,7 @@ fn earlier_pods_start(change: &Change) -> Result<()> {
     Ok(())
 }
 
-/// The ConfigMaps that pods cannot start without, and the keys that they read of them.
+/// Returns the ConfigMaps that pods require to start, and the keys that they read.
 fn settings_of_pods(objects: &[serde_json::Value]) -> Vec<(String, String)> {
     let sets = objects.iter().filter(|object| object["kind"] == "StatefulSet");
     let containers = sets.flat_map(|set| {

@@ -1,5 +1,5 @@
-//! Each function of the etcd package's prelude, with a kubectl that answers from a table: the right answer makes it
-//! succeed, and each wrong one that matters makes it fail, or say that nobody knows.
+//! Each function of the etcd package's prelude, with a kubectl that answers from a table. With the right answer it
+//! succeeds. With each wrong answer that matters it fails, or reports that the result is unknown.
 
 #![cfg(unix)]
 
@@ -34,7 +34,7 @@ const fn says(pattern: &'static str, output: &'static str) -> Answer {
     }
 }
 
-/// kubectl fails, and says why.
+/// kubectl fails with a message.
 const fn refuses(pattern: &'static str, output: &'static str) -> Answer {
     Answer {
         pattern,
@@ -43,7 +43,7 @@ const fn refuses(pattern: &'static str, output: &'static str) -> Answer {
     }
 }
 
-/// kubectl fails, as it does where something is forbidden or cannot be reached.
+/// kubectl fails, as if something is forbidden or cannot be reached.
 const fn fails(pattern: &'static str) -> Answer {
     Answer {
         pattern,
@@ -52,7 +52,7 @@ const fn fails(pattern: &'static str) -> Answer {
     }
 }
 
-/// kubectl fails behind an answer, as it does where its connection breaks.
+/// kubectl fails after an answer, as if its connection breaks.
 const fn breaks(pattern: &'static str, output: &'static str) -> Answer {
     Answer {
         pattern,
@@ -61,15 +61,15 @@ const fn breaks(pattern: &'static str, output: &'static str) -> Answer {
     }
 }
 
-/// A call of a function, kubectl's answers, and how the function ends.
+/// A call of a function, kubectl's answers, and the exit code of the function.
 struct Case {
     name: &'static str,
     call: &'static str,
     answers: Vec<Answer>,
     code: i32,
-    /// What it prints, if that matters.
+    /// The output of the function, if it matters.
     output: Option<&'static str>,
-    /// A call of kubectl that must be among those that were made, or, behind `!`, must not.
+    /// A call of kubectl that must be made, or, after `!`, must not.
     calls: Option<&'static str>,
 }
 
@@ -103,7 +103,7 @@ const FIELDS: &str = "*exec etcd-0 --container etcd -- etcdctl endpoint status -
 const HEALTH_0: &str = "*exec etcd-0 --container etcd -- etcdctl endpoint health";
 const HEALTH_1: &str = "*exec etcd-1 --container etcd -- etcdctl endpoint health";
 
-/// As etcdctl prints members: two that vote, a learner, and one that has not started.
+/// The output of etcdctl for members: two voters, a learner, and one that has not started.
 const MEMBERS: &str = "\
 a1, started, etcd-0, http://etcd-0:2380, http://etcd-0:2379, false
 b2, started, etcd-1, http://etcd-1:2380, http://etcd-1:2379, false
@@ -379,7 +379,7 @@ fn cases() -> Vec<Case> {
             0,
         )
         .prints(PEER_OF_0)
-        // Once more, so that the forwarding ends.
+        // Once more, so that the port forwarding ends.
         .calling("get --raw /metrics\n--context= --kubeconfig=/dev/null --server=http://127.0.0.1:40001 get --raw /metrics\n"),
         case("not forwarded", "metrics_of etcd-0 8080", vec![fails(FORWARD_0)], 1),
         case(
@@ -1185,7 +1185,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// Calls of `etcdctl_in` where pods that are installed are another's.
+/// Calls of `etcdctl_in` with installed pods of another cluster.
 fn foreign_cases() -> Vec<Case> {
     const ENDPOINTS: &str = "*get pod etcd-0 --output jsonpath=*ETCDCTL_ENDPOINTS*";
     const PROGRAM: &str = "*get pod etcd-0 --output jsonpath=*command[0]}";
@@ -1225,7 +1225,7 @@ fn foreign_cases() -> Vec<Case> {
     ]
 }
 
-/// The shells of this machine.
+/// Returns the shells of this machine.
 fn shells() -> Vec<(&'static str, Vec<&'static str>)> {
     let all = [
         ("sh", vec!["sh"]),
@@ -1246,7 +1246,7 @@ fn prelude() -> Result<String> {
     of_plan(EtcdPackage.plan(&installed, &ChangeRequest::new("replicas: 3")))
 }
 
-/// The prelude of a plan for a cluster that something else has made.
+/// Returns the prelude of a plan for a cluster that another tool has created.
 fn foreign_prelude() -> Result<String> {
     of_plan(Change::named("adopt-chart-whole")?.plan())
 }
@@ -1287,7 +1287,7 @@ fn main() -> Result<()> {
     libtest_mimic::run(&arguments, trials).exit()
 }
 
-/// A function without a case in which it succeeds, and one in which it does not, is not tested.
+/// A function requires a case in which it succeeds, and one in which it does not.
 fn each_function_has_cases(prelude: &str) -> Result<()> {
     let functions = functions(prelude);
     ensure!(functions.len() > 30, "only {functions:?} are found");
@@ -1302,7 +1302,7 @@ fn each_function_has_cases(prelude: &str) -> Result<()> {
             of_function().any(|case| case.code == 0),
             "{function} is not seen succeeding"
         );
-        // These hand on what they are given.
+        // These return their arguments.
         let cannot_fail = ["comparable", "k"].contains(&function);
         ensure!(
             cannot_fail || of_function().any(|case| case.code != 0),
@@ -1322,7 +1322,7 @@ fn run(shell: &[&str], prelude: &str, case: &Case) -> Result<()> {
         fs::write(manifests.join(name), "{}\n")?;
     }
     fake(root, &case.answers)?;
-    // As `run.sh` calls a line, where a shell ignores failures that no `||` looks at.
+    // `run.sh` calls a line this way: a shell ignores failures that no `||` handles.
     let script = format!(
         "set -eu\nnotes=$PWD\nattempt() {{ \"$@\"; }}\nis_done() {{ return 1; }}\ndate() {{ echo 7; }}\n{prelude}\ncode=0\n{{ {}; }} || code=$?\nexit \"$code\"\n",
         case.call
@@ -1369,7 +1369,7 @@ fn fake(root: &Path, answers: &[Answer]) -> Result<()> {
     );
     for (number, answer) in answers.iter().enumerate() {
         fs::write(root.join(format!("answer-{number}")), answer.output)?;
-        // Patterns match any text around what stands for itself.
+        // Patterns match any text around them.
         let pattern: String = answer
             .pattern
             .chars()

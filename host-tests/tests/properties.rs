@@ -1,4 +1,4 @@
-//! What holds for whatever values are accepted, about names, volumes, selectors, certificates and neighbours.
+//! Properties of all accepted values: names, volumes, selectors, certificates and neighbours.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ fn config() -> ProptestConfig {
     }
 }
 
-/// The objects, unless two values contradict each other.
+/// Renders values. Rejects values that contradict each other.
 fn render(name: &str, namespace: &str, values: &Value) -> Result<Vec<Value>, TestCaseError> {
     let rendering = host_tests::render(name, namespace, &values.to_string()).map_err(|diagnostics| {
         let errors = diagnostics
@@ -45,7 +45,7 @@ fn render(name: &str, namespace: &str, values: &Value) -> Result<Vec<Value>, Tes
     Ok(objects)
 }
 
-/// What may be said of values each of which is good.
+/// The errors for values that are each valid.
 const CONTRADICTIONS: [&str; 8] = [
     "invalid-discovery",
     "invalid-quota",
@@ -61,7 +61,7 @@ fn fail(error: anyhow::Error) -> TestCaseError {
     TestCaseError::fail(format!("{error:#}"))
 }
 
-/// Every top-level value, or not, each from a list of what it may be.
+/// Generates values: each top-level value is absent or from a list.
 fn values() -> impl Strategy<Value = Value> {
     let label = "[a-z]([a-z0-9_.-]{0,20}[a-z0-9])?";
     let labels = || prop::collection::btree_map("[a-z]{1,8}[.]io/[a-z]{1,8}", label, 0..3).prop_map(|map| json!(map));
@@ -231,7 +231,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn what_is_accepted_is_whole(name in name(), namespace in "[a-z]([a-z0-9-]{0,30}[a-z0-9])?", values in values()) {
+    fn accepted_values_are_complete(name in name(), namespace in "[a-z]([a-z0-9-]{0,30}[a-z0-9])?", values in values()) {
         let objects = render(&name, &namespace, &values)?;
         for object in &objects {
             check(object).map_err(fail)?;
@@ -247,7 +247,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, max_global_rejects: 4096, ..ProptestConfig::default() })]
 
-    /// Of two renderings that differ, none is planned over the other as nothing to do.
+    /// If two renderings differ, the plan from one to the other is not "nothing to do".
     #[test]
     fn different_renderings_are_a_change(values in values(), others in values(), taken in any::<u32>()) {
         // A few values differ, because most pairs of unrelated values are refused.
@@ -279,8 +279,7 @@ proptest! {
     }
 }
 
-/// Checks every pair of fullnames and namespaces that are easily taken for each other, however the installations
-/// themselves are called.
+/// Checks every pair of similar fullnames and namespaces, with any names of the installations themselves.
 #[test]
 fn neighbours_share_nothing() -> Result<()> {
     let alike = [
@@ -319,12 +318,12 @@ fn neighbours_share_nothing() -> Result<()> {
     });
     let own_names = alike.map(|fullname| (fullname, None));
     let one_name = alike.map(|fullname| ("etcd", Some(fullname)));
-    // Each installation is called as another one's objects are.
+    // Each installation has the name of another one's objects.
     let mut names_of_others = alike.map(|fullname| (fullname, Some(fullname)));
     for (index, (name, _)) in names_of_others.iter_mut().enumerate() {
         *name = alike[(index + 1) % alike.len()];
     }
-    // The first one has its fullname from its name, which all the others have, too.
+    // The first one has its fullname from its name, which all others have, too.
     let mut one_has_no_fullname = alike.map(|fullname| (alike[0], Some(fullname)));
     one_has_no_fullname[0].1 = None;
     for installations in [own_names, one_name, names_of_others, one_has_no_fullname] {
@@ -337,7 +336,7 @@ fn neighbours_share_nothing() -> Result<()> {
                 }
                 let who = format!("{namespace}/{name} {fullname:?}");
                 let objects = render(name, namespace, &values).map_err(|error| anyhow::anyhow!("{who}: {error}"))?;
-                clusters.push((who, things(&objects)?, objects));
+                clusters.push((who, shared_names(&objects)?, objects));
             }
         }
         for (index, (one, its, objects)) in clusters.iter().enumerate() {
@@ -373,7 +372,7 @@ fn names_fit(object: &Value) -> Result<()> {
     Ok(())
 }
 
-/// The pod templates in an object.
+/// Returns the pod templates in an object.
 fn templates(object: &Value) -> Vec<&Value> {
     match kind(object) {
         "StatefulSet" => vec![&object["spec"]["template"]],
@@ -403,10 +402,10 @@ fn volumes_match(object: &Value) -> Result<()> {
     for template in templates(object) {
         let claims = list(&object["spec"]["volumeClaimTemplates"]);
         let volumes = list(&template["spec"]["volumes"]);
-        let mut there = texts(volumes, "/name");
-        ensure!(there.len() == volumes.len(), "two volumes of one name");
+        let mut present = texts(volumes, "/name");
+        ensure!(present.len() == volumes.len(), "two volumes with one name");
         for claim in texts(claims, "/metadata/name") {
-            ensure!(there.insert(claim), "a claim and a volume are called {claim}");
+            ensure!(present.insert(claim), "a claim and a volume are called {claim}");
         }
         let mut mounted = BTreeSet::new();
         for container in containers(template) {
@@ -442,7 +441,7 @@ fn stateful_set(objects: &[Value]) -> Result<&Value> {
         .context("a StatefulSet")
 }
 
-/// What selects members selects them all, and no pod of a job.
+/// Selectors of members match all members, and no pod of a job.
 fn selectors_match(objects: &[Value]) -> Result<()> {
     let members = &stateful_set(objects)?["spec"]["template"];
     for object in objects {
@@ -461,7 +460,7 @@ fn selectors_match(objects: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// The host names in the URLs of a text, by scheme.
+/// Returns the host names in the URLs of a text, by scheme.
 fn hosts(text: &str) -> Vec<(&str, &str)> {
     let mut hosts = Vec::new();
     for (index, _) in text.match_indices("://") {
@@ -479,7 +478,7 @@ fn hosts(text: &str) -> Vec<(&str, &str)> {
     hosts
 }
 
-/// Certificates of cert-manager hold for every host that a URL mentions.
+/// Certificates of cert-manager cover every host in a URL.
 fn certificates_cover(objects: &[Value]) -> Result<()> {
     let names_of = |suffix: &str| {
         let name = stateful_set(objects)
@@ -503,7 +502,7 @@ fn certificates_cover(objects: &[Value]) -> Result<()> {
             {
                 ensure!(
                     names.iter().any(|name| name == host),
-                    "{side}: no certificate holds for {host}"
+                    "{side}: no certificate covers {host}"
                 );
             }
         }
@@ -523,7 +522,7 @@ fn certificates_cover(objects: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// The arguments of all members' etcd, as the kubelet hands them over.
+/// Returns the arguments of etcd in all members, as the kubelet expands them.
 fn arguments(objects: &[Value]) -> Result<Vec<String>> {
     let set: StatefulSet = serde_json::from_value(stateful_set(objects)?.clone())?;
     let config_maps = objects.iter().filter(|object| kind(object) == "ConfigMap");
@@ -549,7 +548,7 @@ fn arguments(objects: &[Value]) -> Result<Vec<String>> {
     Ok(arguments)
 }
 
-/// What one object names of another is there, as far as it is rendered at all.
+/// References between objects lead to rendered objects, as far as these are rendered.
 fn references_exist(objects: &[Value]) -> Result<()> {
     let named = |wanted: &str| -> BTreeSet<&str> {
         objects
@@ -593,7 +592,7 @@ fn references_exist(objects: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// Checks that no selector of either finds a pod or a Service of the other.
+/// Checks that no selector of either matches a pod or a Service of the other.
 fn do_not_select(one: &[Value], other: &[Value]) -> Result<()> {
     for (selecting, selected) in [(one, other), (other, one)] {
         let (set, neighbour) = (stateful_set(selecting)?, stateful_set(selected)?);
@@ -609,7 +608,7 @@ fn do_not_select(one: &[Value], other: &[Value]) -> Result<()> {
                 for candidate in &candidates {
                     ensure!(
                         !selects(&selector, candidate),
-                        "{} {} has the selector {selector}, which finds {:#}",
+                        "{} {} has the selector {selector}, which matches {:#}",
                         kind(object),
                         object["metadata"]["name"],
                         candidate["metadata"]
@@ -621,8 +620,8 @@ fn do_not_select(one: &[Value], other: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// Collects the selectors anywhere in an object, each as the labels that it asks for. An empty one is the network
-/// policy's default for clients, which means the whole namespace.
+/// Collects all selectors in an object, each with its labels. An empty one is the network policy's default for clients,
+/// which selects the whole namespace.
 fn collect_selectors(value: &Value, selectors: &mut Vec<Value>) {
     let children = match value {
         Value::Object(fields) => fields.iter().map(|(key, value)| (key.as_str(), value)).collect(),
@@ -640,7 +639,7 @@ fn collect_selectors(value: &Value, selectors: &mut Vec<Value>) {
             _ => by_labels.cloned().unwrap_or_default(),
         };
         for expression in list(&value["matchExpressions"]) {
-            // What is rendered has no others: `In`, with one value.
+            // Rendered objects have only `In`, with one value.
             labels.insert(
                 expression["key"].as_str().unwrap_or_default().to_owned(),
                 expression["values"][0].clone(),
@@ -650,13 +649,13 @@ fn collect_selectors(value: &Value, selectors: &mut Vec<Value>) {
     }
 }
 
-/// What can be shared: names by kind and namespace, claims, Secrets, tokens, ownership.
-fn things(objects: &[Value]) -> Result<BTreeSet<String>> {
+/// Returns everything that could be shared: names by kind and namespace, claims, Secrets, tokens, ownership.
+fn shared_names(objects: &[Value]) -> Result<BTreeSet<String>> {
     let mut things = BTreeSet::new();
     for object in objects {
         let metadata = &object["metadata"];
         let namespace = metadata["namespace"].as_str().unwrap_or_default();
-        // The page's ClusterIssuer belongs to all who sign with it.
+        // The page's ClusterIssuer belongs to everything that it signs for.
         if kind(object) != "ClusterIssuer" {
             things.insert(format!("{} {namespace}/{}", kind(object), metadata["name"]));
             let owner = metadata["labels"][OWNERSHIP_LABEL].as_str();

@@ -1,30 +1,30 @@
-//! What `host.sh` must not lose: each of its guards is taken out of the script, and a test must see that.
+//! Mutations of `host.sh`: each of its guards is removed, and a test must detect that.
 
 use anyhow::{Context as _, Result, ensure};
 use libtest_mimic::Trial;
 
 use super::{Shell, TESTS, simple};
 
-/// A text of the script that is replaced, and the tests of which one must fail then.
+/// Replaced texts of the script, and the tests, one of which must fail.
 struct Mutation {
     name: &'static str,
     replaced: &'static [(&'static str, &'static str)],
-    seen_by: &'static [&'static str],
+    detected_by: &'static [&'static str],
 }
 
 const fn mutation(
     name: &'static str,
     replaced: &'static [(&'static str, &'static str)],
-    seen_by: &'static [&'static str],
+    detected_by: &'static [&'static str],
 ) -> Mutation {
     Mutation {
         name,
         replaced,
-        seen_by,
+        detected_by,
     }
 }
 
-/// All of them: the whole script, from its first line to its last.
+/// All mutations, in the order of the script.
 const MUTATIONS: &[Mutation] = &[
     mutation(
         "escapes reach the terminal",
@@ -35,7 +35,7 @@ const MUTATIONS: &[Mutation] = &[
         &["errors_show_while_it_waits"],
     ),
     mutation(
-        "`fail` is heard by its own shell only",
+        "only its own shell notices `fail`",
         &[(
             "  [ ! -e \"$rutter_tmp/fatal\" ] || rutter_failed",
             "  : || rutter_failed",
@@ -63,7 +63,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation(
         "a reader that has read enough is a failure",
         &[("[ \"$rutter_code\" -ne 141 ] && ", "")],
-        &["lines_have_what_they_are_promised"],
+        &["lines_have_their_environment"],
     ),
     mutation(
         "options of the person's own count",
@@ -89,7 +89,7 @@ const MUTATIONS: &[Mutation] = &[
             "${rutter_context:+\"--context=$rutter_context\"}",
             "${rutter_context:+--context=$rutter_context}",
         )],
-        &["texts_are_no_commands"],
+        &["texts_are_not_commands"],
     ),
     mutation(
         "unknown arguments are passed over",
@@ -246,7 +246,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation(
         "a run that has ended is alive",
         &[("  ! rutter_is_alive \"$rutter_its_pid\"", "  false")],
-        &["it_goes_on_after_each_kill_after_a_call"],
+        &["it_continues_after_each_kill_after_a_call"],
     ),
     mutation(
         "processes of other machines have ended",
@@ -264,7 +264,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation(
         "a zombie is alive",
         &[("    case \"${rutter_stat##*) }\" in Z* | X*) return 1 ;; esac", "    :")],
-        &["it_goes_on_after_a_kill_that_nobody_has_seen"],
+        &["it_continues_after_a_kill_without_a_wait"],
     ),
     mutation(
         "the lock is not taken",
@@ -338,7 +338,7 @@ const MUTATIONS: &[Mutation] = &[
         "lines of a killed run go on",
         &[
             ("  rutter_is_alive \"$$\" || return 1\n", ""),
-            // Where it is faster than the keeper, which takes the line's files away.
+            // The line is faster than the keeper, which removes the line's files.
             ("      rm -rf -- \"$rutter_tmp\" 2> /dev/null || continue\n", ""),
         ],
         &["a_killed_run_calls_nothing_more"],
@@ -359,7 +359,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation(
         "an old lock is new after the clock was set back",
         &[("|| : > \"$rutter_tmp/stale\"", "|| :")],
-        &["a_clock_that_jumps_is_no_time"],
+        &["a_clock_that_jumps_is_ignored"],
     ),
     mutation(
         "looks at a lock are counted by the clock",
@@ -367,7 +367,7 @@ const MUTATIONS: &[Mutation] = &[
             "      rutter_looks=$((rutter_looks + 1))\n",
             "      rutter_looks=$((($(date +%s) - rutter_now) / 5))\n",
         )],
-        &["a_clock_that_jumps_is_no_time"],
+        &["a_clock_that_jumps_is_ignored"],
     ),
     mutation(
         "a lock that was old stays old",
@@ -459,7 +459,7 @@ const MUTATIONS: &[Mutation] = &[
             "  if [ -n \"$4\" ]; then\n    rutter_ask",
             "  if false; then\n    rutter_ask",
         )],
-        &["what_was_done_before_is_asked_for"],
+        &["lines_that_ran_before_are_skipped"],
     ),
     mutation(
         "no answer is not done",
@@ -467,7 +467,7 @@ const MUTATIONS: &[Mutation] = &[
             "    if [ -z \"$rutter_unsure\" ] && [ \"$rutter_status\" -le 1 ]; then return 0; fi",
             "    return 0",
         )],
-        &["what_was_done_before_is_asked_for"],
+        &["lines_that_ran_before_are_skipped"],
     ),
     mutation(
         "a failure of kubectl is an answer",
@@ -475,12 +475,12 @@ const MUTATIONS: &[Mutation] = &[
             "    if [ -z \"$rutter_unsure\" ] && [ \"$rutter_status\" -le 1 ]",
             "    if [ \"$rutter_status\" -le 1 ]",
         )],
-        &["what_was_done_before_is_asked_for"],
+        &["lines_that_ran_before_are_skipped"],
     ),
     mutation(
         "any exit code is an answer",
         &[(" && [ \"$rutter_status\" -le 1 ]; then return 0", "; then return 0")],
-        &["what_was_done_before_is_asked_for"],
+        &["lines_that_ran_before_are_skipped"],
     ),
     mutation(
         "done is not done",
@@ -488,12 +488,12 @@ const MUTATIONS: &[Mutation] = &[
             "    if [ \"$rutter_status\" -eq 0 ]; then\n      rutter_print \"  done before",
             "    if false; then\n      rutter_print \"  done before",
         )],
-        &["what_was_done_before_is_asked_for"],
+        &["lines_that_ran_before_are_skipped"],
     ),
     mutation(
         "an answer that was lost is not noticed",
         &[("    [ \"$rutter_status\" -ne 0 ] || break\n    cp", "    cp")],
-        &["an_answer_that_was_lost_is_noticed"],
+        &["a_lost_answer_is_detected"],
     ),
     mutation(
         "the error of a command is lost while it is tried again",
@@ -501,7 +501,7 @@ const MUTATIONS: &[Mutation] = &[
             "  rutter_line=$(rutter_last_line \"$rutter_tmp/reason\")\n",
             "  rutter_line=\n",
         )],
-        &["an_answer_that_was_lost_is_noticed"],
+        &["a_lost_answer_is_detected"],
     ),
     mutation(
         "steps before may be left out",
@@ -540,7 +540,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation(
         "notes are of all steps",
         &[("  notes=$rutter_state/notes-$2", "  notes=$rutter_state/notes")],
-        &["lines_have_what_they_are_promised"],
+        &["lines_have_their_environment"],
     ),
     mutation(
         "a dry run remembers the cluster",
@@ -563,7 +563,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation(
         "a plan of kube-system is known by its namespace",
         &[("  [ -z \"$rutter_cluster$rutter_kind\" ] || return 1\n", "")],
-        &["a_cluster_is_known_by_the_same_namespace"],
+        &["a_cluster_is_identified_by_the_same_namespace"],
     ),
     mutation(
         "any error is a forbidden namespace",
@@ -571,7 +571,7 @@ const MUTATIONS: &[Mutation] = &[
             "*'(Forbidden)'*) ;; *) return 1 ;; esac\n  rutter_kind",
             "*) ;; esac\n  rutter_kind",
         )],
-        &["a_cluster_is_known_by_the_same_namespace"],
+        &["a_cluster_is_identified_by_the_same_namespace"],
     ),
     mutation(
         "the output of the command before is what is waited for",
@@ -581,7 +581,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation(
         "a plan that does not fit goes on",
         &[("    *'make a new plan')\n", "    ' ')\n")],
-        &["a_plan_that_does_not_fit_is_made_again"],
+        &["a_stale_plan_must_be_made_again"],
     ),
     mutation(
         "paths of the kubeconfig are the plan's",
@@ -597,7 +597,7 @@ const MUTATIONS: &[Mutation] = &[
         &["a_dry_run_changes_nothing"],
     ),
     mutation(
-        "a dry run carries out",
+        "a dry run changes the cluster",
         &[("  [ \"$rutter_mode\" != dry-run ] || rutter_is_shown_only=1\n", "")],
         &["a_dry_run_changes_nothing"],
     ),
@@ -618,19 +618,23 @@ const MUTATIONS: &[Mutation] = &[
     ),
 ];
 
-/// One for each mutation. They take long, and all run where the tests of hosts do; elsewhere every eighth.
+/// Returns a test for each mutation. They take long: all run with the tests of hosts, and every eighth elsewhere.
 pub(crate) fn trials() -> Vec<Trial> {
     let one_in = if cfg!(feature = "hosts") { 1 } else { 8 };
     let mut trials: Vec<Trial> = MUTATIONS
         .iter()
         .step_by(one_in)
-        .map(|mutation| Trial::test(format!("mutations::{}", mutation.name), move || Ok(is_seen(mutation)?)))
+        .map(|mutation| {
+            Trial::test(format!("mutations::{}", mutation.name), move || {
+                Ok(is_detected(mutation)?)
+            })
+        })
         .collect();
     trials.push(Trial::test("mutations::all_are_found", || Ok(all_are_found()?)));
     trials
 }
 
-/// A mutation that changes nothing would be seen by nobody.
+/// A mutation that changes nothing would never be detected.
 fn all_are_found() -> Result<()> {
     let files = simple().files(None);
     let script = files.iter().find(|file| file.path == "run.sh").context("run.sh")?;
@@ -645,21 +649,21 @@ fn all_are_found() -> Result<()> {
                 mutation.name
             );
         }
-        for name in mutation.seen_by {
+        for name in mutation.detected_by {
             ensure!(TESTS.iter().any(|(test, _)| test == name), "there is no test {name}");
         }
     }
     Ok(())
 }
 
-fn is_seen(mutation: &'static Mutation) -> Result<()> {
+fn is_detected(mutation: &'static Mutation) -> Result<()> {
     let mut shell = Shell::all().into_iter().next().context("a shell")?;
     shell.mutation = mutation.replaced;
-    let tests = TESTS.iter().filter(|(name, _)| mutation.seen_by.contains(name));
+    let tests = TESTS.iter().filter(|(name, _)| mutation.detected_by.contains(name));
     for (_, test) in tests {
         if test(&shell).is_err() {
             return Ok(());
         }
     }
-    anyhow::bail!("nobody sees it: {:?}", mutation.seen_by)
+    anyhow::bail!("nobody sees it: {:?}", mutation.detected_by)
 }

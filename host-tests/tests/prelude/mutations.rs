@@ -153,7 +153,7 @@ pub(crate) fn trials(prelude: &str, foreign: &str) -> Vec<Trial> {
             } = &mutant;
             let name = format!("mutations::{function}: {old:?} is {new:?} at {place} of {line}");
             let reached = reached.clone();
-            Trial::test(name, move || Ok(is_seen(&mutant, &reached)?))
+            Trial::test(name, move || Ok(is_detected(&mutant, &reached)?))
         })
         .collect();
     let (prelude, foreign) = (prelude.to_owned(), foreign.to_owned());
@@ -213,7 +213,7 @@ fn reached(prelude: &str) -> BTreeMap<String, BTreeSet<String>> {
     all
 }
 
-fn is_seen(mutant: &Mutant, reached: &BTreeMap<String, BTreeSet<String>>) -> Result<()> {
+fn is_detected(mutant: &Mutant, reached: &BTreeMap<String, BTreeSet<String>>) -> Result<()> {
     let (_, shell) = shells().into_iter().next().context("a shell")?;
     let calls = |case: &Case, function: &str| case.call.split([' ', ';']).any(|word| word == function);
     let mut cases = (mutant.cases)();

@@ -464,7 +464,7 @@ impl Model {
         Ok(())
     }
 
-    /// Returns the issuers of foreign certificates, with the certificates that they sign with, and so on: kinds and names.
+    /// Returns the issuers of foreign certificates, and the certificates that these sign with, as kinds and names.
     fn signers_of_others(&self) -> BTreeSet<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let of_others = self
