@@ -739,8 +739,8 @@ fn kubectl_refused() -> Result<()> {
         ("page.yaml", FOREIGN),
         ("etcd.yaml", &cluster("", "spec: {}\n")),
     ])?;
-    let refusal = refusal(&kubectl_build(built.path())?)?;
-    ensure!(refusal.contains("list the object under `generators:`"), "{refusal}");
+    let message = refusal(&kubectl_build(built.path())?)?;
+    ensure!(message.contains("list the object under `generators:`"), "{message}");
     for (spec, expected) in REFUSED {
         let built = directory(&[
             ("kustomization.yaml", "generators: [etcd.yaml]\n"),
