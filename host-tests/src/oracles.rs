@@ -63,11 +63,7 @@ pub fn check(object: &Value) -> Result<()> {
 fn round_trip<T: DeserializeOwned + Serialize>(object: &Value) -> Result<()> {
     let typed: T = serde_json::from_value(object.clone())?;
     let back = serde_json::to_value(&typed)?;
-    ensure!(
-        &back == object,
-        "fields are lost: {object:#}
-    became {back:#}"
-    );
+    ensure!(&back == object, "fields are lost: {object:#}\nbecame {back:#}");
     Ok(())
 }
 

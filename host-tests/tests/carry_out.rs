@@ -1024,9 +1024,9 @@ fn a_lock_of_another_machine_is_waited_for(shell: &Shell) -> Result<()> {
     });
     let holder = holder.context("the file of the holder")?;
     let text = fs::read_to_string(&holder)?;
-    let machine: Vec<&str> = text.lines().nth(2).context("a machine")?.split(' ').collect();
-    let [name, _, namespace] = machine[..] else {
-        anyhow::bail!("{machine:?}")
+    let host: Vec<&str> = text.lines().nth(2).context("a machine")?.split(' ').collect();
+    let [name, _, namespace] = host[..] else {
+        anyhow::bail!("{host:?}")
     };
     // Another name, and the same name on another machine.
     for other in ["elsewhere".to_owned(), format!("{name} other {namespace}")] {

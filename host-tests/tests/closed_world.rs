@@ -451,8 +451,7 @@ fn each_field(of: &str) -> Result<()> {
     ensure!(tried > 10, "only {tried} differences were tried");
     ensure!(
         failures.is_empty(),
-        "{} of {tried} differences are ignored:
-        {}",
+        "{} of {tried} differences are ignored:\n{}",
         failures.len(),
         failures.join("\n")
     );
@@ -547,8 +546,7 @@ fn custom_resources() -> Result<()> {
     ensure!(tried > 20, "only {tried} differences were tried");
     ensure!(
         failures.is_empty(),
-        "ignored:
-    {}",
+        "ignored:\n{}",
         failures.join(
             "
     "

@@ -578,8 +578,7 @@ mod for_real {
         wrong.truncate(50);
         ensure!(
             count == 0,
-            "{count} differences are ignored:
-        {}",
+            "{count} differences are ignored:\n{}",
             wrong.join(
                 "
         "

@@ -235,8 +235,7 @@ impl Row {
                 let log = process.log()?;
                 ensure!(
                     !status.success() && log.contains(says),
-                    "etcd ended ({status}); its log:
-                    {log}"
+                    "etcd ended ({status}); its log:\n{log}"
                 );
             }
             (None, Some(_reason)) => process.ready()?,

@@ -389,11 +389,7 @@ fn plugins() -> Result<&'static Path> {
             .path()
             .join("etcd.rutter.dev/v1alpha1/etcdcluster/EtcdCluster");
         ensure!(
-            printed.contains(&format!(
-                "wrote {}
-        ",
-                generator.display()
-            )),
+            printed.contains(&format!("wrote {}\n", generator.display())),
             "{printed}"
         );
         Ok(directory)

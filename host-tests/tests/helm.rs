@@ -312,8 +312,7 @@ fn foreign(version: Helm) -> Result<()> {
 
 const HOOK: &str = "\
 apiVersion: v1
-kind: Pod
-metadata:
+kind: Pod\nmetadata:
   name: before
   annotations:
     helm.sh/hook: pre-install
@@ -340,13 +339,7 @@ fn hooks_and_clusters_of_other_charts(version: Helm) -> Result<()> {
     same_texts(&expected, &texts(&stream))?;
     matrix::record(version.name(), "example-two-clusters", Agreement::Bytes)?;
     let without_hooks = template(version, directory.path(), &chart, &["--no-hooks"])?;
-    ensure!(
-        !without_hooks.contains(
-            "kind: Pod
-    "
-        ),
-        "the hook is no longer a hook"
-    );
+    ensure!(!without_hooks.contains("kind: Pod\n"), "the hook is no longer a hook");
     Ok(())
 }
 
@@ -492,14 +485,7 @@ fn plugin_install() -> Result<()> {
     );
     let printed = String::from_utf8(installed.stdout)?;
     let file = plugins.join("rutter/plugin.yaml");
-    ensure!(
-        printed.starts_with(&format!(
-            "wrote {}
-    ",
-            file.display()
-        )),
-        "{printed}"
-    );
+    ensure!(printed.starts_with(&format!("wrote {}\n", file.display())), "{printed}");
     let mut command = helm(Helm::V4, directory.path())?;
     command
         .args(["template", "orders"])

@@ -157,8 +157,7 @@ fn expected() -> Result<BTreeMap<(String, String), PairResult>> {
 
 fn written(rows: &BTreeMap<String, String>) -> String {
     let mut text = String::from(
-        "# Results of each pair of the values in plans/: rows are installed, columns are desired, in the same order.
-        \
+        "# Results of each pair of the values in plans/: rows are installed, columns are desired, in the same order.\n\
          # = nothing to do, a one apply, s steps, r refused, x the values are refused\n",
     );
     for (name, row) in rows {
@@ -207,9 +206,7 @@ fn try_pair(from: &str, to: &str) -> Result<PairResult> {
     let of_objects = planned(&State::Objects(stream(&before.manifests)), &desired);
     ensure!(
         of_values == of_objects,
-        "values and their manifests have different plans:
-        {of_values:?}
-        {of_objects:?}"
+        "values and their manifests have different plans:\n{of_values:?}\n{of_objects:?}"
     );
     let plan = match of_values {
         Ok(plan) => plan,
@@ -236,11 +233,7 @@ fn try_pair(from: &str, to: &str) -> Result<PairResult> {
         }
     };
     if from == to {
-        ensure!(
-            plan.steps.is_empty(),
-            "a plan without changes has steps:
-        {plan:#?}"
-        );
+        ensure!(plan.steps.is_empty(), "a plan without changes has steps:\n{plan:#?}");
         return Ok(NOTHING);
     }
     let text = || match EtcdPackage.plan(&State::Values(from.clone()), &desired) {
@@ -271,10 +264,7 @@ fn try_pair(from: &str, to: &str) -> Result<PairResult> {
     }
     match planned(&State::Objects(stream(&after.manifests)), &desired) {
         Ok(again) if again.steps.is_empty() => {}
-        Ok(again) => bail!(
-            "a second plan is not empty:
-        {again:#?}"
-        ),
+        Ok(again) => bail!("a second plan is not empty:\n{again:#?}"),
         Err(diagnostics) => return Err(anyhow!("afterwards: {}", shown(&diagnostics))),
     }
     Ok(match (plan.steps.is_empty(), plan.is_one_apply) {

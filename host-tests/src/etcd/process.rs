@@ -153,8 +153,7 @@ impl Process {
             .output()?;
         ensure!(
             output.status.success(),
-            "etcdctl in the container fails:
-            {}",
+            "etcdctl in the container fails:\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
         Ok(String::from_utf8(output.stdout)?)

@@ -48,8 +48,7 @@ impl Part {
         let lines: Vec<_> = log.lines().collect();
         let last = lines.get(lines.len().saturating_sub(15)..).unwrap_or_default();
         format!(
-            "{} has ended ({status}); the end of its log:
-            {}",
+            "{} has ended ({status}); the end of its log:\n{}",
             self.name,
             last.join("\n")
         )

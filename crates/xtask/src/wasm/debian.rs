@@ -125,8 +125,7 @@ fn newest_wasm_ld() -> Option<PathBuf> {
 
 fn install_packages() -> Result<()> {
     eprintln!(
-        "xtask: {} require Debian's packages: {PACKAGES} wasi-libc and the newest lld.
-        \
+        "xtask: {} require Debian's packages: {PACKAGES} wasi-libc and the newest lld.\n\
          xtask: they do not change a rustup toolchain.",
         names(" and ")
     );

@@ -1541,10 +1541,7 @@ impl Model {
                     let applied = self.live.applied(&object)?;
                     ensure!(
                         is_same(&applied, &object),
-                        "the result of an apply would be
-                        {applied:#}
-                        and not
-                        {object:#}"
+                        "the result of an apply would be\n{applied:#}\nand not\n{object:#}"
                     );
                 }
                 Ok(())
