@@ -312,7 +312,8 @@ fn foreign(version: Helm) -> Result<()> {
 
 const HOOK: &str = "\
 apiVersion: v1
-kind: Pod\nmetadata:
+kind: Pod
+metadata:
   name: before
   annotations:
     helm.sh/hook: pre-install

@@ -416,7 +416,7 @@ fn volumes_match(object: &Value) -> Result<()> {
             );
             mounted.extend(texts(mounts, "/name"));
         }
-        ensure!(mounted == there, "mounted {mounted:?}, there {there:?}");
+        ensure!(mounted == present, "mounted {mounted:?}, present {present:?}");
     }
     Ok(())
 }

@@ -54,12 +54,7 @@ fn finished(command: &Command, output: Output) -> Result<String> {
     if !output.status.success() {
         let mut messages = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         if !printed.trim().is_empty() {
-            let _ = write!(
-                messages,
-                "
-            {}",
-                printed.trim()
-            );
+            let _ = write!(messages, "\n{}", printed.trim());
         }
         bail!("`{}` failed ({}): {messages}", line(command), output.status);
     }

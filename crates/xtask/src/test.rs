@@ -120,8 +120,7 @@ pub(crate) fn test(workspace: &Workspace, cache: &Cache) -> Result<()> {
         let step_start = Instant::now();
         (step.run)(workspace, cache).with_context(|| {
             format!(
-                "{place} failed after {}\n  help: {}
-              cause",
+                "{place} failed after {}\n  help: {}\n  cause",
                 took(step_start),
                 step.help
             )
