@@ -411,7 +411,7 @@ fn is_exempt(kind: &str, path: &str) -> bool {
 
 fn each_field(of: &str) -> Result<()> {
     let rendered = rendered()?;
-    let shape = shape(of)?;
+    let shape = type_of(of)?;
     let mut failures = Vec::new();
     let mut tried = 0;
     let unchanged = plan(&rendered, Vec::new()).map_err(|problems| anyhow::anyhow!("{problems:?}"))?;
@@ -472,7 +472,7 @@ fn every_exemption_is_needed() -> Result<()> {
             .position(|object| kind(object) == of)
             .context("an object")?;
         let mut all = Vec::new();
-        places(&shape(of)?, &rendered[index], &mut Vec::new(), &mut all);
+        places(&type_of(of)?, &rendered[index], &mut Vec::new(), &mut all);
         let is_ignored = all.iter().any(|(steps, values)| {
             let mut objects = rendered.clone();
             set(&mut objects[index], steps, values[0].clone());
