@@ -12,6 +12,8 @@ use rutter::yaml::Refusal;
 use rutter::{Diagnostic, Severity, printable};
 use rutter_host::Limits;
 
+use crate::cases::Route;
+
 /// Render Kubernetes packages that are WebAssembly components
 #[derive(Debug, Parser)]
 #[command(name = "rutter", bin_name = "rutter", version, propagate_version = true, after_help = EXIT_STATUS, term_width = 80)]
@@ -201,6 +203,35 @@ Examples, in the directory of an Application:
   ARGOCD_APP_PARAMETERS='[{\"name\": \"set\", \"map\": {\"replicas\": \"5\"}}]' \\
     rutter argocd generate";
 
+const NEW_EXAMPLES: &str = "\
+Example:
+  rutter new hello-world --sdk ~/rutter
+
+It writes a package in Rust that renders one ConfigMap, with cases and a
+README.md, and prints what to type next.";
+
+const TEST_EXAMPLES: &str = "\
+Examples:
+  rutter test --component greeting.wasm
+  rutter test --component greeting.wasm --bless      write expected results
+  rutter test --component greeting.wasm --route rutter --filter refused
+
+A case is a directory with
+  input.yaml        values, or a stream of Kubernetes objects
+  args              optional: --name or --namespace, the value in the next line
+  expected.yaml     the manifests; without it, the input must be refused
+  diagnostics.txt   the errors and warnings, if any
+
+Each case runs in this program, and in wasmtime, Kustomize and Helm if they are
+on the search path. Kustomize and Helm change the order and layout of objects,
+so that their objects are compared, and they take only values.
+
+--bless, or BLESS=1 in the environment, writes the expected results. Read what
+changed before you commit it.
+
+Exit codes: 0 all cases passed; 1 a case failed; 2 wrong command line, or
+incomplete cases; 3 failed.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write the manifests
@@ -232,6 +263,12 @@ pub(crate) enum Command {
     /// Find and generate an Application's manifests, as Argo CD's config management plugin
     #[command(subcommand, after_help = ARGOCD_EXAMPLES)]
     Argocd(ArgoCd),
+    /// Write a new package, to start one of your own from
+    #[command(after_help = NEW_EXAMPLES)]
+    New(New),
+    /// Run the cases of a package, for its author
+    #[command(after_help = TEST_EXAMPLES)]
+    Test(Test),
     /// Install what Helm or Kustomize needs to find rutter
     #[command(subcommand, after_help = PLUGIN_EXAMPLES)]
     Plugin(Plugin),
@@ -565,6 +602,34 @@ pub(crate) struct Explain {
 pub(crate) struct Completions {
     /// The shell
     pub(crate) shell: Shell,
+    #[command(flatten)]
+    pub(crate) source: PackageArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// The directory, which must not exist; its name is that of the package
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    /// The checkout of Rutter whose SDK the package uses
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sdk: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// The directory of the cases
+    #[arg(value_name = "DIR", default_value = "cases")]
+    pub(crate) directory: PathBuf,
+    /// Write the results of this program as the expected ones
+    #[arg(long, env = "BLESS", hide_env_values = true, value_parser = clap::builder::BoolishValueParser::new())]
+    pub(crate) bless: bool,
+    /// Run the cases only in this way; may be repeated [default: all that are installed]
+    #[arg(long = "route", value_enum, value_name = "ROUTE")]
+    pub(crate) routes: Vec<Route>,
+    /// Run only the cases whose name contains this text
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
     #[command(flatten)]
     pub(crate) source: PackageArgs,
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::args::{Command, OutputFormat, Plugin};
 use crate::report::{self, REFUSED};
 use crate::sources::Sources;
-use crate::{apply, argocd, diff, documentation, krm, plan, plugin, post_render, render};
+use crate::{apply, argocd, cases, diff, documentation, krm, new, plan, plugin, post_render, render};
 
 /// Runs a command, reports its failure on standard error, and returns its exit code.
 pub(crate) fn run(command: &Command) -> ExitCode {
@@ -21,6 +21,8 @@ pub(crate) fn run(command: &Command) -> ExitCode {
         Command::PostRender(args) => (yaml, post_render::run(args, &mut sources)),
         Command::Krm(args) => (yaml, krm::run(args, &mut sources)),
         Command::Argocd(command) => (yaml, argocd::run(command, &mut sources)),
+        Command::New(args) => (yaml, new::run(args)),
+        Command::Test(args) => (yaml, cases::run(args)),
         Command::Plugin(Plugin::Install(args)) => (yaml, plugin::install(args)),
         Command::Explain(args) => (yaml, documentation::explain(args)),
         Command::Schema(source) => (yaml, documentation::schema(source)),

@@ -150,6 +150,15 @@ impl Package {
         Ok(answer)
     }
 
+    /// Whether it is also a command: a component that `wasmtime run` can start (`wasi:cli/run` of any version).
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        let component = self.linked.instance_pre().component();
+        let component_type = component.component_type();
+        let mut exports = component_type.exports(component.engine());
+        exports.any(|(name, _)| name == "wasi:cli/run" || name.starts_with("wasi:cli/run@"))
+    }
+
     fn check_input(&self, bytes: usize) -> Result<(), HostError> {
         let most = self.runtime.limits.input;
         if bytes > most {

@@ -5,7 +5,7 @@ use rutter::{Description, Diagnostic, DocumentedCode, Manifests, Package, Render
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-rutter_component::package!(Greeting);
+rutter_component::package!(GreetingPackage);
 
 rutter::codes! {
     CODES
@@ -30,9 +30,9 @@ impl Default for Values {
 }
 
 #[derive(Default)]
-struct Greeting;
+struct GreetingPackage;
 
-impl Package for Greeting {
+impl Package for GreetingPackage {
     fn describe(&self) -> Description {
         Description {
             name: "greeting".to_owned(),
