@@ -12,8 +12,6 @@ use rutter::yaml::Refusal;
 use rutter::{Diagnostic, Severity, printable};
 use rutter_host::Limits;
 
-use crate::cases::Route;
-
 /// Render Kubernetes packages that are WebAssembly components
 #[derive(Debug, Parser)]
 #[command(name = "rutter", bin_name = "rutter", version, propagate_version = true, after_help = EXIT_STATUS, term_width = 80)]
@@ -632,6 +630,19 @@ pub(crate) struct Test {
     pub(crate) filter: Option<String>,
     #[command(flatten)]
     pub(crate) source: PackageArgs,
+}
+
+/// A way to run a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Route {
+    /// This program
+    Rutter,
+    /// `wasmtime run`, for a component that is also a command
+    Wasmtime,
+    /// `kustomize build`, with this program as a function
+    Kustomize,
+    /// `helm template`, with this program as the post-renderer
+    Helm,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use std::path::Path;
 mod modules;
 
 /// The modules of the crate. Each may use those before it.
-const ORDER: [&str; 28] = [
+const ORDER: [&str; 30] = [
     "args",
     "cache",
     "json",
@@ -35,6 +35,8 @@ const ORDER: [&str; 28] = [
     "krm",
     "argocd",
     "plugin",
+    "new",
+    "cases",
     "command_line",
     "commands",
 ];

@@ -12,12 +12,11 @@ use std::thread;
 
 use anyhow::Context as _;
 
-use crate::args::Test;
+use crate::args::{Route, Test};
 use crate::failure::Failure;
 use crate::output::{self, Style};
 use crate::{package, report};
 use case::Case;
-pub(crate) use route::Route;
 use route::{Routes, Verdict};
 
 /// Runs the cases. Fails if one does not give the expected result.

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use clap::ValueEnum;
 use rutter::stream::{self, Input};
 use rutter::{Description, Diagnostic};
 use rutter_host::Package;
@@ -17,20 +16,8 @@ use similar::TextDiff;
 use tempfile::TempDir;
 
 use super::case::{Answer, Case};
+use crate::args::Route;
 use crate::json;
-
-/// A way to run a package.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Route {
-    /// This program
-    Rutter,
-    /// `wasmtime run`, for a component that is also a command
-    Wasmtime,
-    /// `kustomize build`, with this program as a function
-    Kustomize,
-    /// `helm template`, with this program as the post-renderer
-    Helm,
-}
 
 /// What a case showed.
 #[derive(Debug, PartialEq, Eq)]
