@@ -79,9 +79,12 @@ pub(super) fn is_default(group: &str, difference: &Difference) -> bool {
         .iter()
         .find(|default| default.group == group && ends_with(&path, default.path));
     let default = default.map(|default| default.value);
-    match (installed.or(default), desired.or(default)) {
-        (Some(installed), Some(desired)) => installed == desired || is_same_interval(&path, installed, desired),
-        _ => false,
+    match (installed, desired) {
+        (Some(installed), Some(desired)) => is_same_interval(&path, installed, desired),
+        (Some(one), None) | (None, Some(one)) => {
+            default.is_some_and(|default| one == default || is_same_interval(&path, one, default))
+        }
+        (None, None) => false,
     }
 }
 
