@@ -2,10 +2,8 @@
 //!
 //! Their state is in the directory `FAKE_TOOLS`:
 //!
-//! - `calls` gets each call of kubectl as a line: the time, a tab, and the words, with `\u{2423}` for a space within
-//! one.
-//! - `rules` defines what kubectl does. A line has a word of the call, an exit code, standard output and standard
-//! error,
+//! - `calls` gets each call of kubectl as a line: the time, a tab, and the words, with `\u{2423}` for a space within one.
+//! - `rules` defines what kubectl does. A line has a word of the call, an exit code, standard output and standard error,
 //!   separated by tabs. The first line whose word is in the call applies.
 //! - `once` has rules that apply once each, before all others.
 //! - `pids` has a file for each run of the script, named by its process ID.
