@@ -409,7 +409,7 @@ fn naive(stage: &Stage<'_>) -> Result<()> {
 
     // A change that has no plan is refused before anything is changed.
     let mut etcd = Etcd::found(stage, "claims", json!({"storage": {"data": {"size": "1Gi"}}}));
-    etcd.values["replicas"] = json!(0);
+    etcd.values["version"] = json!("3.4.25");
     let directory = PlanDirectory::new(stage, &etcd)?;
-    directory.refused(&directory.live()?, &["replicas"])
+    directory.refused(&directory.live()?, &["no-downgrade"])
 }
