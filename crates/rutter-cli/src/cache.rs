@@ -12,7 +12,7 @@ use rutter::printable;
 use rutter_host::Cache;
 
 /// Where to keep compiled components: a directory, or [`OFF`].
-const VARIABLE: &str = "RUTTER_CACHE";
+const VARIABLE: &str = "RUTTER_COMPONENT_CACHE";
 
 const OFF: &str = "off";
 

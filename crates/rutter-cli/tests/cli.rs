@@ -64,7 +64,10 @@ impl Setting {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rutter"));
         command
             .current_dir(&self.0)
-            .env("RUTTER_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/components"))
+            .env(
+                "RUTTER_COMPONENT_CACHE",
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/components"),
+            )
             .args(arguments)
             .args(["--component", "package.wasm"]);
         command
@@ -176,7 +179,7 @@ fn a_limit_of_address_space_is_not_the_packages_fault() {
     let output = Command::new("sh")
         .args([
             "-c",
-            "RUTTER_CACHE=off; export RUTTER_CACHE; ulimit -v 3000000; exec \"$0\" validate --component package.wasm",
+            "RUTTER_COMPONENT_CACHE=off; export RUTTER_COMPONENT_CACHE; ulimit -v 3000000; exec \"$0\" validate --component package.wasm",
         ])
         .arg(env!("CARGO_BIN_EXE_rutter"))
         .current_dir(&setting.0)

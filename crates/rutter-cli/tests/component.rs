@@ -46,7 +46,7 @@ impl Setting {
             .args(["render", "--quiet", "--component", "package.wasm"])
             .env("XDG_CACHE_HOME", self.0.path().join("caches"))
             .env("HOME", self.0.path())
-            .env_remove("RUTTER_CACHE")
+            .env_remove("RUTTER_COMPONENT_CACHE")
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .output()
@@ -81,15 +81,15 @@ fn a_component_is_compiled_once() {
     assert_eq!(setting.cached().len(), 1);
     setting.assert_renders(&[NO_TIME]);
     // The cache is another one, or none.
-    setting.assert_fails(&[NO_TIME, ("RUTTER_CACHE", "off")], error);
+    setting.assert_fails(&[NO_TIME, ("RUTTER_COMPONENT_CACHE", "off")], error);
     let other = setting.0.path().join("other");
     let other = other.to_str().expect("a path");
-    setting.assert_fails(&[NO_TIME, ("RUTTER_CACHE", other)], error);
-    setting.assert_renders(&[("RUTTER_CACHE", other)]);
-    setting.assert_renders(&[NO_TIME, ("RUTTER_CACHE", other)]);
+    setting.assert_fails(&[NO_TIME, ("RUTTER_COMPONENT_CACHE", other)], error);
+    setting.assert_renders(&[("RUTTER_COMPONENT_CACHE", other)]);
+    setting.assert_renders(&[NO_TIME, ("RUTTER_COMPONENT_CACHE", other)]);
     assert_eq!(setting.cached().len(), 1);
     // An empty variable counts as unset.
-    setting.assert_renders(&[NO_TIME, ("RUTTER_CACHE", "")]);
+    setting.assert_renders(&[NO_TIME, ("RUTTER_COMPONENT_CACHE", "")]);
 }
 
 #[cfg(target_os = "linux")]
@@ -128,16 +128,16 @@ fn a_directory_of_others_is_not_used() {
     setting.assert_renders(&[]);
     let named = setting.cache();
     let named = named.to_str().expect("a path");
-    let refused = format!("error: RUTTER_CACHE is {named}: others than this user can write to it\n");
-    setting.assert_fails(&[("RUTTER_CACHE", named)], &refused);
+    let refused = format!("error: RUTTER_COMPONENT_CACHE is {named}: others than this user can write to it\n");
+    setting.assert_fails(&[("RUTTER_COMPONENT_CACHE", named)], &refused);
 }
 
 #[test]
 fn wrong_variables_are_named() {
     let setting = Setting::new("");
     setting.assert_fails(
-        &[("RUTTER_CACHE", "relative")],
-        "error: RUTTER_CACHE is relative: an absolute path or `off` is accepted\n",
+        &[("RUTTER_COMPONENT_CACHE", "relative")],
+        "error: RUTTER_COMPONENT_CACHE is relative: an absolute path or `off` is accepted\n",
     );
     for name in ["RUTTER_MAX_COMPILE_TIME", "RUTTER_MAX_COMPILE_MEMORY"] {
         let (code, stdout, stderr) = setting.render(&[(name, "much\u{1b}")]);
