@@ -130,8 +130,8 @@ impl Names {
     fn of(args: &New) -> Result<Self> {
         let name = args.directory.file_name().map(printable::os).unwrap_or_default();
         let name: ServiceName = name.parse().map_err(|Refusal { message, help, .. }| {
-            let help = help.unwrap_or_else(|| "lower-case letters, digits and `-`, such as hello-world".to_owned());
-            anyhow!("{message}: the name of a package is {help}")
+            let help = help.unwrap_or_else(|| "use lower-case letters, digits and `-`".to_owned());
+            anyhow!("the name of a package: {message}: {help}")
         })?;
         if RESERVED.contains(&&*name) {
             return Err(anyhow!(
