@@ -25,6 +25,8 @@ pub(crate) struct Cli {
         value_enum,
         default_value_t,
         value_name = "WHEN",
+        // Behind the arguments of a command.
+        display_order = 900,
         hide_short_help = true
     )]
     pub(crate) color: Color,
@@ -230,7 +232,10 @@ changed before you commit it.
 Exit codes: 0 all cases passed; 1 a case failed; 2 wrong command line, or
 incomplete cases; 3 failed.";
 
+// Only the arguments of the command that runs are built. They come after the text of the command here, so that doc comments
+// of their types would replace it: these have other comments.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Write the manifests
     #[command(after_help = RENDER_EXAMPLES)]
@@ -313,7 +318,7 @@ pub(crate) struct Render {
     pub(crate) source: PackageArgs,
 }
 
-/// Which warnings count.
+// Which warnings count.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Warnings {
     /// Print no warnings
@@ -451,7 +456,7 @@ pub(crate) struct Drift {
     pub(crate) source: PackageArgs,
 }
 
-/// Whose commands may run.
+// Whose commands may run.
 #[derive(Debug, Args)]
 pub(crate) struct Commands {
     /// Let the package of --component write the commands of run.sh, which run with your permissions
@@ -459,7 +464,7 @@ pub(crate) struct Commands {
     pub(crate) allow_commands: bool,
 }
 
-/// An installed and a desired state.
+// An installed and a desired state.
 #[derive(Debug, Args)]
 pub(crate) struct Change {
     /// Read the desired values, or an object of the package's kind, from this file (- for standard input); may be repeated
@@ -494,7 +499,7 @@ pub(crate) struct Change {
 
 const INSTALLED: &str = "Installed state";
 
-/// How to reach a cluster.
+// How to reach a cluster.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Cluster {
     /// Use this context of the kubeconfig
@@ -653,7 +658,7 @@ pub(crate) struct Describe {
     pub(crate) source: PackageArgs,
 }
 
-/// Where the package comes from.
+// Where the package comes from.
 #[derive(Debug, Args)]
 pub(crate) struct PackageArgs {
     /// Use this component instead of the package that rutter carries
@@ -726,7 +731,7 @@ fn in_words(Refusal { message, help, .. }: Refusal) -> String {
     printable::excerpt(&text).into_owned()
 }
 
-/// How to write.
+// How to write.
 #[derive(Debug, Args)]
 pub(crate) struct Format {
     /// How to write what is asked for; with json, diagnostics are JSON too
@@ -743,7 +748,7 @@ pub(crate) enum OutputFormat {
     Json,
 }
 
-/// What to render.
+// What to render.
 #[derive(Debug, Args)]
 pub(crate) struct Input {
     /// Read values, or Kubernetes objects, from this file (- for standard input); may be repeated
@@ -761,7 +766,7 @@ pub(crate) struct Input {
     pub(crate) installation: Installation,
 }
 
-/// What values are rendered for. Objects say it themselves.
+// What values are rendered for. Objects say it themselves.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Installation {
     /// Name what is rendered [default: the package's name]
@@ -772,7 +777,7 @@ pub(crate) struct Installation {
     pub(crate) namespace: String,
 }
 
-/// Values on the command line.
+// Values on the command line.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Set {
     #[arg(long, value_name = "KEY=VALUE", help = "Set values: a=1,b.c=x,d[0]=y,e={1,2}")]

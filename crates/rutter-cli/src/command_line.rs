@@ -24,7 +24,9 @@ pub(crate) fn read() -> Result<Cli, ExitCode> {
     let is_ours = |name: &OsStr| name.as_encoded_bytes().starts_with(b"RUTTER_");
     let has_empty = env::vars_os().any(|(name, value)| value.is_empty() && is_ours(&name));
     let cli = if has_empty {
-        let matches = without_empty_variables(Cli::command()).try_get_matches();
+        let mut command = Cli::command();
+        command.build();
+        let matches = without_empty_variables(command).try_get_matches();
         matches.and_then(|matches| Cli::from_arg_matches(&matches))
     } else {
         Cli::try_parse()

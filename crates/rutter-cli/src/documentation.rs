@@ -49,6 +49,7 @@ pub(crate) fn version(source: &PackageArgs) -> Result<ExitCode, Failure> {
 /// Prints the completions of a shell.
 pub(crate) fn completions(args: &Completions) -> Result<ExitCode, Failure> {
     let mut command = Cli::command();
+    command.build();
     let package = package::load(&args.source);
     // A rutter that carries no package completes everything else.
     let mut names = Vec::new();
