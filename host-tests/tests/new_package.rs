@@ -40,6 +40,9 @@ fn build(directory: &Path) -> Result<PathBuf> {
         .args(["--config", "profile.release.lto=false"])
         .args(["--config", "profile.release.codegen-units=16"])
         .env("CARGO_TARGET_DIR", &target)
+        // Those of the tests are for their own target.
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTFLAGS")
         .current_dir(directory))?;
     ensure!(cargo.code == Some(0), "{}", cargo.stderr);
     ensure!(!cargo.stderr.contains("warning"), "{}", cargo.stderr);

@@ -315,21 +315,22 @@ impl ShownValues {
     }
 }
 
-/// Sets a field to a map of texts, or removes it if that is empty.
+/// Sets a field to a map of texts. Keys that it has beside these keep no value, and it stays as it is if YAML cannot express a text.
 fn set(node: &mut Node, field: &str, map: &BTreeMap<String, Option<String>>) {
-    let Value::Mapping(fields) = &mut node.value else {
-        return;
-    };
-    fields.retain(|entry| entry.key.scalar.text != field);
-    if map.is_empty() {
+    let others = node.get(field).and_then(Node::entries).unwrap_or_default().iter();
+    let mut all: BTreeMap<&String, Option<&String>> = others.map(|other| (&other.key.scalar.text, None)).collect();
+    all.extend(map.iter().map(|(key, text)| (key, text.as_ref())));
+    if all.is_empty() {
         return;
     }
-    let text = serde_json::json!({ field: map }).to_string();
+    let text = serde_json::json!({ field: all }).to_string();
     if let Ok(Some(Node {
         value: Value::Mapping(entries),
         ..
     })) = yaml::parse(&text, 0, 1)
+        && let Value::Mapping(fields) = &mut node.value
     {
+        fields.retain(|entry| entry.key.scalar.text != field);
         fields.extend(entries);
     }
 }
@@ -683,6 +684,19 @@ mod tests {
             objects.contains("\"data\":{\"a\":null}") && objects.contains("Opaque"),
             "{objects}"
         );
+    }
+
+    #[test]
+    fn keys_without_a_value_stay() {
+        let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: b25l, b: null, c: [hidden]}\n";
+        let id = (String::new(), "s".to_owned());
+        let values = values_of(&stream::objects(text).expect("objects")[0]);
+        let shown = [(id, values.shown(&values))].into();
+        let shown = with_values(text, &shown).expect("objects");
+        let node = &stream::objects(&shown).expect("objects")[0];
+        assert_eq!(node.at("data.a").and_then(Node::as_str), Some("b25l"));
+        assert!(node.at("data.b").is_some_and(Node::is_null), "{shown}");
+        assert!(node.at("data.c").is_some_and(Node::is_null), "{shown}");
     }
 
     /// A Secret that a package renders.

@@ -242,11 +242,20 @@ fn provided(object: &Object) -> Vec<Need> {
 /// Whether an object only reads the Secrets and ConfigMaps that it names.
 fn is_reader(object: &Object) -> bool {
     let (group, kind) = (&*object.id.group, &*object.id.kind);
-    READERS.contains(&group) || group == "external-secrets.io" && kind.ends_with("PushSecret")
+    READERS.contains(&group) && !has_certificate(object)
+        || group == "external-secrets.io" && kind.ends_with("PushSecret")
+}
+
+/// Whether cert-manager fills the Secrets that an object names (`cert-manager.io/issuer` and `cluster-issuer` of Ingresses and
+/// Gateways).
+fn has_certificate(object: &Object) -> bool {
+    let annotations = object.node.at("metadata.annotations").and_then(Node::entries);
+    let mut keys = annotations.into_iter().flatten().map(|entry| &entry.key.scalar.text);
+    keys.any(|key| key.starts_with("cert-manager.io/") || key == "kubernetes.io/tls-acme")
 }
 
 /// Groups whose objects fill no Secret and no ConfigMap that they name.
-const READERS: [&str; 40] = [
+const READERS: [&str; 38] = [
     "admissionregistration.k8s.io",
     "apiextensions.k8s.io",
     "apps",
@@ -263,8 +272,6 @@ const READERS: [&str; 40] = [
     "events.k8s.io",
     "gateway.envoyproxy.io",
     "gateway.networking.k8s.io",
-    "getambassador.io",
-    "k8s.nginx.org",
     "keda.sh",
     "monitoring.coreos.com",
     "monitoring.googleapis.com",

@@ -7,6 +7,7 @@ mod surplus;
 use std::collections::BTreeSet;
 
 use rutter::quantity::Quantity;
+use rutter::yaml::Node;
 use rutter::{Diagnostic, Diagnostics, Severity};
 
 use self::last_applied::{LastApplied, is_note};
@@ -451,6 +452,13 @@ fn option_of_key(path: &str) -> Option<String> {
     Some(format!("options[--{}]", flag.replace('_', "-").to_lowercase()))
 }
 
+/// Whether a field of this name is anywhere below a node.
+fn has_field(node: &Node, name: &str) -> bool {
+    let below = items(Some(node)).iter().any(|item| has_field(item, name));
+    let mut fields = node.entries().unwrap_or_default().iter();
+    below || fields.any(|field| field.key.scalar.text == name || has_field(&field.value, name))
+}
+
 /// The meaning of a difference of an object that is not the package's, and that members rely on.
 fn relied_on(installed: &Object, desired: &Object, found: &Found, reliance: &Reliance) -> Option<Meaning> {
     let is_below = |paths: &[&str]| paths.iter().any(|path| found.path.starts_with(path));
@@ -466,8 +474,17 @@ fn relied_on(installed: &Object, desired: &Object, found: &Found, reliance: &Rel
     if is_ca(installed) || is_ca(desired) {
         return found.meaning;
     }
-    // How often a Secret is filled anew changes nothing of what fills it.
-    if desired.id.group == "external-secrets.io" && found.path.ends_with(".refreshInterval") {
+    // How often a Secret is filled again changes nothing of what fills it. Never is something else.
+    let is_never = |object: &Object| {
+        let interval = object.text(&found.path);
+        interval.is_some_and(|interval| interval.starts_with('-') || !interval.contains(|c| matches!(c, '1'..='9')))
+    };
+    if desired.id.group == "external-secrets.io"
+        && ["spec.refreshInterval", "spec.externalSecretSpec.refreshInterval"].contains(&&*found.path)
+        && !is_never(installed)
+        && !is_never(desired)
+        && !has_field(&desired.node, "generatorRef")
+    {
         return Some(Meaning::Nothing);
     }
     if desired.id.kind != "Certificate" {

@@ -4,6 +4,7 @@ use rutter::duration::Duration;
 use rutter::yaml::Node;
 
 use super::{Difference, Segment};
+use crate::plan::objects::items;
 
 /// A default in the custom resource definitions of a group.
 struct Default {
@@ -65,11 +66,14 @@ const DEFAULTS: [Default; 32] = [
 ];
 
 /// Whether a difference is only that one side has a default, or writes the same interval in another way.
-pub(super) fn is_default(group: &str, difference: &Difference) -> bool {
+pub(super) fn is_default(group: &str, installed: &Node, desired: &Node, difference: &Difference) -> bool {
     if ![CERT_MANAGER, EXTERNAL_SECRETS].contains(&group) {
         return false;
     }
     let path = difference.path.segments();
+    if !has_parent(installed, &path) || !has_parent(desired, &path) {
+        return false;
+    }
     let sides = [&difference.installed, &difference.desired].map(|side| side.as_ref().map(Node::as_str));
     let (installed, desired) = match sides {
         [Some(None), _] | [_, Some(None)] => return false,
@@ -88,6 +92,27 @@ pub(super) fn is_default(group: &str, difference: &Difference) -> bool {
     }
 }
 
+/// Whether an object has the struct that a path leads into. One that only the other object has may do something by itself. The
+/// `target` of an ExternalSecret means nothing without fields.
+fn has_parent(object: &Node, path: &[&Segment]) -> bool {
+    let Some((_, parents)) = path.split_last() else {
+        return false;
+    };
+    let parents = match parents {
+        [spec, Segment::Field(target)] if target == "target" => std::slice::from_ref(spec),
+        parents => parents,
+    };
+    let mut node = Some(object);
+    for segment in parents {
+        node = match segment {
+            Segment::Field(name) | Segment::Key(name) => node.and_then(|node| node.get(name)),
+            Segment::Index(index) => items(node).get(*index),
+            Segment::Item(_) | Segment::Order => None,
+        };
+    }
+    node.is_some_and(|node| !node.is_null())
+}
+
 /// Whether two texts are the same interval: `1h` and `1h0m0s`.
 fn is_same_interval(path: &[&Segment], left: &str, right: &str) -> bool {
     let is_interval = matches!(path.last(), Some(Segment::Field(name)) if name == "refreshInterval");
@@ -95,7 +120,13 @@ fn is_same_interval(path: &[&Segment], left: &str, right: &str) -> bool {
     is_interval && value(left).is_some_and(|left| value(right) == Some(left))
 }
 
+/// Whether a path ends with the fields of a pattern, and one field is not below data of the user's choice.
 fn ends_with(path: &[&Segment], pattern: &str) -> bool {
+    let is_anchored =
+        matches!(path, [Segment::Field(spec), ..] if spec == "spec") && (pattern.contains('.') || path.len() <= 3);
+    if !is_anchored || path.iter().any(|segment| matches!(segment, Segment::Key(_))) {
+        return false;
+    }
     let mut path = path.iter().rev();
     pattern.rsplit('.').all(|word| match path.next() {
         Some(Segment::Field(name)) => name == word,

@@ -79,7 +79,8 @@ pub fn differences(group: &str, kind: &str, installed: &Node, desired: &Node) ->
     }
     let is_claim = (group, kind) == ("", "PersistentVolumeClaim");
     comparison.differences.retain(|difference| {
-        !(custom::is_default(group, difference) || is_claim && claim::is_filled_in(installed, desired, difference))
+        !(custom::is_default(group, installed, desired, difference)
+            || is_claim && claim::is_filled_in(installed, desired, difference))
     });
     comparison.differences
 }

@@ -12,12 +12,11 @@ const PORTS: [u16; 2] = [53, 5353];
 /// The namespaces that they are in: that of kubeadm and of most clouds, and that of OpenShift.
 const NAMESPACES: [&str; 2] = ["kube-system", "openshift-dns"];
 
-/// Labels that they have: those of kubeadm and of most clouds, of a cache on each node, of CoreDNS's own chart, and of OpenShift.
-const LABELS: [&[(&str, &str)]; 4] = [
+/// Labels that they have in the first of these: those of kubeadm and of most clouds, and of CoreDNS's own chart. The pods of a cache
+/// on each node have the node's address, and no policy of labels includes them.
+const LABELS: [&[(&str, &str)]; 2] = [
     &[("k8s-app", "kube-dns")],
-    &[("k8s-app", "node-local-dns")],
     &[("k8s-app", "coredns"), ("app.kubernetes.io/name", "coredns")],
-    &[("dns.operator.openshift.io/daemonset-dns", "default")],
 ];
 
 /// The address of a cache of DNS on each node (`nodelocaldns`).
@@ -95,7 +94,11 @@ fn has_port(rule: &Rule) -> bool {
 /// that may be.
 fn includes_dns(peer: &Peer, own_namespace: &str, is_about_dns: bool) -> Option<bool> {
     match peer {
-        Peer::Block { cidr, except } => {
+        Peer::Block {
+            cidr,
+            except,
+            is_of_family,
+        } => {
             let of_node = Cidr::of(OF_NODE);
             let is_elsewhere = |text: &String| {
                 Cidr::of(text).is_some_and(|block| {
@@ -106,17 +109,16 @@ fn includes_dns(peer: &Peer, own_namespace: &str, is_about_dns: bool) -> Option<
                 return Some(false);
             }
             let is_all = Cidr::of(cidr).is_some_and(|block| block.is_all());
-            (is_all && except.iter().all(is_elsewhere)).then_some(true)
+            (*is_of_family && is_all && except.iter().all(is_elsewhere)).then_some(true)
         }
         Peer::Pods { pods, namespaces } => {
             let namespaces = match namespaces {
-                Some(namespaces) => {
-                    let verdicts = NAMESPACES.map(|name| namespaces.selects_namespace(name));
-                    verdicts
-                        .into_iter()
-                        .find(|verdict| *verdict != Some(false))
-                        .unwrap_or(Some(false))
-                }
+                Some(namespaces) => match NAMESPACES.map(|name| namespaces.selects_namespace(name)) {
+                    // Most clusters have it there, and the other namespace does not exist.
+                    [Some(true), _] => Some(true),
+                    [Some(false), Some(false)] => Some(false),
+                    _ => None,
+                },
                 None => Some(NAMESPACES.contains(&own_namespace)),
             };
             let is_known = |labels: &[(&str, &str)]| {

@@ -12,12 +12,12 @@ use std::collections::BTreeSet;
 use rutter::{Diagnostic, Diagnostics};
 
 use self::dns::Dns;
-use self::peers::{Direction, PeerId, Policies, Policy, Time, Times};
+use self::peers::{Direction, Family, PeerId, Policies, Policy, Time, Times};
 use self::pods::{MOST_TOLD_APART, Members, Stage};
 use self::reach::{Access, Both, Reach};
 pub(super) use self::selectors::Selector;
 use super::super::changes::resource;
-use super::super::objects::Object;
+use super::super::objects::{Object, Objects, items, scalar};
 use super::super::observed::{ObservedCluster, port_of};
 use super::Planner;
 use crate::cluster::OWNERSHIP_LABEL;
@@ -293,7 +293,26 @@ impl Planner<'_> {
             };
             (policy, times)
         });
-        Policies::of(&self.from.namespace, desired.chain(installed))
+        Policies::of(&self.from.namespace, self.family(), desired.chain(installed))
+    }
+
+    /// The family in which pods reach each other: IPv6 if any Service or pod of the namespace has it first.
+    fn family(&self) -> Family {
+        let is_ipv6 = |object: &Object| {
+            let first = items(object.node.at("spec.ipFamilies")).first().and_then(scalar);
+            let addresses = [object.text("spec.clusterIP"), object.text("status.podIP")];
+            first.as_deref() == Some("IPv6") || addresses.iter().flatten().any(|address| address.contains(':'))
+        };
+        let of = |objects: &Objects| {
+            let all = objects.of_kind("", "Service").chain(objects.of_kind("", "Pod"));
+            all.filter(|object| object.id.namespace == self.from.namespace)
+                .any(is_ipv6)
+        };
+        if of(self.installed) || of(&self.desired) {
+            Family::IPv6
+        } else {
+            Family::IPv4
+        }
     }
 
     /// Whether an object goes with the change.

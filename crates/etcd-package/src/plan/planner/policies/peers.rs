@@ -89,6 +89,8 @@ pub(super) enum Peer {
     Block {
         cidr: String,
         except: Vec<String>,
+        /// Whether its addresses are of the family in which pods reach each other.
+        is_of_family: bool,
     },
     Pods {
         pods: Option<Selector>,
@@ -98,10 +100,10 @@ pub(super) enum Peer {
 }
 
 impl<'a> Policies<'a> {
-    pub(super) fn of(namespace: &'a str, objects: impl Iterator<Item = (&'a Object, Times)>) -> Self {
+    pub(super) fn of(namespace: &'a str, family: Family, objects: impl Iterator<Item = (&'a Object, Times)>) -> Self {
         let mut known = BTreeMap::new();
         let all = objects
-            .map(|(object, times)| Policy::of(object, times, &mut known))
+            .map(|(object, times)| Policy::of(object, times, family, &mut known))
             .collect();
         let mut peers: Vec<(Peer, PeerId)> = known.into_iter().collect();
         peers.sort_by_key(|(_, id)| *id);
@@ -114,12 +116,12 @@ impl<'a> Policies<'a> {
 }
 
 impl<'a> Policy<'a> {
-    fn of(object: &'a Object, times: Times, known: &mut BTreeMap<Peer, PeerId>) -> Self {
+    fn of(object: &'a Object, times: Times, family: Family, known: &mut BTreeMap<Peer, PeerId>) -> Self {
         let mut rules = |direction: Direction| {
             has_type(object, direction).then(|| {
                 let (rules, peers) = direction.fields();
                 let rules = items(object.node.at(rules)).iter();
-                rules.map(|rule| Rule::of(rule, peers, known)).collect()
+                rules.map(|rule| Rule::of(rule, peers, family, known)).collect()
             })
         };
         Self {
@@ -177,10 +179,10 @@ impl Direction {
 }
 
 impl Rule {
-    fn of(node: &Node, peers: &str, known: &mut BTreeMap<Peer, PeerId>) -> Self {
+    fn of(node: &Node, peers: &str, family: Family, known: &mut BTreeMap<Peer, PeerId>) -> Self {
         let id = |peer: &Node| {
             let next = known.len();
-            *known.entry(Peer::of(peer)).or_insert(next)
+            *known.entry(Peer::of(peer, family)).or_insert(next)
         };
         Self {
             peers: items(node.get(peers)).iter().map(id).collect(),
@@ -218,13 +220,17 @@ impl Ports {
 }
 
 impl Peer {
-    fn of(node: &Node) -> Self {
+    fn of(node: &Node, family: Family) -> Self {
         let field = |name: &str| node.get(name).filter(|node| !node.is_null());
         match field("ipBlock") {
-            Some(block) => Self::Block {
-                cidr: text(block, "cidr").unwrap_or_default(),
-                except: items(block.get("except")).iter().filter_map(scalar).collect(),
-            },
+            Some(block) => {
+                let cidr = text(block, "cidr").unwrap_or_default();
+                Self::Block {
+                    is_of_family: Cidr::of(&cidr).is_some_and(|cidr| cidr.family() == family),
+                    except: items(block.get("except")).iter().filter_map(scalar).collect(),
+                    cidr,
+                }
+            }
             None => Self::Pods {
                 pods: field("podSelector").map(Selector::of),
                 namespaces: field("namespaceSelector").map(Selector::of),
@@ -235,13 +241,17 @@ impl Peer {
     /// Whether a pod of a namespace is one of these; none if its address or the labels of its namespace decide.
     pub(super) fn includes(&self, labels: &Labels, namespace: &str) -> Option<bool> {
         match self {
-            Self::Block { cidr, except } => {
+            Self::Block {
+                cidr,
+                except,
+                is_of_family,
+            } => {
                 let block = Cidr::of(cidr)?;
                 if block.is_of_no_pod() {
                     return Some(false);
                 }
                 let is_of_no_pod = |text: &String| Cidr::of(text).is_some_and(|cidr| cidr.is_of_no_pod());
-                (block.is_all() && except.iter().all(is_of_no_pod)).then_some(true)
+                (*is_of_family && block.is_all() && except.iter().all(is_of_no_pod)).then_some(true)
             }
             Self::Pods { pods, namespaces } => {
                 if pods.as_ref().is_some_and(|pods| !pods.matches(labels)) {
@@ -258,8 +268,8 @@ impl Peer {
     /// Returns it as text, of a cluster whose members have these labels.
     pub(super) fn shown(&self, members: &Labels) -> String {
         match self {
-            Self::Block { cidr, except } if except.is_empty() => plain(cidr),
-            Self::Block { cidr, except } => {
+            Self::Block { cidr, except, .. } if except.is_empty() => plain(cidr),
+            Self::Block { cidr, except, .. } => {
                 let except: Vec<String> = except.iter().map(|cidr| plain(cidr)).collect();
                 format!("{} without {}", plain(cidr), except.join(" and "))
             }
@@ -279,6 +289,13 @@ impl Peer {
     }
 }
 
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    IPv4,
+    IPv6,
+}
+
 /// A block of addresses.
 pub(super) struct Cidr {
     address: IpAddr,
@@ -290,7 +307,7 @@ const OF_NO_POD: [&str; 12] = [
     "0.0.0.0/8",
     "127.0.0.0/8",
     "169.254.0.0/16",
-    "224.0.0.0/3",
+    "224.0.0.0/4",
     "100.100.100.200/32",
     "168.63.129.16/32",
     "::1/128",
@@ -307,6 +324,14 @@ impl Cidr {
         let address: IpAddr = address.parse().ok()?;
         let bits = bits.parse().ok()?;
         (bits <= width(address)).then_some(Self { address, bits })
+    }
+
+    fn family(&self) -> Family {
+        if self.address.is_ipv4() {
+            Family::IPv4
+        } else {
+            Family::IPv6
+        }
     }
 
     /// Whether these are all addresses of a family.
