@@ -308,7 +308,7 @@ impl Planner<'_> {
             all.filter(|object| object.id.namespace == self.from.namespace)
                 .any(is_ipv6)
         };
-        if of(self.installed) || of(&self.desired) {
+        if of(self.installed) || of(self.desired) {
             Family::IPv6
         } else {
             Family::IPv4
