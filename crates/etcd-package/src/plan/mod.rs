@@ -40,7 +40,7 @@ use changes::Comparison;
 use foreign::Takeover;
 use objects::{Object, Objects, items};
 use observed::{ObservedCluster, runs_etcd};
-use planner::{Guard, Planner};
+use planner::{Guard, Planner, ReadPolicies};
 use shell::Shell;
 
 /// The kinds of objects that a plan reads.
@@ -344,6 +344,7 @@ impl Located {
             changes,
             snapshot: desired.snapshot,
             accepted: &desired.accept,
+            policies: ReadPolicies::default(),
         };
         let mut planned = planner.plan(diagnostics)?;
         if !planned.steps.is_empty() {

@@ -156,7 +156,7 @@ impl Needs {
         }
     }
 
-    /// Adds a source of files or variables, of which `items` may name the keys.
+    /// Adds a source of files or variables. `items` may name the keys that are used.
     fn read_source(&mut self, source: Option<&Node>, name: &str, need: fn(String) -> Need) {
         let Some((source, name)) = source.and_then(|source| Some((source, text(source, name)?))) else {
             return;

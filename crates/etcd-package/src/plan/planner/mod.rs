@@ -22,6 +22,7 @@ mod version;
 mod warnings;
 
 pub(super) use self::install::install;
+pub(super) use self::policies::ReadPolicies;
 
 use self::apply::Applying;
 use self::state::{State, Update};
@@ -53,6 +54,7 @@ pub(super) struct Planner<'a> {
     pub(super) snapshot: bool,
     /// Differences that the person has accepted.
     pub(super) accepted: &'a [String],
+    pub(super) policies: ReadPolicies<'a>,
 }
 
 /// A plan, before it becomes lines of a shell.

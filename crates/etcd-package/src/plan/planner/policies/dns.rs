@@ -22,7 +22,7 @@ const LABELS: [&[(&str, &str)]; 2] = [
 /// The address of a cache of DNS on each node (`nodelocaldns`).
 const OF_NODE: &str = "169.254.20.10/32";
 
-/// What the policies of a namespace say of DNS.
+/// The access to DNS by the policies of a namespace.
 pub(super) struct Dns {
     /// For each policy, by its place, what its rules let pass.
     of_policies: Vec<Access>,

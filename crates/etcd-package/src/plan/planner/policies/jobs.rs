@@ -26,7 +26,7 @@ struct Places<'a> {
 }
 
 impl Planner<'_> {
-    /// What the pods of CronJobs need and do not have after the change.
+    /// Returns the traffic that the pods of CronJobs need and do not have after the change.
     pub(in crate::plan::planner) fn closed_jobs(&self) -> Vec<ClosedJob> {
         let jobs = &self.rendered.cluster.jobs;
         let backup = jobs.backup.as_ref().map(|backup| &*backup.schedule.name);
@@ -35,7 +35,7 @@ impl Planner<'_> {
             .chain(jobs.defrag.as_ref().map(|defrag| &*defrag.name));
         let policies = self.policies();
         // Where too many are told apart, the change of a cluster of several is refused.
-        let members = self.members_told_apart(&policies);
+        let members = self.members_told_apart(policies);
         let members = members.unwrap_or_else(|| Members::of(self.from, self.to, vec![0]));
         let [old_members, new_members] = [Stage::Installed, Stage::Desired].map(|stage| members.at(stage));
         let staying = members.ordinals.iter().take_while(|at| **at < self.to.replicas).count();
@@ -60,8 +60,8 @@ impl Planner<'_> {
                 desired: pods.len() - 1,
             });
         }
-        let reach = Reach::of(&policies, &pods);
-        let dns = Dns::of(&policies);
+        let reach = Reach::of(policies, &pods);
+        let dns = Dns::of(policies);
         let port = self.listened_ports().into_iter().find(|port| port.what == CLIENTS);
         let both = port.map(|port| {
             let before = Both::of(&reach, Time::Before, port.before);
@@ -95,7 +95,7 @@ impl Planner<'_> {
     }
 }
 
-/// What passes after the change, if it is less than before. A new pod has lost what is certain to be closed.
+/// Returns the access after the change, if it is less than before. A new pod has lost what is certain to be closed.
 fn lost(before: Option<Access>, after: Access) -> Option<Access> {
     let is_lost = match before {
         Some(before) => !before.is_kept_as(&after),

@@ -7,6 +7,7 @@ mod pods;
 mod reach;
 mod selectors;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use rutter::{Diagnostic, Diagnostics};
@@ -33,6 +34,39 @@ struct Port {
 const CLIENTS: &str = "clients";
 const PEERS: &str = "peers";
 
+/// The policies of the namespace, which are read once.
+#[derive(Default)]
+pub(in crate::plan) struct ReadPolicies<'a>(OnceCell<Policies<'a>>);
+
+impl<'a> Planner<'a> {
+    /// Returns the policies of the namespace, installed and desired.
+    fn policies(&self) -> &Policies<'a> {
+        self.policies.0.get_or_init(|| {
+            let of_namespace = |policy: &&Object| policy.id.namespace == self.from.namespace;
+            let desired = self.desired.of_kind("networking.k8s.io", "NetworkPolicy");
+            let desired = desired.filter(of_namespace).map(|policy| {
+                let times = Times {
+                    before: false,
+                    during: true,
+                    after: true,
+                };
+                (policy, times)
+            });
+            let installed = self.installed.of_kind("networking.k8s.io", "NetworkPolicy");
+            let installed = installed.filter(of_namespace).map(|policy| {
+                let stays = self.desired.get(&policy.id).is_none();
+                let times = Times {
+                    before: true,
+                    during: stays,
+                    after: stays && !self.is_pruned(policy),
+                };
+                (policy, times)
+            });
+            Policies::of(&self.from.namespace, self.family(), desired.chain(installed))
+        })
+    }
+}
+
 impl Planner<'_> {
     /// Refuses a change during which policies keep members from each other.
     pub(super) fn check_policies(&self, diagnostics: &mut Diagnostics) {
@@ -46,7 +80,7 @@ impl Planner<'_> {
             return;
         }
         let policies = self.policies();
-        let Some(members) = self.members_told_apart(&policies) else {
+        let Some(members) = self.members_told_apart(policies) else {
             let message = format!(
                 "network policies tell more than {MOST_TOLD_APART} members apart, or select pods by their revision: who reaches \
                  which member after the change is not known"
@@ -57,9 +91,9 @@ impl Planner<'_> {
             );
             return;
         };
-        let reach = Reach::of(&policies, &members.pods);
+        let reach = Reach::of(policies, &members.pods);
         // Members know each other by names, which they look up for each new connection.
-        if self.dns(&policies, &members, &reach).any(|access| access == Access::No) {
+        if self.dns(policies, &members, &reach).any(|access| access == Access::No) {
             let message = "network policies would keep members from DNS (port 53), and they find each other by names at each new \
                            connection";
             diagnostics.push(
@@ -156,9 +190,9 @@ impl Planner<'_> {
     /// The peers to which policies let members out at the port of DNS, if DNS may not be among them any more.
     pub(super) fn doubtful_dns(&self) -> Option<String> {
         let policies = self.policies();
-        let members = self.members_told_apart(&policies)?;
-        let reach = Reach::of(&policies, &members.pods);
-        let doubtful = self.dns(&policies, &members, &reach).find_map(|access| match access {
+        let members = self.members_told_apart(policies)?;
+        let reach = Reach::of(policies, &members.pods);
+        let doubtful = self.dns(policies, &members, &reach).find_map(|access| match access {
             Access::Maybe(peers) => Some(peers),
             Access::Yes | Access::No => None,
         })?;
@@ -172,14 +206,14 @@ impl Planner<'_> {
     /// The change of who reaches which port of the members, if it changes.
     pub(super) fn reach_change(&self) -> Option<String> {
         let policies = self.policies();
-        let Some(members) = self.members_told_apart(&policies) else {
+        let Some(members) = self.members_told_apart(policies) else {
             // The change of a cluster of several is refused.
             let mut all = policies.all.iter();
             let changes = !self.template_changes().is_empty() || all.any(|policy| policy.times.is_other_after());
             return changes.then(|| "they select pods by their revision, which is not known".to_owned());
         };
-        let reach = Reach::of(&policies, &members.pods);
-        let texts = Texts::of(&policies, [self.from, self.to]);
+        let reach = Reach::of(policies, &members.pods);
+        let texts = Texts::of(policies, [self.from, self.to]);
         let [installed, desired] = [Stage::Installed, Stage::Desired].map(|stage| members.at(stage));
         let pods = members.ordinals.iter().zip(installed.zip(desired));
         let kept: Vec<_> = pods.filter(|(ordinal, _)| **ordinal < self.kept()).collect();
@@ -222,10 +256,10 @@ impl Planner<'_> {
     pub(super) fn policies_of_clients(&self) -> Vec<(String, u16)> {
         let mut found = BTreeSet::new();
         let policies = self.policies();
-        let Some(members) = self.members_told_apart(&policies) else {
+        let Some(members) = self.members_told_apart(policies) else {
             return Vec::new();
         };
-        let reach = Reach::of(&policies, &members.pods);
+        let reach = Reach::of(policies, &members.pods);
         let [installed, desired] = [Stage::Installed, Stage::Desired].map(|stage| members.at(stage));
         let pods = members.ordinals.iter().zip(installed.zip(desired));
         for (_, (old, new)) in pods.filter(|(ordinal, _)| **ordinal < self.kept()) {
@@ -269,31 +303,6 @@ impl Planner<'_> {
     fn members_told_apart(&self, policies: &Policies<'_>) -> Option<Members> {
         let ordinals = self.told_apart(policies)?;
         Some(Members::of(self.from, self.to, ordinals))
-    }
-
-    /// The policies of the namespace, installed and desired.
-    fn policies(&self) -> Policies<'_> {
-        let of_namespace = |policy: &&Object| policy.id.namespace == self.from.namespace;
-        let desired = self.desired.of_kind("networking.k8s.io", "NetworkPolicy");
-        let desired = desired.filter(of_namespace).map(|policy| {
-            let times = Times {
-                before: false,
-                during: true,
-                after: true,
-            };
-            (policy, times)
-        });
-        let installed = self.installed.of_kind("networking.k8s.io", "NetworkPolicy");
-        let installed = installed.filter(of_namespace).map(|policy| {
-            let stays = self.desired.get(&policy.id).is_none();
-            let times = Times {
-                before: true,
-                during: stays,
-                after: stays && !self.is_pruned(policy),
-            };
-            (policy, times)
-        });
-        Policies::of(&self.from.namespace, self.family(), desired.chain(installed))
     }
 
     /// The family in which pods reach each other: IPv6 if any Service or pod of the namespace has it first.

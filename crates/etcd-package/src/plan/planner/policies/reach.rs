@@ -20,7 +20,7 @@ pub(super) enum Access {
 }
 
 impl Access {
-    /// What passes by any of these peers.
+    /// Returns the access by any of these peers.
     pub(super) fn by(peers: BTreeSet<PeerId>) -> Self {
         if peers.is_empty() { Self::No } else { Self::Maybe(peers) }
     }
@@ -274,7 +274,7 @@ impl Both {
         None
     }
 
-    /// What passes between two pods, out of the first and into the second.
+    /// Returns the access between two pods, out of the first and into the second.
     pub(super) fn access(&self, from: usize, to: usize) -> [Access; 2] {
         [self.egress.access(from, to), self.ingress.access(to, from)]
     }

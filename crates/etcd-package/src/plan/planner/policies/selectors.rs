@@ -81,7 +81,7 @@ impl Selector {
         is_asked.then(|| of_labels.into_iter().chain(values).collect())
     }
 
-    /// What each of its requirements says of labels, by key. None if its operator is not known.
+    /// Returns the verdict of each of its requirements about labels, by key. None if its operator is not known.
     fn verdicts(&self, labels: &Labels) -> impl Iterator<Item = (&str, Option<bool>)> {
         let of_labels = self
             .labels

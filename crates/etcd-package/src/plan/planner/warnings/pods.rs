@@ -71,7 +71,7 @@ impl Planner<'_> {
         }
     }
 
-    /// How an object limits the pods of the namespace, if it does.
+    /// Returns the limit that an object sets for the pods of the namespace, if any.
     fn limit(&self, id: &Id) -> Option<String> {
         let of_namespace = id.group.is_empty() && id.namespace == self.to.namespace;
         match &*id.kind {

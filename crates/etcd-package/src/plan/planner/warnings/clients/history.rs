@@ -14,7 +14,7 @@ enum History {
     All,
     Periodic(Duration),
     Revisions(u64),
-    /// What etcd makes of these texts is not known.
+    /// The effect of these texts in etcd is not known.
     Other(String, String),
 }
 
