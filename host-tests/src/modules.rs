@@ -16,13 +16,41 @@ struct Module {
     used: Vec<Names>,
 }
 
+/// Checks that each top-level module of a crate uses only those before it in `order`, by the directory of the crate's source.
+///
+/// # Errors
+///
+/// If one uses another behind it, or is not listed, or the source cannot be read.
+pub fn check_order(source: &Path, order: &[&str]) -> io::Result<()> {
+    let problems = out_of_order(source, order)?;
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{problems:#?}")))
+}
+
+/// Checks that no modules of a crate use each other in a circle, except for those of the modules `exempt`.
+///
+/// # Errors
+///
+/// If some do, or the source cannot be read.
+pub fn check_circles(source: &Path, exempt: &[&str]) -> io::Result<()> {
+    let circles = circles(source, exempt)?;
+    if circles.is_empty() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "these modules use each other in a circle: {circles:#?}"
+    )))
+}
+
 /// Returns the modules of a crate that use each other in a circle, by the directory of its source. A module and those in
 /// it always use each other, and so may those of the modules `exempt`.
 ///
 /// # Errors
 ///
 /// If the source cannot be read.
-pub fn circles(source: &Path, exempt: &[&str]) -> io::Result<BTreeSet<(String, String)>> {
+fn circles(source: &Path, exempt: &[&str]) -> io::Result<BTreeSet<(String, String)>> {
     let mut graph: BTreeSet<(String, String)> = BTreeSet::new();
     for (from, to) in edges(source)? {
         let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
@@ -48,7 +76,7 @@ pub fn circles(source: &Path, exempt: &[&str]) -> io::Result<BTreeSet<(String, S
 /// # Errors
 ///
 /// If the source cannot be read.
-pub fn out_of_order(source: &Path, order: &[&str]) -> io::Result<Vec<String>> {
+fn out_of_order(source: &Path, order: &[&str]) -> io::Result<Vec<String>> {
     let place = |name: &str| order.iter().position(|other| *other == name);
     let modules = modules(source)?;
     let found: BTreeSet<&str> = modules
