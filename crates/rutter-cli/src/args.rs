@@ -541,7 +541,7 @@ pub(crate) struct PostRender {
     pub(crate) source: PackageArgs,
 }
 
-/// What Argo CD asks of a plugin, in the directory of an Application.
+/// The calls of Argo CD to a plugin, in the directory of an Application.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ArgoCd {
     /// Print the files that make this directory the plugin's, or nothing

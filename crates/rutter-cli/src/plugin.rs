@@ -71,7 +71,7 @@ fn installed(args: &PluginInstall, description: &Description) -> Result<String> 
         said.push_str(&format!("{what} {}\n", printable::path(&file.path)));
     }
     said.push_str(&next_steps(args, &directory));
-    if !is_on_path() {
+    if !is_on_path("rutter") {
         said.push_str(
             "\nrutter is not on the search path, where the plugin looks for it: put its directory on PATH.\n",
         );
@@ -192,8 +192,8 @@ impl File {
     }
 }
 
-/// Whether a shell would find `rutter`.
-fn is_on_path() -> bool {
-    let name = format!("rutter{}", env::consts::EXE_SUFFIX);
+/// Whether a shell would find a program.
+pub(crate) fn is_on_path(program: &str) -> bool {
+    let name = format!("{program}{}", env::consts::EXE_SUFFIX);
     env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|directory| directory.join(&name).is_file()))
 }

@@ -29,7 +29,7 @@ use crate::report::{REFUSED, Report};
 use crate::sink::Sink;
 use crate::sources::Sources;
 
-/// How much is read of a stream before several threads render it, in bytes.
+/// The number of bytes that are read of a stream before several threads render it.
 const SHORT: usize = 64 << 10;
 
 /// About how much of a stream is rendered by one thread at a time, in bytes.

@@ -1,4 +1,4 @@
-//! How `rutter` compiles the component that `--component` names, and keeps the result.
+//! `rutter --component`: compilation within limits, and the cache of its results.
 
 #![allow(clippy::expect_used, reason = "helpers of tests are tests")]
 

@@ -67,7 +67,7 @@ pub(super) fn read_all(directory: &Directory, sources: &mut Sources) -> Result<V
     }
 }
 
-/// Diagnostics of a file, those about the whole of which are at its start, so that they name it.
+/// Diagnostics of a file. Those about the whole file are at its start, so that they name it.
 pub(super) fn whole_file(source: u32, diagnostics: Vec<Diagnostic>) -> Vec<Located> {
     let start = Position { line: 1, column: 1 };
     let place = |diagnostic: Diagnostic| {
@@ -77,7 +77,7 @@ pub(super) fn whole_file(source: u32, diagnostics: Vec<Diagnostic>) -> Vec<Locat
     Located::all(source, diagnostics.into_iter().map(place).collect())
 }
 
-/// What parameters can apply to.
+/// A document that parameters can apply to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// Bare values in this file.

@@ -1,4 +1,4 @@
-//! The directory that Argo CD runs a plugin in: somebody's repository, of which nothing is trusted.
+//! The directory that Argo CD runs a plugin in. It is somebody's repository, and nothing in it is trusted.
 
 use std::ffi::OsString;
 use std::fs;

@@ -43,6 +43,11 @@ impl Case {
     ///
     /// Fails if there is none, or if one is not complete or has files that no test reads.
     pub(super) fn all(directory: &Path) -> Result<Vec<Self>> {
+        ensure!(
+            directory.is_dir(),
+            "there is no directory {}: run this in the directory of the package, or name the directory of its cases",
+            printable::path(directory)
+        );
         let mut directories = Vec::new();
         for path in entries(directory)? {
             ensure!(

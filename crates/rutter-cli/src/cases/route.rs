@@ -18,8 +18,9 @@ use tempfile::TempDir;
 use super::case::{Answer, Case};
 use crate::args::Route;
 use crate::json;
+use crate::plugin::is_on_path;
 
-/// What a case showed.
+/// The verdict about a case on a route.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Passed,
@@ -276,11 +277,6 @@ impl Routes {
             .args(["--post-renderer", "rutter"]);
         Ok(helm.output()?)
     }
-}
-
-fn is_on_path(program: &str) -> bool {
-    let directories = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&directories).any(|directory| directory.join(program).is_file())
 }
 
 fn succeed(output: &Output) -> Result<()> {
