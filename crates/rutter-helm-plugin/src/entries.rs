@@ -1,4 +1,4 @@
-//! What Extism's runtime calls: one function for each kind of plugin, which `plugin.yaml` names.
+//! The functions that Extism's runtime calls: one for each kind of plugin. `plugin.yaml` names them.
 
 use std::{env, io};
 

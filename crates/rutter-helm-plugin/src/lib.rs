@@ -36,7 +36,7 @@ macro_rules! entries {
 /// The failure of a plugin, which Helm prints, and its exit status.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What is wrong, for people; several lines where several things are. Printable, because Helm prints it as it is.
+    /// The problems, a line or more for each. They are printable, because Helm prints them as they are.
     pub message: String,
     /// 1 the input is refused, 2 the arguments are not understood, 3 Helm or this machine failed.
     pub status: u8,

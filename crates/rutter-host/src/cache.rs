@@ -16,16 +16,16 @@ use sha2::{Digest as _, Sha256};
 /// The length of a digest.
 const DIGEST: usize = 32;
 
-/// How old the time of a file gets before a use sets it again.
+/// The age of a file's time from which on a use sets it again.
 const FRESH: Duration = Duration::from_secs(60 * 60);
 
-/// How long a file is kept that is not used.
+/// The time for which an unused file is kept.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// What the names of files start with that are not finished.
+/// The beginning of the names of unfinished files.
 const UNFINISHED: &str = ".unfinished-";
 
-/// How old such a file is before its writer has surely gone.
+/// The age of such a file from which on its writer has surely gone.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A directory of compiled components, for [`Compiler::with_cache`](crate::Compiler::with_cache).

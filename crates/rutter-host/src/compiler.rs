@@ -18,7 +18,7 @@ use crate::compile;
 use crate::error::HostError;
 use crate::limits::Limits;
 
-/// How much of what the program writes to standard error is read.
+/// The number of bytes that are read of the program's standard error.
 const STDERR: u64 = 16 << 10;
 
 /// The exit code of [`Compiler::run`] for what is not a component, with the reason on standard error.

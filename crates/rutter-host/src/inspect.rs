@@ -6,7 +6,7 @@ use crate::bindings;
 use crate::error::HostError;
 use crate::host;
 
-/// How many names of imports an error has.
+/// The most names of imports in an error.
 const NAMES: usize = 12;
 
 /// Checks the names of what a component exports and imports.

@@ -27,7 +27,7 @@ const AT_ONCE: usize = 3;
 pub(crate) struct Scenario {
     /// The name, also of its namespace.
     pub(crate) name: &'static str,
-    /// What the scenario checks, as a statement.
+    /// The statement that the scenario checks.
     pub(crate) about: &'static str,
     /// Whether CI runs it.
     pub(crate) short: bool,
